@@ -1,0 +1,121 @@
+//! What the host tells its clients while it works. Edges turn these into their own frames.
+
+use std::sync::Arc;
+
+use crate::approval::Approval;
+use crate::id::{CallId, RunId, SessionKey, Timestamp, ToolName};
+use crate::message::Usage;
+use crate::outcome::ToolOutcome;
+
+/// One event of one run, or of an approval.
+#[derive(Clone, Debug)]
+pub enum HostEvent {
+    /// A run left the queue and works.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// Host time.
+        at: Timestamp,
+    },
+    /// The model said a bit more.
+    TextDelta {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// What was added.
+        delta: Arc<str>,
+    },
+    /// A tool call starts.
+    ToolStarted {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// The call.
+        call: CallId,
+        /// The tool.
+        tool: ToolName,
+        /// The arguments as the model gave them.
+        arguments: Arc<str>,
+    },
+    /// A tool call ended.
+    ToolEnded {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// The call.
+        call: CallId,
+        /// The tool.
+        tool: ToolName,
+        /// What became of it.
+        outcome: Arc<ToolOutcome>,
+    },
+    /// A call waits for a person.
+    ApprovalRequested {
+        /// The approval with its card.
+        approval: Arc<Approval>,
+        /// The card as plain text, for the chat.
+        card: Arc<str>,
+    },
+    /// A waiting call has its answer, or will never get one.
+    ApprovalResolved {
+        /// The approval in its new state.
+        approval: Arc<Approval>,
+        /// Host time.
+        at: Timestamp,
+    },
+    /// A run ended.
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// How.
+        end: Arc<RunEnd>,
+        /// Host time.
+        at: Timestamp,
+    },
+    /// A session was created, reset or got a new message.
+    SessionChanged {
+        /// The conversation.
+        session: SessionKey,
+        /// `reset`, `message`.
+        reason: &'static str,
+        /// Host time.
+        at: Timestamp,
+    },
+    /// The host is about to stop.
+    Shutdown {
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum RunEnd {
+    /// With an answer.
+    Done {
+        /// The whole answer.
+        text: String,
+        /// Over all model calls of the run.
+        usage: Usage,
+    },
+    /// Without one.
+    Failed {
+        /// `rate_limit`, `auth`, `timeout`, `context_length`, `refusal`, `limit`, `unknown`.
+        kind: String,
+        /// What failed and what to do next.
+        message: String,
+    },
+    /// Stopped on request.
+    Aborted {
+        /// What had been said until then.
+        text: String,
+    },
+}

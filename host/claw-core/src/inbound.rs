@@ -1,0 +1,46 @@
+//! A message on its way in, after the edge has parsed it and before it is durable.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{RunId, SessionKey};
+
+/// Who or what started a run. Set by the host, never by a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The authenticated owner, on any client.
+    Owner,
+}
+
+impl Origin {
+    /// The word used in policies and on cards.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Owner => "owner",
+        }
+    }
+}
+
+/// Where a message came from: the account on a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// `ws`, `http`, `cli`, later a channel's name.
+    pub channel: String,
+    /// The account or device on that channel; `owner` for shared-secret clients.
+    pub account: String,
+}
+
+/// One accepted message. `(source, run)` is its identity: a redelivery carries the same pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inbound {
+    /// The run that it starts; the client's idempotency key where one was given.
+    pub run: RunId,
+    /// The conversation it belongs to.
+    pub session: SessionKey,
+    /// Where it came from.
+    pub source: Source,
+    /// Who started it.
+    pub origin: Origin,
+    /// What it says.
+    pub text: String,
+}

@@ -1,0 +1,17 @@
+//! The vocabulary of openclaw-host and its pure state machines.
+//!
+//! The modules stand in the order in which a message meets them. Nothing here does IO, knows a clock or spawns a
+//! task: time, ids and facts come in as arguments, so the same input always gives the same output.
+
+pub mod id;
+
+pub mod inbound;
+pub mod lane;
+pub mod message;
+pub mod turn;
+
+pub mod effect;
+pub mod outcome;
+
+pub mod approval;
+pub mod event;

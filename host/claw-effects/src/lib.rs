@@ -1,0 +1,1 @@
+//! Effects on the world, each with its permit: programs and HTTP.

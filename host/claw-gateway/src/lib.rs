@@ -1,0 +1,1 @@
+//! The OpenClaw gateway protocol and the HTTP API.

@@ -1,0 +1,1 @@
+//! Grants, Cedar decisions, approvals and the permits that come from them.

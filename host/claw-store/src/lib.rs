@@ -1,0 +1,1 @@
+//! Durable sessions, runs, journal and approvals on redb.
