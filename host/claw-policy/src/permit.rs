@@ -1,0 +1,35 @@
+//! Proof that a decision allowed exactly one action.
+
+use claw_core::id::Digest;
+
+use crate::action::Action;
+
+/// Proof that the policy allowed exactly this action, once. Made only by [`crate::Policy`]; used by being moved into
+/// the room that acts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permit {
+    action: Action,
+    digest: Digest,
+}
+
+impl Permit {
+    #[cfg_attr(not(test), expect(dead_code, reason = "Policy makes permits"))]
+    pub(crate) fn new(action: Action, digest: Digest) -> Self {
+        Permit { action, digest }
+    }
+
+    /// What is allowed.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// The digest of the subject, the facts and the action that were decided on.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Uses the permit up: the action is now to be performed.
+    pub fn into_action(self) -> Action {
+        self.action
+    }
+}
