@@ -127,7 +127,8 @@ impl ApprovalId {
 pub struct SessionKey(String);
 
 impl SessionKey {
-    const RULE: &'static str = "1 to 512 printable characters without spaces, optionally starting with `agent:<agent id>:`";
+    const RULE: &'static str =
+        "1 to 512 printable characters without spaces, optionally starting with `agent:<agent id>:`";
 
     /// Parses a full key, or scopes a bare one (`main`, `acp-bridge:<uuid>`) to `agent`.
     ///
@@ -243,11 +244,7 @@ impl fmt::Debug for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            self.0.serialize(serializer)
-        }
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
     }
 }
 
