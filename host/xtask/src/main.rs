@@ -1,1 +1,180 @@
-fn main() {}
+//! `cargo xtask`: everything that building, running and testing openclaw-host takes, in one place.
+
+mod bench;
+mod guards;
+mod step;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::step::{run, say};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  setup              add the wasm32-wasip2 target; name what else is missing
+  guests             build the components that ship and those that attack
+  build [--release]  build guests and host
+  run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
+  test [FILTER…]     set up, build, and run every test
+  bench [NAME…]      measure; prints a table and writes target/bench/report.json
+  ci                 what CI runs: formatting, lints, guards, test";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["setup"] => setup(),
+        ["guests"] => setup().and_then(|()| guests()),
+        ["build"] => build(Profile::Dev),
+        ["build", "--release"] => build(Profile::Release),
+        ["run", rest @ ..] => serve(rest),
+        ["test", rest @ ..] => test(rest),
+        ["bench", rest @ ..] => build(Profile::Release).and_then(|()| bench::run(rest)),
+        ["ci"] => ci(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Dev,
+    Release,
+}
+
+/// The project's root: two folders above this crate.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("xtask: lies in host/").to_owned()
+}
+
+/// Guest workspaces and where their components are gathered: those that ship, and those that only tests use.
+const GUESTS: [(&str, &str); 2] = [("components", "target/components"), ("tests/guests", "target/test-guests")];
+
+fn setup() -> Result<()> {
+    let installed = step::output("rustup", &["target", "list", "--installed"]);
+    match installed {
+        Ok(targets) if targets.lines().any(|target| target == "wasm32-wasip2") => {}
+        Ok(_) => run("add the WebAssembly target", "rustup", &["target", "add", "wasm32-wasip2"])?,
+        Err(_) => {
+            bail!("`rustup` is missing; install it from https://rustup.rs, then run `rustup target add wasm32-wasip2`")
+        }
+    }
+    if step::output("cc", &["--version"]).is_err() {
+        bail!("a C compiler is missing; on Debian: `apt-get install gcc libc6-dev`");
+    }
+    if step::output("git", &["--version"]).is_err() {
+        bail!("`git` is missing; on Debian: `apt-get install git`");
+    }
+    Ok(())
+}
+
+fn guests() -> Result<()> {
+    for (workspace, gathered) in GUESTS {
+        let built = format!("target/guests/{}", workspace.replace('/', "-"));
+        let manifest = format!("{workspace}/Cargo.toml");
+        let args =
+            ["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2", "--manifest-path", &manifest];
+        run(&format!("build the guests in {workspace}"), "cargo", &[&args[..], &["--target-dir", &built]].concat())?;
+        gather(&root().join(built).join("wasm32-wasip2/release"), &root().join(gathered))?;
+    }
+    Ok(())
+}
+
+/// Copies each component that changed, so that an unchanged one does not rebuild the host that embeds it.
+fn gather(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    let mut found = 0;
+    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            let target = to.join(path.file_name().context("a file has a name")?);
+            let bytes = std::fs::read(&path)?;
+            if std::fs::read(&target).ok().as_deref() != Some(&bytes) {
+                std::fs::write(&target, bytes)?;
+            }
+            found += 1;
+        }
+    }
+    if found == 0 {
+        bail!("no component was built in `{}`", from.display());
+    }
+    Ok(())
+}
+
+fn build(profile: Profile) -> Result<()> {
+    setup()?;
+    guests()?;
+    let mut args = vec!["build", "--package", "openclaw-host", "--locked"];
+    if profile == Profile::Release {
+        args.push("--release");
+    }
+    run("build the host (the first time takes about ten minutes)", "cargo", &args)
+}
+
+fn serve(args: &[&str]) -> Result<()> {
+    build(Profile::Release)?;
+    say("start the host; in a second terminal: target/release/openclaw-host chat");
+    let program = root().join("target/release/openclaw-host");
+    step::replace(&program, &[&["run"], args].concat())
+}
+
+fn test(filter: &[&str]) -> Result<()> {
+    setup()?;
+    guests()?;
+    let weakened = weakened_host()?;
+    run("build the host for tests", "cargo", &["build", "--package", "openclaw-host", "--locked"])?;
+    let environment = [("OPENCLAW_TEST_WEAKENED", weakened.as_os_str())];
+    let nextest = step::output("cargo", &["nextest", "--version"]).is_ok();
+    if nextest {
+        let args = [&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"], filter].concat();
+        step::run_with("run the host's tests", "cargo", &args, &environment)?;
+    } else {
+        let args = [&["test", "--workspace", "--locked", "--no-fail-fast", "--"], filter].concat();
+        step::run_with("run the host's tests", "cargo", &args, &environment)?;
+    }
+    if filter.is_empty() {
+        for workspace in ["sdk/rust", "components"] {
+            let manifest = format!("{workspace}/Cargo.toml");
+            let built = format!("target/guests/native-{}", workspace.replace('/', "-"));
+            let args = ["test", "--quiet", "--locked", "--manifest-path", &manifest, "--target-dir", &built];
+            run(&format!("test {workspace} natively"), "cargo", &args)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the host with the feature that lets a test switch one wall off. It has its own file name, so that it can
+/// never be taken for the real one.
+fn weakened_host() -> Result<PathBuf> {
+    let args = ["build", "--package", "openclaw-host", "--locked", "--features", "test-weaken"];
+    run("build the host whose walls can be switched off one at a time", "cargo", &args)?;
+    let built = root().join("target/debug/openclaw-host");
+    let kept = root().join("target/debug/openclaw-host-weakened");
+    std::fs::copy(&built, &kept).with_context(|| format!("cannot copy `{}`", built.display()))?;
+    Ok(kept)
+}
+
+fn ci() -> Result<()> {
+    for manifest in ["Cargo.toml", "components/Cargo.toml", "sdk/rust/Cargo.toml", "tests/guests/Cargo.toml"] {
+        let args = ["fmt", "--all", "--check", "--manifest-path", manifest];
+        run(&format!("check the format of {manifest}"), "cargo", &args)?;
+    }
+    setup()?;
+    guests()?;
+    guards::check()?;
+    let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    run("lint", "cargo", &args)?;
+    test(&[])
+}

@@ -1,0 +1,53 @@
+//! Running other programs, with a line that says what and how long.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::root;
+
+/// Prints one progress line.
+pub fn say(what: &str) {
+    eprintln!("==> {what}");
+}
+
+/// Runs a program in the project's root and says what for and how long it took.
+pub fn run(what: &str, program: &str, args: &[&str]) -> Result<()> {
+    run_with(what, program, args, &[])
+}
+
+/// Like [`run`], with additions to the environment.
+pub fn run_with(what: &str, program: &str, args: &[&str], environment: &[(&str, &OsStr)]) -> Result<()> {
+    say(what);
+    let started = Instant::now();
+    let status = Command::new(program)
+        .args(args)
+        .envs(environment.iter().copied())
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("cannot run `{program}`"))?;
+    if !status.success() {
+        bail!("{what}: `{program} {}` failed ({status})", args.join(" "));
+    }
+    eprintln!("    done in {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Runs a program quietly and gives its standard output.
+pub fn output(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(args).current_dir(root()).stderr(Stdio::null()).output()?;
+    if !output.status.success() {
+        bail!("`{program} {}` failed ({})", args.join(" "), output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Becomes another program.
+pub fn replace(program: &Path, args: &[&str]) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let err = Command::new(program).args(args).exec();
+    Err(err).with_context(|| format!("cannot start `{}`", program.display()))
+}

@@ -1,0 +1,22 @@
+# The same steps as `cargo xtask`, for those who have just.
+
+default:
+    @just --list
+
+setup:
+    cargo xtask setup
+
+build:
+    cargo xtask build
+
+run *ARGS:
+    cargo xtask run {{ARGS}}
+
+test *FILTER:
+    cargo xtask test {{FILTER}}
+
+bench *NAMES:
+    cargo xtask bench {{NAMES}}
+
+ci:
+    cargo xtask ci
