@@ -3,8 +3,27 @@
 //! Does no IO and knows no clock: the same policies, subject, facts and action always give the same decision. A
 //! [`Permit`] has no public constructor, so holding one proves that a decision was made for exactly its action.
 
+mod visible;
+
 mod action;
+mod grant;
+mod preset;
+mod program;
+mod subject;
+
+mod engine;
+mod policy;
+
+mod card;
 mod permit;
 
+#[cfg(test)]
+mod fixture;
+
 pub use action::{Action, ToolInvocation};
+pub use card::{MAX_CARD_BYTES, render_text};
+pub use grant::{Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant};
 pub use permit::Permit;
+pub use policy::{Ask, Decision, Denial, Policy, PolicyError, PolicyFile, Position};
+pub use preset::{Preset, PresetError, SCHEMA};
+pub use subject::{Facts, Subject, Trust};

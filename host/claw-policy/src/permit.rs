@@ -10,12 +10,12 @@ use crate::action::Action;
 pub struct Permit {
     action: Action,
     digest: Digest,
+    decided_by: Vec<String>,
 }
 
 impl Permit {
-    #[cfg_attr(not(test), expect(dead_code, reason = "Policy makes permits"))]
-    pub(crate) fn new(action: Action, digest: Digest) -> Self {
-        Permit { action, digest }
+    pub(crate) fn new(action: Action, digest: Digest, decided_by: Vec<String>) -> Self {
+        Permit { action, digest, decided_by }
     }
 
     /// What is allowed.
@@ -26,6 +26,11 @@ impl Permit {
     /// The digest of the subject, the facts and the action that were decided on.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The policies that allowed it, sorted.
+    pub fn decided_by(&self) -> &[String] {
+        &self.decided_by
     }
 
     /// Uses the permit up: the action is now to be performed.

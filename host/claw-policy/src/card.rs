@@ -1,0 +1,144 @@
+//! What a person sees before saying yes or no. Rendered from the plan that will run and from nothing else.
+//!
+//! All values are escaped and none is cut: what cannot be shown whole cannot be approved, see [`MAX_CARD_BYTES`].
+
+use claw_core::approval::{Approval, Card};
+use claw_core::effect::{ExecPlan, HttpPlan};
+use claw_core::id::{Digest, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::action::{Action, ToolInvocation};
+use crate::subject::{Facts, Subject};
+use crate::visible::show;
+
+/// The longest card that can be approved, as [`render_text`] shows it without the last two lines. Nobody reads more,
+/// and what nobody reads must not be approved. 16 KiB fits about four full chat messages.
+pub const MAX_CARD_BYTES: usize = 16 * 1024;
+
+/// Makes the card for one action.
+pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
+    let wish = match action {
+        Action::CallTool(_) => "call a tool",
+        Action::RunProgram(_) => "run a program",
+        Action::SendRequest(_) => "send a request",
+    };
+    let mut lines = vec![
+        line("Component", component(subject)),
+        line("Started by", format!("{} in {}", facts.origin.as_str(), show(facts.session.as_str()))),
+        line("Action", action.name().to_owned()),
+    ];
+    match action {
+        Action::CallTool(call) => tool_lines(call, &mut lines),
+        Action::RunProgram(plan) => program_lines(plan, &mut lines),
+        Action::SendRequest(plan) => request_lines(plan, &mut lines),
+    }
+    Card {
+        action: action.name().to_owned(),
+        title: format!("`{}` ({}) wants to {wish}", subject.component, subject.trust.as_str()),
+        lines,
+    }
+}
+
+/// The card as plain text for a chat: title, lines, expiry and id, and the two commands that answer it.
+pub fn render_text(approval: &Approval) -> String {
+    let mut text = body(&approval.card);
+    let id = approval.id.short();
+    text.push_str(&format!("Expires {} · id {id}\n", utc(approval.expires)));
+    text.push_str(&format!("/approve {id} once\n/approve {id} deny"));
+    text
+}
+
+/// Bytes of the card as shown.
+pub(crate) fn len(card: &Card) -> usize {
+    body(card).len()
+}
+
+fn body(card: &Card) -> String {
+    let mut text = format!("{}\n", card.title);
+    for (label, value) in &card.lines {
+        text.push_str(&format!("{label}: {value}\n"));
+    }
+    text
+}
+
+fn component(subject: &Subject) -> String {
+    format!("{} by {}, sha256 {}", subject.component, show(&subject.publisher), subject.digest.short())
+}
+
+fn tool_lines(call: &ToolInvocation, lines: &mut Vec<(String, String)>) {
+    lines.push(line("Tool", show(call.tool.as_str())));
+    lines.push(line("Arguments", show(&call.arguments)));
+}
+
+fn program_lines(plan: &ExecPlan, lines: &mut Vec<(String, String)>) {
+    for (index, argument) in plan.argv.iter().enumerate() {
+        lines.push(line(&format!("argv[{index}]"), show(argument)));
+    }
+    let program = show(&plan.program.to_string_lossy());
+    lines.push(line("Program", format!("{program}, sha256 {}", plan.program_digest.short())));
+    lines.push(line("Directory", show(&plan.cwd.to_string_lossy())));
+    if plan.env.is_empty() {
+        lines.push(line("Environment additions", "none".to_owned()));
+    }
+    for (name, value) in &plan.env {
+        lines.push(line("Environment addition", show(&format!("{name}={value}"))));
+    }
+    lines.push(line("Standard input", bytes(&plan.stdin)));
+    lines.push(line("May change", show(&plan.workspace.to_string_lossy())));
+    lines.push(line("Network", "none".to_owned()));
+}
+
+fn request_lines(plan: &HttpPlan, lines: &mut Vec<(String, String)>) {
+    lines.push(line("Method", show(&plan.method)));
+    lines.push(line("URL", show(&plan.target.url())));
+    lines.push(line("Address", plan.target.address.as_str().to_owned()));
+    let names: Vec<String> = plan.headers.iter().map(|(name, _)| show(name)).collect();
+    lines.push(line("Header names", if names.is_empty() { "none".to_owned() } else { names.join(", ") }));
+    lines.push(line("Body", bytes(&plan.body)));
+}
+
+fn line(label: &str, value: String) -> (String, String) {
+    (label.to_owned(), value)
+}
+
+fn bytes(content: &[u8]) -> String {
+    match content.len() {
+        0 => "empty".to_owned(),
+        1 => format!("1 byte, sha256 {}", sha256(content).short()),
+        len => format!("{len} bytes, sha256 {}", sha256(content).short()),
+    }
+}
+
+fn sha256(content: &[u8]) -> Digest {
+    Digest(Sha256::digest(content).into())
+}
+
+/// The time in RFC 3339 with whole seconds, e.g. `2026-02-28T23:59:59Z`.
+fn utc(at: Timestamp) -> String {
+    let seconds = at.0 / 1_000;
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+///
+/// Years are taken to start in March, so that the leap day is the last day of a year and the month follows from the
+/// day of the year by a straight line (153 days in five months).
+fn civil(days_since_epoch: u64) -> (u64, u64, u64) {
+    // 0000-03-01 is 719,468 days before the epoch; 400 years have 146,097 days.
+    let days = days_since_epoch + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    // Takes away the leap days so far: one in 4 years (1,461 days), none in 100, one in 400.
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests;

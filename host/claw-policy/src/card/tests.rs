@@ -1,0 +1,151 @@
+use claw_core::approval::{Approval, ApprovalState, Card};
+use claw_core::id::{ApprovalId, CallId, Timestamp};
+use expect_test::{Expect, expect};
+
+use super::{card, render_text, utc};
+use crate::fixture::{action, facts, plan, request, subject};
+use crate::{Action, Trust};
+
+fn approval(card: Card) -> Approval {
+    let subject = subject(&[], &[]);
+    let facts = facts();
+    Approval {
+        id: ApprovalId::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+        session: facts.session,
+        run: facts.run,
+        call: CallId::parse("call-1").unwrap(),
+        component: subject.component,
+        digest: subject.digest,
+        card,
+        argv: Vec::new(),
+        cwd: None,
+        created: Timestamp(0),
+        expires: Timestamp(1_767_225_599_999),
+        state: ApprovalState::Pending,
+    }
+}
+
+#[track_caller]
+fn check(action: &Action, expect: Expect) {
+    let card = card(&subject(&[], &[]), &facts(), action);
+    expect.assert_eq(&render_text(&approval(card)));
+}
+
+#[test]
+fn a_program_is_shown_argument_by_argument() {
+    let mut plan = plan(&["git", "commit", "-m", "two\nlines", ""]);
+    plan.env = vec![("LANG".to_owned(), "C".to_owned())];
+    plan.stdin = b"hello".to_vec();
+    check(
+        &Action::RunProgram(plan),
+        expect![[r#"
+            `probe` (shipped) wants to run a program
+            Component: probe by openclaw, sha256 abababababab
+            Started by: owner in agent:main:main
+            Action: exec.run
+            argv[0]: git
+            argv[1]: commit
+            argv[2]: -m
+            argv[3]: two\nlines
+            argv[4]: ""
+            Program: /usr/bin/git, sha256 cdcdcdcdcdcd
+            Directory: /home/owner/ws
+            Environment addition: LANG=C
+            Standard input: 5 bytes, sha256 2cf24dba5fb0
+            May change: /home/owner/ws
+            Network: none
+            Expires 2025-12-31T23:59:59Z · id 01234567
+            /approve 01234567 once
+            /approve 01234567 deny"#]],
+    );
+}
+
+#[test]
+fn a_request_is_shown_with_its_address_and_without_header_values() {
+    let mut plan = request("POST", "https://api.example.test/v1?q=1");
+    plan.headers = vec![("accept".to_owned(), b"x".to_vec()), ("authorization".to_owned(), b"Bearer secret".to_vec())];
+    check(
+        &Action::SendRequest(plan),
+        expect![[r#"
+            `probe` (shipped) wants to send a request
+            Component: probe by openclaw, sha256 abababababab
+            Started by: owner in agent:main:main
+            Action: http.request
+            Method: POST
+            URL: https://api.example.test:443/v1?q=1
+            Address: name
+            Header names: accept, authorization
+            Body: empty
+            Expires 2025-12-31T23:59:59Z · id 01234567
+            /approve 01234567 once
+            /approve 01234567 deny"#]],
+    );
+}
+
+#[test]
+fn a_tool_call_is_shown_with_its_arguments() {
+    check(
+        &action(r#"tool web_fetch {"url":"x"}"#),
+        expect![[r#"
+            `probe` (shipped) wants to call a tool
+            Component: probe by openclaw, sha256 abababababab
+            Started by: owner in agent:main:main
+            Action: tool.call
+            Tool: web_fetch
+            Arguments: {"url":"x"}
+            Expires 2025-12-31T23:59:59Z · id 01234567
+            /approve 01234567 once
+            /approve 01234567 deny"#]],
+    );
+}
+
+#[test]
+fn nothing_that_a_guest_chose_can_forge_a_line() {
+    // AP-12
+    let forged = "x\nApproved by owner\u{2028}\u{202e}\u{200b}\nNetwork: all";
+    let mut program = plan(&["git", forged]);
+    program.cwd = format!("/home/owner/ws/{forged}").into();
+    program.env = vec![(forged.to_owned(), forged.to_owned())];
+    let mut subject = subject(&[], &[]);
+    subject.publisher = forged.to_owned();
+    subject.trust = Trust::Untrusted;
+    let card = card(&subject, &facts(), &Action::RunProgram(program));
+    let lines = card.lines.len();
+    let text = render_text(&approval(card));
+    // Title, expiry and two commands frame the lines.
+    assert_eq!(text.lines().count(), lines + 4);
+    assert!(text.replace(" · id ", "").bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
+}
+
+#[test]
+fn times_are_shown_in_rfc_3339() {
+    for (seconds, expected) in [
+        (0, "1970-01-01T00:00:00Z"),
+        (951_782_399, "2000-02-28T23:59:59Z"),
+        (951_782_400, "2000-02-29T00:00:00Z"),
+        (951_868_800, "2000-03-01T00:00:00Z"),
+        (1_709_164_800, "2024-02-29T00:00:00Z"),
+        (1_740_787_199, "2025-02-28T23:59:59Z"),
+        (1_740_787_200, "2025-03-01T00:00:00Z"),
+        (1_785_000_000, "2026-07-25T17:20:00Z"),
+        (4_107_542_399, "2100-02-28T23:59:59Z"),
+        (4_107_542_400, "2100-03-01T00:00:00Z"),
+        (253_402_300_799, "9999-12-31T23:59:59Z"),
+    ] {
+        assert_eq!(utc(Timestamp(seconds * 1_000 + 999)), expected);
+    }
+    // The far end of a timestamp must not panic: an expiry is computed by saturating addition.
+    assert!(utc(Timestamp(u64::MAX)).ends_with('Z'));
+}
+
+#[test]
+fn each_day_follows_the_one_before() {
+    let mut previous = super::civil(0);
+    for day in 1..60_000 {
+        let current = super::civil(day);
+        let (year, month, date) = previous;
+        let next = [(year, month, date + 1), (year, month + 1, 1), (year + 1, 1, 1)];
+        assert!(next.contains(&current), "{previous:?} then {current:?}");
+        previous = current;
+    }
+}

@@ -1,0 +1,358 @@
+//! Our questions in Cedar's terms. The only file that names Cedar.
+//!
+//! Everything that does not depend on the question is built when the policies are loaded: names of types and actions,
+//! and for each action the set of the policies that can apply to it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use cedar_policy::{
+    ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
+};
+use claw_core::effect::{ExecPlan, HttpPlan, HttpTarget};
+use miette::Diagnostic;
+
+use crate::action::Action;
+use crate::grant::{Access, Folder};
+use crate::policy::{PolicyError, Position};
+use crate::preset::SCHEMA;
+use crate::program::ProgramKind;
+use crate::subject::{Facts, Subject};
+
+/// All policies, ready to answer.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    authorizer: Authorizer,
+    component: EntityTypeName,
+    call_tool: Door,
+    read_folder: Door,
+    write_folder: Door,
+    run_program: Door,
+    send_request: Door,
+}
+
+/// One action: its name, what it is done to, and the policies that can apply to it.
+#[derive(Debug)]
+struct Door {
+    action: EntityUid,
+    resource: EntityTypeName,
+    policies: PolicySet,
+}
+
+/// One question without its last fact: whether it was approved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) facts: &'a Facts,
+    pub(crate) object: Object<'a>,
+    pub(crate) granted: Granted,
+    pub(crate) presence: Presence,
+}
+
+/// What a question is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Object<'a> {
+    Action(&'a Action),
+    /// `Read` asks about `fs.read`, `ReadWrite` about `fs.write`.
+    Folder(Folder, Access),
+}
+
+/// Whether the owner's grants name the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Granted {
+    No,
+    Yes,
+}
+
+/// Whether somebody can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Away,
+    Present,
+}
+
+/// Whether a person said yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Approved {
+    No,
+    Yes,
+}
+
+/// What the policies say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Allowed by these policies.
+    Yes(Vec<String>),
+    /// Forbidden by these policies; if there are none, nothing permits it.
+    No(Vec<String>),
+    /// A policy could not be evaluated. Cedar would skip it; a skipped `forbid` would be an open door.
+    Broken { policy: String, cause: String },
+}
+
+/// One policy of a file, under the name that decisions are explained with.
+type Named = (PolicyId, cedar_policy::Policy);
+
+// === impl Engine ===
+
+impl Engine {
+    /// Parses and checks all files.
+    pub(crate) fn load<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Engine, PolicyError> {
+        let schema: Schema = SCHEMA.parse().expect("engine: the shipped schema is tested");
+        let validator = Validator::new(schema);
+        let mut policies = Vec::new();
+        let mut names = BTreeSet::new();
+        for (file, text) in files {
+            for (id, policy) in parse_file(file, text, &validator)? {
+                if !names.insert(id.to_string()) {
+                    return Err(PolicyError::DuplicateId { file: file.to_owned(), policy: id.to_string() });
+                }
+                policies.push(policy);
+            }
+        }
+        let door = |action: &str, resource: &str| Door::new(action, resource, &policies);
+        Ok(Engine {
+            authorizer: Authorizer::new(),
+            component: type_name("Component"),
+            call_tool: door("tool.call", "Tool"),
+            read_folder: door("fs.read", "Folder"),
+            write_folder: door("fs.write", "Folder"),
+            run_program: door("exec.run", "Program"),
+            send_request: door("http.request", "Server"),
+        })
+    }
+
+    /// Asks the policies.
+    pub(crate) fn answer(&self, question: &Question<'_>, approved: Approved) -> Answer {
+        let door = self.door(question.object);
+        let (request, entities) = self.request(question, approved);
+        let response = self.authorizer.is_authorized(&request, &door.policies, &entities);
+        if let Some(err) = response.diagnostics().errors().next() {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
+            return Answer::Broken { policy: err.policy_id().to_string(), cause: err.inner().to_string() };
+        }
+        let mut reasons: Vec<String> = response.diagnostics().reason().map(PolicyId::to_string).collect();
+        // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
+        reasons.sort_unstable();
+        match response.decision() {
+            Decision::Allow => Answer::Yes(reasons),
+            Decision::Deny => Answer::No(reasons),
+        }
+    }
+
+    fn door(&self, object: Object<'_>) -> &Door {
+        match object {
+            Object::Action(Action::CallTool(_)) => &self.call_tool,
+            Object::Action(Action::RunProgram(_)) => &self.run_program,
+            Object::Action(Action::SendRequest(_)) => &self.send_request,
+            Object::Folder(_, Access::Read) => &self.read_folder,
+            Object::Folder(_, Access::ReadWrite) => &self.write_folder,
+        }
+    }
+
+    fn request(&self, question: &Question<'_>, approved: Approved) -> (Request, Entities) {
+        let door = self.door(question.object);
+        let principal = uid(&self.component, question.subject.component.as_str());
+        let mut context = common_context(question, approved);
+        let resource = match question.object {
+            Object::Action(Action::CallTool(call)) => {
+                context.push(("arguments".to_owned(), text(&call.arguments)));
+                Entity::with_uid(uid(&door.resource, call.tool.as_str()))
+            }
+            Object::Action(Action::RunProgram(plan)) => {
+                context.extend(program_context(plan));
+                program_entity(&door.resource, plan)
+            }
+            Object::Action(Action::SendRequest(plan)) => {
+                context.extend(request_context(plan));
+                server_entity(&door.resource, &plan.target)
+            }
+            Object::Folder(folder, _) => Entity::with_uid(uid(&door.resource, folder.as_str())),
+        };
+        // Neither is checked against the schema here: the test `every_question_fits_the_schema` shows that they fit,
+        // and checking again would double the price of a decision.
+        let context = Context::from_pairs(context).expect("engine: context keys are distinct");
+        let request = Request::new(principal.clone(), door.action.clone(), resource.uid(), context, None)
+            .expect("engine: only a schema can refuse a request");
+        let entities = Entities::from_entities([component_entity(principal, question.subject), resource], None)
+            .expect("engine: two entities of different types are no duplicates");
+        (request, entities)
+    }
+}
+
+impl Door {
+    fn new(action: &str, resource: &str, policies: &[cedar_policy::Policy]) -> Door {
+        let action = uid(&type_name("Action"), action);
+        let applies = |policy: &&cedar_policy::Policy| match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            // The schema has no groups of actions, so "in" a list is being one of the list.
+            ActionConstraint::In(actions) => actions.contains(&action),
+            ActionConstraint::Eq(only) => only == action,
+        };
+        let applicable = PolicySet::from_policies(policies.iter().filter(applies).cloned())
+            .expect("engine: load refuses two policies of one name");
+        Door { resource: type_name(resource), policies: applicable, action }
+    }
+}
+
+// === Loading ===
+
+fn parse_file(file: &str, text: &str, validator: &Validator) -> Result<Vec<Named>, PolicyError> {
+    let parsed: PolicySet = text.parse().map_err(|err: cedar_policy::ParseErrors| PolicyError::Parse {
+        file: file.to_owned(),
+        at: position(&err, text),
+        cause: with_help(&err),
+    })?;
+    if parsed.num_of_templates() > 0 {
+        return Err(PolicyError::Template { file: file.to_owned() });
+    }
+    let mut named: Vec<Named> = parsed.policies().map(|policy| name_policy(file, policy)).collect();
+    named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let set = PolicySet::from_policies(named.iter().map(|(_, policy)| policy.clone())).map_err(|err| {
+        // The only way to fail is a name that is used twice, and Cedar's text quotes it.
+        PolicyError::DuplicateId { file: file.to_owned(), policy: duplicate(&named).unwrap_or_else(|| err.to_string()) }
+    })?;
+    let checked = validator.validate(&set, ValidationMode::Strict);
+    let errors = checked.validation_errors().map(|err| (position(err, text), with_help(err)));
+    // A warning is a policy that can never apply or a text that is not what it looks like: neither protects anybody.
+    let warnings = checked.validation_warnings().map(|warning| (position(warning, text), with_help(warning)));
+    match errors.chain(warnings).min_by_key(|(at, _)| *at) {
+        Some((at, cause)) => Err(PolicyError::Invalid { file: file.to_owned(), at, cause }),
+        None => Ok(named),
+    }
+}
+
+/// Names a policy by its `@id`; without one, by its file and its place there, counted from 1.
+fn name_policy(file: &str, policy: &cedar_policy::Policy) -> Named {
+    let name = match policy.annotation("id") {
+        Some(id) if !id.is_empty() => id.to_owned(),
+        _ => {
+            // Cedar names the policies of one text `policy0`, `policy1`, …
+            let index = policy.id().to_string().trim_start_matches("policy").parse::<usize>();
+            format!("{file}#{}", index.map_or_else(|_| policy.id().to_string(), |index| (index + 1).to_string()))
+        }
+    };
+    let id = PolicyId::new(name);
+    (id.clone(), policy.new_id(id))
+}
+
+fn duplicate(sorted: &[Named]) -> Option<String> {
+    sorted.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.to_string())
+}
+
+fn position(err: &dyn Diagnostic, text: &str) -> Position {
+    let offset = err.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+}
+
+fn with_help(err: &(impl Diagnostic + std::fmt::Display)) -> String {
+    match err.help() {
+        Some(help) => format!("{err} ({help})"),
+        None => err.to_string(),
+    }
+}
+
+// === Questions ===
+
+fn common_context(question: &Question<'_>, approved: Approved) -> Vec<(String, Value)> {
+    let facts = question.facts;
+    let session = facts.session.as_str();
+    let mut context = Vec::with_capacity(12);
+    let mut push = |key: &str, value: Value| context.push((key.to_owned(), value));
+    push("approved", Value::new_bool(approved == Approved::Yes));
+    push("granted", Value::new_bool(question.granted == Granted::Yes));
+    push("origin", text(facts.origin.as_str()));
+    push("person_present", Value::new_bool(question.presence == Presence::Present));
+    push("session", text(session));
+    push("agent", text(facts.session.agent().as_str()));
+    context
+}
+
+fn program_context(plan: &ExecPlan) -> [(String, Value); 5] {
+    let argv = plan.argv.iter().map(|argument| text(argument));
+    let environment = plan.env.iter().map(|(name, _)| text(name));
+    [
+        ("argv".to_owned(), Value::new_set(argv)),
+        ("subcommand".to_owned(), text(plan.argv.get(1).map_or("", String::as_str))),
+        ("directory".to_owned(), text(&plan.cwd.to_string_lossy())),
+        ("environment".to_owned(), Value::new_set(environment)),
+        ("stdin_bytes".to_owned(), size(plan.stdin.len())),
+    ]
+}
+
+fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {
+    let (path, query) = plan.target.path_and_query.split_once('?').unwrap_or((&plan.target.path_and_query, ""));
+    [
+        ("method".to_owned(), text(&plan.method)),
+        ("path".to_owned(), text(path)),
+        ("query".to_owned(), text(query)),
+        ("body_bytes".to_owned(), size(plan.body.len())),
+    ]
+}
+
+fn component_entity(uid: EntityUid, subject: &Subject) -> Entity {
+    entity(
+        uid,
+        [
+            ("publisher", text(&subject.publisher)),
+            ("digest", text(&subject.digest.to_string())),
+            ("trust", text(subject.trust.as_str())),
+        ],
+    )
+}
+
+fn program_entity(resource: &EntityTypeName, plan: &ExecPlan) -> Entity {
+    let path = plan.program.to_string_lossy();
+    let name = plan.program.file_name().unwrap_or_default().to_string_lossy();
+    let kind = ProgramKind::of(plan);
+    entity(
+        uid(resource, &path),
+        [
+            ("name", text(&name)),
+            ("path", text(&path)),
+            ("shell", Value::new_bool(kind.shell)),
+            ("wrapper", Value::new_bool(kind.wrapper)),
+            ("interpreter_inline", Value::new_bool(kind.interpreter_inline)),
+            ("in_workspace", Value::new_bool(kind.in_workspace)),
+        ],
+    )
+}
+
+fn server_entity(resource: &EntityTypeName, target: &HttpTarget) -> Entity {
+    let HttpTarget { scheme, host, port, address, .. } = target;
+    entity(
+        uid(resource, &format!("{scheme}://{host}:{port}")),
+        [
+            ("scheme", text(scheme)),
+            ("host", text(host)),
+            ("port", Value::new_long(i64::from(*port))),
+            ("address", text(address.as_str())),
+        ],
+    )
+}
+
+fn entity<const N: usize>(uid: EntityUid, attributes: [(&str, Value); N]) -> Entity {
+    let attributes: HashMap<String, Value> =
+        attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Entity::new(uid, attributes, HashSet::new()).expect("engine: plain values always evaluate")
+}
+
+fn type_name(name: &str) -> EntityTypeName {
+    name.parse().expect("engine: our type names are Cedar names")
+}
+
+fn uid(type_name: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(type_name.clone(), EntityId::new(id))
+}
+
+fn text(value: &str) -> Value {
+    Value::new_string(value.to_owned())
+}
+
+fn size(bytes: usize) -> Value {
+    Value::new_long(i64::try_from(bytes).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What the tests of this crate decide about, from one line of text.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, HttpTarget};
+use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
+use claw_core::inbound::Origin;
+
+use crate::{Action, Decision, Facts, Grants, Subject, ToolInvocation, Trust};
+
+pub(crate) fn subject(scopes: &[&str], grants: &[&str]) -> Subject {
+    Subject {
+        component: ComponentName::parse("probe").unwrap(),
+        publisher: "openclaw".to_owned(),
+        digest: Digest([0xab; 32]),
+        trust: Trust::Shipped,
+        scopes: Grants::parse(scopes.iter().copied()).unwrap(),
+        grants: Grants::parse(grants.iter().copied()).unwrap(),
+    }
+}
+
+/// A component that may want everything.
+pub(crate) fn open_subject(grants: &[&str]) -> Subject {
+    subject(&["fs workspace read-write", "http * GET,HEAD,POST", "exec **"], grants)
+}
+
+pub(crate) fn facts() -> Facts {
+    Facts {
+        session: SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap(),
+        run: RunId::parse("run-1").unwrap(),
+        origin: Origin::Owner,
+        person_present: true,
+    }
+}
+
+pub(crate) fn nobody_there() -> Facts {
+    Facts { person_present: false, ..facts() }
+}
+
+/// `tool <name> <json>`, `exec <argv…>` (found in /usr/bin unless it has a path), or `http <METHOD> <url>`.
+pub(crate) fn action(text: &str) -> Action {
+    let (kind, rest) = text.split_once(' ').unwrap();
+    match kind {
+        "tool" => {
+            let (tool, arguments) = rest.split_once(' ').unwrap();
+            Action::CallTool(call(tool, arguments))
+        }
+        "exec" => Action::RunProgram(plan(&rest.split(' ').collect::<Vec<_>>())),
+        "http" => {
+            let (method, url) = rest.split_once(' ').unwrap();
+            Action::SendRequest(request(method, url))
+        }
+        other => panic!("unknown kind of action `{other}`"),
+    }
+}
+
+pub(crate) fn call(tool: &str, arguments: &str) -> ToolInvocation {
+    ToolInvocation {
+        call: CallId::parse("call-1").unwrap(),
+        tool: ToolName::parse(tool).unwrap(),
+        arguments: arguments.to_owned(),
+    }
+}
+
+pub(crate) fn plan(argv: &[&str]) -> ExecPlan {
+    let program = match argv[0].strip_prefix("./") {
+        Some(file) => PathBuf::from("/home/owner/ws").join(file),
+        None => PathBuf::from("/usr/bin").join(argv[0]),
+    };
+    ExecPlan {
+        program,
+        program_digest: Digest([0xcd; 32]),
+        argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
+        cwd: PathBuf::from("/home/owner/ws"),
+        workspace: PathBuf::from("/home/owner/ws"),
+        env: Vec::new(),
+        stdin: Vec::new(),
+        timeout_ms: 120_000,
+        max_output_bytes: 65_536,
+    }
+}
+
+pub(crate) fn request(method: &str, url: &str) -> HttpPlan {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap());
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().unwrap()),
+        _ => (authority, if scheme == "https" { 443 } else { 80 }),
+    };
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let target =
+        HttpTarget { scheme: scheme.to_owned(), address: address(&host), host, port, path_and_query: path.to_owned() };
+    HttpPlan { method: method.to_owned(), target, headers: Vec::new(), body: Vec::new(), first_byte_timeout_ms: 30_000 }
+}
+
+/// Knows only the few addresses that the tests use; the real table belongs to the room that dials.
+fn address(host: &str) -> AddressClass {
+    match host {
+        "169.254.169.254" | "metadata.google.internal" => AddressClass::Metadata,
+        "localhost" | "127.0.0.1" | "::1" => AddressClass::Loopback,
+        "10.0.0.1" | "192.168.1.1" => AddressClass::Private,
+        _ if host.parse::<IpAddr>().is_ok() => AddressClass::Public,
+        _ => AddressClass::Name,
+    }
+}
+
+/// A decision in one line: what, the code of a refusal, and the policies that decided.
+pub(crate) fn word(decision: &Decision) -> String {
+    match decision {
+        Decision::Allow(permit) => format!("allow [{}]", permit.decided_by().join(", ")),
+        Decision::Ask(ask) => format!("ask [{}]", ask.decided_by.join(", ")),
+        Decision::Deny(denial) => format!("deny {} [{}]", denial.code, denial.decided_by.join(", ")),
+    }
+}

@@ -1,0 +1,445 @@
+use claw_core::approval::{Approval, ApprovalState};
+use claw_core::id::{AgentId, ApprovalId, ComponentName, Digest, RunId, SessionKey, Timestamp};
+use claw_core::id::{CallId, ToolName};
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::{Ask, Decision, Policy, PolicyFile};
+use crate::fixture::{action, facts, nobody_there, open_subject, plan, request, subject, word};
+use crate::{Access, Action, Facts, Folder, MAX_CARD_BYTES, Preset, Subject};
+
+fn owner_file(text: &str) -> PolicyFile {
+    PolicyFile { name: "owner.cedar".to_owned(), text: text.to_owned() }
+}
+
+fn load(preset: Preset, owner: &str) -> Policy {
+    Policy::load(preset, &[owner_file(owner)]).unwrap()
+}
+
+#[track_caller]
+fn check_reason(policy: &Policy, subject: &Subject, facts: &Facts, wanted: &str, expect: Expect) {
+    match policy.decide(subject, facts, action(wanted)) {
+        Decision::Deny(denial) => expect.assert_eq(&denial.to_string()),
+        other => panic!("not denied: {}", word(&other)),
+    }
+}
+
+// === Folders ===
+
+#[test]
+fn folders_are_the_grants_within_the_scopes_that_the_policies_allow() {
+    let folders =
+        |policy: &Policy, scopes: &[&str], grants: &[&str]| policy.folders(&subject(scopes, grants), &facts());
+    let (read, write) = ("fs workspace read", "fs workspace read-write");
+    let cautious = load(Preset::Cautious, "");
+    assert_eq!(folders(&cautious, &[write], &[write]), [(Folder::Workspace, Access::ReadWrite)]);
+    assert_eq!(folders(&cautious, &[read], &[write]), [(Folder::Workspace, Access::Read)]);
+    assert_eq!(folders(&cautious, &[write], &[read]), [(Folder::Workspace, Access::Read)]);
+    assert_eq!(folders(&cautious, &[], &[write]), []);
+    assert_eq!(folders(&cautious, &[write], &[]), []);
+    assert_eq!(folders(&load(Preset::DenyAll, ""), &[write], &[write]), []);
+    let no_writing = load(Preset::Cautious, "forbid (principal, action == Action::\"fs.write\", resource);");
+    assert_eq!(folders(&no_writing, &[write], &[write]), [(Folder::Workspace, Access::Read)]);
+    let no_reading = load(Preset::Cautious, "forbid (principal, action == Action::\"fs.read\", resource);");
+    assert_eq!(folders(&no_reading, &[write], &[write]), []);
+    // Nobody can be asked when a worker starts, so "only when approved" is no.
+    let asks = "forbid (principal, action == Action::\"fs.write\", resource) unless { context.approved };";
+    assert_eq!(folders(&load(Preset::Cautious, asks), &[write], &[write]), [(Folder::Workspace, Access::Read)]);
+}
+
+// === Refusals ===
+
+#[test]
+fn what_was_not_declared_is_denied_with_the_scope_that_is_missing() {
+    let policy = load(Preset::Trusting, "permit (principal, action, resource);");
+    let subject = subject(&["http https://api.example.test GET"], &["exec git **", "http * POST"]);
+    check_reason(
+        &policy,
+        &subject,
+        &facts(),
+        "exec git status",
+        expect![
+            "E_EXEC_DENIED: exec.run of `/usr/bin/git` lies outside what the component `probe` declares; its manifest would have to declare the scope `exec git status`"
+        ],
+    );
+    check_reason(
+        &policy,
+        &subject,
+        &facts(),
+        "http POST https://api.example.test/x",
+        expect![
+            "E_NET_HOST: http.request POST `https://api.example.test:443` (name address) lies outside what the component `probe` declares; its manifest would have to declare the scope `http https://api.example.test POST`"
+        ],
+    );
+    check_reason(
+        &policy,
+        &subject,
+        &facts(),
+        "http GET http://127.0.0.1/x",
+        expect![
+            "E_NET_ADDR: http.request GET `http://127.0.0.1:80` (loopback address) lies outside what the component `probe` declares; its manifest would have to declare the scope `http http://127.0.0.1 GET`"
+        ],
+    );
+}
+
+#[test]
+fn a_denial_names_the_rule_and_what_would_change_the_answer() {
+    let cautious = load(Preset::Cautious, "");
+    let subject = open_subject(&[]);
+    check_reason(
+        &cautious,
+        &subject,
+        &facts(),
+        "http GET http://127.0.0.1:8080/x",
+        expect![
+            "E_NET_ADDR: policy `no-inward-requests` forbids http.request GET `http://127.0.0.1:8080` (loopback address); the grant `http http://127.0.0.1:8080 GET` would allow it"
+        ],
+    );
+    check_reason(
+        &cautious,
+        &subject,
+        &facts(),
+        "http GET http://metadata.google.internal/",
+        expect![
+            "E_NET_ADDR: policy `no-inward-requests` forbids http.request GET `http://metadata.google.internal:80` (metadata address); only a change of the policies would allow it"
+        ],
+    );
+    check_reason(
+        &cautious,
+        &subject,
+        &nobody_there(),
+        "exec git log *",
+        expect![[
+            r#"E_EXEC_DENIED: no policy permits exec.run of `/usr/bin/git`; the grant `exec git log "*"` would allow it"#
+        ]],
+    );
+    check_reason(
+        &cautious,
+        &subject,
+        &nobody_there(),
+        "exec sh -c ls",
+        expect![
+            "E_EXEC_DENIED: no policy permits exec.run of `/usr/bin/sh`; it can be approved while somebody is there to be asked"
+        ],
+    );
+    let strict = load(
+        Preset::Cautious,
+        "@id(\"no-pushing\") forbid (principal, action == Action::\"exec.run\", resource) when { context.argv.contains(\"push\") };",
+    );
+    check_reason(
+        &strict,
+        &subject,
+        &facts(),
+        "exec git push",
+        expect![
+            "E_EXEC_DENIED: policy `no-pushing` forbids exec.run of `/usr/bin/git`; only a change of the policies would allow it"
+        ],
+    );
+    check_reason(
+        &load(Preset::DenyAll, ""),
+        &subject,
+        &facts(),
+        "tool read {}",
+        expect![
+            "E_POLICY_DENY: policy `deny-all` forbids tool.call of `read`; only a change of the policies would allow it"
+        ],
+    );
+}
+
+#[test]
+fn owner_files_can_ask_about_and_forbid_single_tools() {
+    let policy = load(
+        Preset::Cautious,
+        "@id(\"ask-send\") forbid (principal, action == Action::\"tool.call\", resource == Tool::\"send\") unless { context.approved };\n\
+         @id(\"no-wipe\") forbid (principal, action == Action::\"tool.call\", resource == Tool::\"wipe\");\n\
+         @id(\"shipped-only\") forbid (principal, action == Action::\"tool.call\", resource == Tool::\"own\") unless { principal.trust == \"untrusted\" };",
+    );
+    let decide = |wanted| word(&policy.decide(&open_subject(&[]), &facts(), action(wanted)));
+    assert_eq!(decide("tool read {}"), "allow [tools-can-be-called]");
+    assert_eq!(decide("tool send {}"), "ask [tools-can-be-called]");
+    assert_eq!(decide("tool wipe {}"), "deny E_POLICY_DENY [no-wipe]");
+    assert_eq!(decide("tool own {}"), "deny E_POLICY_DENY [shipped-only]");
+}
+
+// === Approvals ===
+
+fn ask(policy: &Policy, wanted: &str) -> Ask {
+    match policy.decide(&open_subject(&[]), &facts(), action(wanted)) {
+        Decision::Ask(ask) => ask,
+        other => panic!("not asked: {}", word(&other)),
+    }
+}
+
+fn approval(ask: &Ask, state: ApprovalState) -> Approval {
+    let facts = facts();
+    Approval {
+        id: ApprovalId::from_random(7 << 96),
+        session: facts.session,
+        run: facts.run,
+        call: CallId::parse("call-1").unwrap(),
+        component: ComponentName::parse("probe").unwrap(),
+        digest: ask.digest,
+        card: ask.card.clone(),
+        argv: ask.argv.clone(),
+        cwd: ask.cwd.clone(),
+        created: Timestamp(1_000),
+        expires: Timestamp(601_000),
+        state,
+    }
+}
+
+fn approved(at: u64) -> ApprovalState {
+    ApprovalState::Approved { by: "ws:owner".to_owned(), at: Timestamp(at) }
+}
+
+#[test]
+fn an_approved_ask_becomes_a_permit_for_exactly_its_action() {
+    // AP-01
+    let policy = load(Preset::Cautious, "");
+    let ask = ask(&policy, "exec git push");
+    assert_eq!((ask.argv.join(" "), ask.cwd.as_deref()), ("git push".to_owned(), Some("/home/owner/ws")));
+    let approval = approval(&ask, approved(2_000));
+    let (digest, shown) = (ask.digest, ask.action().clone());
+    let permit = policy.permit(ask, &approval).unwrap();
+    assert_eq!((permit.digest(), permit.action()), (digest, &shown));
+    assert_eq!(permit.decided_by(), ["approved-programs"]);
+    assert_eq!(permit.into_action(), action("exec git push"));
+}
+
+#[test]
+fn only_a_fresh_yes_makes_a_permit() {
+    let policy = load(Preset::Cautious, "");
+    let ask = ask(&policy, "exec git push");
+    let at = Timestamp(2_000);
+    for (state, code) in [
+        (ApprovalState::Pending, "E_POLICY_DENY"),
+        (ApprovalState::Denied { by: "ws:owner".to_owned(), at }, "E_POLICY_DENY"),
+        (ApprovalState::Expired, "E_APPR_EXPIRED"),
+        (ApprovalState::Withdrawn, "E_APPR_EXPIRED"),
+        // AP-05
+        (ApprovalState::Used { at }, "E_APPR_USED"),
+        // AP-07
+        (approved(601_000), "E_APPR_EXPIRED"),
+    ] {
+        let denial = policy.permit(ask.clone(), &approval(&ask, state.clone())).unwrap_err();
+        assert_eq!(denial.code, code, "{state:?}");
+    }
+}
+
+#[test]
+fn an_approval_for_another_call_makes_no_permit() {
+    // AP-08
+    let policy = load(Preset::Cautious, "");
+    let (first, second) = (ask(&policy, "exec rm a"), ask(&policy, "exec rm b"));
+    let denial = policy.permit(second, &approval(&first, approved(2_000))).unwrap_err();
+    expect!["E_APPR_MISMATCH: approval `00000007` is not for this call, or the policies have changed since; ask again"]
+        .assert_eq(&denial.to_string());
+}
+
+#[test]
+fn an_approval_does_not_outlive_the_policies_it_was_asked_under() {
+    let policy = load(Preset::Cautious, "");
+    let ask = ask(&policy, "exec git push");
+    let approval = approval(&ask, approved(2_000));
+    let stricter = load(Preset::DenyAll, "");
+    assert_eq!(stricter.permit(ask.clone(), &approval).unwrap_err().code, "E_APPR_MISMATCH");
+    let wider = load(Preset::Cautious, "permit (principal, action, resource);");
+    assert_eq!(wider.permit(ask, &approval).unwrap_err().code, "E_APPR_MISMATCH");
+}
+
+#[test]
+fn the_policies_are_asked_again_before_a_permit() {
+    // The digest alone would let it pass: the ask claims facts under which nobody may approve.
+    let policy = load(Preset::Cautious, "");
+    let mut ask = ask(&policy, "exec git push");
+    ask.facts.person_present = false;
+    let denial = policy.permit(ask.clone(), &approval(&ask, approved(2_000))).unwrap_err();
+    assert_eq!(denial.code, "E_POLICY_DENY");
+}
+
+#[test]
+fn what_cannot_be_shown_whole_cannot_be_approved() {
+    // AP-14
+    let policy = load(Preset::Cautious, "");
+    let decide = |len: usize| {
+        let plan = plan(&["git", &"x".repeat(len)]);
+        policy.decide(&open_subject(&[]), &facts(), Action::RunProgram(plan))
+    };
+    let Decision::Ask(short) = decide(1) else { panic!("not asked") };
+    let room = MAX_CARD_BYTES - crate::card::len(&short.card);
+    assert!(matches!(decide(1 + room), Decision::Ask(_)));
+    let Decision::Deny(denial) = decide(2 + room) else { panic!("not denied") };
+    assert_eq!(denial.code, "E_APPR_TOO_LONG");
+    // What needs no approval needs no card.
+    let granted = open_subject(&["exec git **"]);
+    let plan = plan(&["git", &"x".repeat(2 * MAX_CARD_BYTES)]);
+    assert!(matches!(policy.decide(&granted, &facts(), Action::RunProgram(plan)), Decision::Allow(_)));
+}
+
+// === Digests ===
+
+type Change<T> = (&'static str, fn(&mut T));
+
+const SUBJECT_CHANGES: &[Change<Subject>] = &[
+    ("component", |subject| subject.component = ComponentName::parse("other").unwrap()),
+    ("component digest", |subject| subject.digest = Digest([9; 32])),
+];
+
+const FACTS_CHANGES: &[Change<Facts>] = &[
+    ("session", |facts| facts.session = SessionKey::parse("other", &AgentId::parse("main").unwrap()).unwrap()),
+    ("agent", |facts| facts.session = SessionKey::parse("main", &AgentId::parse("other").unwrap()).unwrap()),
+    ("run", |facts| facts.run = RunId::parse("run-2").unwrap()),
+];
+
+const PROGRAM_CHANGES: &[Change<claw_core::effect::ExecPlan>] = &[
+    ("program", |plan| plan.program = "/bin/git".into()),
+    ("program digest", |plan| plan.program_digest = Digest([9; 32])),
+    ("argument", |plan| plan.argv[1] = "log".to_owned()),
+    ("argument boundary", |plan| plan.argv = vec!["git".to_owned(), "sta".to_owned(), "tus".to_owned()]),
+    ("directory", |plan| plan.cwd = "/home/owner/ws/sub".into()),
+    ("workspace", |plan| plan.workspace = "/home/owner".into()),
+    ("environment", |plan| plan.env.push(("LANG".to_owned(), "C".to_owned()))),
+    ("input", |plan| plan.stdin = b"x".to_vec()),
+    ("time limit", |plan| plan.timeout_ms += 1),
+    ("output limit", |plan| plan.max_output_bytes += 1),
+];
+
+const REQUEST_CHANGES: &[Change<claw_core::effect::HttpPlan>] = &[
+    ("method", |plan| plan.method = "POST".to_owned()),
+    ("scheme", |plan| plan.target.scheme = "http".to_owned()),
+    ("host", |plan| plan.target.host = "example.tes".to_owned()),
+    ("port", |plan| plan.target.port = 444),
+    ("path", |plan| plan.target.path_and_query = "/b".to_owned()),
+    ("address", |plan| plan.target.address = claw_core::effect::AddressClass::Private),
+    ("header name", |plan| plan.headers.push(("x".to_owned(), Vec::new()))),
+    ("header value", |plan| plan.headers.push(("x".to_owned(), b"y".to_vec()))),
+    ("body", |plan| plan.body = b"x".to_vec()),
+    ("time limit", |plan| plan.first_byte_timeout_ms += 1),
+];
+
+const CALL_CHANGES: &[Change<crate::ToolInvocation>] = &[
+    ("call id", |call| call.call = CallId::parse("call-2").unwrap()),
+    ("tool", |call| call.tool = ToolName::parse("write").unwrap()),
+    ("arguments", |call| call.arguments = "{ }".to_owned()),
+];
+
+#[test]
+fn anything_changed_is_another_digest() {
+    let policy = load(Preset::Cautious, "");
+    let base_subject = open_subject(&[]);
+    let mut seen = std::collections::HashMap::new();
+    let mut add = |policy: &Policy, what: String, subject: &Subject, facts: &Facts, action: &Action| {
+        let digest = policy.digest(subject, facts, action).unwrap();
+        if let Some(same) = seen.insert(digest, what.clone()) {
+            panic!("`{what}` has the digest of `{same}`");
+        }
+    };
+    let git = action("exec git status");
+    add(&policy, "base".to_owned(), &base_subject, &facts(), &git);
+    add(&load(Preset::Cautious, "// x"), "generation".to_owned(), &base_subject, &facts(), &git);
+    for (what, change) in SUBJECT_CHANGES {
+        let mut subject = base_subject.clone();
+        change(&mut subject);
+        add(&policy, (*what).to_owned(), &subject, &facts(), &git);
+    }
+    for (what, change) in FACTS_CHANGES {
+        let mut facts = facts();
+        change(&mut facts);
+        add(&policy, (*what).to_owned(), &base_subject, &facts, &git);
+    }
+    let mut actions: Vec<(String, Action)> = vec![
+        ("base request".to_owned(), action("http GET https://example.test/a")),
+        ("base call".to_owned(), action("tool read {}")),
+    ];
+    actions.extend(PROGRAM_CHANGES.iter().map(|(what, change)| {
+        let mut plan = plan(&["git", "status"]);
+        change(&mut plan);
+        (format!("program {what}"), Action::RunProgram(plan))
+    }));
+    actions.extend(REQUEST_CHANGES.iter().map(|(what, change)| {
+        let mut plan = request("GET", "https://example.test/a");
+        change(&mut plan);
+        (format!("request {what}"), Action::SendRequest(plan))
+    }));
+    actions.extend(CALL_CHANGES.iter().map(|(what, change)| {
+        let mut call = crate::fixture::call("read", "{}");
+        change(&mut call);
+        (format!("call {what}"), Action::CallTool(call))
+    }));
+    for (what, action) in actions {
+        add(&policy, what, &base_subject, &facts(), &action);
+    }
+}
+
+#[test]
+fn the_same_call_has_the_same_digest() {
+    let (first, second) = (load(Preset::Cautious, "// x"), load(Preset::Cautious, "// x"));
+    assert_eq!(first.generation(), second.generation());
+    assert_eq!(ask(&first, "exec git push").digest, ask(&second, "exec git push").digest);
+}
+
+#[test]
+fn a_generation_is_the_texts_and_their_borders() {
+    let generation = |files: &[&str]| {
+        let files: Vec<PolicyFile> = files.iter().map(|text| owner_file(text)).collect();
+        Policy::load(Preset::Cautious, &files).unwrap().generation()
+    };
+    assert_ne!(generation(&["// a", "// b"]), generation(&["// b", "// a"]));
+    assert_ne!(generation(&["// a", "// b"]), generation(&["// a// b"]));
+    assert_ne!(generation(&[]), generation(&[""]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_cannot_be_written_down_is_denied() {
+    use std::os::unix::ffi::OsStringExt;
+    let mut plan = plan(&["git", "status"]);
+    plan.cwd = std::ffi::OsString::from_vec(b"/home/owner/ws/\xff".to_vec()).into();
+    let decision = load(Preset::Trusting, "").decide(&open_subject(&[]), &facts(), Action::RunProgram(plan));
+    let Decision::Deny(denial) = decision else { panic!("not denied") };
+    expect!["E_EXEC_DENIED: exec.run of `/usr/bin/git` has a path that is not UTF-8; rename it"]
+        .assert_eq(&denial.to_string());
+}
+
+// === Properties ===
+
+fn any_action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        "[a-z]{1,8}".prop_map(|tool| action(&format!("tool {tool} {{}}"))),
+        proptest::collection::vec("[a-z-]{1,4}", 1..4)
+            .prop_map(|argv| Action::RunProgram(plan(&argv.iter().map(String::as_str).collect::<Vec<_>>()))),
+        ("GET|POST", "([a-z]{1,4}\\.){0,2}(test|com)|127\\.0\\.0\\.1|169\\.254\\.169\\.254")
+            .prop_map(|(method, host)| Action::SendRequest(request(&method, &format!("https://{host}/")))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_forbid_is_never_overruled(action in any_action(), preset in 0..3_usize, present in any::<bool>(), own in any::<bool>()) {
+        let name = action.name();
+        let policy = load(
+            Preset::ALL[preset],
+            &format!(
+                "@id(\"all\") permit (principal, action, resource);\n\
+                 @id(\"never\") forbid (principal, action == Action::\"{name}\", resource);"
+            ),
+        );
+        let grant: crate::Grants = crate::Grant::narrowest(&action).filter(|_| own).into_iter().collect();
+        let mut subject = open_subject(&[]);
+        subject.grants = grant;
+        let facts = Facts { person_present: present, ..facts() };
+        let decision = policy.decide(&subject, &facts, action);
+        prop_assert!(matches!(&decision, Decision::Deny(denial) if denial.decided_by.contains(&"never".to_owned())));
+    }
+
+    #[test]
+    fn nothing_undeclared_is_ever_allowed(action in any_action()) {
+        let policy = load(Preset::Trusting, "permit (principal, action, resource);");
+        let grants: crate::Grants = crate::Grant::narrowest(&action).into_iter().collect();
+        let subject = Subject { grants, ..subject(&[], &[]) };
+        let free = matches!(action, Action::CallTool(_));
+        prop_assert_eq!(matches!(policy.decide(&subject, &facts(), action), Decision::Allow(_)), free);
+    }
+}

@@ -1,0 +1,55 @@
+//! Who asks, and what the host knows about the run that asks.
+
+use claw_core::id::{ComponentName, Digest, RunId, SessionKey};
+use claw_core::inbound::Origin;
+
+use crate::grant::Grants;
+
+/// Where a component came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// With the host itself.
+    Shipped,
+    /// From anywhere else.
+    Untrusted,
+}
+
+impl Trust {
+    /// The word used in policies and on cards.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trust::Shipped => "shipped",
+            Trust::Untrusted => "untrusted",
+        }
+    }
+}
+
+/// The component that asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name.
+    pub component: ComponentName,
+    /// Who published it.
+    pub publisher: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Where it came from.
+    pub trust: Trust,
+    /// What its manifest declares. Nothing outside is ever allowed.
+    pub scopes: Grants,
+    /// What the owner gave it.
+    pub grants: Grants,
+}
+
+/// What the host knows about the run; no guest can set any of it. The agent is the session's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The conversation.
+    pub session: SessionKey,
+    /// The run.
+    pub run: RunId,
+    /// Who or what started it.
+    pub origin: Origin,
+    /// Whether somebody who may answer an approval can be reached now.
+    pub person_present: bool,
+}
