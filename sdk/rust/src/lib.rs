@@ -2,7 +2,8 @@
 //!
 //! A tool is a type with the [`Tool`] trait; a component is a list of tools given to [`export_component!`]. Arguments
 //! are a struct: its fields and doc comments become the JSON Schema that the model sees. Build it as a `cdylib` for
-//! `wasm32-wasip2`.
+//! `wasm32-wasip2`, with `serde` (and its feature `derive`) and `schemars` 1 as dependencies beside this crate: their
+//! derives name them.
 //!
 //! ```
 //! use openclaw_sdk::{JsonSchema, Tool, ToolError, scope, workspace};
