@@ -37,6 +37,16 @@ struct Door {
     action: EntityUid,
     resource: EntityTypeName,
     policies: PolicySet,
+    reads: Reads,
+}
+
+/// What the policies of a door look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    /// Only names and the context.
+    Names,
+    /// Also what is known of the component or the resource. Telling costs half of a decision.
+    Attributes,
 }
 
 /// One question without its last fact: whether it was approved.
@@ -109,7 +119,7 @@ impl Engine {
                 policies.push(policy);
             }
         }
-        let door = |action: &str, resource: &str| Door::new(action, resource, &policies);
+        let door = |action: &str, resource: &str| Door::new(action, resource, &policies, &validator);
         Ok(Engine {
             authorizer: Authorizer::new(),
             component: type_name("Component"),
@@ -156,31 +166,34 @@ impl Engine {
         let resource = match question.object {
             Object::Action(Action::CallTool(call)) => {
                 context.push(("arguments".to_owned(), text(&call.arguments)));
-                Entity::with_uid(uid(&door.resource, call.tool.as_str()))
+                uid(&door.resource, call.tool.as_str())
             }
             Object::Action(Action::RunProgram(plan)) => {
                 context.extend(program_context(plan));
-                program_entity(&door.resource, plan)
+                uid(&door.resource, &plan.program.to_string_lossy())
             }
             Object::Action(Action::SendRequest(plan)) => {
                 context.extend(request_context(plan));
-                server_entity(&door.resource, &plan.target)
+                let HttpTarget { scheme, host, port, .. } = &plan.target;
+                uid(&door.resource, &format!("{scheme}://{host}:{port}"))
             }
-            Object::Folder(folder, _) => Entity::with_uid(uid(&door.resource, folder.as_str())),
+            Object::Folder(folder, _) => uid(&door.resource, folder.as_str()),
+        };
+        let entities = match door.reads {
+            Reads::Names => Entities::empty(),
+            Reads::Attributes => entities(question, &principal, &resource),
         };
         // Neither is checked against the schema here: the test `every_question_fits_the_schema` shows that they fit,
         // and checking again would double the price of a decision.
         let context = Context::from_pairs(context).expect("engine: context keys are distinct");
-        let request = Request::new(principal.clone(), door.action.clone(), resource.uid(), context, None)
+        let request = Request::new(principal, door.action.clone(), resource, context, None)
             .expect("engine: only a schema can refuse a request");
-        let entities = Entities::from_entities([component_entity(principal, question.subject), resource], None)
-            .expect("engine: two entities of different types are no duplicates");
         (request, entities)
     }
 }
 
 impl Door {
-    fn new(action: &str, resource: &str, policies: &[cedar_policy::Policy]) -> Door {
+    fn new(action: &str, resource: &str, policies: &[cedar_policy::Policy], validator: &Validator) -> Door {
         let action = uid(&type_name("Action"), action);
         let applies = |policy: &&cedar_policy::Policy| match policy.action_constraint() {
             ActionConstraint::Any => true,
@@ -188,9 +201,12 @@ impl Door {
             ActionConstraint::In(actions) => actions.contains(&action),
             ActionConstraint::Eq(only) => only == action,
         };
-        let applicable = PolicySet::from_policies(policies.iter().filter(applies).cloned())
+        let policies = PolicySet::from_policies(policies.iter().filter(applies).cloned())
             .expect("engine: load refuses two policies of one name");
-        Door { resource: type_name(resource), policies: applicable, action }
+        // Level 0 is Cedar's proof that no policy looks behind a name.
+        let names_only = validator.validate_with_level(&policies, ValidationMode::Strict, 0).validation_passed();
+        let reads = if names_only { Reads::Names } else { Reads::Attributes };
+        Door { resource: type_name(resource), policies, action, reads }
     }
 }
 
@@ -291,26 +307,31 @@ fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {
     ]
 }
 
+/// What is known of the component and of the resource. Tools and folders are nothing but their names.
+fn entities(question: &Question<'_>, principal: &EntityUid, resource: &EntityUid) -> Entities {
+    let resource = match question.object {
+        Object::Action(Action::RunProgram(plan)) => Some(program_entity(resource.clone(), plan)),
+        Object::Action(Action::SendRequest(plan)) => Some(server_entity(resource.clone(), &plan.target)),
+        Object::Action(Action::CallTool(_)) | Object::Folder(..) => None,
+    };
+    let component = component_entity(principal.clone(), question.subject);
+    Entities::from_entities(std::iter::once(component).chain(resource), None)
+        .expect("engine: two entities of different types are no duplicates")
+}
+
 fn component_entity(uid: EntityUid, subject: &Subject) -> Entity {
+    let digest = text(&subject.digest.to_string());
+    let trust = text(subject.trust.as_str());
+    entity(uid, [("publisher", text(&subject.publisher)), ("digest", digest), ("trust", trust)])
+}
+
+fn program_entity(uid: EntityUid, plan: &ExecPlan) -> Entity {
+    let kind = ProgramKind::of(plan);
     entity(
         uid,
         [
-            ("publisher", text(&subject.publisher)),
-            ("digest", text(&subject.digest.to_string())),
-            ("trust", text(subject.trust.as_str())),
-        ],
-    )
-}
-
-fn program_entity(resource: &EntityTypeName, plan: &ExecPlan) -> Entity {
-    let path = plan.program.to_string_lossy();
-    let name = plan.program.file_name().unwrap_or_default().to_string_lossy();
-    let kind = ProgramKind::of(plan);
-    entity(
-        uid(resource, &path),
-        [
-            ("name", text(&name)),
-            ("path", text(&path)),
+            ("name", text(&plan.program.file_name().unwrap_or_default().to_string_lossy())),
+            ("path", text(&plan.program.to_string_lossy())),
             ("shell", Value::new_bool(kind.shell)),
             ("wrapper", Value::new_bool(kind.wrapper)),
             ("interpreter_inline", Value::new_bool(kind.interpreter_inline)),
@@ -319,15 +340,14 @@ fn program_entity(resource: &EntityTypeName, plan: &ExecPlan) -> Entity {
     )
 }
 
-fn server_entity(resource: &EntityTypeName, target: &HttpTarget) -> Entity {
-    let HttpTarget { scheme, host, port, address, .. } = target;
+fn server_entity(uid: EntityUid, target: &HttpTarget) -> Entity {
     entity(
-        uid(resource, &format!("{scheme}://{host}:{port}")),
+        uid,
         [
-            ("scheme", text(scheme)),
-            ("host", text(host)),
-            ("port", Value::new_long(i64::from(*port))),
-            ("address", text(address.as_str())),
+            ("scheme", text(&target.scheme)),
+            ("host", text(&target.host)),
+            ("port", Value::new_long(i64::from(target.port))),
+            ("address", text(target.address.as_str())),
         ],
     )
 }

@@ -1,7 +1,7 @@
 use cedar_policy::{Request, Schema, Validator};
 use expect_test::{Expect, expect};
 
-use super::{Approved, Engine, Granted, Object, Presence, Question};
+use super::{Approved, Engine, Granted, Object, Presence, Question, Reads};
 use crate::fixture::{action, facts, open_subject};
 use crate::preset::{Preset, SCHEMA};
 use crate::{Access, Folder};
@@ -34,7 +34,8 @@ fn every_shipped_policy_has_an_id_of_its_own() {
 #[test]
 fn every_question_fits_the_schema() {
     // `Engine::request` does not check against the schema. This shows that the schema would not object.
-    let engine = Engine::load(Preset::Cautious.files().iter().copied()).unwrap();
+    let looks = "forbid (principal, action, resource) when { principal.trust == \"unknown\" };";
+    let engine = Engine::load([("looks.cedar", looks)].into_iter()).unwrap();
     let schema: Schema = SCHEMA.parse().unwrap();
     let (subject, facts) = (open_subject(&[]), facts());
     let actions = ["tool read {}", "exec git status", "http GET https://example.test/a?b"].map(action);
@@ -43,11 +44,27 @@ fn every_question_fits_the_schema() {
         let question =
             Question { subject: &subject, facts: &facts, object, granted: Granted::No, presence: Presence::Present };
         let (request, entities) = engine.request(&question, Approved::No);
+        assert!(!entities.is_empty());
         let [principal, action, resource] =
             [request.principal(), request.action(), request.resource()].map(|uid| uid.unwrap().clone());
         let context = request.context().unwrap().clone();
         Request::new(principal, action, resource, context, Some(&schema)).unwrap();
         cedar_policy::Entities::from_entities(entities.iter().cloned(), Some(&schema)).unwrap();
+    }
+}
+
+#[test]
+fn attributes_are_told_where_a_policy_reads_them() {
+    let reads = |owner: &str| {
+        let files = Preset::Cautious.files().iter().copied().chain([("owner.cedar", owner)]);
+        Engine::load(files).unwrap().call_tool.reads
+    };
+    assert_eq!(reads(""), Reads::Names);
+    assert_eq!(reads("forbid (principal == Component::\"a\", action, resource == Tool::\"b\");"), Reads::Names);
+    for condition in
+        ["principal.trust == \"untrusted\"", "principal in Component::\"a\" && principal.publisher like \"x*\""]
+    {
+        assert_eq!(reads(&format!("forbid (principal, action, resource) when {{ {condition} }};")), Reads::Attributes);
     }
 }
 
