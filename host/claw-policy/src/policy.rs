@@ -63,6 +63,12 @@ pub struct Ask {
     pub cwd: Option<String>,
     /// The policies that would allow it once approved, sorted.
     pub decided_by: Vec<String>,
+    call: Box<Call>,
+}
+
+/// What was asked about, whole: the policies are asked again before it becomes a permit.
+#[derive(Clone, Debug)]
+struct Call {
     subject: Subject,
     facts: Facts,
     action: Action,
@@ -184,7 +190,8 @@ impl Policy {
     /// was not answered with yes.
     pub fn permit(&self, ask: Ask, approval: &Approval) -> Result<Permit, Denial> {
         check_approval(approval)?;
-        let Ask { digest, subject, facts, action, .. } = ask;
+        let digest = ask.digest;
+        let Call { subject, facts, action } = *ask.call;
         if approval.digest != digest || self.digest(&subject, &facts, &action) != Some(digest) {
             return Err(Denial::new("E_APPR_MISMATCH", mismatch(approval)));
         }
@@ -227,10 +234,11 @@ impl Policy {
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
     fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
         #[derive(Serialize)]
-        struct Call<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, Digest);
+        struct Encoded<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, Digest);
         let Subject { component, digest, .. } = subject;
         let Facts { session, run, origin, .. } = facts;
-        let call = Call(component.as_str(), *digest, action, session.as_str(), run.as_str(), *origin, self.generation);
+        let call =
+            Encoded(component.as_str(), *digest, action, session.as_str(), run.as_str(), *origin, self.generation);
         let encoded = postcard::to_stdvec(&call).ok()?;
         // The prefix keeps this digest from ever being the digest of something else that is encoded the same way.
         let digest = Sha256::new().chain_update(b"openclaw-host call digest v1\0").chain_update(encoded);
@@ -260,7 +268,7 @@ impl Policy {
 impl Ask {
     /// What would be done.
     pub fn action(&self) -> &Action {
-        &self.action
+        &self.call.action
     }
 }
 
@@ -304,8 +312,8 @@ fn ask(subject: &Subject, facts: &Facts, action: Action, digest: Digest, decided
         Action::RunProgram(plan) => (plan.argv.clone(), Some(plan.cwd.to_string_lossy().into_owned())),
         Action::CallTool(_) | Action::SendRequest(_) => (Vec::new(), None),
     };
-    let (subject, facts) = (subject.clone(), facts.clone());
-    Decision::Ask(Ask { digest, card, argv, cwd, decided_by, subject, facts, action })
+    let call = Box::new(Call { subject: subject.clone(), facts: facts.clone(), action });
+    Decision::Ask(Ask { digest, card, argv, cwd, decided_by, call })
 }
 
 #[cfg(test)]

@@ -282,7 +282,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
     let fs = prop_oneof![Just(Access::Read), Just(Access::ReadWrite)]
         .prop_map(|access| Grant::Fs(FsGrant { folder: Folder::Workspace, access }));
     let host = prop_oneof![
-        "[a-z0-9_-]{1,8}x(\\.[a-z0-9-]{1,6}x){0,3}",
+        "([a-z0-9_-]{1,8}\\.){0,3}[a-z][a-z0-9-]{0,6}",
         "\\*\\.[a-z]{1,8}\\.[a-z]{2,4}",
         any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
         any::<std::net::Ipv6Addr>().prop_map(|address| format!("[{address}]")),

@@ -1,8 +1,8 @@
 use expect_test::{Expect, expect};
 
 use super::Preset;
-use crate::Policy;
 use crate::fixture::{action, facts, nobody_there, open_subject, word};
+use crate::{Grant, Policy, PolicyFile};
 
 /// One line per preset: what becomes of `wanted` with these grants, present and (behind the slash) away.
 #[track_caller]
@@ -239,5 +239,31 @@ fn a_preset_reads_back_from_its_name() {
         assert_eq!(preset.to_string().parse(), Ok(preset));
     }
     let err = "yolo\n".parse::<Preset>().unwrap_err();
-    expect![[r#"`yolo\n` is not a policy preset: use `deny-all`, `cautious` or `trusting`"#]].assert_eq(&err.to_string());
+    expect![[r#"`yolo\n` is not a policy preset: use `deny-all`, `cautious` or `trusting`"#]]
+        .assert_eq(&err.to_string());
+}
+
+const DOCUMENT: &str = include_str!("../../../../docs/policies.md");
+
+#[test]
+fn the_policies_in_the_document_load_on_every_preset() {
+    let (_, rest) = DOCUMENT.split_once("```cedar\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let file = PolicyFile { name: "policies.md".to_owned(), text: text.to_owned() };
+    for preset in Preset::ALL {
+        Policy::load(preset, std::slice::from_ref(&file)).unwrap();
+    }
+}
+
+#[test]
+fn the_grants_in_the_document_are_grants() {
+    let cells = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+    let grants: Vec<&str> = cells
+        .map(|(text, _)| text)
+        .filter(|text| ["fs ", "http ", "exec "].iter().any(|f| text.starts_with(f)))
+        .collect();
+    assert_eq!(grants.len(), 10);
+    for text in grants {
+        assert_eq!(Grant::parse(text).unwrap().to_string(), text);
+    }
 }
