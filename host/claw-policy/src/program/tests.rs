@@ -12,8 +12,8 @@ fn check(program: &str, argv: &[&str], expect: Expect) {
         program: PathBuf::from(program),
         program_digest: Digest([1; 32]),
         argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
-        cwd: PathBuf::from("/work"),
-        workspace: PathBuf::from("/work"),
+        cwd: PathBuf::from("/desk"),
+        workspace: PathBuf::from("/desk"),
         env: Vec::new(),
         stdin: Vec::new(),
         timeout_ms: 1_000,
@@ -89,6 +89,6 @@ fn code_in_the_arguments_or_on_standard_input_is_inline() {
 #[test]
 fn a_program_in_the_workspace_may_have_been_written_by_who_asks() {
     // EX-51
-    check("/work/tools/build", &["./tools/build"], expect!["in workspace"]);
-    check("/workshop/build", &["/workshop/build"], expect![""]);
+    check("/desk/tools/build", &["./tools/build"], expect!["in workspace"]);
+    check("/desk-2/build", &["/desk-2/build"], expect![""]);
 }
