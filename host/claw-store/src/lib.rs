@@ -1,1 +1,41 @@
 //! Durable sessions, runs, journal and approvals on redb.
+//!
+//! One file, one writer, many readers. What a method has acknowledged is on the disk; what it refused has left no
+//! trace. The log of a session is always one that a model accepts: every tool call in it has exactly one answer
+//! before anybody else speaks.
+//!
+//! **Invariants.** No other crate names redb. Every append names the run that writes, and a run that has ended writes
+//! nothing more. An approval is used in the transaction that starts its effect, or not at all.
+//!
+//! The modules stand in the order in which a request meets them.
+
+mod store;
+
+mod inbox;
+mod record;
+mod run;
+mod session;
+
+mod approval;
+mod grants;
+
+mod change;
+mod log;
+mod row;
+mod tables;
+
+mod database;
+mod error;
+mod open;
+mod writer;
+
+pub use approval::ApprovalFilter;
+pub use error::{Cause, Refusal, ResolveError, StoreError};
+pub use inbox::Accepted;
+pub use record::{JournalStep, Record, Repeatable};
+pub use run::{RunRow, RunState};
+pub use session::{History, Page, Pending, SessionQuery, SessionRow};
+pub use store::Store;
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,277 @@
+//! Approvals: each is answered once, and used once.
+//!
+//! ```text
+//! Pending ──resolve(once)──► Approved ──record(EffectStarted)──► Used
+//!    ├─────resolve(deny)───► Denied
+//!    ├─────expire, or resolve after its time──► Expired
+//!    └─────withdraw────────► Withdrawn
+//! ```
+
+use claw_core::approval::{Answer, Approval, ApprovalState};
+use claw_core::id::{ApprovalId, CallId, Digest, RunId, Timestamp};
+use redb::ReadableTable;
+
+use crate::change::{Change, Decided};
+use crate::error::{Failure, Refusal, ResolveError, StoreError};
+use crate::row::{StoredApproval, decode};
+use crate::run;
+use crate::store::Store;
+use crate::tables::{self, Bytes, Tables};
+
+/// Fewest digits of an id that count as a prefix: one in 65536 hits by chance.
+const MIN_PREFIX: usize = 4;
+/// Digits of a whole id.
+const ID_DIGITS: usize = 32;
+
+/// Which approvals to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApprovalFilter {
+    /// Those that wait for an answer.
+    Pending,
+    /// All that there ever were.
+    All,
+}
+
+impl Store {
+    /// Stores a pending approval, so that it survives a restart.
+    ///
+    /// # Errors
+    /// [`StoreError::NotParkable`] if it is not pending or its id exists; [`StoreError::UnknownRun`];
+    /// [`StoreError::Superseded`] if its run has ended.
+    pub async fn park(&self, approval: Approval) -> Result<(), StoreError> {
+        self.write(move |tables| {
+            run::live(&tables.runs, &approval.run)?;
+            let not_parkable = |reason| StoreError::NotParkable { approval: approval.id.clone(), reason };
+            if !approval.state.is_pending() {
+                return Err(not_parkable("it is not pending").into());
+            }
+            if find(&tables.approvals, &approval.id)?.is_some() {
+                return Err(not_parkable("its id is already used").into());
+            }
+            Ok(Decided { answer: (), changes: vec![Change::Approval(approval)] })
+        })
+        .await
+    }
+
+    /// Stores the owner's answer. The first one counts, and only before `expires`.
+    ///
+    /// Takes the whole id, or at least 4 of its first digits if no other pending approval begins with them.
+    ///
+    /// # Errors
+    /// [`ResolveError`]; after [`ResolveError::Expired`] the approval is stored as expired.
+    pub async fn resolve(
+        &self,
+        id_or_prefix: &str,
+        answer: Answer,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Approval, ResolveError> {
+        let prefix = id_or_prefix.trim().to_ascii_lowercase();
+        if !(MIN_PREFIX..=ID_DIGITS).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ResolveError::NotFound { text: prefix.chars().take(ID_DIGITS).collect() });
+        }
+        let by = by.to_owned();
+        let resolved = self.write(move |tables| resolve(tables, prefix, answer, by, at)).await;
+        resolved.unwrap_or_else(|err| Err(ResolveError::Store(err)))
+    }
+
+    /// Ends the waiting of a pending approval. One that is not pending is returned as it is. The caller watches the
+    /// clock: `at` only goes to the log.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownApproval`].
+    pub async fn expire(&self, id: &ApprovalId, at: Timestamp) -> Result<Approval, StoreError> {
+        let id = id.clone();
+        self.write(move |tables| {
+            let found = find(&tables.approvals, &id)?;
+            let mut approval = found.ok_or_else(|| StoreError::UnknownApproval { approval: id.clone() })?;
+            if !approval.state.is_pending() {
+                return Ok(Decided::unchanged(approval));
+            }
+            tracing::info!(approval = %id, at = at.0, "approval expired");
+            approval.state = ApprovalState::Expired;
+            Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval(approval)] })
+        })
+        .await
+    }
+
+    /// Withdraws the pending approvals of a run that ended, and returns them. `at` only goes to the log.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn withdraw(&self, run: &RunId, at: Timestamp) -> Result<Vec<Approval>, StoreError> {
+        let run = run.clone();
+        self.write(move |tables| {
+            let mut withdrawn = asked_by(&tables.asked, &tables.approvals, &run)?;
+            withdrawn.retain(|approval| approval.state.is_pending());
+            for approval in &mut withdrawn {
+                tracing::info!(approval = %approval.id, %run, at = at.0, "approval withdrawn");
+                approval.state = ApprovalState::Withdrawn;
+            }
+            let changes = withdrawn.iter().cloned().map(Change::Approval).collect();
+            Ok(Decided { answer: withdrawn, changes })
+        })
+        .await
+    }
+
+    /// Approvals in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn approvals(&self, which: ApprovalFilter) -> Result<Vec<Approval>, StoreError> {
+        let mut approvals = self.read(|snapshot| {
+            let approvals = snapshot.table(tables::APPROVALS)?;
+            match which {
+                ApprovalFilter::Pending => pending(&snapshot.table(tables::PENDING)?, &approvals, ""),
+                ApprovalFilter::All => beginning_with(&approvals, ""),
+            }
+        })?;
+        approvals.sort_by_key(|approval| approval.created);
+        Ok(approvals)
+    }
+
+    /// One approval.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn approval(&self, id: &ApprovalId) -> Result<Option<Approval>, StoreError> {
+        self.read(|snapshot| find(&snapshot.table(tables::APPROVALS)?, id))
+    }
+
+    /// The approval that was asked for exactly this plan by this call; the latest if there are several.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn find_approval(&self, run: &RunId, call: &CallId, digest: &Digest) -> Result<Option<Approval>, StoreError> {
+        let asked =
+            self.read(|snapshot| asked_by(&snapshot.table(tables::ASKED)?, &snapshot.table(tables::APPROVALS)?, run))?;
+        let same = |approval: &Approval| approval.call == *call && approval.digest == *digest;
+        Ok(asked.into_iter().filter(same).max_by_key(|approval| approval.created))
+    }
+}
+
+/// The approval `id` in its used state, if it allows exactly this effect, now.
+pub(crate) fn used(
+    approvals: &impl ReadableTable<&'static str, Bytes>,
+    id: &ApprovalId,
+    run: &RunId,
+    call: &CallId,
+    digest: &Digest,
+    at: Timestamp,
+) -> Result<Approval, Failure> {
+    let refused = |refusal| Failure::Refused(StoreError::NotApproved { approval: id.clone(), refusal });
+    let mut approval = find(approvals, id)?.ok_or_else(|| refused(Refusal::Missing))?;
+    if approval.run != *run || approval.call != *call {
+        return Err(refused(Refusal::OtherCall));
+    }
+    if approval.digest != *digest {
+        return Err(refused(Refusal::OtherDigest));
+    }
+    match approval.state {
+        ApprovalState::Approved { .. } => {
+            approval.state = ApprovalState::Used { at };
+            Ok(approval)
+        }
+        ApprovalState::Used { .. } => Err(refused(Refusal::AlreadyUsed)),
+        state @ (ApprovalState::Pending
+        | ApprovalState::Denied { .. }
+        | ApprovalState::Expired
+        | ApprovalState::Withdrawn) => Err(refused(Refusal::NotGiven(state))),
+    }
+}
+
+type Resolved = Result<Approval, ResolveError>;
+
+fn resolve(
+    tables: &Tables<'_>,
+    prefix: String,
+    answer: Answer,
+    by: String,
+    at: Timestamp,
+) -> Result<Decided<Resolved>, Failure> {
+    let mut candidates = pending(&tables.pending, &tables.approvals, &prefix)?;
+    if candidates.len() > 1 {
+        return Ok(Decided::unchanged(Err(ResolveError::Ambiguous { text: prefix, candidates })));
+    }
+    let Some(mut approval) = candidates.pop() else {
+        return Ok(Decided::unchanged(Err(too_late(tables, prefix)?)));
+    };
+    // Checked here and not only by a timer: the answer may come first after a restart. AP-07
+    let expired = at >= approval.expires;
+    approval.state = match answer {
+        _ if expired => ApprovalState::Expired,
+        Answer::Once => ApprovalState::Approved { by, at },
+        Answer::Deny => ApprovalState::Denied { by, at },
+    };
+    let changes = vec![Change::Approval(approval.clone())];
+    let answer = if expired { Err(ResolveError::Expired(Box::new(approval))) } else { Ok(approval) };
+    Ok(Decided { answer, changes })
+}
+
+/// Why an answer to something that is not pending does not count.
+fn too_late(tables: &Tables<'_>, prefix: String) -> Result<ResolveError, Failure> {
+    let mut known = beginning_with(&tables.approvals, &prefix)?;
+    Ok(match (known.pop(), known.is_empty()) {
+        (Some(approval), true) if approval.state == ApprovalState::Expired => ResolveError::Expired(Box::new(approval)),
+        (Some(approval), true) => ResolveError::Already(Box::new(approval)),
+        _ => ResolveError::NotFound { text: prefix },
+    })
+}
+
+fn find(approvals: &impl ReadableTable<&'static str, Bytes>, id: &ApprovalId) -> Result<Option<Approval>, Failure> {
+    let row = approvals.get(id.as_str())?;
+    Ok(row.map(|row| decode::<StoredApproval>(id.as_str(), row.value())).transpose()?.map(Approval::from))
+}
+
+fn pending(
+    pending: &impl ReadableTable<&'static str, ()>,
+    approvals: &impl ReadableTable<&'static str, Bytes>,
+    prefix: &str,
+) -> Result<Vec<Approval>, Failure> {
+    let mut found = Vec::new();
+    for item in pending.range(prefix..)? {
+        let (id, _) = item?;
+        let id = id.value();
+        if !id.starts_with(prefix) {
+            break;
+        }
+        if let Some(row) = approvals.get(id)? {
+            found.push(decode::<StoredApproval>(id, row.value())?.into());
+        }
+    }
+    Ok(found)
+}
+
+fn beginning_with(approvals: &impl ReadableTable<&'static str, Bytes>, prefix: &str) -> Result<Vec<Approval>, Failure> {
+    let mut found = Vec::new();
+    for item in approvals.range(prefix..)? {
+        let (id, row) = item?;
+        if !id.value().starts_with(prefix) {
+            break;
+        }
+        found.push(decode::<StoredApproval>(id.value(), row.value())?.into());
+    }
+    Ok(found)
+}
+
+fn asked_by(
+    asked: &impl ReadableTable<(&'static str, &'static str), ()>,
+    approvals: &impl ReadableTable<&'static str, Bytes>,
+    run: &RunId,
+) -> Result<Vec<Approval>, Failure> {
+    let mut found = Vec::new();
+    for item in asked.range((run.as_str(), "")..)? {
+        let (position, _) = item?;
+        let (of, id) = position.value();
+        if of != run.as_str() {
+            break;
+        }
+        if let Some(row) = approvals.get(id)? {
+            found.push(decode::<StoredApproval>(id, row.value())?.into());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

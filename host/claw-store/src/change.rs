@@ -1,0 +1,97 @@
+//! What one request writes. Requests decide first and write afterwards, so a refused one leaves no trace in the
+//! transaction that it shares with others.
+
+use claw_core::approval::Approval;
+use claw_core::id::{ComponentName, Digest, RunId, SessionKey};
+use claw_core::message::Entry;
+
+use crate::error::Failure;
+use crate::record::JournalStep;
+use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredRun, StoredSession, encode};
+use crate::tables::Tables;
+
+/// One write. The rows around it (indexes) follow by themselves.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Creates or replaces a run.
+    Run(StoredRun),
+    /// Creates or replaces a session; `was` is its row before, if it had one.
+    Session { key: SessionKey, was: Option<StoredSession>, row: StoredSession },
+    /// Remembers which session id a finished epoch had.
+    EpochOver { key: SessionKey, epoch: u64, session_id: String },
+    /// Appends to a log.
+    Entry { key: SessionKey, epoch: u64, entry: Entry },
+    /// Appends to a journal.
+    Step { run: RunId, index: u32, step: JournalStep },
+    /// Creates or replaces an approval.
+    Approval(Approval),
+    /// Creates or replaces the grants of one build of a component.
+    Grants { component: ComponentName, digest: Digest, row: StoredGrants },
+}
+
+/// What a request answers once its changes are durable.
+#[derive(Debug)]
+pub(crate) struct Decided<T> {
+    pub answer: T,
+    pub changes: Vec<Change>,
+}
+
+impl<T> Decided<T> {
+    /// An answer that writes nothing.
+    pub fn unchanged(answer: T) -> Self {
+        Decided { answer, changes: Vec::new() }
+    }
+}
+
+impl Change {
+    /// Writes it. Fails only if the engine fails.
+    pub fn apply(self, tables: &mut Tables<'_>) -> Result<(), Failure> {
+        match self {
+            Change::Run(row) => apply_run(tables, &row)?,
+            Change::Session { key, was, row } => {
+                if let Some(was) = was {
+                    tables.recent.remove((was.updated.0, key.as_str()))?;
+                }
+                tables.recent.insert((row.updated.0, key.as_str()), ())?;
+                tables.sessions.insert(key.as_str(), encode(&row).as_slice())?;
+            }
+            Change::EpochOver { key, epoch, session_id } => {
+                tables.epochs.insert((key.as_str(), epoch), session_id.as_str())?;
+            }
+            Change::Entry { key, epoch, entry } => {
+                let bytes = encode(&StoredEntry::from(&entry));
+                tables.entries.insert((key.as_str(), epoch, entry.seq.0), bytes.as_slice())?;
+            }
+            Change::Step { run, index, step } => {
+                tables.journal.insert((run.as_str(), index), encode(&step).as_slice())?;
+            }
+            Change::Approval(approval) => apply_approval(tables, approval)?,
+            Change::Grants { component, digest, row } => {
+                tables.grants.insert((component.as_str(), digest.0), encode(&row).as_slice())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn apply_run(tables: &mut Tables<'_>, row: &StoredRun) -> Result<(), Failure> {
+    if row.end.is_some() {
+        tables.unfinished.remove(row.arrival)?;
+    } else {
+        tables.unfinished.insert(row.arrival, row.run.as_str())?;
+    }
+    tables.runs.insert(row.run.as_str(), encode(row).as_slice())?;
+    Ok(())
+}
+
+fn apply_approval(tables: &mut Tables<'_>, approval: Approval) -> Result<(), Failure> {
+    if approval.state.is_pending() {
+        tables.pending.insert(approval.id.as_str(), ())?;
+    } else {
+        tables.pending.remove(approval.id.as_str())?;
+    }
+    tables.asked.insert((approval.run.as_str(), approval.id.as_str()), ())?;
+    let id = approval.id.clone();
+    tables.approvals.insert(id.as_str(), encode(&StoredApproval::from(approval)).as_slice())?;
+    Ok(())
+}

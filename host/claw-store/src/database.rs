@@ -1,0 +1,140 @@
+//! The open database, shared by readers and the writer, and its recovery from a full disk.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
+
+use crate::error::{Failure, StoreError};
+use crate::tables::{Snapshot, Tables};
+use crate::writer::Written;
+
+/// Opens the engine on the store's file; used again after an I/O error.
+pub(crate) type Engine = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
+/// What readers and the writer share.
+pub(crate) struct Shared {
+    path: PathBuf,
+    engine: Engine,
+    state: RwLock<State>,
+    /// Write transactions committed so far; tests see from it what group commit saves.
+    commits: AtomicU64,
+}
+
+enum State {
+    Open(Database),
+    /// The last attempt to open it failed like this; the next write tries again.
+    Broken(StoreError),
+    Closed,
+}
+
+impl Shared {
+    pub fn open(path: PathBuf, engine: Engine) -> Result<Self, StoreError> {
+        let database = engine()?;
+        Ok(Shared { path, engine, state: RwLock::new(State::Open(database)), commits: AtomicU64::new(0) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[cfg(test)]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Runs `look` on one consistent state of the store.
+    pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Failure>) -> Result<T, StoreError> {
+        // Held over the whole read: `reopen` must not put a new engine under a transaction of the old one.
+        let state = self.state();
+        let snapshot = match &*state {
+            State::Open(database) => database.begin_read().map(Snapshot).map_err(Failure::from),
+            State::Broken(err) => return Err(err.clone()),
+            State::Closed => return Err(StoreError::Closed),
+        };
+        snapshot.and_then(|snapshot| look(&snapshot)).map_err(|failure| self.name(failure))
+    }
+
+    /// Runs `change` in a transaction and makes it durable. Only the writer thread calls this.
+    pub fn write(&self, change: impl FnOnce(&mut Tables<'_>) -> Result<Written, Failure>) -> Result<(), StoreError> {
+        if matches!(*self.state(), State::Broken(_)) {
+            self.reopen()?;
+        }
+        let begun = match &*self.state() {
+            State::Open(database) => begin(database),
+            State::Broken(err) => return Err(err.clone()),
+            State::Closed => return Err(StoreError::Closed),
+        };
+        let written = begun.and_then(|txn| {
+            let written = change(&mut Tables::open(&txn)?)?;
+            if written == Written::Something {
+                txn.commit()?;
+                self.commits.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        written.map_err(|failure| self.name(failure))
+    }
+
+    /// Replaces the engine after it failed.
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        let mut state = self.state_mut();
+        if matches!(*state, State::Closed) {
+            return Err(StoreError::Closed);
+        }
+        // The old engine goes first: two on one file would each believe to be alone.
+        *state = State::Broken(StoreError::Closed);
+        match (self.engine)() {
+            Ok(database) => {
+                *state = State::Open(database);
+                Ok(())
+            }
+            Err(err) => {
+                *state = State::Broken(err.clone());
+                Err(err)
+            }
+        }
+    }
+
+    /// Closes the file; waits for reads that are under way.
+    pub fn close(&self) {
+        *self.state_mut() = State::Closed;
+    }
+
+    /// Adds the path to what the engine reports.
+    fn name(&self, failure: Failure) -> StoreError {
+        let path = self.path.clone();
+        match failure {
+            Failure::Refused(err) => err,
+            Failure::Engine(redb::Error::Io(err)) if is_full(&err) => StoreError::Full { path },
+            Failure::Engine(err @ redb::Error::Corrupted(_)) => StoreError::Corrupt { path, err: Arc::new(err) },
+            Failure::Engine(err) => StoreError::Io { path, err: Arc::new(err) },
+        }
+    }
+
+    // A panic while the lock was held left either the old or a broken state, both of which are handled.
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the operating system found no room.
+pub(crate) fn is_full(err: &std::io::Error) -> bool {
+    matches!(err.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+}
+
+/// Begins a transaction whose commit is durable.
+pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failure> {
+    let mut txn = database.begin_write()?;
+    txn.set_durability(Durability::Immediate).expect("database: savepoints are never used");
+    // Two fsyncs instead of one. With one, a commit is trusted after a crash if its checksum fits, and a damaged
+    // last commit is silently taken for one that never happened; guests also choose much of what is written.
+    txn.set_two_phase_commit(true);
+    Ok(txn)
+}

@@ -1,0 +1,187 @@
+//! Opening the file: alone, private, checked before the first byte of it is changed.
+//!
+//! The engine repairs, marks and grows a file as soon as it opens it. So it first opens the file through an
+//! [`Overlay`](overlay::Overlay), which keeps all writes in memory: only a file that passes there is opened for real.
+
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableError};
+
+use crate::database::{Engine, begin, is_full};
+use crate::error::{Failure, StoreError, cause};
+use crate::tables::{META, SCHEMA, SCHEMA_KEY, Tables};
+
+mod overlay;
+
+use overlay::Overlay;
+
+/// The engine's page cache. The host promises 20 MiB when idle, so the operating system's cache does the rest.
+const CACHE_BYTES: usize = 8 << 20;
+/// Up to this size, every page of the file is verified at each start; a larger file only after a crash. 256 MiB are
+/// years of conversations, and took 0.6 s in a debug build on two busy cores.
+const VERIFIED_BYTES: u64 = 256 << 20;
+
+/// Opens or creates the store's file and checks it.
+pub(crate) fn engine(path: &Path) -> Result<Engine, StoreError> {
+    let file = match open_existing(path)? {
+        Some(file) => file,
+        None => create(path)?,
+    };
+    check(path, &file)?;
+    let path = path.to_owned();
+    Ok(Box::new(move || {
+        // The duplicate shares the lock, so the file stays ours.
+        let file = file.try_clone().map_err(|err| refused(&path, err))?;
+        builder().create_file(file).map_err(|err| damage(&path, err))
+    }))
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+fn refused(path: &Path, err: io::Error) -> StoreError {
+    StoreError::Open { path: path.to_owned(), err: Arc::new(err) }
+}
+
+/// Opens and locks the file if there is one.
+fn open_existing(path: &Path) -> Result<Option<File>, StoreError> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(err) => return Err(refused(path, err)),
+    };
+    lock(path, &file)?;
+    let mode = file.metadata().map_err(|err| refused(path, err))?.permissions().mode();
+    // Conversations are nobody else's business, whatever the umask or a copy made of the file. ST-14
+    if mode & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(|err| refused(path, err))?;
+    }
+    Ok(Some(file))
+}
+
+fn lock(path: &Path, file: &File) -> Result<(), StoreError> {
+    file.try_lock().map_err(|err| match err {
+        TryLockError::WouldBlock => StoreError::AlreadyOpen { path: path.to_owned() },
+        TryLockError::Error(err) => refused(path, err),
+    })
+}
+
+/// Creates an empty store under another name and gives it its own once it is complete: after a crash there is no
+/// store or a whole one, so that a file without content is always damage and never taken for a new store.
+fn create(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let unfinished = path.with_file_name(name);
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&unfinished);
+    let file = open.map_err(|err| refused(path, err))?;
+    lock(path, &file)?;
+    // Closing the engine releases the lock, so it stays open until nobody else can take the file for unfinished.
+    let database = initialise(path, &file)?;
+    // A link, not a rename: it fails if another host was faster.
+    let linked = std::fs::hard_link(&unfinished, path).and_then(|()| std::fs::remove_file(&unfinished));
+    linked.and_then(|()| sync_folder(path)).map_err(|err| match err.kind() {
+        ErrorKind::AlreadyExists => StoreError::AlreadyOpen { path: path.to_owned() },
+        _ => refused(path, err),
+    })?;
+    drop(database);
+    lock(path, &file)?;
+    Ok(file)
+}
+
+fn initialise(path: &Path, file: &File) -> Result<Database, StoreError> {
+    let clone = file.set_len(0).and_then(|()| file.try_clone()).map_err(|err| refused(path, err))?;
+    let database = builder().create_file(clone).map_err(|err| damage(path, err))?;
+    let write = || -> Result<(), Failure> {
+        let txn = begin(&database)?;
+        Tables::open(&txn)?;
+        txn.open_table(META)?.insert(SCHEMA_KEY, SCHEMA)?;
+        Ok(txn.commit()?)
+    };
+    match write() {
+        Ok(()) => Ok(database),
+        Err(Failure::Refused(err)) => Err(err),
+        Err(Failure::Engine(redb::Error::Io(err))) if is_full(&err) => Err(StoreError::Full { path: path.to_owned() }),
+        Err(Failure::Engine(err)) => Err(StoreError::Open { path: path.to_owned(), err: Arc::new(err) }),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Opens the file without changing it, and reads what it is.
+fn check(path: &Path, file: &File) -> Result<(), StoreError> {
+    let corrupt = |err| StoreError::Corrupt { path: path.to_owned(), err };
+    let bytes = file.metadata().map_err(|err| refused(path, err))?.len();
+    if bytes == 0 {
+        // The engine would take it for a new file.
+        return Err(corrupt(cause("the file is empty")));
+    }
+    let overlay = Overlay::new(file).map_err(|err| refused(path, err))?;
+    // The engine asserts what a sound file guarantees.
+    let checked = catch_unwind(AssertUnwindSafe(|| check_overlay(path, overlay, bytes)));
+    checked.unwrap_or_else(|_| Err(corrupt(cause("the storage engine stopped on a malformed page"))))
+}
+
+fn check_overlay(path: &Path, overlay: Overlay, bytes: u64) -> Result<(), StoreError> {
+    let corrupt = |err| StoreError::Corrupt { path: path.to_owned(), err };
+    let repaired = Arc::new(AtomicBool::new(false));
+    let mut builder = builder();
+    let seen = Arc::clone(&repaired);
+    builder.set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
+    let mut database = builder.create_with_backend(overlay).map_err(|err| damage(path, err))?;
+    let found = schema(&database).map_err(|err| corrupt(Arc::new(err)))?;
+    match found {
+        Some(SCHEMA) => {}
+        Some(found) if found > SCHEMA => {
+            return Err(StoreError::Newer { path: path.to_owned(), found, supported: SCHEMA });
+        }
+        _ => return Err(corrupt(cause("it is a database, but not a store of openclaw-host"))),
+    }
+    // A repair has verified all pages already.
+    if repaired.load(Ordering::Relaxed) || bytes > VERIFIED_BYTES {
+        return Ok(());
+    }
+    match database.check_integrity() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(corrupt(cause("its free-space map does not fit its content"))),
+        Err(err) => Err(damage(path, err)),
+    }
+}
+
+fn schema(database: &Database) -> Result<Option<u64>, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Ok(meta) => Ok(redb::ReadableTable::get(&meta, SCHEMA_KEY)?.map(|row| row.value())),
+        Err(TableError::Storage(err)) => Err(err.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Tells damage from a refusal of the operating system.
+fn damage(path: &Path, err: DatabaseError) -> StoreError {
+    let path: PathBuf = path.to_owned();
+    match err {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::AlreadyOpen { path },
+        DatabaseError::Storage(StorageError::Io(err)) if is_full(&err) => StoreError::Full { path },
+        // What the engine expected to be in the file is beyond its end, or makes no sense.
+        DatabaseError::Storage(StorageError::Io(err))
+            if !matches!(err.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput) =>
+        {
+            refused(&path, err)
+        }
+        err => StoreError::Corrupt { path, err: Arc::new(err) },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The part of a log that one record is about to append.
+
+use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp};
+use claw_core::message::{Entry, Message};
+use claw_core::outcome::{FailureKind, ToolOutcome};
+use redb::ReadableTable;
+
+use crate::change::Change;
+use crate::error::{Failure, StoreError, cause};
+use crate::log::OpenCalls;
+use crate::record::{JournalStep, Repeatable};
+use crate::row::{StoredEntry, StoredRun, StoredSession, decode};
+use crate::run;
+use crate::session;
+use crate::tables::Tables;
+
+/// New entries of one session, checked one by one; nothing is written before `finish`.
+pub(super) struct Draft {
+    session: SessionKey,
+    text: Option<String>,
+    at: Timestamp,
+    epoch: u64,
+    was: StoredSession,
+    row: StoredSession,
+    calls: OpenCalls,
+    next: u64,
+    entries: Vec<Entry>,
+    heard: Vec<StoredRun>,
+}
+
+impl Draft {
+    /// Reads the end of the log that `run` writes to.
+    pub fn open(tables: &Tables<'_>, run: &StoredRun, at: Timestamp) -> Result<Self, Failure> {
+        let session = run.session.clone();
+        let missing = || StoreError::Row { kind: "session", key: session.to_string(), err: cause("it is missing") };
+        let was = session::find(&tables.sessions, &session)?.ok_or_else(missing)?;
+        let epoch = run.epoch.unwrap_or(was.epoch);
+        let key = session.as_str();
+        let mut newest_first = tables.entries.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.rev().map(|item| {
+            let (position, row) = item?;
+            Ok(decode::<StoredEntry>(key, row.value())?.entry(position.value().2))
+        });
+        let newest = newest_first.next().transpose()?;
+        let next = newest.as_ref().map_or(1, |entry: &Entry| entry.seq.0 + 1);
+        let calls = OpenCalls::of(newest.map(Ok).into_iter().chain(newest_first))?;
+        // Once its message is in the log, a run has nothing more to say for itself.
+        let text = run.epoch.is_none().then(|| run.text.clone());
+        let row = was.clone();
+        Ok(Draft { text, at, epoch, was, row, calls, next, entries: Vec::new(), heard: Vec::new(), session })
+    }
+
+    /// The epoch that the entries go to.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The calls without an answer so far.
+    pub fn calls(&self) -> &OpenCalls {
+        &self.calls
+    }
+
+    /// Writes the run's own message if that is still to come.
+    pub fn begin(&mut self, run: &RunId, tables: &Tables<'_>) -> Result<(), Failure> {
+        match self.text.take() {
+            None => Ok(()),
+            Some(text) => {
+                self.hear_deferred(tables)?;
+                self.push(run, Message::User { text })
+            }
+        }
+    }
+
+    /// Appends one message, if it may follow what is there.
+    pub fn push(&mut self, run: &RunId, message: Message) -> Result<(), Failure> {
+        self.calls.take(run, &message).map_err(|reason| StoreError::Orphan {
+            session: self.session.clone(),
+            run: run.clone(),
+            reason,
+        })?;
+        if self.epoch == self.row.epoch
+            && let Message::User { text } | Message::Assistant { text, .. } = &message
+            && !text.is_empty()
+        {
+            self.row.preview = session::preview(text);
+        }
+        self.entries.push(Entry { seq: Seq(self.next), at: self.at, run: run.clone(), message });
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Answers each open call of `run`, so that the log stays one that a model accepts.
+    pub fn answer_open_calls(
+        &mut self,
+        tables: &Tables<'_>,
+        run: &RunId,
+        steps: &[JournalStep],
+    ) -> Result<(), Failure> {
+        if self.calls.next_of(run).is_none() {
+            return Ok(());
+        }
+        let mut journal = run::journal(&tables.journal, run)?;
+        journal.extend_from_slice(steps);
+        while let Some((call, tool)) = self.calls.next_of(run) {
+            let outcome = unanswered(&journal, &call);
+            self.push(run, Message::Tool { call, tool, outcome })?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the message of `run` for later: the log cannot take it now.
+    pub fn defer(&mut self, run: &RunId) {
+        self.row.deferred.push(run.clone());
+    }
+
+    /// Appends the messages that had to wait, unless they still have to.
+    pub fn hear_deferred(&mut self, tables: &Tables<'_>) -> Result<(), Failure> {
+        if !self.calls.is_empty() {
+            return Ok(());
+        }
+        for id in std::mem::take(&mut self.row.deferred) {
+            if let Some(mut row) = run::find(&tables.runs, &id)? {
+                self.push(&id, Message::User { text: row.text.clone() })?;
+                row.epoch = Some(self.epoch);
+                self.heard.push(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// The new entries, and all that has to be written for them.
+    pub fn finish(mut self) -> (Vec<Entry>, Vec<Change>) {
+        if self.epoch == self.row.epoch {
+            self.row.entries = self.next - 1;
+        }
+        self.row.updated = self.row.updated.max(self.at);
+        let Draft { session: key, epoch, was, row, entries, heard, .. } = self;
+        let entry = |entry: &Entry| Change::Entry { key: key.clone(), epoch, entry: entry.clone() };
+        let mut changes: Vec<Change> = entries.iter().map(entry).collect();
+        changes.extend(heard.into_iter().map(Change::Run));
+        changes.push(Change::Session { key, was: Some(was), row });
+        (entries, changes)
+    }
+}
+
+/// What a call without an answer gets: only one that cannot have taken effect counts as cancelled.
+fn unanswered(journal: &[JournalStep], asked: &CallId) -> ToolOutcome {
+    let harmful = journal.iter().any(|step| match step {
+        JournalStep::CallStarted { call, repeatable, .. } => call == asked && *repeatable == Repeatable::No,
+        JournalStep::EffectStarted { call, .. } => call == asked,
+        JournalStep::EffectEnded { .. } | JournalStep::CallEnded { .. } => false,
+    });
+    if harmful {
+        let message = "the run ended while this call was under way: it may or may not have taken effect, and was not \
+                       repeated; check before you try again";
+        ToolOutcome::failed(FailureKind::OutcomeUnknown, message)
+    } else {
+        ToolOutcome::failed(FailureKind::Cancelled, "the run ended before this call; it has changed nothing")
+    }
+}

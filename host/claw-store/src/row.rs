@@ -1,0 +1,380 @@
+//! Rows: how our words look on disk.
+//!
+//! Each kind of row is a private struct here, so that a change of the vocabulary never silently changes the file.
+//! A row is its version byte followed by postcard. Enums of the vocabulary are stored by name: postcard would store
+//! their position, which a new variant in the middle would shift.
+
+use claw_core::approval::{Approval, ApprovalState, Card};
+use claw_core::event::RunEnd;
+use claw_core::id::{ApprovalId, CallId, ComponentName, Digest, RunId, Seq, SessionKey, Timestamp, ToolName};
+use claw_core::inbound::{Inbound, Origin, Source};
+use claw_core::message::{Entry, Message, ToolCall, Usage};
+use claw_core::outcome::{Failure as CallFailure, FailureKind, ToolOutcome};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::error::{StoreError, cause};
+use crate::record::JournalStep;
+use crate::run::{RunRow, RunState};
+
+/// One kind of row.
+pub(crate) trait Row: Serialize + DeserializeOwned {
+    /// For messages.
+    const KIND: &'static str;
+    /// Counted up when the struct changes; `decode` then has to know both.
+    const VERSION: u8;
+}
+
+/// The bytes of a row.
+pub(crate) fn encode<R: Row>(row: &R) -> Vec<u8> {
+    postcard::to_extend(row, vec![R::VERSION]).expect("row: our rows always serialize")
+}
+
+/// Reads a row of `key` back.
+pub(crate) fn decode<R: Row>(key: &str, bytes: &[u8]) -> Result<R, StoreError> {
+    let broken = |err| StoreError::Row { kind: R::KIND, key: key.to_owned(), err };
+    match bytes.split_first() {
+        Some((version, rest)) if *version == R::VERSION => {
+            postcard::from_bytes(rest).map_err(|err| broken(Arc::new(err)))
+        }
+        Some((version, _)) => Err(broken(cause(&format!("it has the unknown version {version}")))),
+        None => Err(broken(cause("it is empty"))),
+    }
+}
+
+/// Stores a variant without fields by its name.
+mod named {
+    use super::{Deserialize, DeserializeOwned, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<T: Serialize, S: Serializer>(variant: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = serde_json::to_value(variant).map_err(serde::ser::Error::custom)?;
+        let name =
+            name.as_str().ok_or_else(|| serde::ser::Error::custom("only variants without fields have a name"))?;
+        serializer.serialize_str(name)
+    }
+
+    pub fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        serde_json::from_value(serde_json::Value::String(name)).map_err(serde::de::Error::custom)
+    }
+}
+
+// === runs ===
+
+/// A run, from its acceptance on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredRun {
+    pub run: RunId,
+    pub session: SessionKey,
+    pub channel: String,
+    pub account: String,
+    #[serde(with = "named")]
+    pub origin: Origin,
+    pub text: String,
+    /// The key of its row in `unfinished`, while it has one.
+    pub arrival: u64,
+    /// The epoch of the session whose log it writes to; set when its own text gets there.
+    pub epoch: Option<u64>,
+    pub running: bool,
+    pub end: Option<StoredEnd>,
+    pub attempts: u32,
+    pub received_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Row for StoredRun {
+    const KIND: &'static str = "run";
+    const VERSION: u8 = 1;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum StoredEnd {
+    Done { text: String, input_tokens: u64, output_tokens: u64 },
+    Failed { kind: String, message: String },
+    Aborted { text: String },
+}
+
+impl StoredRun {
+    pub fn received(inbound: Inbound, arrival: u64, at: Timestamp) -> Self {
+        StoredRun {
+            run: inbound.run,
+            session: inbound.session,
+            channel: inbound.source.channel,
+            account: inbound.source.account,
+            origin: inbound.origin,
+            text: inbound.text,
+            arrival,
+            epoch: None,
+            running: false,
+            end: None,
+            attempts: 0,
+            received_at: at,
+            ended_at: None,
+        }
+    }
+
+    pub fn state(&self) -> RunState {
+        match (&self.end, self.running) {
+            (Some(end), _) => RunState::Ended(end.clone().into()),
+            (None, true) => RunState::Running,
+            (None, false) => RunState::Received,
+        }
+    }
+
+    pub fn inbound(self) -> Inbound {
+        Inbound {
+            run: self.run,
+            session: self.session,
+            source: Source { channel: self.channel, account: self.account },
+            origin: self.origin,
+            text: self.text,
+        }
+    }
+}
+
+impl From<StoredRun> for RunRow {
+    fn from(row: StoredRun) -> Self {
+        let (state, attempts, received_at, ended_at) = (row.state(), row.attempts, row.received_at, row.ended_at);
+        let Inbound { run, session, source, origin, text } = row.inbound();
+        RunRow { run, session, origin, source, text, state, attempts, received_at, ended_at }
+    }
+}
+
+impl From<RunEnd> for StoredEnd {
+    fn from(end: RunEnd) -> Self {
+        match end {
+            RunEnd::Done { text, usage: Usage { input_tokens, output_tokens } } => {
+                StoredEnd::Done { text, input_tokens, output_tokens }
+            }
+            RunEnd::Failed { kind, message } => StoredEnd::Failed { kind, message },
+            RunEnd::Aborted { text } => StoredEnd::Aborted { text },
+        }
+    }
+}
+
+impl From<StoredEnd> for RunEnd {
+    fn from(end: StoredEnd) -> Self {
+        match end {
+            StoredEnd::Done { text, input_tokens, output_tokens } => {
+                RunEnd::Done { text, usage: Usage { input_tokens, output_tokens } }
+            }
+            StoredEnd::Failed { kind, message } => RunEnd::Failed { kind, message },
+            StoredEnd::Aborted { text } => RunEnd::Aborted { text },
+        }
+    }
+}
+
+// === sessions ===
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredSession {
+    pub session_id: String,
+    pub epoch: u64,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    /// Entries of the current epoch.
+    pub entries: u64,
+    pub runs: u64,
+    pub preview: String,
+    /// Runs that ended unheard while another run's tool calls were open: their text still has to reach the log.
+    pub deferred: Vec<RunId>,
+}
+
+impl Row for StoredSession {
+    const KIND: &'static str = "session";
+    const VERSION: u8 = 1;
+}
+
+// === entries ===
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredEntry {
+    pub at: Timestamp,
+    pub run: RunId,
+    pub message: StoredMessage,
+}
+
+impl Row for StoredEntry {
+    const KIND: &'static str = "log";
+    const VERSION: u8 = 1;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum StoredMessage {
+    User { text: String },
+    Assistant { text: String, calls: Vec<(CallId, ToolName, String)> },
+    ToolDone { call: CallId, tool: ToolName, text: String },
+    ToolFailed { call: CallId, tool: ToolName, kind: StoredKind, message: String },
+    Notice { text: String },
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredKind(#[serde(with = "named")] FailureKind);
+
+impl StoredEntry {
+    pub fn entry(self, seq: u64) -> Entry {
+        Entry { seq: Seq(seq), at: self.at, run: self.run, message: self.message.into() }
+    }
+}
+
+impl From<&Entry> for StoredEntry {
+    fn from(entry: &Entry) -> Self {
+        StoredEntry { at: entry.at, run: entry.run.clone(), message: entry.message.clone().into() }
+    }
+}
+
+impl From<Message> for StoredMessage {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::User { text } => StoredMessage::User { text },
+            Message::Assistant { text, calls } => {
+                let calls = calls.into_iter().map(|call| (call.id, call.tool, call.arguments)).collect();
+                StoredMessage::Assistant { text, calls }
+            }
+            Message::Tool { call, tool, outcome: ToolOutcome::Done { text } } => {
+                StoredMessage::ToolDone { call, tool, text }
+            }
+            Message::Tool { call, tool, outcome: ToolOutcome::Failed(CallFailure { kind, message }) } => {
+                StoredMessage::ToolFailed { call, tool, kind: StoredKind(kind), message }
+            }
+            Message::Notice { text } => StoredMessage::Notice { text },
+        }
+    }
+}
+
+impl From<StoredMessage> for Message {
+    fn from(message: StoredMessage) -> Self {
+        match message {
+            StoredMessage::User { text } => Message::User { text },
+            StoredMessage::Assistant { text, calls } => {
+                let call = |(id, tool, arguments)| ToolCall { id, tool, arguments };
+                Message::Assistant { text, calls: calls.into_iter().map(call).collect() }
+            }
+            StoredMessage::ToolDone { call, tool, text } => {
+                Message::Tool { call, tool, outcome: ToolOutcome::Done { text } }
+            }
+            StoredMessage::ToolFailed { call, tool, kind: StoredKind(kind), message } => {
+                Message::Tool { call, tool, outcome: ToolOutcome::Failed(CallFailure { kind, message }) }
+            }
+            StoredMessage::Notice { text } => Message::Notice { text },
+        }
+    }
+}
+
+// === journal ===
+
+impl Row for JournalStep {
+    const KIND: &'static str = "journal";
+    const VERSION: u8 = 1;
+}
+
+// === approvals ===
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredApproval {
+    id: ApprovalId,
+    session: SessionKey,
+    run: RunId,
+    call: CallId,
+    component: ComponentName,
+    digest: Digest,
+    action: String,
+    title: String,
+    lines: Vec<(String, String)>,
+    argv: Vec<String>,
+    cwd: Option<String>,
+    created: Timestamp,
+    expires: Timestamp,
+    state: StoredState,
+}
+
+impl Row for StoredApproval {
+    const KIND: &'static str = "approval";
+    const VERSION: u8 = 1;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum StoredState {
+    Pending,
+    Approved { by: String, at: Timestamp },
+    Denied { by: String, at: Timestamp },
+    Expired,
+    Used { at: Timestamp },
+    Withdrawn,
+}
+
+impl From<Approval> for StoredApproval {
+    fn from(approval: Approval) -> Self {
+        let Approval { id, session, run, call, component, digest, card, argv, cwd, created, expires, state } = approval;
+        let Card { action, title, lines } = card;
+        let state = match state {
+            ApprovalState::Pending => StoredState::Pending,
+            ApprovalState::Approved { by, at } => StoredState::Approved { by, at },
+            ApprovalState::Denied { by, at } => StoredState::Denied { by, at },
+            ApprovalState::Expired => StoredState::Expired,
+            ApprovalState::Used { at } => StoredState::Used { at },
+            ApprovalState::Withdrawn => StoredState::Withdrawn,
+        };
+        StoredApproval {
+            id,
+            session,
+            run,
+            call,
+            component,
+            digest,
+            action,
+            title,
+            lines,
+            argv,
+            cwd,
+            created,
+            expires,
+            state,
+        }
+    }
+}
+
+impl From<StoredApproval> for Approval {
+    fn from(row: StoredApproval) -> Self {
+        let state = match row.state {
+            StoredState::Pending => ApprovalState::Pending,
+            StoredState::Approved { by, at } => ApprovalState::Approved { by, at },
+            StoredState::Denied { by, at } => ApprovalState::Denied { by, at },
+            StoredState::Expired => ApprovalState::Expired,
+            StoredState::Used { at } => ApprovalState::Used { at },
+            StoredState::Withdrawn => ApprovalState::Withdrawn,
+        };
+        Approval {
+            id: row.id,
+            session: row.session,
+            run: row.run,
+            call: row.call,
+            component: row.component,
+            digest: row.digest,
+            card: Card { action: row.action, title: row.title, lines: row.lines },
+            argv: row.argv,
+            cwd: row.cwd,
+            created: row.created,
+            expires: row.expires,
+            state,
+        }
+    }
+}
+
+// === grants ===
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredGrants {
+    pub grants: Vec<String>,
+    pub at: Timestamp,
+}
+
+impl Row for StoredGrants {
+    const KIND: &'static str = "grants";
+    const VERSION: u8 = 1;
+}
+
+#[cfg(test)]
+mod tests;

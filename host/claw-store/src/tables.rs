@@ -1,0 +1,86 @@
+//! The tables of the store, and how one transaction sees them.
+
+use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, WriteTransaction};
+
+use crate::error::Failure;
+
+/// The layout of the tables below. A change that an older release could misread counts it up.
+pub(crate) const SCHEMA: u64 = 1;
+/// The row of [`META`] that holds [`SCHEMA`].
+pub(crate) const SCHEMA_KEY: &str = "schema";
+
+/// A row as it is stored: a version byte, then postcard. See `row`.
+pub(crate) type Bytes = &'static [u8];
+type Text = &'static str;
+
+/// Facts about the file itself.
+pub(crate) const META: TableDefinition<Text, u64> = TableDefinition::new("meta");
+/// Run id → run. Also the inbox: a run id that is here has been accepted.
+pub(crate) const RUNS: TableDefinition<Text, Bytes> = TableDefinition::new("runs");
+/// Order of arrival → id of a run that has not ended.
+pub(crate) const UNFINISHED: TableDefinition<u64, Text> = TableDefinition::new("unfinished");
+/// Session key → session.
+pub(crate) const SESSIONS: TableDefinition<Text, Bytes> = TableDefinition::new("sessions");
+/// (Time of the last change, session key): the listing order, read backwards.
+pub(crate) const RECENT: TableDefinition<(u64, Text), ()> = TableDefinition::new("recent");
+/// (Session key, epoch) → the session id which that epoch had; written when it is over.
+pub(crate) const EPOCHS: TableDefinition<(Text, u64), Text> = TableDefinition::new("epochs");
+/// (Session key, epoch, seq) → log entry.
+pub(crate) const ENTRIES: TableDefinition<(Text, u64, u64), Bytes> = TableDefinition::new("entries");
+/// (Run id, step) → journal step.
+pub(crate) const JOURNAL: TableDefinition<(Text, u32), Bytes> = TableDefinition::new("journal");
+/// Approval id → approval.
+pub(crate) const APPROVALS: TableDefinition<Text, Bytes> = TableDefinition::new("approvals");
+/// Ids of the approvals that wait for an answer.
+pub(crate) const PENDING: TableDefinition<Text, ()> = TableDefinition::new("pending_approvals");
+/// (Run id, approval id).
+pub(crate) const ASKED: TableDefinition<(Text, Text), ()> = TableDefinition::new("approvals_of_run");
+/// (Component, digest) → grants.
+pub(crate) const GRANTS: TableDefinition<(Text, [u8; 32]), Bytes> = TableDefinition::new("grants");
+
+/// All tables, open for writing in one transaction.
+pub(crate) struct Tables<'txn> {
+    pub runs: Table<'txn, Text, Bytes>,
+    pub unfinished: Table<'txn, u64, Text>,
+    pub sessions: Table<'txn, Text, Bytes>,
+    pub recent: Table<'txn, (u64, Text), ()>,
+    pub epochs: Table<'txn, (Text, u64), Text>,
+    pub entries: Table<'txn, (Text, u64, u64), Bytes>,
+    pub journal: Table<'txn, (Text, u32), Bytes>,
+    pub approvals: Table<'txn, Text, Bytes>,
+    pub pending: Table<'txn, Text, ()>,
+    pub asked: Table<'txn, (Text, Text), ()>,
+    pub grants: Table<'txn, (Text, [u8; 32]), Bytes>,
+}
+
+impl<'txn> Tables<'txn> {
+    /// Opens the tables and creates those that are missing.
+    pub fn open(txn: &'txn WriteTransaction) -> Result<Self, Failure> {
+        Ok(Tables {
+            runs: txn.open_table(RUNS)?,
+            unfinished: txn.open_table(UNFINISHED)?,
+            sessions: txn.open_table(SESSIONS)?,
+            recent: txn.open_table(RECENT)?,
+            epochs: txn.open_table(EPOCHS)?,
+            entries: txn.open_table(ENTRIES)?,
+            journal: txn.open_table(JOURNAL)?,
+            approvals: txn.open_table(APPROVALS)?,
+            pending: txn.open_table(PENDING)?,
+            asked: txn.open_table(ASKED)?,
+            grants: txn.open_table(GRANTS)?,
+        })
+    }
+}
+
+/// The tables as one read transaction sees them; each is opened when it is asked for.
+pub(crate) struct Snapshot(pub ReadTransaction);
+
+impl Snapshot {
+    /// Opens one table.
+    pub fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        definition: TableDefinition<'_, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, Failure> {
+        Ok(self.0.open_table(definition)?)
+    }
+}

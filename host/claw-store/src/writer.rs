@@ -1,0 +1,163 @@
+//! The writer: one thread that owns the write side and commits in groups.
+//!
+//! While one commit waits for the disk, requests gather in the channel; the next commit takes all of them. An idle
+//! store therefore answers after one commit, and a busy one pays for few.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::change::Decided;
+use crate::database::Shared;
+use crate::error::{Failure, StoreError};
+use crate::tables::Tables;
+
+/// Requests that may wait for the writer. When it is full, callers wait: they must not acknowledge anyway.
+const QUEUE: usize = 256;
+/// Requests in one transaction, so that the first of a flood need not wait for all of it.
+const GROUP: usize = 256;
+
+/// A request with its result type erased.
+pub(crate) trait Job: Send {
+    /// Decides and writes. The reply is given after the commit.
+    fn run(self: Box<Self>, tables: &mut Tables<'_>) -> Outcome;
+    /// Answers without having run, because the engine failed.
+    fn fail(self: Box<Self>, err: StoreError);
+}
+
+/// What became of one job inside the transaction.
+pub(crate) enum Outcome {
+    /// It stands if the commit does.
+    Written(Reply),
+    /// It only looked, or was refused. True as soon as what it saw is durable.
+    Unchanged(Reply),
+    /// The engine failed, and the whole group with it.
+    Broken(Failure, Reply),
+}
+
+/// Answers the caller; takes what became of the commit.
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+struct Request<T, D> {
+    decide: D,
+    tx: oneshot::Sender<Result<T, StoreError>>,
+}
+
+/// Where requests wait for the writer.
+pub(crate) type Queue = mpsc::Sender<Box<dyn Job>>;
+
+/// The running writer.
+pub(crate) struct Writer {
+    pub queue: Queue,
+    pub thread: JoinHandle<()>,
+}
+
+/// Starts the writer. It ends when all senders are gone and the queue is empty.
+pub(crate) fn spawn(shared: Arc<Shared>) -> std::io::Result<Writer> {
+    let (queue, rx) = mpsc::channel(QUEUE);
+    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || run(&shared, rx))?;
+    Ok(Writer { queue, thread })
+}
+
+/// Wraps a decision into a job that answers through the returned receiver.
+pub(crate) fn job<T, D>(decide: D) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+where
+    T: Send + 'static,
+    D: FnOnce(&Tables<'_>) -> Result<Decided<T>, Failure> + Send + 'static,
+{
+    let (tx, rx) = oneshot::channel();
+    (Box::new(Request { decide, tx }), rx)
+}
+
+impl<T, D> Job for Request<T, D>
+where
+    T: Send + 'static,
+    D: FnOnce(&Tables<'_>) -> Result<Decided<T>, Failure> + Send,
+{
+    fn run(self: Box<Self>, tables: &mut Tables<'_>) -> Outcome {
+        let Request { decide, tx } = *self;
+        // A caller that went away does not undo what it asked for.
+        let reply =
+            |result: Result<T, StoreError>| -> Reply { Box::new(move |commit| drop(tx.send(commit.and(result)))) };
+        let Decided { answer, changes } = match decide(tables) {
+            Ok(decided) => decided,
+            Err(Failure::Refused(err)) => return Outcome::Unchanged(reply(Err(err))),
+            // The group's error takes the place of this one.
+            Err(failure) => return Outcome::Broken(failure, reply(Err(StoreError::Closed))),
+        };
+        if changes.is_empty() {
+            return Outcome::Unchanged(reply(Ok(answer)));
+        }
+        match changes.into_iter().try_for_each(|change| change.apply(tables)) {
+            Ok(()) => Outcome::Written(reply(Ok(answer))),
+            Err(failure) => Outcome::Broken(failure, reply(Ok(answer))),
+        }
+    }
+
+    fn fail(self: Box<Self>, err: StoreError) {
+        drop(self.tx.send(Err(err)));
+    }
+}
+
+fn run(shared: &Shared, mut rx: mpsc::Receiver<Box<dyn Job>>) {
+    while let Some(first) = rx.blocking_recv() {
+        let mut group = VecDeque::from([first]);
+        while group.len() < GROUP
+            && let Ok(job) = rx.try_recv()
+        {
+            group.push_back(job);
+        }
+        commit_group(shared, group);
+    }
+}
+
+fn commit_group(shared: &Shared, mut group: VecDeque<Box<dyn Job>>) {
+    let mut replies = Vec::with_capacity(group.len());
+    let result = shared.write(|tables| write_group(tables, &mut group, &mut replies));
+    if let Err(err) = &result {
+        warn!(path = %shared.path().display(), %err, "store write failed");
+        // The engine refuses to go on after an I/O error; a fresh one reads what is durable, and can.
+        if let Err(err) = shared.reopen() {
+            error!(path = %shared.path().display(), %err, "store could not be reopened");
+        }
+    }
+    for reply in replies {
+        reply(result.clone());
+    }
+    if let Err(err) = result {
+        group.into_iter().for_each(|job| job.fail(err.clone()));
+    }
+}
+
+/// Runs the jobs of the group in order; says whether there is anything to commit.
+fn write_group(
+    tables: &mut Tables<'_>,
+    group: &mut VecDeque<Box<dyn Job>>,
+    replies: &mut Vec<Reply>,
+) -> Result<Written, Failure> {
+    let mut written = Written::Nothing;
+    while let Some(job) = group.pop_front() {
+        match job.run(tables) {
+            Outcome::Written(reply) => {
+                written = Written::Something;
+                replies.push(reply);
+            }
+            Outcome::Unchanged(reply) => replies.push(reply),
+            Outcome::Broken(failure, reply) => {
+                replies.push(reply);
+                return Err(failure);
+            }
+        }
+    }
+    Ok(written)
+}
+
+/// Whether a transaction has changes to commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Something,
+    Nothing,
+}
