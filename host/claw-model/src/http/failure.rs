@@ -1,0 +1,96 @@
+//! From a provider's status and complaint to the failure that the owner can act on.
+
+use std::time::Duration;
+
+use crate::error::ModelError;
+use crate::provider::{ProviderConfig, Secret, default_key_variable};
+use crate::wire::Complaint;
+
+/// What is shown of a provider's message.
+const MAX_MESSAGE_CHARS: usize = 500;
+
+/// Codes and phrases by which providers say that the prompt does not fit: OpenAI, Anthropic, vLLM, llama.cpp.
+const CONTEXT_CODES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
+const CONTEXT_PHRASES: [&str; 6] = [
+    "prompt is too long",
+    "maximum context length",
+    "exceed context limit",
+    "exceeds the context window",
+    "available context size",
+    "context size has been exceeded",
+];
+
+const QUOTA_CODES: [&str; 3] = ["insufficient_quota", "billing_error", "billing_hard_limit_reached"];
+const REFUSAL_CODES: [&str; 3] = ["content_filter", "content_policy_violation", "invalid_prompt"];
+
+/// Names a failure. A `status` of 200 means that the complaint came inside the stream.
+pub(super) fn classify(
+    config: &ProviderConfig,
+    host: &str,
+    status: u16,
+    retry_after: Option<Duration>,
+    complaint: Complaint,
+) -> ModelError {
+    let provider = config.id.clone();
+    let model = config.model.clone();
+    let message = shown(&complaint.message, config.api_key.as_ref());
+    let has_code = |codes: &[&str]| codes.iter().any(|code| complaint.code == *code || complaint.kind == *code);
+    let lower = complaint.message.to_lowercase();
+    let speaks_of_context = CONTEXT_PHRASES.iter().any(|phrase| lower.contains(phrase));
+    let effective = if status == 200 { status_in_stream(&complaint) } else { status };
+    match effective {
+        402 => ModelError::Quota { provider, message },
+        _ if has_code(&QUOTA_CODES) || lower.contains("credit balance is too low") => {
+            ModelError::Quota { provider, message }
+        }
+        413 => ModelError::ContextTooLong { model, message },
+        // A rate limit may speak of long prompts too, but waiting helps against it.
+        _ if effective != 429 && (has_code(&CONTEXT_CODES) || speaks_of_context) => {
+            ModelError::ContextTooLong { model, message }
+        }
+        _ if has_code(&REFUSAL_CODES) => ModelError::Refused { provider, message },
+        300..=399 => {
+            let message = "the server redirects, and keys are not sent along; set `baseUrl` to the final address";
+            ModelError::Rejected { provider, status: effective, message: message.to_owned() }
+        }
+        401 | 403 => ModelError::Auth { provider, key_variable: default_key_variable(config.wire), message },
+        404 => ModelError::NotFound { provider, host: host.to_owned(), model, message },
+        429 => ModelError::RateLimited { provider, retry_after, message },
+        500 | 502 | 503 | 504 | 529 => ModelError::Overloaded { provider, retry_after, message },
+        status => ModelError::Rejected { provider, status, message },
+    }
+}
+
+/// The status that the complaint would have had, had it come before the stream.
+fn status_in_stream(complaint: &Complaint) -> u16 {
+    if let Ok(status @ 400..=599) = complaint.code.parse() {
+        return status;
+    }
+    match complaint.kind.as_str() {
+        "authentication_error" | "permission_error" => 401,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" | "rate_limit_exceeded" => 429,
+        "api_error" | "server_error" | "internal_error" | "timeout_error" => 500,
+        "overloaded_error" => 529,
+        _ => 200,
+    }
+}
+
+/// A provider's words for people: on one line, cut, and without the key, which some providers echo.
+fn shown(message: &str, key: Option<&Secret>) -> String {
+    let message = match key {
+        Some(key) if !key.expose().is_empty() => message.replace(key.expose(), "***"),
+        Some(_) | None => message.to_owned(),
+    };
+    let words = message.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None if line.is_empty() => "it gives no reason".to_owned(),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

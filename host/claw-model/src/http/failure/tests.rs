@@ -1,0 +1,110 @@
+use super::*;
+use crate::provider::WireFormat;
+
+const KEY: &str = "sk-secret-0123";
+
+fn classified(status: u16, body: &str) -> ModelError {
+    let config = ProviderConfig {
+        id: "mine".to_owned(),
+        wire: WireFormat::OpenAiChat,
+        base_url: "https://x.test".to_owned(),
+        api_key: Some(Secret::new(KEY)),
+        model: "m".to_owned(),
+        idle_timeout: Duration::from_secs(1),
+        retries: 0,
+    };
+    classify(&config, "x.test", status, Some(Duration::from_secs(3)), Complaint::parse(body))
+}
+
+#[track_caller]
+fn check(status: u16, body: &str, kind: &str, display: &str) {
+    let error = classified(status, body);
+    assert_eq!(error.kind(), kind, "{error:?}");
+    assert!(error.to_string().contains(display), "{error}");
+}
+
+#[test]
+fn a_context_overflow_is_recognised_in_the_words_of_each_provider() {
+    let overflows = [
+        (
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 128000 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
+        ),
+        (
+            400,
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"}}"#,
+        ),
+        (413, r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
+        ),
+        (
+            200,
+            r#"{"error":{"message":"Your input exceeds the context window of this model","code":"context_length_exceeded"}}"#,
+        ),
+    ];
+    for (status, body) in overflows {
+        check(status, body, "context_length", "start a new session");
+    }
+}
+
+#[test]
+fn each_status_becomes_something_the_owner_can_act_on() {
+    check(401, "{}", "auth", "check OPENAI_API_KEY");
+    check(403, r#"{"error":{"message":"no access"}}"#, "auth", "no access");
+    check(404, r#"{"error":"model 'm' not found"}"#, "unknown", "check model `m` and `baseUrl`");
+    check(429, r#"{"error":{"message":"slow down: maximum context length"}}"#, "rate_limit", "try again in 3 s");
+    check(429, r#"{"error":{"message":"pay","code":"insufficient_quota"}}"#, "rate_limit", "billing");
+    check(
+        400,
+        r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low"}}"#,
+        "rate_limit",
+        "billing",
+    );
+    check(402, "pay", "rate_limit", "billing");
+    check(529, r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#, "rate_limit", "Overloaded");
+    check(400, r#"{"error":{"message":"filtered","code":"content_filter"}}"#, "refusal", "declined");
+    check(302, "moved", "unknown", "set `baseUrl` to the final address");
+    check(422, "bad field", "unknown", "status 422: bad field");
+    check(500, "", "rate_limit", "it gives no reason");
+}
+
+#[test]
+fn only_what_passes_is_repeated() {
+    for status in [429, 500, 502, 503, 504, 529] {
+        assert!(classified(status, "").is_passing(), "{status}");
+    }
+    for status in [302, 400, 401, 402, 403, 404, 413, 422, 501] {
+        assert!(!classified(status, "").is_passing(), "{status}");
+    }
+    assert!(!classified(429, r#"{"error":{"code":"insufficient_quota"}}"#).is_passing());
+}
+
+#[test]
+fn an_error_inside_the_stream_is_classified_like_one_before_it() {
+    check(200, r#"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#, "rate_limit", "overloaded");
+    check(200, r#"{"error":{"code":401,"message":"x"}}"#, "auth", "x");
+    check(200, r#"{"error":{"code":"weird","message":"x"}}"#, "unknown", "status 200: x");
+}
+
+// SE-02
+#[test]
+fn an_echoed_key_is_masked_before_the_message_is_cut() {
+    let long = format!("{} {KEY}", "x".repeat(MAX_MESSAGE_CHARS - 5));
+    for body in [format!("bad key {KEY}!"), long, format!(r#"{{"error":{{"message":"bad {KEY}"}}}}"#)] {
+        let error = classified(401, &body);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("sk-"), "{shown}");
+    }
+}
+
+#[test]
+fn messages_are_one_line_and_short() {
+    assert_eq!(shown("a\r\n b\u{1b}[31m", None), "a b [31m");
+    assert_eq!(shown(&"ä".repeat(600), None).chars().count(), MAX_MESSAGE_CHARS + 1);
+}

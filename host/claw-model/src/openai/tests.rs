@@ -1,0 +1,145 @@
+use serde_json::json;
+
+use super::*;
+use crate::prompt::Reply;
+use crate::sample::{call, full_prompt, prompt};
+
+fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
+    let mut gathered = Gathered::default();
+    for data in events {
+        take(&mut gathered, data, &mut |_| {})?;
+    }
+    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]))))
+}
+
+/// Streams of which only `tool_calls` matters.
+#[track_caller]
+fn check_calls(deltas: &[&str], expected: &[claw_core::message::ToolCall]) {
+    let mut events: Vec<String> =
+        deltas.iter().map(|calls| format!(r#"{{"choices":[{{"delta":{{"tool_calls":{calls}}}}}]}}"#)).collect();
+    events.push("[DONE]".to_owned());
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    assert_eq!(decode(&events).unwrap().unwrap().calls, expected);
+}
+
+#[test]
+fn a_request_has_instructions_tools_and_the_exchange_in_order() {
+    assert_eq!(
+        request("127.0.0.1:11434", "m", &full_prompt()),
+        json!({
+            "model": "m",
+            "max_tokens": 1024,
+            "stream": true,
+            "stream_options": { "include_usage": true },
+            "messages": [
+                { "role": "system", "content": "Be brief." },
+                { "role": "user", "content": "what time is it?" },
+                { "role": "assistant", "content": "Let me see.", "tool_calls": [{
+                    "id": "call_a", "type": "function",
+                    "function": { "name": "clock", "arguments": "{\"zone\":\"UTC\"}" },
+                }] },
+                { "role": "tool", "tool_call_id": "call_a", "content": "12:00" },
+                { "role": "user", "content": "and now?" },
+            ],
+            "tools": [{ "type": "function", "function": {
+                "name": "clock",
+                "description": "Tells the time.",
+                "parameters": {
+                    "type": "object", "properties": { "zone": { "type": "string" } }, "required": ["zone"],
+                },
+            } }],
+        })
+    );
+}
+
+#[test]
+fn openai_itself_gets_the_new_name_of_the_token_limit() {
+    let body = request("api.openai.com", "m", &prompt(vec![]));
+    assert_eq!((&body["max_completion_tokens"], &body["max_tokens"]), (&json!(100), &Value::Null));
+    assert_eq!(body.get("tools"), None);
+}
+
+#[test]
+fn a_zero_token_limit_is_sent_as_one() {
+    let mut prompt = prompt(vec![]);
+    prompt.max_output_tokens = 0;
+    assert_eq!(request("h", "m", &prompt)["max_tokens"], json!(1));
+}
+
+#[test]
+fn whole_calls_that_share_the_number_zero_are_told_apart_by_id() {
+    check_calls(
+        &[
+            r#"[{"index":0,"id":"a","function":{"name":"clock","arguments":"{}"}}]"#,
+            r#"[{"index":0,"id":"b","function":{"name":"weather","arguments":"{}"}}]"#,
+        ],
+        &[call("a", "clock", "{}"), call("b", "weather", "{}")],
+    );
+}
+
+#[test]
+fn an_id_that_is_repeated_in_each_piece_is_one_call() {
+    check_calls(
+        &[
+            r#"[{"index":0,"id":"a","function":{"name":"clock","arguments":"{"}}]"#,
+            r#"[{"index":0,"id":"a","function":{"name":"clock","arguments":"}"}}]"#,
+        ],
+        &[call("a", "clock", "{}")],
+    );
+}
+
+#[test]
+fn calls_without_numbers_and_ids_are_told_apart_by_their_names() {
+    check_calls(
+        &[
+            r#"[{"function":{"name":"clock","arguments":"{"}}]"#,
+            r#"[{"function":{"arguments":"}"}}]"#,
+            r#"[{"function":{"name":"weather","arguments":{"city":"Köln"}}}]"#,
+        ],
+        &[call("call_0", "clock", "{}"), call("call_1", "weather", r#"{"city":"Köln"}"#)],
+    );
+}
+
+#[test]
+fn a_huge_call_number_takes_no_memory() {
+    check_calls(
+        &[r#"[{"index":18446744073709551615,"id":"a","function":{"name":"clock"}}]"#, r#"[{"function":{"name":"b"}}]"#],
+        &[call("a", "clock", "{}")],
+    );
+}
+
+#[test]
+fn a_refusal_is_text_with_its_own_stop_reason() {
+    let reply = decode(&[
+        r#"{"choices":[{"delta":{"refusal":"I cannot help with that."}}]}"#,
+        r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+    ]);
+    let reply = reply.unwrap().unwrap();
+    assert_eq!((reply.text.as_str(), reply.stop), ("I cannot help with that.", StopReason::Refusal));
+}
+
+#[test]
+fn stop_reasons_are_translated() {
+    for (reason, expected) in [
+        ("stop", StopReason::EndTurn),
+        ("length", StopReason::MaxTokens),
+        ("content_filter", StopReason::Refusal),
+        ("eos", StopReason::Other("eos".to_owned())),
+    ] {
+        let event = format!(r#"{{"choices":[{{"delta":{{"content":"x"}},"finish_reason":"{reason}"}}]}}"#);
+        assert_eq!(decode(&[&event]).unwrap().unwrap().stop, expected);
+    }
+}
+
+#[test]
+fn an_error_inside_the_stream_is_a_complaint() {
+    let fault = decode(&[r#"{"error":{"message":"overloaded","code":502}}"#]).unwrap_err();
+    let Fault::Provider(complaint) = fault else { panic!("{fault:?}") };
+    assert_eq!((complaint.code.as_str(), complaint.message.as_str()), ("502", "overloaded"));
+}
+
+#[test]
+fn an_event_that_is_no_chunk_is_garbage() {
+    assert!(matches!(decode(&["<html>"]), Err(Fault::Garbage(_))));
+    assert!(matches!(decode(&["[]x"]), Err(Fault::Garbage(_))));
+}

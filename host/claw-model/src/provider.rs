@@ -1,0 +1,70 @@
+//! Who is asked: one provider with its address, key and limits.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The language that a provider speaks over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WireFormat {
+    /// OpenAI Chat Completions; also Ollama, llama.cpp, vLLM, OpenRouter and many more.
+    OpenAiChat,
+    /// Anthropic Messages.
+    AnthropicMessages,
+}
+
+/// One provider and the model to ask there.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    /// The owner's name for it, e.g. `openai`; shown in errors and in [`crate::Model::name`].
+    pub id: String,
+    /// How it is spoken to.
+    pub wire: WireFormat,
+    /// Where the API starts, e.g. `https://api.openai.com/v1` or `http://127.0.0.1:11434/v1`. The endpoint's path is
+    /// added; a query is kept.
+    pub base_url: String,
+    /// Sent as the format wants it; `None` for servers that need no key.
+    pub api_key: Option<Secret>,
+    /// The provider's name of the model.
+    pub model: String,
+    /// How long the provider may stay silent, before the answer and in the middle of it. More than zero.
+    pub idle_timeout: Duration,
+    /// How often a call that failed for the moment is repeated; at most 10.
+    pub retries: u32,
+}
+
+/// A text that must not be shown: `Debug` prints `***`, and there is no `Display`.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` without the white space around it, as left by `echo` and editors.
+    pub fn new(text: &str) -> Self {
+        Secret(text.trim().to_owned())
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Where a format's first-party API lives: the base URL unless the owner names another.
+pub fn default_base_url(wire: WireFormat) -> &'static str {
+    match wire {
+        WireFormat::OpenAiChat => "https://api.openai.com/v1",
+        WireFormat::AnthropicMessages => "https://api.anthropic.com",
+    }
+}
+
+/// The environment variable in which a format's key is customarily kept: for hints and defaults; not read here.
+pub fn default_key_variable(wire: WireFormat) -> &'static str {
+    match wire {
+        WireFormat::OpenAiChat => "OPENAI_API_KEY",
+        WireFormat::AnthropicMessages => "ANTHROPIC_API_KEY",
+    }
+}

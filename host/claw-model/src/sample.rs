@@ -1,0 +1,59 @@
+//! Conversations for the tests, in few words.
+
+use claw_core::id::{CallId, ToolName};
+use claw_core::message::{Message, ToolCall, ToolSpec};
+use claw_core::outcome::{FailureKind, ToolOutcome};
+use serde_json::json;
+
+use crate::prompt::Prompt;
+
+pub(crate) fn prompt(messages: Vec<Message>) -> Prompt {
+    Prompt { system: String::new(), messages, tools: Vec::new(), max_output_tokens: 100 }
+}
+
+/// A prompt with everything in it: instructions, a tool, and a call with its outcome.
+pub(crate) fn full_prompt() -> Prompt {
+    let schema = json!({ "type": "object", "properties": { "zone": { "type": "string" } }, "required": ["zone"] });
+    let clock = ToolSpec { name: tool("clock"), description: "Tells the time.".to_owned(), schema };
+    let messages = vec![
+        user("what time is it?"),
+        assistant("Let me see.", vec![call("call_a", "clock", r#"{"zone":"UTC"}"#)]),
+        done("call_a", "12:00"),
+        Message::Notice { text: "for people only".to_owned() },
+        user("and now?"),
+    ];
+    Prompt { system: "Be brief.".to_owned(), messages, tools: vec![clock], max_output_tokens: 1024 }
+}
+
+pub(crate) fn tool(name: &str) -> ToolName {
+    ToolName::parse(name).unwrap()
+}
+
+pub(crate) fn user(text: &str) -> Message {
+    Message::User { text: text.to_owned() }
+}
+
+pub(crate) fn assistant(text: &str, calls: Vec<ToolCall>) -> Message {
+    Message::Assistant { text: text.to_owned(), calls }
+}
+
+pub(crate) fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
+    ToolCall { id: CallId::parse(id).unwrap(), tool: tool(name), arguments: arguments.to_owned() }
+}
+
+pub(crate) fn done(id: &str, text: &str) -> Message {
+    outcome(id, ToolOutcome::Done { text: text.to_owned() })
+}
+
+pub(crate) fn denied(id: &str, text: &str) -> Message {
+    outcome(id, ToolOutcome::failed(FailureKind::Denied, text))
+}
+
+fn outcome(id: &str, outcome: ToolOutcome) -> Message {
+    Message::Tool { call: CallId::parse(id).unwrap(), tool: tool("clock"), outcome }
+}
+
+/// A stream of events as a provider sends it.
+pub(crate) fn sse(events: &[&str]) -> String {
+    events.iter().map(|data| format!("data: {data}\n\n")).collect()
+}

@@ -1,0 +1,69 @@
+//! The conversation in the shape that every provider insists on: each call is followed by exactly one outcome, and
+//! nothing stands between them.
+//!
+//! The session's log may be looser: a person may speak while tools run, a crash may leave a call without an outcome,
+//! and compaction may leave an outcome without its call.
+
+use claw_core::message::{Message, ToolCall};
+use serde_json::{Map, Value, json};
+
+/// Said to the model about a call whose outcome is not in the log.
+const NO_OUTCOME: &str = "no outcome was recorded: the host stopped meanwhile, and the call may have taken effect";
+
+/// One step of the conversation.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Turn<'a> {
+    User(&'a str),
+    Assistant { text: &'a str, calls: Vec<AnsweredCall<'a>> },
+}
+
+/// A call and what became of it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct AnsweredCall<'a> {
+    pub(crate) call: &'a ToolCall,
+    pub(crate) outcome: String,
+    pub(crate) failed: bool,
+}
+
+/// Puts messages into the strict shape. Empty texts, notices and outcomes without a call are left out.
+pub(crate) fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
+    let mut turns = Vec::with_capacity(messages.len());
+    for (at, message) in messages.iter().enumerate() {
+        match message {
+            Message::User { text } if !text.trim().is_empty() => turns.push(Turn::User(text)),
+            Message::Assistant { text, calls } if !text.trim().is_empty() || !calls.is_empty() => {
+                let later = &messages[at + 1..];
+                let calls = calls.iter().map(|call| answered(call, later)).collect();
+                turns.push(Turn::Assistant { text: text.trim_end(), calls });
+            }
+            Message::User { .. } | Message::Assistant { .. } | Message::Tool { .. } | Message::Notice { .. } => {}
+        }
+    }
+    turns
+}
+
+/// The arguments of an earlier call as a JSON object. Servers that parse the history would reject the whole request
+/// for malformed ones, so these are wrapped: the model sees its mistake and the conversation goes on.
+pub(crate) fn object_arguments(call: &ToolCall) -> Map<String, Value> {
+    match serde_json::from_str(&call.arguments) {
+        Ok(Value::Object(object)) => object,
+        Ok(_) | Err(_) => Map::from_iter([("malformed_arguments".to_owned(), json!(call.arguments))]),
+    }
+}
+
+fn answered<'a>(call: &'a ToolCall, later: &[Message]) -> AnsweredCall<'a> {
+    // Ids may repeat over runs, so only this exchange is searched.
+    let exchange = later.iter().take_while(|message| !matches!(message, Message::Assistant { .. }));
+    let outcome = exchange.into_iter().find_map(|message| match message {
+        Message::Tool { call: id, outcome, .. } if *id == call.id => Some(outcome),
+        _ => None,
+    });
+    AnsweredCall {
+        call,
+        outcome: outcome.map_or_else(|| NO_OUTCOME.to_owned(), |outcome| outcome.text()),
+        failed: outcome.is_none_or(|outcome| !outcome.is_done()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

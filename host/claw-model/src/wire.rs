@@ -1,0 +1,143 @@
+//! What the two wire formats have in common: a request body, a decoder of events, and the provider's complaints.
+
+use serde_json::{Value, json};
+
+use crate::anthropic;
+use crate::draft::Draft;
+use crate::openai;
+use crate::prompt::{Prompt, Reply, StopReason};
+use crate::provider::WireFormat;
+use crate::sse::{MAX_EVENT_BYTES, MAX_STREAM_BYTES, SseError};
+
+/// Why the events of a stream make no reply.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Garbage(String),
+    TooLarge {
+        what: &'static str,
+        limit: usize,
+    },
+    /// The provider reports an error inside the stream.
+    Provider(Complaint),
+}
+
+impl Fault {
+    pub(crate) fn garbage(what: &str) -> Self {
+        Fault::Garbage(what.to_owned())
+    }
+}
+
+impl From<SseError> for Fault {
+    fn from(error: SseError) -> Self {
+        match error {
+            SseError::EventTooLong => Fault::TooLarge { what: "bytes in one event", limit: MAX_EVENT_BYTES },
+            SseError::StreamTooLong => Fault::TooLarge { what: "bytes of stream", limit: MAX_STREAM_BYTES },
+        }
+    }
+}
+
+/// A provider's error object. The texts are as sent: not cut, not redacted.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Complaint {
+    pub(crate) kind: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl Complaint {
+    /// Reads the shapes in use: `{"error": {"message", "type", "code"}}`, `{"error": "text"}`, `{"message"}`,
+    /// `{"detail"}`; anything else is taken as the message itself.
+    pub(crate) fn parse(text: &str) -> Self {
+        match serde_json::from_str::<Value>(text) {
+            Ok(value) => Complaint::from_value(&value),
+            Err(_) => Complaint { message: text.to_owned(), ..Complaint::default() },
+        }
+    }
+
+    pub(crate) fn from_value(value: &Value) -> Self {
+        let inner = value.get("error").unwrap_or(value);
+        let field = |name: &str| match inner.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        let message = match inner {
+            Value::String(text) => text.clone(),
+            other => [field("message"), field("detail")]
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .unwrap_or_else(|| other.to_string()),
+        };
+        Complaint { kind: field("type"), code: field("code"), message }
+    }
+}
+
+/// Whether more events are to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    More,
+    Ended,
+}
+
+/// What a decoder has gathered.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) draft: Draft,
+    /// Set once the provider has said why the reply ended; until then the reply is incomplete.
+    pub(crate) stop: Option<StopReason>,
+}
+
+/// Turns the events of one stream into a reply.
+pub(crate) struct Decoder {
+    wire: WireFormat,
+    gathered: Gathered,
+}
+
+impl Decoder {
+    pub(crate) fn new(wire: WireFormat) -> Self {
+        Decoder { wire, gathered: Gathered::default() }
+    }
+
+    /// Takes the data of one event.
+    pub(crate) fn take(&mut self, data: &str, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Progress, Fault> {
+        match self.wire {
+            WireFormat::OpenAiChat => openai::take(&mut self.gathered, data, on_text),
+            WireFormat::AnthropicMessages => anthropic::take(&mut self.gathered, data, on_text),
+        }
+    }
+
+    /// Whether the reply is whole; only trailing figures may be missing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.gathered.stop.is_some()
+    }
+
+    /// The reply; `None` while it is incomplete.
+    pub(crate) fn finish(self, prompt: &Prompt) -> Option<Reply> {
+        let Gathered { draft, stop } = self.gathered;
+        stop.map(|stop| draft.finish(stop, prompt))
+    }
+}
+
+/// The body of a request for a streamed reply. `host` is the server that will read it.
+pub(crate) fn request(wire: WireFormat, host: &str, model: &str, prompt: &Prompt) -> Value {
+    match wire {
+        WireFormat::OpenAiChat => openai::request(host, model, prompt),
+        WireFormat::AnthropicMessages => anthropic::request(model, prompt),
+    }
+}
+
+/// A tool's schema with the parts that providers insist on and components may leave out.
+pub(crate) fn object_schema(schema: &Value) -> Value {
+    let mut schema = schema.as_object().cloned().unwrap_or_default();
+    schema.insert("type".to_owned(), json!("object"));
+    schema.entry("properties").or_insert_with(|| json!({}));
+    Value::Object(schema)
+}
+
+/// A reason to stop that the host does not know, short enough for logs and cards.
+pub(crate) fn other_stop(reason: &str) -> StopReason {
+    StopReason::Other(reason.chars().filter(|c| !c.is_control()).take(64).collect())
+}
+
+#[cfg(test)]
+mod tests;
