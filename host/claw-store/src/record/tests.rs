@@ -115,3 +115,17 @@ async fn a_message_that_is_dropped_while_calls_are_open_is_heard_after_them() {
     assert!(matches!(store.run(&run("b")).unwrap().unwrap().state, RunState::Ended(_)));
     assert_eq!(store.unfinished_runs().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_dropped_message_waits_on_while_other_runs_end() {
+    let (_home, store) = store();
+    for id in ["a", "b", "c"] {
+        store.accept(inbound(id), at(1)).await.unwrap();
+    }
+    store.record(&run("b"), entries([said("begun")]), at(2)).await.unwrap();
+    store.record(&run("a"), entries([asks(&["1"])]), at(3)).await.unwrap();
+    store.record(&run("c"), Record { end: aborted(), ..Record::default() }, at(4)).await.unwrap();
+    store.record(&run("b"), end_with(vec![]), at(5)).await.unwrap();
+    store.record(&run("a"), end_with(vec![answers("1")]), at(6)).await.unwrap();
+    check_log(&store, &["1 b user", "2 b begun", "3 a user", "4 a asks 1", "5 a 1 ok", "6 c user"]);
+}

@@ -148,3 +148,12 @@ async fn a_full_disk_is_named_and_the_store_goes_on_once_there_is_room() {
     store.record(&run("a"), Record { end: done(), ..entries([said("kept")]) }, at(3)).await.unwrap();
     check_log(&store, &["1 a user", "2 a kept"]);
 }
+
+#[tokio::test]
+async fn a_commit_is_made_in_two_phases() {
+    // ST-24. The tenth byte of redb's file, as its design document lays it out: bit 2 says how the last commit was made.
+    let (home, store) = store();
+    store.accept(inbound("a"), at(1)).await.unwrap();
+    let bytes = std::fs::read(home.path().join("store.redb")).unwrap();
+    assert_eq!(bytes[9] & 0b100, 0b100);
+}
