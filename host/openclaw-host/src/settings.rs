@@ -1,0 +1,193 @@
+//! What the host is told before it starts: defaults < file < environment < flags, merged once.
+//!
+//! Each source is parsed by itself; [`resolve`] merges them, and from then on there is a [`Settings`] without
+//! `Option`s, split into the part that each room needs. Nothing else reads the environment or the file.
+
+pub mod env;
+pub mod file;
+
+mod issue;
+mod keys;
+mod load;
+mod provider;
+mod resolve;
+mod schema;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use claw_core::id::ComponentName;
+
+pub use env::Env;
+pub use file::{AuthMode, ConfigFile, Preset, Walls, Wire};
+pub use issue::{Issue, Severity};
+pub use keys::Position;
+pub use load::{CONFIG_NAME, LoadedFile, load};
+pub use resolve::{Effective, Origin, Resolved, resolve};
+pub use schema::schema;
+pub use secret::Secret;
+
+/// Everything that was decided before the start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where clients connect.
+    pub gateway: GatewaySettings,
+    /// Which model answers.
+    pub model: ModelSettings,
+    /// What tools may do.
+    pub policy: PolicySettings,
+    /// The walls around components.
+    pub sandbox: SandboxSettings,
+    /// What each component is granted, as texts that the policy room parses.
+    pub grants: BTreeMap<ComponentName, Vec<String>>,
+    /// How calls wait for their owner.
+    pub approvals: ApprovalSettings,
+    /// Where runs and calls end.
+    pub limits: LimitSettings,
+    /// The assistant itself.
+    pub agent: AgentSettings,
+    /// What is written to the log.
+    pub logging: LogSettings,
+}
+
+/// Where clients connect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewaySettings {
+    /// 0 takes any free port.
+    pub port: u16,
+    /// Loopback whenever `auth` is [`AuthMode::None`].
+    pub bind: IpAddr,
+    /// How clients prove who they are.
+    pub auth: AuthMode,
+}
+
+/// Which model answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelSettings {
+    /// The deterministic offline model.
+    Rehearsal,
+    /// A model somewhere else.
+    Provider(ProviderSettings),
+}
+
+/// A model of a provider, with all that is needed to ask it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderSettings {
+    /// The provider's name, e.g. `anthropic`.
+    pub id: String,
+    /// The protocol it speaks.
+    pub wire: Wire,
+    /// `http://…` or `https://…`, without a slash at the end.
+    pub base_url: String,
+    /// `None` sends no key, as local servers like it.
+    pub key: Option<Secret>,
+    /// The environment variable that the key came from, or would come from; for messages.
+    pub key_variable: Option<String>,
+    /// The model's name at the provider.
+    pub model: String,
+}
+
+/// What tools may do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySettings {
+    /// The rules to start from.
+    pub preset: Preset,
+}
+
+/// The walls around components.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SandboxSettings {
+    /// What to do where the kernel lacks a wall.
+    pub walls: Walls,
+}
+
+/// How calls wait for their owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApprovalSettings {
+    /// 10 seconds to one day.
+    pub expiry: Duration,
+}
+
+/// Where runs and calls end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitSettings {
+    /// Model calls in one run, 1 to 1000.
+    pub iterations: u32,
+    /// One run, without the time it waits for approvals.
+    pub run: Duration,
+    /// One tool call, without the time it waits for approvals.
+    pub call: Duration,
+    /// Memory of one component, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// The assistant itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentSettings {
+    /// The folder it works in; absolute.
+    pub workspace: PathBuf,
+}
+
+/// What is written to the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogSettings {
+    /// A valid filter, e.g. `info,claw_gateway=debug`.
+    pub level: String,
+}
+
+/// The settings that flags can set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Flags {
+    /// `--port`.
+    pub port: Option<u16>,
+    /// `--bind`.
+    pub bind: Option<IpAddr>,
+}
+
+/// Reads all sources for the home at `home` and merges them. Works without a file.
+///
+/// # Errors
+/// [`SettingsError`] if a source cannot be read or says something that cannot be.
+pub fn read(home: &Path, flags: &Flags) -> Result<Resolved, SettingsError> {
+    let file = load(&home.join(CONFIG_NAME))?;
+    let env = Env::read().and(file.key_variables());
+    resolve(home, &file, &env, flags)
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file exists and cannot be read.
+    #[error("cannot read configuration `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: std::io::Error,
+    },
+    /// The file is not JSON5.
+    #[error("configuration `{}` is not valid JSON5: {what}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        what: String,
+    },
+    /// The sources can be read but say something that cannot be.
+    #[error("the settings are not valid:{}", list(issues))]
+    Invalid {
+        /// At least one error; warnings may stand among them.
+        issues: Vec<Issue>,
+    },
+}
+
+fn list(issues: &[Issue]) -> String {
+    issues.iter().map(|issue| format!("\n  {}: {issue}", issue.severity.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! The environment: the only file that reads it, and the list of all names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Where the host keeps its files.
+pub const HOST_HOME: &str = "OPENCLAW_HOST_HOME";
+/// The port of the gateway.
+pub const HOST_PORT: &str = "OPENCLAW_HOST_PORT";
+/// The address of the gateway.
+pub const HOST_BIND: &str = "OPENCLAW_HOST_BIND";
+/// The model, as `provider/model`.
+pub const HOST_MODEL: &str = "OPENCLAW_HOST_MODEL";
+/// The key of the provider `openai`.
+pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
+/// The base URL of the provider `openai`.
+pub const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
+/// The key of the provider `anthropic`.
+pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
+/// The base URL of the provider `anthropic`.
+pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
+/// The user's home directory, in which the default home of the host lies.
+pub const USER_HOME: &str = "HOME";
+/// Any value turns colours off.
+pub const NO_COLOR: &str = "NO_COLOR";
+
+/// Every variable that is read, apart from those that `models.providers.*.apiKeyEnv` names.
+pub const NAMES: [&str; 10] = [
+    HOST_HOME,
+    HOST_PORT,
+    HOST_BIND,
+    HOST_MODEL,
+    OPENAI_API_KEY,
+    OPENAI_BASE_URL,
+    ANTHROPIC_API_KEY,
+    ANTHROPIC_BASE_URL,
+    USER_HOME,
+    NO_COLOR,
+];
+
+/// A copy of the variables that concern us. `Debug` shows their names only.
+#[derive(Clone, Default)]
+pub struct Env {
+    values: BTreeMap<String, String>,
+}
+
+impl Env {
+    /// Reads the variables of [`NAMES`] from the process. Empty values, and those that are not UTF-8, count as unset.
+    pub fn read() -> Self {
+        Env::default().and(NAMES)
+    }
+
+    /// Adds variables that the configuration file names.
+    #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+    pub fn and<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            if let Ok(value) = std::env::var(name)
+                && !value.is_empty()
+            {
+                self.values.insert(name.to_owned(), value);
+            }
+        }
+        self
+    }
+
+    /// Makes an environment out of pairs instead of the process's own.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Env { values: pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect() }
+    }
+
+    /// The value of a variable, if it is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be keys.
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}

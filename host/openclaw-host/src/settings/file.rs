@@ -1,0 +1,244 @@
+//! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Everything that `config.json5` may say. All of it is optional.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Where clients connect.
+    pub gateway: GatewayFile,
+    /// Which model answers.
+    pub models: ModelsFile,
+    /// What tools may do.
+    pub policy: PolicyFile,
+    /// The walls around components.
+    pub sandbox: SandboxFile,
+    /// What each component is granted, by its name, e.g. `{ web: ["http https://api.example.com GET"] }`.
+    pub grants: BTreeMap<String, Vec<String>>,
+    /// How calls wait for their owner.
+    pub approvals: ApprovalsFile,
+    /// Where runs and calls end.
+    pub limits: LimitsFile,
+    /// The assistant itself.
+    pub agent: AgentFile,
+    /// What is written to the log.
+    pub logging: LoggingFile,
+}
+
+/// Where clients connect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct GatewayFile {
+    /// TCP port; 0 takes any free one.
+    pub port: u16,
+    /// IP address to listen on. Anything but a loopback address needs `auth.mode: "token"`.
+    pub bind: String,
+    /// How clients prove who they are.
+    pub auth: AuthFile,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct AuthFile {
+    /// `token`: with the token in the home's file `token`. `none`: not at all, on loopback only.
+    pub mode: AuthMode,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum AuthMode {
+    /// Whoever knows the token is the owner.
+    #[default]
+    Token,
+    /// Whoever reaches the port is the owner; loopback only.
+    None,
+}
+
+/// Which model answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ModelsFile {
+    /// `provider/model`, or a provider alone for its own `model`. Without it: `anthropic` or `openai`, whichever has
+    /// a key in the environment, else the offline model `rehearsal`.
+    #[schemars(with = "String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Providers by name. `anthropic` and `openai` need no entry.
+    pub providers: BTreeMap<String, ProviderFile>,
+}
+
+/// One model provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct ProviderFile {
+    /// The protocol it speaks.
+    pub wire: Wire,
+    /// Where it listens, e.g. `http://127.0.0.1:11434/v1`.
+    pub base_url: String,
+    /// The name of the environment variable that holds its key. Without it, no key is sent.
+    #[schemars(with = "String")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_env: Option<String>,
+    /// The model to ask for when `models.default` names only the provider.
+    #[schemars(with = "String")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// A provider's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Wire {
+    /// OpenAI Chat Completions.
+    #[serde(rename = "openai-chat")]
+    OpenAiChat,
+    /// Anthropic Messages.
+    AnthropicMessages,
+}
+
+/// What tools may do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct PolicyFile {
+    /// The rules to start from; the owner's own `.cedar` files in the home's folder `policies` come on top.
+    pub preset: Preset,
+}
+
+/// The policies that come with the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Preset {
+    /// Nothing is allowed.
+    DenyAll,
+    /// What was granted is allowed; the rest is asked or denied.
+    #[default]
+    Cautious,
+    /// Reading the web and plain programs are allowed without asking.
+    Trusting,
+}
+
+/// The walls around components.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct SandboxFile {
+    /// `required`: without Landlock and seccomp no component runs. `best-effort`: they run behind WebAssembly alone
+    /// where the kernel lacks these.
+    pub walls: Walls,
+}
+
+/// What to do where the kernel lacks a wall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Walls {
+    /// Without Landlock and seccomp no component runs.
+    #[default]
+    Required,
+    /// Components run behind WebAssembly alone where the kernel lacks these.
+    BestEffort,
+}
+
+/// How calls wait for their owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ApprovalsFile {
+    /// Seconds until a call that nobody answered counts as denied.
+    #[schemars(range(min = 10, max = 86400))]
+    pub expiry_seconds: u64,
+}
+
+/// Where runs and calls end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct LimitsFile {
+    /// Model calls in one run.
+    #[schemars(range(min = 1, max = 1000))]
+    pub iterations: u32,
+    /// Seconds of one run, without the time it waits for approvals.
+    #[schemars(range(min = 1, max = 86400))]
+    pub run_seconds: u64,
+    /// Seconds of one tool call, without the time it waits for approvals.
+    #[schemars(range(min = 1, max = 3600))]
+    pub call_seconds: u64,
+    /// Memory of one component, in MiB.
+    #[schemars(range(min = 1, max = 4096))]
+    #[serde(rename = "memoryMiB")]
+    pub memory_mib: u64,
+}
+
+/// The assistant itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct AgentFile {
+    /// The folder it works in; absolute, or relative to the home. Without it: the home's folder `workspace`.
+    #[schemars(with = "String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<PathBuf>,
+}
+
+/// What is written to the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct LoggingFile {
+    /// `error`, `warn`, `info`, `debug` or `trace`, also per room: `info,claw_gateway=debug`.
+    pub level: String,
+}
+
+// === defaults ===
+
+impl Default for GatewayFile {
+    fn default() -> Self {
+        // The port that clients of this protocol try first.
+        GatewayFile { port: 18789, bind: "127.0.0.1".to_owned(), auth: AuthFile::default() }
+    }
+}
+
+impl Default for ApprovalsFile {
+    fn default() -> Self {
+        ApprovalsFile { expiry_seconds: 600 }
+    }
+}
+
+impl Default for LimitsFile {
+    fn default() -> Self {
+        LimitsFile { iterations: 25, run_seconds: 600, call_seconds: 60, memory_mib: 64 }
+    }
+}
+
+impl Default for LoggingFile {
+    fn default() -> Self {
+        LoggingFile { level: "info".to_owned() }
+    }
+}
+
+impl Preset {
+    /// The word used in the file and by the policy room.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preset::DenyAll => "deny-all",
+            Preset::Cautious => "cautious",
+            Preset::Trusting => "trusting",
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The merge: one value per setting, and where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use claw_core::id::ComponentName;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tracing_subscriber::filter::Targets;
+
+use super::env::{self, Env};
+use super::file::{AuthMode, ConfigFile};
+use super::issue::{Issue, Severity};
+use super::load::LoadedFile;
+use super::{
+    AgentSettings, ApprovalSettings, Flags, GatewaySettings, LimitSettings, LogSettings, PolicySettings,
+    SandboxSettings, Settings, SettingsError, provider,
+};
+
+/// The settings, with what there is to say about them.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// What the host runs with.
+    pub settings: Settings,
+    /// Each value and its origin, for people; keys of providers are not among them.
+    pub effective: Vec<Effective>,
+    /// What its owner probably did not mean.
+    pub warnings: Vec<Issue>,
+}
+
+/// One value and its origin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effective {
+    /// E.g. `gateway.port`.
+    pub path: String,
+    /// As it would stand in the file.
+    pub value: Value,
+    /// Who said so.
+    pub origin: Origin,
+}
+
+/// Who said so; the later, the stronger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody.
+    Default,
+    /// The configuration file.
+    File,
+    /// This environment variable.
+    Env(String),
+    /// This flag.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File => f.write_str("file"),
+            Origin::Env(name) => write!(f, "env {name}"),
+            Origin::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
+
+/// Merges the sources. `home` is where relative folders start.
+///
+/// # Errors
+/// [`SettingsError::Invalid`] with everything that is wrong, not just the first of it.
+pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Result<Resolved, SettingsError> {
+    let mut merge = Merge { file, effective: Vec::new(), issues: file.warnings.clone() };
+    let config = &file.config;
+
+    let gateway = merge.gateway(env, flags);
+    let model = provider::select(&mut merge, env);
+    let grants = merge.grants(&config.grants);
+    let settings = Settings {
+        gateway,
+        policy: PolicySettings { preset: merge.plain("policy.preset", config.policy.preset) },
+        sandbox: SandboxSettings { walls: merge.plain("sandbox.walls", config.sandbox.walls) },
+        grants,
+        approvals: ApprovalSettings {
+            expiry: merge.seconds("approvals.expirySeconds", config.approvals.expiry_seconds),
+        },
+        limits: merge.limits(config),
+        agent: merge.agent(home, config),
+        logging: merge.logging(config),
+        // Selected above; where there is none, the issues say why and the settings are not handed out.
+        model: model.unwrap_or(super::ModelSettings::Rehearsal),
+    };
+
+    let Merge { effective, issues, .. } = merge;
+    if issues.iter().any(|issue| issue.severity == Severity::Error) {
+        return Err(SettingsError::Invalid { issues });
+    }
+    Ok(Resolved { settings, effective, warnings: issues })
+}
+
+/// The merge as far as it has come.
+pub(super) struct Merge<'a> {
+    pub(super) file: &'a LoadedFile,
+    effective: Vec<Effective>,
+    issues: Vec<Issue>,
+}
+
+impl Merge<'_> {
+    /// Notes a value that was decided elsewhere.
+    pub(super) fn note(&mut self, path: impl Into<String>, value: impl Serialize, origin: Origin) {
+        let value = serde_json::to_value(value).expect("settings: values are JSON");
+        self.effective.push(Effective { path: path.into(), value, origin });
+    }
+
+    /// Notes a complaint, with its place in the file if it has one.
+    pub(super) fn complain(&mut self, mut issue: Issue) {
+        issue.position = self.file.positions.get(&issue.place).copied();
+        self.issues.push(issue);
+    }
+
+    /// Whether the file or nobody says so.
+    pub(super) fn file_or_default(&self, path: &str) -> Origin {
+        if self.file.positions.contains_key(path) { Origin::File } else { Origin::Default }
+    }
+
+    /// A setting that only the file can set.
+    fn plain<T: Serialize + Copy>(&mut self, path: &str, value: T) -> T {
+        let origin = self.file_or_default(path);
+        self.note(path, value, origin);
+        value
+    }
+
+    fn seconds(&mut self, path: &str, value: u64) -> Duration {
+        Duration::from_secs(self.plain(path, value))
+    }
+
+    /// A setting that flags, environment and file can set: the first that is there wins.
+    fn pick<T: Serialize>(&mut self, path: &str, stronger: [Option<(Origin, T)>; 2], file: T) -> T {
+        let origin = self.file_or_default(path);
+        let (origin, value) = stronger.into_iter().flatten().next().unwrap_or((origin, file));
+        self.note(path, &value, origin);
+        value
+    }
+
+    /// A variable as a value; one that makes no sense is a complaint.
+    fn parsed<T: std::str::FromStr>(&mut self, env: &Env, name: &str, expected: &str) -> Option<(Origin, T)> {
+        let text = env.get(name)?;
+        match text.parse() {
+            Ok(value) => Some((Origin::Env(name.to_owned()), value)),
+            Err(_) => {
+                self.complain(Issue::error(name, format!("expected {expected}")));
+                None
+            }
+        }
+    }
+
+    fn gateway(&mut self, env: &Env, flags: &Flags) -> GatewaySettings {
+        const ADDRESS: &str = "an IP address like `127.0.0.1` or `::1`";
+        let file = &self.file.config.gateway;
+
+        let from_env = self.parsed(env, env::HOST_PORT, "a port, 0 to 65535");
+        let from_flag = flags.port.map(|port| (Origin::Flag("--port"), port));
+        let port = self.pick("gateway.port", [from_flag, from_env], file.port);
+
+        let in_file = file.bind.parse().unwrap_or_else(|_| {
+            self.complain(Issue::error("gateway.bind", format!("expected {ADDRESS}")));
+            IpAddr::from([127, 0, 0, 1])
+        });
+        let from_env = self.parsed(env, env::HOST_BIND, ADDRESS);
+        let from_flag = flags.bind.map(|bind| (Origin::Flag("--bind"), bind));
+        let bind = self.pick("gateway.bind", [from_flag, from_env], in_file);
+
+        let auth = self.plain("gateway.auth.mode", file.auth.mode);
+        if auth == AuthMode::None && !bind.is_loopback() {
+            let message = format!(
+                "`none` lets everyone who reaches {bind} act as the owner; use `token`, or set `gateway.bind` to `127.0.0.1`"
+            );
+            self.complain(Issue::error("gateway.auth.mode", message));
+        }
+        GatewaySettings { port, bind, auth }
+    }
+
+    fn grants(&mut self, file: &BTreeMap<String, Vec<String>>) -> BTreeMap<ComponentName, Vec<String>> {
+        let mut grants = BTreeMap::new();
+        for (name, texts) in file {
+            let path = format!("grants.{name}");
+            match ComponentName::parse(name) {
+                Ok(component) => {
+                    self.note(path, texts, Origin::File);
+                    grants.insert(component, texts.clone());
+                }
+                Err(err) => self.complain(Issue::error(path, err.to_string())),
+            }
+        }
+        grants
+    }
+
+    fn limits(&mut self, config: &ConfigFile) -> LimitSettings {
+        let limits = &config.limits;
+        LimitSettings {
+            iterations: self.plain("limits.iterations", limits.iterations),
+            run: self.seconds("limits.runSeconds", limits.run_seconds),
+            call: self.seconds("limits.callSeconds", limits.call_seconds),
+            memory_bytes: self.plain("limits.memoryMiB", limits.memory_mib) * 1024 * 1024,
+        }
+    }
+
+    fn agent(&mut self, home: &Path, config: &ConfigFile) -> AgentSettings {
+        let origin = self.file_or_default("agent.workspace");
+        // `join` keeps an absolute path as it is.
+        let workspace = home.join(config.agent.workspace.as_deref().unwrap_or(Path::new("workspace")));
+        self.note("agent.workspace", json!(workspace.display().to_string()), origin);
+        AgentSettings { workspace }
+    }
+
+    fn logging(&mut self, config: &ConfigFile) -> LogSettings {
+        let level = config.logging.level.clone();
+        if level.parse::<Targets>().is_err() {
+            let expected =
+                "expected `error`, `warn`, `info`, `debug` or `trace`, also per room: `info,claw_gateway=debug`";
+            self.complain(Issue::error("logging.level", expected));
+        }
+        let origin = self.file_or_default("logging.level");
+        self.note("logging.level", &level, origin);
+        LogSettings { level }
+    }
+}
