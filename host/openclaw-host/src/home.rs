@@ -1,0 +1,248 @@
+//! The folder in which the host keeps everything: who may have it, and what lies in it.
+//!
+//! ```text
+//! <home>/              0700
+//!   config.json5       the owner's, optional
+//!   token              0600, what clients prove themselves with
+//!   run.json           0600, while the host runs: where it listens
+//!   policies/          the owner's own .cedar files
+//!   workspace/         what the assistant works in
+//!   logs/ cache/ scratch/    0700
+//! ```
+//! Invariant: no file of the owner is ever overwritten, and a folder that others could change is refused.
+
+mod access;
+mod private_file;
+mod run_file;
+mod token;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+pub use access::{Exposure, Rule, exposure, owner_only};
+pub use run_file::{Announcement, RunFile};
+pub use token::read_token;
+
+use crate::settings::{CONFIG_NAME, Env, Secret, env};
+
+/// The name of the default home in the user's home directory.
+const DEFAULT_NAME: &str = ".openclaw-host";
+
+/// What a new workspace starts with.
+const TEMPLATES: [(&str, &str); 6] = [
+    ("AGENTS.md", include_str!("home/templates/AGENTS.md")),
+    ("SOUL.md", include_str!("home/templates/SOUL.md")),
+    ("IDENTITY.md", include_str!("home/templates/IDENTITY.md")),
+    ("USER.md", include_str!("home/templates/USER.md")),
+    ("TOOLS.md", include_str!("home/templates/TOOLS.md")),
+    ("MEMORY.md", include_str!("home/templates/MEMORY.md")),
+];
+
+/// A home that exists, belongs to this user and can be written.
+#[derive(Clone, Debug)]
+pub struct Home {
+    path: PathBuf,
+    token: Secret,
+}
+
+/// Why there is no home.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Neither flag nor environment says where it is.
+    #[error("cannot tell where the home is: neither `--home`, `OPENCLAW_HOST_HOME` nor `HOME` is set")]
+    Nowhere,
+    /// It lies in a place that cannot be written.
+    #[error("home `{}` cannot be written", path.display())]
+    ReadOnly {
+        /// The home.
+        path: PathBuf,
+    },
+    /// Something in it cannot be made or read.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried, e.g. `create`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        err: io::Error,
+    },
+    /// It is not what it should be.
+    #[error("`{}` is not a {expected}", path.display())]
+    WrongKind {
+        /// What lies there.
+        path: PathBuf,
+        /// `folder` or `plain file`.
+        expected: &'static str,
+    },
+    /// Somebody else could change or read it.
+    #[error("`{}` {exposure}", path.display())]
+    Exposed {
+        /// The folder or file.
+        path: PathBuf,
+        /// How.
+        exposure: Exposure,
+    },
+    /// The token file holds no token.
+    #[error("`{}` holds no token: at least {} letters, digits, `-` or `_` are expected", path.display(), token::MIN_LENGTH)]
+    NoToken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The random source of the system failed.
+    #[error("cannot get random bytes for a new token")]
+    Random(#[source] io::Error),
+}
+
+impl HomeError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            HomeError::Nowhere => "name a folder with `--home DIR`".to_owned(),
+            HomeError::ReadOnly { .. } => {
+                "choose another folder with `--home DIR`, or make this one writable".to_owned()
+            }
+            HomeError::Io { path, .. } => format!("check the folder `{}` and who owns it", parent(path).display()),
+            HomeError::WrongKind { path, .. } => format!("move `{}` away", path.display()),
+            HomeError::Exposed { path, exposure } => exposure.fix(path),
+            HomeError::NoToken { path } => {
+                format!("remove it and start the host, which makes a new one: `rm {}`", path.display())
+            }
+            HomeError::Random(_) => {
+                "the kernel's `getrandom` must work; check the seccomp profile of the container".to_owned()
+            }
+        }
+    }
+}
+
+/// Where the home is: the flag, else `OPENCLAW_HOST_HOME`, else `~/.openclaw-host`. Always absolute.
+///
+/// # Errors
+/// [`HomeError::Nowhere`] if nothing says where; [`HomeError::Io`] if a relative path has no place to start from.
+pub fn locate(flag: Option<&Path>, env: &Env) -> Result<PathBuf, HomeError> {
+    let from_env = env.get(env::HOST_HOME).map(PathBuf::from);
+    let by_default = env.get(env::USER_HOME).map(|home| Path::new(home).join(DEFAULT_NAME));
+    let path = flag.map(Path::to_owned).or(from_env).or(by_default).ok_or(HomeError::Nowhere)?;
+    std::path::absolute(&path).map_err(|err| HomeError::Io { action: "find", path, err })
+}
+
+// === impl Home ===
+
+impl Home {
+    /// Opens the home at `path`, and makes what is missing in it.
+    ///
+    /// # Errors
+    /// [`HomeError`] if it belongs to somebody else, others could change it, or it cannot be written.
+    pub fn open(path: &Path) -> Result<Home, HomeError> {
+        create_folder(path)?;
+        owner_only(path, Rule::NotWritable)?;
+        if rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
+            return Err(HomeError::ReadOnly { path: path.to_owned() });
+        }
+        for name in ["logs", "cache", "scratch", "policies"] {
+            let folder = path.join(name);
+            create_folder(&folder)?;
+            owner_only(&folder, Rule::NotWritable)?;
+        }
+        let token = token::open(&token_path(path))?;
+        Ok(Home { path: path.to_owned(), token })
+    }
+
+    /// Makes the assistant's workspace if it is not there; a new or empty one gets the templates.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`] if it cannot be made.
+    pub fn prepare_workspace(&self, workspace: &Path) -> Result<(), HomeError> {
+        create_folder(workspace)?;
+        let io = |err| HomeError::Io { action: "list", path: workspace.to_owned(), err };
+        // A template that its owner removed must not come back.
+        if fs::read_dir(workspace).map_err(io)?.next().is_some() {
+            return Ok(());
+        }
+        for (name, text) in TEMPLATES {
+            let path = workspace.join(name);
+            write_new(&path, text).map_err(|err| HomeError::Io { action: "create", path, err })?;
+        }
+        Ok(())
+    }
+
+    /// The folder itself; absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What clients prove themselves with.
+    pub fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// The file that holds the token.
+    pub fn token_path(&self) -> PathBuf {
+        token_path(&self.path)
+    }
+
+    /// The configuration file; it need not exist.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join(CONFIG_NAME)
+    }
+
+    /// The log files.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// What can be made again, such as compiled components.
+    pub fn cache(&self) -> PathBuf {
+        self.path.join("cache")
+    }
+
+    /// What nobody needs after a call.
+    pub fn scratch(&self) -> PathBuf {
+        self.path.join("scratch")
+    }
+
+    /// The owner's own policies.
+    pub fn policies(&self) -> PathBuf {
+        self.path.join("policies")
+    }
+
+    /// A file of the home by its name, e.g. the store's.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// The token file in the home at `home`.
+pub fn token_path(home: &Path) -> PathBuf {
+    home.join("token")
+}
+
+fn create_folder(path: &Path) -> Result<(), HomeError> {
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    created.map_err(|err| match err.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => HomeError::ReadOnly { path: path.to_owned() },
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            HomeError::WrongKind { path: path.to_owned(), expected: "folder" }
+        }
+        _ => HomeError::Io { action: "create", path: path.to_owned(), err },
+    })
+}
+
+/// Writes a file that is not there yet; one that is stays as it is.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    match fs::File::create_new(path) {
+        Ok(mut file) => io::Write::write_all(&mut file, text.as_bytes()),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(err) => Err(err),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests;
