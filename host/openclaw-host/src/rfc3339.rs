@@ -1,0 +1,46 @@
+//! Host time as text, in UTC.
+
+use claw_core::id::Timestamp;
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+
+/// E.g. `2026-11-21T08:00:00.000Z`.
+pub fn format(at: Timestamp) -> String {
+    let Timestamp(millis) = at;
+    let seconds = millis / 1000;
+    let (year, month, day) = civil(seconds / SECONDS_PER_DAY);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", millis % 1000)
+}
+
+/// Year, month and day of the day that many days after 1 January 1970.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years are counted from 1 March, so that a leap day is the last of its year; 719468 days lie between
+    // 1 March of the year 0 and 1970, 146097 are in 400 years.
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use claw_core::id::Timestamp;
+
+    #[test]
+    fn days_around_leap_days_and_turns_of_years_are_right() {
+        let check = |seconds: u64, text: &str| assert_eq!(super::format(Timestamp(seconds * 1000 + 7)), text);
+        check(0, "1970-01-01T00:00:00.007Z");
+        check(951_782_399, "2000-02-28T23:59:59.007Z");
+        check(951_782_400, "2000-02-29T00:00:00.007Z");
+        check(951_868_800, "2000-03-01T00:00:00.007Z");
+        check(1_767_225_599, "2025-12-31T23:59:59.007Z");
+        check(4_107_542_400, "2100-03-01T00:00:00.007Z");
+    }
+}
