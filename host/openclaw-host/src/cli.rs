@@ -1,0 +1,262 @@
+//! The command line: what can be typed, and who answers it.
+//!
+//! Commands other than `run`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! rights of whoever can read the home's token, through the same gateway as every other client.
+
+mod agent;
+mod approvals;
+mod card;
+mod chat;
+mod config;
+mod exit;
+mod inspect;
+mod output;
+mod run;
+mod sessions;
+mod tool;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::client::Client;
+use crate::home;
+use crate::settings::{Env, Flags};
+
+pub use exit::{Exit, Failure};
+pub use output::{Format, Output};
+pub use run::Start;
+
+/// What carries out `run`: it gets all that was prepared, and returns when the host has stopped.
+pub type Serve = fn(Start) -> Result<(), Failure>;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0   done
+  1   failed
+  2   not understood: see --help
+  64  the configuration is not valid
+  69  no host can be reached
+  75  not now: the port is taken, the home is in use, or the host is busy
+  77  refused: by policy, by a person, or for lack of rights
+
+Documentation: docs/cli.md, docs/configuration.md";
+
+/// A personal AI assistant host whose tools are sandboxed components
+#[derive(Debug, Parser)]
+#[command(name = "openclaw-host", version, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub struct Args {
+    /// Folder of the host's files [env: OPENCLAW_HOST_HOME] [default: ~/.openclaw-host]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host until it is told to stop
+    Run {
+        /// TCP port of the gateway; 0 takes a free one [env: OPENCLAW_HOST_PORT] [default: 18789]
+        #[arg(long, value_name = "N")]
+        port: Option<u16>,
+        /// IP address of the gateway [env: OPENCLAW_HOST_BIND] [default: 127.0.0.1]
+        #[arg(long, value_name = "ADDR")]
+        bind: Option<IpAddr>,
+    },
+    /// Talk with the assistant; `/help` lists what can be typed
+    Chat {
+        /// Conversation to take part in
+        #[arg(long, value_name = "KEY", default_value = "main")]
+        session: String,
+    },
+    /// Send one message and print the answer
+    Agent {
+        /// What to say
+        #[arg(short, long, value_name = "TEXT")]
+        message: String,
+        /// Conversation to say it in
+        #[arg(long, value_name = "KEY", default_value = "main")]
+        session: String,
+        /// Stop the run after this many seconds, waiting for approvals included
+        #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        timeout: u64,
+    },
+    /// List tools, and call one without a model
+    #[command(subcommand)]
+    Tool(ToolCommand),
+    /// List components, and look into one
+    #[command(subcommand)]
+    Component(ComponentCommand),
+    /// List the calls that wait for an answer, and answer them
+    #[command(subcommand)]
+    Approvals(ApprovalsCommand),
+    /// List conversations, read one, start one afresh
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+    /// Show how the running host is
+    Status,
+    /// Check this machine and this home for what the host needs
+    Doctor,
+    /// Look into the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script
+    Completions {
+        /// Shell that will read it
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ToolCommand {
+    /// List the tools that the model is offered
+    List,
+    /// Call a tool; policy and approvals apply as for the model
+    Call {
+        /// Name of the tool
+        name: String,
+        /// Arguments as a JSON object; `-` reads them from standard input
+        #[arg(value_name = "JSON", default_value = "{}")]
+        arguments: String,
+        /// Conversation in whose name it is called
+        #[arg(long, value_name = "KEY", default_value = "main")]
+        session: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ComponentCommand {
+    /// List the installed components
+    List,
+    /// Show what a component declares and what it was granted
+    Inspect {
+        /// Name of the component
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ApprovalsCommand {
+    /// List the calls that wait
+    List,
+    /// Answer one
+    Resolve {
+        /// Its id, or the first four or more digits of it
+        id: String,
+        /// `once` allows exactly this call, once
+        answer: card::Answer,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SessionsCommand {
+    /// List conversations, newest first
+    List,
+    /// Print the newest messages of a conversation
+    Show {
+        /// Its key
+        key: String,
+    },
+    /// Start a conversation afresh; what was said is kept, but no longer used
+    Reset {
+        /// Its key
+        key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the JSON Schema of `config.json5`
+    Schema,
+    /// Check file and environment, and print what the host would run with
+    Check,
+}
+
+/// Carries out what the process was started for, and gives its exit code.
+pub fn main(serve: Serve) -> i32 {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(err) => {
+            // Help and version come this way, too. If even that cannot be printed, nobody reads it.
+            let _ = err.print();
+            return err.exit_code();
+        }
+    };
+    let format = if args.json { Format::Json } else { Format::Text };
+    match answer(args, format, serve) {
+        Ok(exit) => exit.code(),
+        Err(failure) => failure.report(format),
+    }
+}
+
+fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
+    let env = Env::read();
+    let output = Output::new(format, &env);
+    let home = || home::locate(args.home.as_deref(), &env);
+    match args.command {
+        Command::Completions { shell } => completions(shell, &output),
+        Command::Config(ConfigCommand::Schema) => config::print_schema(&output),
+        Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
+        Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
+        Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
+        other => in_runtime(answer_as_client(other, &home()?, output)),
+    }
+}
+
+async fn answer_as_client(command: Command, home: &Path, output: Output) -> Result<Exit, Failure> {
+    // What can be wrong with the words themselves is found before the host is troubled.
+    match command {
+        Command::Chat { session } => chat::chat(home, &sessions::parse_key(&session)?, output).await,
+        Command::Agent { message, session, timeout } => {
+            agent::agent(home, &sessions::parse_key(&session)?, &message, timeout, &output).await
+        }
+        Command::Tool(ToolCommand::Call { name, arguments, session }) => {
+            let (session, arguments) = (sessions::parse_key(&session)?, tool::parse_arguments(&arguments)?);
+            tool::call(&mut Client::connect(home).await?, &name, arguments, &session, &output).await
+        }
+        Command::Tool(ToolCommand::List) => tool::list(&mut Client::connect(home).await?, &output).await,
+        Command::Component(ComponentCommand::List) => {
+            inspect::components(&mut Client::connect(home).await?, &output).await
+        }
+        Command::Component(ComponentCommand::Inspect { name }) => {
+            inspect::component(&mut Client::connect(home).await?, &name, &output).await
+        }
+        Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
+        Command::Approvals(ApprovalsCommand::Resolve { id, answer }) => {
+            approvals::resolve(&mut Client::connect(home).await?, &id, answer, &output).await
+        }
+        Command::Sessions(SessionsCommand::List) => sessions::list(&mut Client::connect(home).await?, &output).await,
+        Command::Sessions(SessionsCommand::Show { key }) => {
+            let key = sessions::parse_key(&key)?;
+            sessions::show(&mut Client::connect(home).await?, &key, &output).await
+        }
+        Command::Sessions(SessionsCommand::Reset { key }) => {
+            let key = sessions::parse_key(&key)?;
+            sessions::reset(&mut Client::connect(home).await?, &key, &output).await
+        }
+        Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
+        Command::Run { .. } | Command::Doctor | Command::Config(_) | Command::Completions { .. } => {
+            unreachable!("cli: commands without a client were answered before")
+        }
+    }
+}
+
+/// Clients have one connection and nothing else to do, so they need one thread.
+fn in_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "openclaw-host", &mut script);
+    output.raw(&script)?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! A call that waits for its owner, as it is shown and answered here.
+
+use claw_core::id::Timestamp;
+use serde_json::{Value, json};
+
+use crate::client::{Client, ClientError};
+use crate::{legible, rfc3339};
+
+use super::{Exit, Failure};
+
+/// The shortest part of an id that names an approval.
+const MIN_PREFIX: usize = 4;
+
+/// What the owner answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Answer {
+    /// Allow exactly this call, once
+    Once,
+    /// Refuse it
+    Deny,
+}
+
+/// One waiting call, read from the gateway's frame.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Waiting {
+    pub(super) id: String,
+    pub(super) session: String,
+    component: Value,
+    title: String,
+    lines: Vec<(String, String)>,
+    /// The whole request, for programs.
+    request: Value,
+    created: Timestamp,
+    expires: Timestamp,
+}
+
+/// Which commands answer a card where it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+    /// `chat`.
+    Chat,
+    /// A shell.
+    Shell,
+}
+
+impl Answer {
+    /// The word of the protocol.
+    fn decision(self) -> &'static str {
+        match self {
+            Answer::Once => "allow-once",
+            Answer::Deny => "deny",
+        }
+    }
+}
+
+impl Waiting {
+    /// Reads an element of `exec.approval.list`, or the payload of `exec.approval.requested`.
+    pub(super) fn read(frame: &Value) -> Waiting {
+        let request = &frame["request"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let either = |a: &Value, b: &Value| if a.is_null() { b.clone() } else { a.clone() };
+        let lines = request["card"]["lines"].as_array().into_iter().flatten();
+        Waiting {
+            id: text(&frame["id"]),
+            session: text(&either(&frame["session"], &request["sessionKey"])),
+            component: either(&frame["component"], &request["component"]),
+            title: text(&request["card"]["title"]),
+            lines: lines.map(|line| (text(&line[0]), text(&line[1]))).collect(),
+            request: request.clone(),
+            created: Timestamp(frame["createdAtMs"].as_u64().unwrap_or(0)),
+            expires: Timestamp(frame["expiresAtMs"].as_u64().unwrap_or(0)),
+        }
+    }
+
+    /// The card as text: nothing of it is left out or cut.
+    pub(super) fn to_text(&self, surface: Surface) -> String {
+        let width = self.lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0).max("Expires".len());
+        let mut text = format!("approval needed: {}\n", legible::line(&self.title));
+        let expires = ("Expires".to_owned(), rfc3339::format(self.expires));
+        let id = ("Id".to_owned(), self.id.clone());
+        for (label, value) in self.lines.iter().chain([&expires, &id]) {
+            text.push_str(&format!("  {:width$}  {}\n", legible::line(label), legible::line(value)));
+        }
+        let short = legible::line(self.id.get(..8).unwrap_or(&self.id));
+        let command = match surface {
+            Surface::Chat => format!("/approve {short}"),
+            Surface::Shell => format!("openclaw-host approvals resolve {short}"),
+        };
+        text.push_str(&format!("  answer: `{command} once` or `{command} deny`\n"));
+        text
+    }
+
+    /// For programs.
+    pub(super) fn to_json(&self) -> Value {
+        let mut call = self.request.clone();
+        let card = call.as_object_mut().and_then(|call| call.remove("card")).unwrap_or_default();
+        let argv = call.as_object_mut().and_then(|call| call.remove("commandArgv")).unwrap_or_else(|| json!([]));
+        call["argv"] = argv;
+        json!({
+            "id": self.id,
+            "component": self.component,
+            "action": card["action"],
+            "call": call,
+            "card": card,
+            "digest": self.request["digest"],
+            "sessionKey": self.session,
+            "createdAt": rfc3339::format(self.created),
+            "createdAtMs": self.created.0,
+            "expiresAt": rfc3339::format(self.expires),
+            "expiresAtMs": self.expires.0,
+        })
+    }
+}
+
+/// All calls that wait.
+pub(super) async fn pending(client: &mut Client) -> Result<Vec<Waiting>, ClientError> {
+    let list = client.call("exec.approval.list", json!({})).await?;
+    Ok(list.as_array().into_iter().flatten().map(Waiting::read).collect())
+}
+
+/// Answers the one waiting call whose id starts with `prefix`, and gives it.
+///
+/// The prefix is resolved here and the whole id sent, so that an approval that arrives in between cannot be meant.
+pub(super) async fn resolve(client: &mut Client, prefix: &str, answer: Answer) -> Result<Waiting, Failure> {
+    let waiting = find(pending(client).await?, prefix)?;
+    client.call("exec.approval.resolve", json!({ "id": waiting.id, "decision": answer.decision() })).await?;
+    Ok(waiting)
+}
+
+/// The one of `waiting` that `prefix` names.
+pub(super) fn find(waiting: Vec<Waiting>, prefix: &str) -> Result<Waiting, Failure> {
+    let prefix = prefix.to_lowercase();
+    if prefix.len() < MIN_PREFIX {
+        let message = format!("`{prefix}` is too short for an approval id: at least {MIN_PREFIX} digits are needed");
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    let mut named = waiting.into_iter().filter(|waiting| waiting.id.starts_with(&prefix));
+    match (named.next(), named.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => {
+            let message = format!("no approval with id `{}` is waiting", legible::line(&prefix));
+            Err(Failure::message(Exit::Failed, message)
+                .hint("it may be answered or expired; `openclaw-host approvals list` shows what waits"))
+        }
+        (Some(first), Some(second)) => {
+            let ids: Vec<String> =
+                [first, second].into_iter().chain(named).map(|waiting| format!("`{}`", waiting.id)).collect();
+            let message = format!("`{prefix}` names several approvals: {}", ids.join(", "));
+            Err(Failure::message(Exit::Failed, message).hint("give more digits"))
+        }
+    }
+}

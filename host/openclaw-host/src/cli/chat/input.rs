@@ -1,0 +1,62 @@
+//! What is typed: read in a thread of its own, and parsed once.
+
+use std::io::{self, BufRead};
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use crate::cli::card::Answer;
+
+/// One line as it is meant.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Line {
+    Empty,
+    Quit,
+    Help,
+    Abort,
+    Approve {
+        id: String,
+        answer: Answer,
+    },
+    Say(String),
+    /// A command that nobody knows; what to say about it.
+    Unclear(String),
+}
+
+impl Line {
+    pub(super) fn parse(line: &str) -> Line {
+        let text = line.trim_end();
+        if text.trim().is_empty() {
+            return Line::Empty;
+        }
+        // A space in front makes a text of what looks like a command.
+        if !text.starts_with('/') {
+            return Line::Say(text.trim_start().to_owned());
+        }
+        match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["/quit" | "/exit"] => Line::Quit,
+            ["/help"] => Line::Help,
+            ["/abort" | "/stop"] => Line::Abort,
+            ["/approve", id, "once"] => Line::Approve { id: (*id).to_owned(), answer: Answer::Once },
+            ["/approve", id, "deny"] => Line::Approve { id: (*id).to_owned(), answer: Answer::Deny },
+            // Never an answer without an id: which call was meant is not for us to guess.
+            ["/approve", ..] => Line::Unclear("write `/approve ID once` or `/approve ID deny`".to_owned()),
+            _ => Line::Unclear("unknown command; `/help` lists them, a space in front sends it as text".to_owned()),
+        }
+    }
+}
+
+/// Reads standard input line by line until it ends, at most `ahead` lines ahead of whoever takes them.
+///
+/// A thread, because a read of a terminal cannot be cancelled; it ends with the process.
+pub(super) fn spawn_reader(ahead: usize) -> io::Result<mpsc::Receiver<io::Result<String>>> {
+    let (tx, rx) = mpsc::channel(ahead);
+    thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        for line in io::stdin().lock().lines() {
+            if tx.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(rx)
+}

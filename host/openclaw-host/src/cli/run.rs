@@ -1,0 +1,61 @@
+//! `run`: everything that happens before the host itself starts.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::json;
+use tracing::warn;
+
+use super::output::{Format, Output};
+use super::{Exit, Failure, Serve};
+use crate::home::{Announcement, Home};
+use crate::logs::{self, LogGuard, Style};
+use crate::settings::{self, Env, Flags, Settings, env};
+
+/// All that the host needs in order to start.
+#[derive(Debug)]
+pub struct Start {
+    /// What it was told.
+    pub settings: Settings,
+    /// Where its files are; workspace and token exist.
+    pub home: Home,
+    /// Where it says that it is ready.
+    pub output: Output,
+    /// Keeps the log alive: to be dropped last.
+    pub log: LogGuard,
+}
+
+pub(super) fn run(home: &Path, flags: &Flags, output: &Output, env: &Env, serve: Serve) -> Result<Exit, Failure> {
+    // Settings come first: with bad ones nothing is made.
+    let resolved = settings::read(home, flags)?;
+    let home = Home::open(home)?;
+    home.prepare_workspace(&resolved.settings.agent.workspace)?;
+    let style = match output.format() {
+        Format::Json => Style::Json,
+        Format::Text => logs::style_of_stderr(env.get(env::NO_COLOR)),
+    };
+    let log = logs::init(&home.logs(), &resolved.settings.logging.level, style)?;
+    for issue in &resolved.warnings {
+        warn!(setting = %issue.place, "{issue}");
+    }
+    serve(Start { settings: resolved.settings, home, output: *output, log })?;
+    Ok(Exit::Ok)
+}
+
+impl Start {
+    /// Tells clients on this machine, and whoever reads standard output, that the host listens on `addr`. To be
+    /// called once it does; the announcement is withdrawn when the result is dropped.
+    ///
+    /// # Errors
+    /// [`Failure`] if `run.json` or standard output cannot be written.
+    pub fn announce(&self, addr: SocketAddr) -> Result<Announcement, Failure> {
+        let announcement = self.home.announce(addr)?;
+        let file = announcement.file();
+        let line = match self.output.format() {
+            Format::Text => format!("ready: {}\n", file.url),
+            Format::Json => format!("{}\n", json!({ "event": "ready", "url": file.url, "pid": file.pid })),
+        };
+        self.output.raw(line.as_bytes())?;
+        Ok(announcement)
+    }
+}

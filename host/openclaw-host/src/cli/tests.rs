@@ -1,0 +1,321 @@
+use claw_core::id::SessionKey;
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use super::card::{Answer, Surface, Waiting};
+use super::*;
+use crate::client::fake::{FakeGateway, Reply};
+
+fn parse(line: &str) -> Result<Args, clap::Error> {
+    Args::try_parse_from(std::iter::once("openclaw-host").chain(line.split_whitespace()))
+}
+
+fn key() -> SessionKey {
+    sessions::parse_key("main").unwrap()
+}
+
+fn quiet() -> Output {
+    Output::new(Format::Json, &Env::default())
+}
+
+/// A waiting call as the gateway lists it.
+fn waiting(id: &str) -> Value {
+    json!({
+        "id": id,
+        "approvalKind": "exec",
+        "request": {
+            "command": "git push",
+            "commandArgv": ["git", "push"],
+            "cwd": "/home/o/workspace",
+            "sessionKey": "agent:main:main",
+            "component": "exec",
+            "digest": "d1",
+            "card": { "action": "exec.run", "title": "`exec` wants to run a program", "lines": [["argv[0]", "git"], ["argv[1]", "pu\u{1b}sh"]] },
+        },
+        "createdAtMs": 1_767_225_599_000_u64,
+        "expiresAtMs": 1_767_226_199_000_u64,
+    })
+}
+
+const ID: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+
+#[test]
+fn the_command_line_is_consistent() {
+    Args::command().debug_assert();
+}
+
+#[test]
+fn every_command_is_understood_with_global_flags_before_and_after() {
+    for line in [
+        "run --port 0 --bind ::1",
+        "chat --session agent:main:x",
+        "agent -m hello --session s --timeout 5",
+        "tool list",
+        "tool call read_file {}",
+        "component list",
+        "component inspect files",
+        "approvals list",
+        "approvals resolve 0a1b once",
+        "approvals resolve 0a1b deny",
+        "sessions list",
+        "sessions show main",
+        "sessions reset main",
+        "status",
+        "doctor",
+        "config schema",
+        "config check",
+        "completions bash",
+    ] {
+        let args = parse(&format!("--home /h {line} --json")).unwrap();
+        assert!(args.json, "{line}");
+        assert_eq!(args.home.as_deref(), Some(Path::new("/h")), "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_understood_ends_with_2() {
+    for line in [
+        "",
+        "fly",
+        "run --port 70000",
+        "run --bind localhost",
+        "agent",
+        "agent -m x --timeout 0",
+        "approvals resolve 0a1b always",
+    ] {
+        let err = parse(line).unwrap_err();
+        assert_eq!(err.exit_code(), Exit::Usage.code(), "{line}");
+    }
+}
+
+#[test]
+fn the_help_lists_the_exit_codes() {
+    let help = Args::command().render_help().to_string();
+    for exit in [Exit::Ok, Exit::Failed, Exit::Usage, Exit::Config, Exit::Unreachable, Exit::Temporary, Exit::Refused] {
+        assert!(help.contains(&format!("\n  {:<4}", exit.code())), "{exit:?} in {help}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_host_the_code_is_69_and_the_hint_starts_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let failure = answer_as_client(Command::Status, folder.path(), quiet()).await.unwrap_err();
+    assert_eq!(failure.exit().code(), 69);
+    assert_eq!(
+        failure.to_text(),
+        format!("error: no host runs in home `{}`\nhint: start it with `openclaw-host run`\n", folder.path().display())
+    );
+}
+
+#[test]
+fn a_bad_configuration_ends_with_64_before_anything_is_made() {
+    // The place where `run` would hand over must not be reached.
+    fn serve(_: Start) -> Result<(), Failure> {
+        panic!("the host was started")
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json5"), "{ sandbox: { wals: 1 } }").unwrap();
+    let failure = run::run(folder.path(), &Flags::default(), &quiet(), &Env::default(), serve).unwrap_err();
+    assert_eq!(failure.exit().code(), 64);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_error_is_told_with_its_causes_and_what_to_do() {
+    let cause = std::io::Error::other("disk on fire\u{1b}");
+    let err = crate::home::HomeError::Io { action: "create", path: "/h/logs".into(), err: cause };
+    expect![[r#"
+        error: cannot create `/h/logs`
+          because: disk on fire\u{1b}
+        hint: check the folder `/h` and who owns it
+    "#]]
+    .assert_eq(&Failure::from(err).to_text());
+}
+
+#[test]
+fn a_card_is_shown_whole_and_harmless() {
+    // AP-12
+    expect![[r#"
+        approval needed: `exec` wants to run a program
+          argv[0]  git
+          argv[1]  pu\u{1b}sh
+          Expires  2026-01-01T00:09:59.000Z
+          Id       0a1b2c3d4e5f60718293a4b5c6d7e8f9
+          answer: `openclaw-host approvals resolve 0a1b2c3d once` or `openclaw-host approvals resolve 0a1b2c3d deny`
+    "#]]
+    .assert_eq(&Waiting::read(&waiting(ID)).to_text(Surface::Shell));
+}
+
+#[test]
+fn an_approval_as_json_has_what_a_program_decides_on() {
+    expect![[r#"
+        {
+          "action": "exec.run",
+          "call": {
+            "argv": [
+              "git",
+              "push"
+            ],
+            "command": "git push",
+            "component": "exec",
+            "cwd": "/home/o/workspace",
+            "digest": "d1",
+            "sessionKey": "agent:main:main"
+          },
+          "card": {
+            "action": "exec.run",
+            "lines": [
+              [
+                "argv[0]",
+                "git"
+              ],
+              [
+                "argv[1]",
+                "pu\u001bsh"
+              ]
+            ],
+            "title": "`exec` wants to run a program"
+          },
+          "component": "exec",
+          "createdAt": "2025-12-31T23:59:59.000Z",
+          "createdAtMs": 1767225599000,
+          "digest": "d1",
+          "expiresAt": "2026-01-01T00:09:59.000Z",
+          "expiresAtMs": 1767226199000,
+          "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+          "sessionKey": "agent:main:main"
+        }"#]]
+    .assert_eq(&format!("{:#}", Waiting::read(&waiting(ID)).to_json()));
+}
+
+#[test]
+fn an_id_prefix_names_one_approval_or_none() {
+    // AP-10
+    let other = ID.replace("2c3d", "ffff");
+    let both = || vec![Waiting::read(&waiting(ID)), Waiting::read(&waiting(&other))];
+    assert_eq!(card::find(both(), "0A1B2").unwrap().id, ID);
+    let message = |prefix: &str| card::find(both(), prefix).unwrap_err().to_text();
+    assert!(message("0a1b").starts_with(&format!("error: `0a1b` names several approvals: `{ID}`, `{other}`")));
+    assert!(message("ffff").starts_with("error: no approval with id `ffff` is waiting"));
+    assert!(message("0a1").starts_with("error: `0a1` is too short"));
+    assert!(message("").starts_with("error: `` is too short"));
+}
+
+#[tokio::test]
+async fn an_answer_names_the_whole_id() {
+    let gateway = FakeGateway::start(|method, _| {
+        vec![Reply::Ok(if method == "exec.approval.list" { json!([waiting(ID)]) } else { json!({ "ok": true }) })]
+    })
+    .await;
+    let resolve = ApprovalsCommand::Resolve { id: "0a1b".to_owned(), answer: Answer::Once };
+    let exit = answer_as_client(Command::Approvals(resolve), gateway.home.path(), quiet()).await.unwrap();
+    assert_eq!(exit, Exit::Ok);
+    assert_eq!(
+        gateway.requests().pop().unwrap(),
+        ("exec.approval.resolve".to_owned(), json!({ "id": ID, "decision": "allow-once" }))
+    );
+}
+
+#[tokio::test]
+async fn one_message_gets_its_final_answer() {
+    let gateway = FakeGateway::start(|_, _| {
+        let result = json!({ "payloads": [{ "text": "noon" }], "meta": { "durationMs": 1 } });
+        vec![
+            Reply::Ok(json!({ "runId": "r", "status": "accepted" })),
+            Reply::Event("exec.approval.requested", waiting(ID)),
+            Reply::Ok(json!({ "runId": "r", "status": "ok", "summary": "completed", "result": result })),
+        ]
+    })
+    .await;
+    let exit = agent::agent(gateway.home.path(), &key(), "what time is it?", 60, &quiet()).await.unwrap();
+    assert_eq!(exit, Exit::Ok);
+    let (method, params) = gateway.requests().pop().unwrap();
+    assert_eq!(
+        (method.as_str(), &params["sessionKey"], &params["agentId"]),
+        ("agent", &json!("agent:main:main"), &json!("main"))
+    );
+}
+
+#[tokio::test]
+async fn a_run_without_an_answer_ends_with_1() {
+    let gateway =
+        FakeGateway::start(|_, _| vec![Reply::Ok(json!({ "status": "error", "summary": "no credit" }))]).await;
+    let failure = agent::agent(gateway.home.path(), &key(), "hello", 60, &quiet()).await.unwrap_err();
+    assert_eq!(failure.to_text(), "error: the run ended with `error`: no credit\n");
+    assert_eq!(failure.exit().code(), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_is_stopped() {
+    let gateway = FakeGateway::start(|method, _| match method {
+        "agent" => vec![Reply::Ok(json!({ "status": "accepted" }))],
+        _ => vec![Reply::Ok(json!({ "ok": true, "aborted": true }))],
+    })
+    .await;
+    let failure = agent::agent(gateway.home.path(), &key(), "hello", 0, &quiet()).await.unwrap_err();
+    assert_eq!(failure.exit(), Exit::Failed);
+    let requests = gateway.requests();
+    let run = &requests[1].1["idempotencyKey"];
+    assert_eq!(requests[2], ("chat.abort".to_owned(), json!({ "sessionKey": "agent:main:main", "runId": run })));
+}
+
+#[tokio::test]
+async fn a_denied_tool_call_ends_with_77_and_a_failed_one_with_1() {
+    for (code, exit) in [("E_POLICY_DENY", 77), ("E_APPR_EXPIRED", 77), ("E_NOT_FOUND", 1)] {
+        let gateway = FakeGateway::start(move |_, _| {
+            vec![Reply::Ok(json!({ "ok": false, "toolName": "t", "error": { "code": code, "message": "no" } }))]
+        })
+        .await;
+        let mut client = Client::connect(gateway.home.path()).await.unwrap();
+        let failure = tool::call(&mut client, "t", json!({}), &key(), &quiet()).await.unwrap_err();
+        assert_eq!(failure.exit().code(), exit, "{code}");
+    }
+}
+
+#[test]
+fn tool_arguments_are_a_json_object() {
+    assert_eq!(tool::parse_arguments("{\"a\": 1}").unwrap(), json!({ "a": 1 }));
+    assert_eq!(tool::parse_arguments("[]").unwrap_err().exit(), Exit::Usage);
+    assert_eq!(tool::parse_arguments("{a}").unwrap_err().exit(), Exit::Usage);
+}
+
+#[tokio::test]
+async fn every_list_is_answered_by_its_method() {
+    let gateway = FakeGateway::start(|_, _| vec![Reply::Ok(json!({}))]).await;
+    let cases = [
+        (Command::Tool(ToolCommand::List), "tools.catalog"),
+        (Command::Component(ComponentCommand::List), "components.list"),
+        (Command::Component(ComponentCommand::Inspect { name: "files".to_owned() }), "components.inspect"),
+        (Command::Approvals(ApprovalsCommand::List), "exec.approval.list"),
+        (Command::Sessions(SessionsCommand::List), "sessions.list"),
+        (Command::Sessions(SessionsCommand::Show { key: "main".to_owned() }), "chat.history"),
+        (Command::Sessions(SessionsCommand::Reset { key: "main".to_owned() }), "sessions.reset"),
+        (Command::Status, "status"),
+    ];
+    for (command, method) in cases {
+        assert_eq!(answer_as_client(command, gateway.home.path(), quiet()).await.unwrap(), Exit::Ok, "{method}");
+        assert_eq!(gateway.requests().pop().unwrap().0, method);
+    }
+}
+
+#[test]
+fn tables_and_outlines_are_aligned_and_harmless() {
+    let rows = [["files".to_owned(), "1\u{1b}".to_owned()], ["a-long-name".to_owned(), String::new()]];
+    expect![[r#"
+        NAME         VERSION
+        files        1\u{1b}
+        a-long-name
+    "#]]
+    .assert_eq(&output::table(["NAME", "VERSION"], &rows));
+    let value = json!({ "name": "files", "tools": ["a", "b"], "grants": [], "limits": { "n": 1 }, "none": null });
+    expect![[r#"
+        grants: (none)
+        limits:
+          n: 1
+        name: files
+        tools:
+          - a
+          - b
+    "#]]
+    .assert_eq(&output::outline(&value));
+}
