@@ -11,7 +11,7 @@ pub fn parse(text: &str) -> Option<TimeZone> {
         return Some(TimeZone::UTC);
     }
     match text.split_at_checked(1)? {
-        ("+", rest) => offset(rest).map(|seconds| fixed(seconds)),
+        ("+", rest) => offset(rest).map(fixed),
         ("-", rest) => offset(rest).map(|seconds| fixed(-seconds)),
         _ => TimeZone::get(text).ok(),
     }

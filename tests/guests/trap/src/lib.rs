@@ -42,6 +42,7 @@ impl Tool for Trap {
     const NAME: &'static str = "trap";
     const DESCRIPTION: &'static str = "Crashes in several ways.";
 
+    #[expect(clippy::disallowed_methods, reason = "ending the process is the attack")]
     fn call(args: TrapArgs) -> Result<String, ToolError> {
         match args.how {
             How::Unreachable => abort(),
