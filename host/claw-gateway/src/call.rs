@@ -1,0 +1,180 @@
+//! What clients ask of the host, parsed. The receiver of [`Command`]s never sees a peer's text where a name belongs.
+
+use std::time::Duration;
+
+use claw_core::approval::Answer;
+use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
+use claw_core::inbound::Source;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::frame::RpcError;
+use crate::scope::Scopes;
+
+/// Bytes of one message to an agent. Longer texts belong into a file that the agent reads.
+pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// One call, on its way to the host. Its scope has been checked.
+#[derive(Debug)]
+pub struct Command {
+    /// Who calls.
+    pub caller: Caller,
+    /// What is asked.
+    pub call: Call,
+    /// Takes the payload as the client is to see it. Dropping it answers `UNAVAILABLE`.
+    pub reply: oneshot::Sender<Result<Value, RpcError>>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Channel `ws` or `http`; account `owner`, or the id of a device that proved its key.
+    pub source: Source,
+    /// What it may do; already checked against the call's own scope.
+    pub scopes: Scopes,
+    /// The device that proved its key.
+    pub device: Option<String>,
+}
+
+/// What is asked. Each variant names the shape of its reply.
+#[derive(Clone, Debug)]
+pub enum Call {
+    /// `{ok, ts, durationMs, channels:{}, channelOrder:[], channelLabels:{}, agents:[…], sessions:{…}}`
+    Health,
+    /// Any object.
+    Status,
+    /// `{runId, status:"started"|"in_flight"}`, or the cached outcome of a run that has ended.
+    ChatSend(ChatSend),
+    /// `{sessionKey, sessionId, messages, hasMore, defaults, sessionInfo, …}`
+    ChatHistory(ChatHistory),
+    /// `{ok, aborted, runIds}`
+    ChatAbort(ChatAbort),
+    /// `{runId, sessionKey, agentId, status:"accepted", acceptedAt}`: the run's [`HostEvent::RunEnded`] will follow;
+    /// `status:"in_flight"`: somebody else's identical call is running; any other status, or `duplicate:true`: the
+    /// run has ended already, and the gateway asks [`Call::AgentWait`] for its result.
+    ///
+    /// [`HostEvent::RunEnded`]: claw_core::event::HostEvent::RunEnded
+    Agent(AgentTurn),
+    /// `{runId, status:"ok"|"error"|"timeout", startedAt?, endedAt?, error?, errorKind?, text?, usage?}`. A `timeout`
+    /// without `endedAt` means that the run still works. `text`, `errorKind` and `usage` (`{input, output}`) let the
+    /// gateway complete an `agent` call or an HTTP answer whose events it missed.
+    AgentWait {
+        /// The run.
+        run: RunId,
+        /// How long to wait; 0 to 600 000.
+        timeout_ms: u64,
+    },
+    /// `{ts, count, defaults, sessions:[{key, kind, …}], …}`
+    SessionsList(SessionsList),
+    /// `{ok:true, key, …}`
+    SessionsReset {
+        /// The conversation that starts anew.
+        key: SessionKey,
+    },
+    /// An array of [`approval_payload`](crate::approval_payload)s that are pending.
+    ApprovalList,
+    /// One [`approval_payload`](crate::approval_payload), or `APPROVAL_NOT_FOUND`.
+    ApprovalGet {
+        /// Which.
+        id: ApprovalId,
+    },
+    /// `{ok:true, applied, approval}`; serves `exec.approval.resolve` and `approval.resolve`.
+    ApprovalResolve {
+        /// Which.
+        id: ApprovalId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// `{agentId, profiles, groups:[{id, label, source, tools}]}`
+    ToolsCatalog,
+    /// `{ok, toolName, output?, requiresApproval?, approvalId?, error?:{code, message}}`
+    ToolsInvoke(ToolsInvoke),
+    /// Any object; a method of this host.
+    ComponentsList,
+    /// Any object; a method of this host.
+    ComponentsInspect {
+        /// Which.
+        name: ComponentName,
+    },
+    /// `{defaultId, mainKey, scope, agents:[{id, …}]}`
+    AgentsList,
+    /// `{models:[{id, name, provider, …}]}`
+    ModelsList,
+    /// `{agentId, name?, …}`
+    AgentIdentity {
+        /// Which agent.
+        agent: AgentId,
+    },
+}
+
+/// A message for a conversation; the answer arrives as events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatSend {
+    /// Where it goes.
+    pub session: SessionKey,
+    /// The client's idempotency key.
+    pub run: RunId,
+    /// What it says; 1 byte to [`MAX_MESSAGE_BYTES`].
+    pub text: String,
+    /// The run's wall time, if the client wants less than the host's own limit.
+    pub timeout: Option<Duration>,
+}
+
+/// One page of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatHistory {
+    /// The conversation.
+    pub session: SessionKey,
+    /// Entries at most; 1 to 1000.
+    pub limit: usize,
+    /// Newest entries to skip.
+    pub offset: usize,
+}
+
+/// Stop one run, or all of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatAbort {
+    /// The conversation.
+    pub session: SessionKey,
+    /// Only this run.
+    pub run: Option<RunId>,
+}
+
+/// A message for a conversation whose answer the same call returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentTurn {
+    /// Where it goes.
+    pub session: SessionKey,
+    /// The client's idempotency key.
+    pub run: RunId,
+    /// What it says; 1 byte to [`MAX_MESSAGE_BYTES`].
+    pub text: String,
+    /// The run's wall time, if the client wants less than the host's own limit.
+    pub timeout: Option<Duration>,
+}
+
+/// Which conversations to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionsList {
+    /// Rows at most; 1 to 1000.
+    pub limit: usize,
+    /// Rows to skip.
+    pub offset: usize,
+    /// Only this agent's.
+    pub agent: Option<AgentId>,
+    /// Only those whose key or label has this text.
+    pub search: Option<String>,
+}
+
+/// One tool call by the owner, without a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolsInvoke {
+    /// The tool.
+    pub name: ToolName,
+    /// Its arguments, an object.
+    pub args: Value,
+    /// On whose behalf; the host's main session otherwise.
+    pub session: Option<SessionKey>,
+    /// The client's idempotency key, or a fresh id.
+    pub run: RunId,
+}

@@ -1,0 +1,371 @@
+//! The registry of methods: name, scope, and how parameters become a [`Call`]. Nothing else is callable.
+
+use std::time::Duration;
+
+use claw_core::approval::Answer;
+use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::call::{AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, SessionsList, ToolsInvoke};
+use crate::clock;
+use crate::frame::RpcError;
+use crate::scope::Scope;
+
+/// One method of the protocol.
+pub(crate) struct Method {
+    pub(crate) name: &'static str,
+    pub(crate) scope: Scope,
+    read: fn(Value) -> Result<Request, String>,
+}
+
+/// What a request comes down to.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// The host answers.
+    Host(Call),
+    /// The gateway answers by itself.
+    Here(Value),
+}
+
+/// Every method but `connect`, which is the handshake.
+pub(crate) const METHODS: &[Method] = &[
+    Method { name: "health", scope: Scope::Read, read: |_| host(Call::Health) },
+    Method { name: "status", scope: Scope::Read, read: |_| host(Call::Status) },
+    Method { name: "chat.send", scope: Scope::Write, read: chat_send },
+    Method { name: "chat.history", scope: Scope::Read, read: chat_history },
+    Method { name: "chat.abort", scope: Scope::Write, read: chat_abort },
+    Method { name: "agent", scope: Scope::Write, read: agent },
+    Method { name: "agent.wait", scope: Scope::Write, read: agent_wait },
+    Method { name: "agent.identity.get", scope: Scope::Read, read: agent_identity },
+    Method { name: "agents.list", scope: Scope::Read, read: |_| host(Call::AgentsList) },
+    Method { name: "models.list", scope: Scope::Read, read: |_| host(Call::ModelsList) },
+    Method { name: "sessions.list", scope: Scope::Read, read: sessions_list },
+    Method { name: "sessions.subscribe", scope: Scope::Read, read: |_| here(json!({"subscribed": true})) },
+    Method { name: "sessions.messages.subscribe", scope: Scope::Read, read: |p| messages_subscription(p, true) },
+    Method { name: "sessions.messages.unsubscribe", scope: Scope::Read, read: |p| messages_subscription(p, false) },
+    Method { name: "sessions.reset", scope: Scope::Admin, read: sessions_reset },
+    Method { name: "exec.approval.list", scope: Scope::Approvals, read: |_| host(Call::ApprovalList) },
+    Method { name: "exec.approval.get", scope: Scope::Approvals, read: approval_get },
+    Method { name: "exec.approval.resolve", scope: Scope::Approvals, read: approval_resolve },
+    Method { name: "approval.resolve", scope: Scope::Approvals, read: approval_resolve },
+    Method { name: "tools.catalog", scope: Scope::Read, read: |_| host(Call::ToolsCatalog) },
+    Method { name: "tools.invoke", scope: Scope::Write, read: tools_invoke },
+    Method { name: "components.list", scope: Scope::Read, read: |_| host(Call::ComponentsList) },
+    Method { name: "components.inspect", scope: Scope::Read, read: components_inspect },
+    // This host never asks questions, has no plugins and suggests no tasks; the terminal client polls for them.
+    Method { name: "question.list", scope: Scope::Questions, read: |_| here(json!({"questions": []})) },
+    Method { name: "plugin.approval.list", scope: Scope::Approvals, read: |_| here(json!([])) },
+    Method { name: "taskSuggestions.list", scope: Scope::Read, read: |_| here(json!({"suggestions": []})) },
+    Method { name: "commands.list", scope: Scope::Read, read: |_| here(json!({"commands": []})) },
+];
+
+/// The names that clients see in `features.methods`.
+pub(crate) fn names() -> Vec<&'static str> {
+    std::iter::once("connect").chain(METHODS.iter().map(|method| method.name)).collect()
+}
+
+impl Method {
+    /// Finds a method.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for names that are not in the registry.
+    pub(crate) fn find(name: &str) -> Result<&'static Method, RpcError> {
+        METHODS.iter().find(|method| method.name == name).ok_or_else(|| {
+            let shown: String = name.chars().take(80).flat_map(char::escape_default).collect();
+            RpcError::invalid(format!("unknown method: {shown}"))
+        })
+    }
+
+    /// Parses the parameters.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` with the first fault.
+    pub(crate) fn read(&self, params: Value) -> Result<Request, RpcError> {
+        let checked = match params {
+            Value::Null => (self.read)(json!({})),
+            Value::Object(_) => (self.read)(params),
+            _ => Err("expected an object".to_owned()),
+        };
+        checked.map_err(|why| RpcError::invalid(format!("invalid {} params: {why}", self.name)))
+    }
+}
+
+// === parameters ===
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChatSendParams {
+    session_key: String,
+    agent_id: Option<AgentId>,
+    message: String,
+    idempotency_key: RunId,
+    timeout_ms: Option<u64>,
+    #[serde(default)]
+    attachments: Vec<Value>,
+}
+
+fn chat_send(params: Value) -> Result<Request, String> {
+    let params: ChatSendParams = parse(params)?;
+    host(Call::ChatSend(ChatSend {
+        session: session(Some(&params.session_key), params.agent_id)?,
+        run: params.idempotency_key,
+        text: message(params.message, &params.attachments)?,
+        timeout: params.timeout_ms.and_then(run_timeout),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChatHistoryParams {
+    session_key: String,
+    agent_id: Option<AgentId>,
+    limit: Option<u64>,
+    offset: Option<u64>,
+}
+
+fn chat_history(params: Value) -> Result<Request, String> {
+    let params: ChatHistoryParams = parse(params)?;
+    host(Call::ChatHistory(ChatHistory {
+        session: session(Some(&params.session_key), params.agent_id)?,
+        limit: page(params.limit),
+        offset: saturating(params.offset),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChatAbortParams {
+    session_key: String,
+    agent_id: Option<AgentId>,
+    run_id: Option<RunId>,
+}
+
+fn chat_abort(params: Value) -> Result<Request, String> {
+    let params: ChatAbortParams = parse(params)?;
+    let session = session(Some(&params.session_key), params.agent_id)?;
+    host(Call::ChatAbort(ChatAbort { session, run: params.run_id }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AgentParams {
+    session_key: Option<String>,
+    agent_id: Option<AgentId>,
+    message: String,
+    idempotency_key: RunId,
+    /// Seconds.
+    timeout: Option<u64>,
+    #[serde(default)]
+    attachments: Vec<Value>,
+}
+
+fn agent(params: Value) -> Result<Request, String> {
+    let params: AgentParams = parse(params)?;
+    host(Call::Agent(AgentTurn {
+        session: session(params.session_key.as_deref(), params.agent_id)?,
+        run: params.idempotency_key,
+        text: message(params.message, &params.attachments)?,
+        timeout: params.timeout.and_then(|seconds| run_timeout(seconds.saturating_mul(1000))),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AgentWaitParams {
+    run_id: RunId,
+    timeout_ms: Option<u64>,
+}
+
+fn agent_wait(params: Value) -> Result<Request, String> {
+    let params: AgentWaitParams = parse(params)?;
+    let timeout_ms = params.timeout_ms.unwrap_or(30_000).min(600_000);
+    host(Call::AgentWait { run: params.run_id, timeout_ms })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AgentIdentityParams {
+    agent_id: Option<AgentId>,
+    session_key: Option<String>,
+}
+
+fn agent_identity(params: Value) -> Result<Request, String> {
+    let params: AgentIdentityParams = parse(params)?;
+    host(Call::AgentIdentity { agent: session(params.session_key.as_deref(), params.agent_id)?.agent() })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionsListParams {
+    limit: Option<u64>,
+    offset: Option<u64>,
+    agent_id: Option<AgentId>,
+    search: Option<String>,
+}
+
+fn sessions_list(params: Value) -> Result<Request, String> {
+    let params: SessionsListParams = parse(params)?;
+    host(Call::SessionsList(SessionsList {
+        limit: page(params.limit),
+        offset: saturating(params.offset),
+        agent: params.agent_id,
+        search: params.search.filter(|text| !text.is_empty()),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyParams {
+    key: String,
+    agent_id: Option<AgentId>,
+}
+
+fn sessions_reset(params: Value) -> Result<Request, String> {
+    let params: KeyParams = parse(params)?;
+    host(Call::SessionsReset { key: session(Some(&params.key), params.agent_id)? })
+}
+
+/// Every connection with the scope sees all events; a subscription only has to be acknowledged.
+fn messages_subscription(params: Value, subscribed: bool) -> Result<Request, String> {
+    let params: KeyParams = parse(params)?;
+    let key = session(Some(&params.key), params.agent_id)?;
+    here(json!({"subscribed": subscribed, "key": key}))
+}
+
+#[derive(Deserialize)]
+struct ApprovalParams {
+    id: ApprovalId,
+}
+
+fn approval_get(params: Value) -> Result<Request, String> {
+    let params: ApprovalParams = parse(params)?;
+    host(Call::ApprovalGet { id: params.id })
+}
+
+#[derive(Deserialize)]
+struct ApprovalResolveParams {
+    id: ApprovalId,
+    kind: Option<String>,
+    decision: String,
+}
+
+fn approval_resolve(params: Value) -> Result<Request, String> {
+    let params: ApprovalResolveParams = parse(params)?;
+    if params.kind.as_deref().is_some_and(|kind| kind != "exec") {
+        return Err("`kind` must be `exec`: this host has no other approvals".to_owned());
+    }
+    host(Call::ApprovalResolve { id: params.id, answer: answer(&params.decision)? })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolsInvokeParams {
+    #[serde(alias = "tool")]
+    name: ToolName,
+    args: Option<Value>,
+    session_key: Option<String>,
+    agent_id: Option<AgentId>,
+    idempotency_key: Option<RunId>,
+}
+
+/// Parses the parameters of `tools.invoke` and the body of `POST /tools/invoke`.
+pub(crate) fn tools_invoke(params: Value) -> Result<Request, String> {
+    let params: ToolsInvokeParams = parse(params)?;
+    let args = params.args.unwrap_or_else(|| json!({}));
+    if !args.is_object() {
+        return Err("`args` must be an object".to_owned());
+    }
+    let session = match (params.session_key, params.agent_id) {
+        (None, None) => None,
+        (key, agent) => Some(session(key.as_deref(), agent)?),
+    };
+    let run = params.idempotency_key.unwrap_or_else(clock::fresh_run);
+    host(Call::ToolsInvoke(ToolsInvoke { name: params.name, args, session, run }))
+}
+
+#[derive(Deserialize)]
+struct ComponentParams {
+    name: ComponentName,
+}
+
+fn components_inspect(params: Value) -> Result<Request, String> {
+    let params: ComponentParams = parse(params)?;
+    host(Call::ComponentsInspect { name: params.name })
+}
+
+// === words that several methods share ===
+
+fn host(call: Call) -> Result<Request, String> {
+    Ok(Request::Host(call))
+}
+
+fn here(answer: Value) -> Result<Request, String> {
+    Ok(Request::Here(answer))
+}
+
+fn parse<T: DeserializeOwned>(params: Value) -> Result<T, String> {
+    T::deserialize(params).map_err(|err| err.to_string())
+}
+
+/// The conversation that `key` names within `agent`; `main` where either is missing.
+pub(crate) fn session(key: Option<&str>, agent: Option<AgentId>) -> Result<SessionKey, String> {
+    let main = || AgentId::parse("main").expect("method: `main` is an agent id");
+    let scope = agent.clone().unwrap_or_else(main);
+    let session = SessionKey::parse(key.unwrap_or("main"), &scope).map_err(|err| err.to_string())?;
+    match agent {
+        Some(agent) if agent != session.agent() => {
+            Err(format!("`agentId` is `{agent}`, but the session belongs to `{}`", session.agent()))
+        }
+        _ => Ok(session),
+    }
+}
+
+fn message(text: String, attachments: &[Value]) -> Result<String, String> {
+    if !attachments.is_empty() {
+        return Err("`attachments` are not supported; put the file into the workspace and name it".to_owned());
+    }
+    check_message(&text)?;
+    Ok(text)
+}
+
+/// Whether a text can be a turn.
+pub(crate) fn check_message(text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err("`message` is empty".to_owned()),
+        length if length > MAX_MESSAGE_BYTES => {
+            Err(format!("`message` has {length} bytes; at most {MAX_MESSAGE_BYTES} are taken"))
+        }
+        _ if text.trim().is_empty() => Err("`message` is empty".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// What a person answers, in the words of the protocol and of the HTTP API.
+pub(crate) fn answer(decision: &str) -> Result<Answer, String> {
+    match decision {
+        "allow-once" | "once" => Ok(Answer::Once),
+        "deny" => Ok(Answer::Deny),
+        "allow-always" => Err("`allow-always` is not offered; answer `allow-once` or `deny`".to_owned()),
+        _ => Err("`decision` must be `allow-once` or `deny`".to_owned()),
+    }
+}
+
+/// 0 means "no wish". A day is longer than any turn; the host's own limit is lower.
+fn run_timeout(millis: u64) -> Option<Duration> {
+    const LONGEST_MS: u64 = 24 * 60 * 60 * 1000;
+    (millis > 0).then(|| Duration::from_millis(millis.clamp(1000, LONGEST_MS)))
+}
+
+/// Entries of one page: 200 unless asked, never more than upstream's 1000.
+fn page(limit: Option<u64>) -> usize {
+    saturating(Some(limit.unwrap_or(200).clamp(1, 1000)))
+}
+
+fn saturating(number: Option<u64>) -> usize {
+    usize::try_from(number.unwrap_or(0)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

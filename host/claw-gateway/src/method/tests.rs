@@ -1,0 +1,89 @@
+use super::*;
+
+fn read(method: &str, params: Value) -> Result<Call, String> {
+    match Method::find(method).unwrap().read(params).map_err(|err| err.message)? {
+        Request::Host(call) => Ok(call),
+        Request::Here(value) => panic!("{method} was answered by the gateway: {value}"),
+    }
+}
+
+#[track_caller]
+fn check_refused(method: &str, params: Value, part: &str) {
+    let message = read(method, params).unwrap_err();
+    assert!(message.starts_with(&format!("invalid {method} params: ")), "{message}");
+    assert!(message.contains(part), "{message}");
+}
+
+#[test]
+fn a_bare_session_key_belongs_to_the_named_agent_or_main() {
+    let key = |params| match read("chat.history", params).unwrap() {
+        Call::ChatHistory(history) => history.session.to_string(),
+        call => panic!("{call:?}"),
+    };
+    assert_eq!(key(json!({"sessionKey": "main"})), "agent:main:main");
+    assert_eq!(key(json!({"sessionKey": "acp-bridge:1", "agentId": "work"})), "agent:work:acp-bridge:1");
+    assert_eq!(key(json!({"sessionKey": "agent:work:main"})), "agent:work:main");
+}
+
+#[test]
+fn numbers_are_clamped_where_they_enter() {
+    let Call::ChatHistory(history) = read("chat.history", json!({"sessionKey": "main", "limit": 1e15 as u64})).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!((history.limit, history.offset), (1000, 0));
+    let wait = read("agent.wait", json!({"runId": "r", "timeoutMs": u64::MAX})).unwrap();
+    assert!(matches!(wait, Call::AgentWait { timeout_ms: 600_000, .. }), "{wait:?}");
+    let send = json!({"sessionKey": "main", "message": "hi", "idempotencyKey": "r", "timeoutMs": u64::MAX});
+    let Call::ChatSend(send) = read("chat.send", send).unwrap() else { panic!() };
+    assert_eq!(send.timeout, Some(Duration::from_secs(24 * 60 * 60)));
+}
+
+#[test]
+fn what_a_method_needs_is_required() {
+    check_refused("chat.send", json!({"sessionKey": "main", "message": "hi"}), "idempotencyKey");
+    check_refused("agent", json!({"message": "hi"}), "idempotencyKey");
+    check_refused("agent", json!({"message": "  ", "idempotencyKey": "r"}), "empty");
+    check_refused("agent", json!({"message": "hi", "idempotencyKey": "two words"}), "not a valid run id");
+    check_refused("agent.wait", json!({}), "runId");
+    check_refused("chat.history", json!({"sessionKey": 7}), "invalid type");
+    check_refused("chat.history", json!({"sessionKey": "main", "limit": -1}), "invalid value");
+    check_refused("chat.history", json!([]), "expected an object");
+    check_refused("sessions.reset", json!({"key": "agent:a:main", "agentId": "b"}), "belongs to `a`");
+    check_refused("tools.invoke", json!({"name": "x", "args": []}), "`args` must be an object");
+    check_refused("components.inspect", json!({"name": "../x"}), "not a valid component name");
+}
+
+#[test]
+fn a_message_that_cannot_be_kept_whole_is_refused() {
+    let send = |message: &str, attachments: Value| json!({"sessionKey": "main", "message": message, "idempotencyKey": "r", "attachments": attachments});
+    check_refused("chat.send", send(&"x".repeat(MAX_MESSAGE_BYTES + 1), json!([])), "at most 1048576");
+    check_refused("chat.send", send("see file", json!([{"content": "AA=="}])), "`attachments` are not supported");
+}
+
+#[test]
+fn an_approval_takes_once_or_deny_and_never_always() {
+    let id = "0".repeat(32);
+    let resolve = |decision: &str| json!({"id": id, "decision": decision});
+    let once = read("exec.approval.resolve", resolve("allow-once")).unwrap();
+    assert!(matches!(once, Call::ApprovalResolve { answer: Answer::Once, .. }));
+    check_refused("exec.approval.resolve", resolve("allow-always"), "not offered");
+    check_refused("exec.approval.resolve", resolve("yes"), "must be");
+    check_refused("approval.resolve", json!({"id": id, "decision": "deny", "kind": "plugin"}), "`kind`");
+    check_refused("exec.approval.get", json!({"id": "1"}), "not a valid approval id");
+}
+
+#[test]
+fn an_unknown_method_is_escaped_in_the_answer() {
+    let error = Method::find("x\u{202e}\n").err().unwrap();
+    assert_eq!(error.message, r"unknown method: x\u{202e}\n");
+}
+
+#[test]
+fn every_method_stands_in_the_registry_once() {
+    let mut names = names();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
