@@ -123,8 +123,8 @@ enum ToolCommand {
         /// Arguments as a JSON object; `-` reads them from standard input
         #[arg(value_name = "JSON", default_value = "{}")]
         arguments: String,
-        /// Conversation in whose name it is called
-        #[arg(long, value_name = "KEY", default_value = "main")]
+        /// Conversation in which the call is noted
+        #[arg(long, value_name = "KEY", default_value = "tools")]
         session: String,
     },
 }
@@ -228,6 +228,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         }
         Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
         Command::Approvals(ApprovalsCommand::Resolve { id, answer }) => {
+            card::check_prefix(&id)?;
             approvals::resolve(&mut Client::connect(home).await?, &id, answer, &output).await
         }
         Command::Sessions(SessionsCommand::List) => sessions::list(&mut Client::connect(home).await?, &output).await,

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::card::{Surface, Waiting};
 use super::{Exit, Failure, Output};
-use crate::client::{Client, Event, Incoming, RequestId, idempotency_key};
+use crate::client::{Client, ClientError, Event, Incoming, RequestId, idempotency_key};
 
 /// How a wait for a final answer ended.
 enum Ended {
@@ -74,9 +74,9 @@ pub(super) async fn final_answer(
             Incoming::Response { id, result } if id == *request => match result {
                 Ok(payload) if payload["status"] == "accepted" => {}
                 Ok(payload) => return Ok(payload),
-                Err(failure) => {
-                    return Err(crate::client::ClientError::Failed { method: method.to_owned(), failure }.into());
-                }
+                // A run that ended without an answer has its payload all the same.
+                Err(failure) if failure.payload["status"].is_string() => return Ok(failure.payload),
+                Err(failure) => return Err(ClientError::Failed { method: method.to_owned(), failure }.into()),
             },
             Incoming::Event(event) => show_card(&event, session),
             Incoming::Response { .. } => {}

@@ -127,18 +127,24 @@ pub(super) async fn resolve(client: &mut Client, prefix: &str, answer: Answer) -
     Ok(waiting)
 }
 
+/// Whether a text can name an approval at all.
+pub(super) fn check_prefix(prefix: &str) -> Result<(), Failure> {
+    if prefix.len() >= MIN_PREFIX && prefix.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    let message = format!("`{}` is no approval id: at least {MIN_PREFIX} hex digits are needed", legible::line(prefix));
+    Err(Failure::message(Exit::Usage, message))
+}
+
 /// The one of `waiting` that `prefix` names.
 pub(super) fn find(waiting: Vec<Waiting>, prefix: &str) -> Result<Waiting, Failure> {
+    check_prefix(prefix)?;
     let prefix = prefix.to_lowercase();
-    if prefix.len() < MIN_PREFIX {
-        let message = format!("`{prefix}` is too short for an approval id: at least {MIN_PREFIX} digits are needed");
-        return Err(Failure::message(Exit::Usage, message));
-    }
     let mut named = waiting.into_iter().filter(|waiting| waiting.id.starts_with(&prefix));
     match (named.next(), named.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => {
-            let message = format!("no approval with id `{}` is waiting", legible::line(&prefix));
+            let message = format!("no approval with id `{}` is waiting", prefix);
             Err(Failure::message(Exit::Failed, message)
                 .hint("it may be answered or expired; `openclaw-host approvals list` shows what waits"))
         }

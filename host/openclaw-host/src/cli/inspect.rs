@@ -36,10 +36,14 @@ pub(super) async fn components(client: &mut Client, output: &Output) -> Result<E
             ]
         };
         let rows: Vec<_> = list["components"].as_array().into_iter().flatten().map(row).collect();
-        match rows.as_slice() {
-            [] => "no components are installed".to_owned(),
+        let mut text = match rows.as_slice() {
+            [] => "no components are installed\n".to_owned(),
             rows => table(["COMPONENT", "VERSION", "TRUST", "WORKER", "TOOLS"], rows),
+        };
+        for refused in list["refused"].as_array().into_iter().flatten() {
+            text.push_str(&format!("refused: {}: {}\n", word(&refused["name"]), word(&refused["error"])));
         }
+        text
     })?;
     Ok(Exit::Ok)
 }

@@ -49,7 +49,16 @@ pub(super) async fn show(client: &mut Client, key: &SessionKey, output: &Output)
 }
 
 fn message_text(message: &Value) -> String {
-    format!("{}: {}", word(&message["role"]), content_text(&message["content"]))
+    let name = match message["toolName"].as_str() {
+        Some(tool) => tool.to_owned(),
+        None => word(&message["role"]),
+    };
+    let parts = message["content"].as_array().into_iter().flatten();
+    let calls = parts.filter(|part| part["type"] == "toolCall");
+    let calls = calls.map(|call| format!("· {} {}", word(&call["name"]), word(&call["arguments"])));
+    let text = Some(content_text(&message["content"])).filter(|text| !text.is_empty());
+    let lines: Vec<String> = text.into_iter().chain(calls).collect();
+    format!("{name}: {}", lines.join("\n"))
 }
 
 /// The text of a message: a plain text, or the text parts among others.

@@ -197,8 +197,9 @@ fn an_id_prefix_names_one_approval_or_none() {
     let message = |prefix: &str| card::find(both(), prefix).unwrap_err().to_text();
     assert!(message("0a1b").starts_with(&format!("error: `0a1b` names several approvals: `{ID}`, `{other}`")));
     assert!(message("ffff").starts_with("error: no approval with id `ffff` is waiting"));
-    assert!(message("0a1").starts_with("error: `0a1` is too short"));
-    assert!(message("").starts_with("error: `` is too short"));
+    for none in ["", "0a1", "yes", "once", "0a1b%"] {
+        assert!(message(none).starts_with(&format!("error: `{none}` is no approval id")), "{none}");
+    }
 }
 
 #[tokio::test]
@@ -239,7 +240,7 @@ async fn one_message_gets_its_final_answer() {
 #[tokio::test]
 async fn a_run_without_an_answer_ends_with_1() {
     let gateway =
-        FakeGateway::start(|_, _| vec![Reply::Ok(json!({ "status": "error", "summary": "no credit" }))]).await;
+        FakeGateway::start(|_, _| vec![Reply::Ended(json!({ "status": "error", "summary": "no credit" }))]).await;
     let failure = agent::agent(gateway.home.path(), &key(), "hello", 60, &quiet()).await.unwrap_err();
     assert_eq!(failure.to_text(), "error: the run ended with `error`: no credit\n");
     assert_eq!(failure.exit().code(), 1);
@@ -318,4 +319,16 @@ fn tables_and_outlines_are_aligned_and_harmless() {
           - b
     "#]]
     .assert_eq(&output::outline(&value));
+}
+
+#[tokio::test]
+async fn only_what_may_work_later_ends_with_75() {
+    for (details, exit) in [(Value::Null, 75), (json!({ "errorKind": "auth" }), 1)] {
+        let details_sent = details.clone();
+        let gateway =
+            FakeGateway::start(move |_, _| vec![Reply::Failure { code: "UNAVAILABLE", details: details_sent.clone() }])
+                .await;
+        let failure = answer_as_client(Command::Status, gateway.home.path(), quiet()).await.unwrap_err();
+        assert_eq!(failure.exit().code(), exit, "{details}");
+    }
 }

@@ -15,7 +15,12 @@ use crate::home::{Announcement, Home};
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Ok(Value),
-    Failure { code: &'static str, details: Value },
+    Failure {
+        code: &'static str,
+        details: Value,
+    },
+    /// A run ended without an answer: payload and error in one frame.
+    Ended(Value),
     Event(&'static str, Value),
     Raw(&'static str),
     Close(&'static str),
@@ -87,8 +92,13 @@ async fn perform(socket: &mut WebSocketStream<TcpStream>, id: &Value, reply: Rep
     match reply {
         Reply::Ok(payload) => send(socket, json!({ "type": "res", "id": id, "ok": true, "payload": payload })).await,
         Reply::Failure { code, details } => {
-            let error = json!({ "code": code, "message": "no", "details": details });
+            let retryable = code == "UNAVAILABLE" && details.is_null();
+            let error = json!({ "code": code, "message": "no", "details": details, "retryable": retryable });
             send(socket, json!({ "type": "res", "id": id, "ok": false, "error": error })).await;
+        }
+        Reply::Ended(payload) => {
+            let error = json!({ "code": "UNAVAILABLE", "message": payload["summary"] });
+            send(socket, json!({ "type": "res", "id": id, "ok": false, "payload": payload, "error": error })).await;
         }
         Reply::Event(name, payload) => {
             send(socket, json!({ "type": "event", "event": name, "payload": payload, "seq": 1 })).await

@@ -43,6 +43,12 @@ pub struct RpcFailure {
     /// For programs.
     #[serde(default)]
     pub details: Value,
+    /// Whether the same request may work later.
+    #[serde(default)]
+    pub retryable: bool,
+    /// What came with the failure: a run that ended without an answer still has a payload.
+    #[serde(skip)]
+    pub payload: Value,
 }
 
 /// One frame from the host. Keys that are not known are not minded.
@@ -74,13 +80,9 @@ impl From<Frame> for Incoming {
         match frame {
             Frame::Event { event, payload } => Incoming::Event(Event { name: event, payload }),
             Frame::Res { id, ok: true, payload, .. } => Incoming::Response { id: RequestId(id), result: Ok(payload) },
-            Frame::Res { id, ok: false, error, .. } => {
-                let failure = error.unwrap_or_else(|| RpcFailure {
-                    code: "UNAVAILABLE".to_owned(),
-                    message: "the host gives no reason".to_owned(),
-                    details: Value::Null,
-                });
-                Incoming::Response { id: RequestId(id), result: Err(failure) }
+            Frame::Res { id, ok: false, payload, error } => {
+                let failure = error.unwrap_or_else(RpcFailure::unexplained);
+                Incoming::Response { id: RequestId(id), result: Err(RpcFailure { payload, ..failure }) }
             }
         }
     }
@@ -104,6 +106,16 @@ impl fmt::Display for RequestId {
 }
 
 impl RpcFailure {
+    fn unexplained() -> Self {
+        RpcFailure {
+            code: "UNAVAILABLE".to_owned(),
+            message: "the host gives no reason".to_owned(),
+            details: Value::Null,
+            retryable: false,
+            payload: Value::Null,
+        }
+    }
+
     /// Whether the host refused, as opposed to failed: no right, no token, no pairing.
     pub fn is_refusal(&self) -> bool {
         let detail = self.details["code"].as_str().unwrap_or_default();
@@ -112,6 +124,6 @@ impl RpcFailure {
 
     /// Whether it may work later.
     pub fn is_temporary(&self) -> bool {
-        self.code == "UNAVAILABLE"
+        self.code == "UNAVAILABLE" && self.retryable
     }
 }

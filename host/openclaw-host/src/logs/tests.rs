@@ -56,9 +56,9 @@ fn every_line_carries_the_fields_of_the_spans_around_it() {
         .assert_eq(&without_time(&file));
     let (_, line) = console.split_once(' ').unwrap();
     expect![[r#"
-         INFO call ended code=7 run=r1 session=agent:main:main tool=exec
+        INFO call ended code=7 run=r1 session=agent:main:main tool=exec
     "#]]
-    .assert_eq(line);
+    .assert_eq(line.trim_start());
 }
 
 #[test]

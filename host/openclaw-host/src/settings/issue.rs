@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::keys::Position;
+use super::load::CONFIG_NAME;
 
 /// A setting that cannot stay as it is, or probably is not meant as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`: {}", self.place, self.message)?;
         match self.position {
-            Some(position) => write!(f, " ({position})"),
+            Some(position) => write!(f, " ({CONFIG_NAME} {position})"),
             None => Ok(()),
         }
     }

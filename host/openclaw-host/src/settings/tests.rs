@@ -154,11 +154,11 @@ fn an_unknown_key_is_an_error_where_it_concerns_safety() {
         "{\n  gateway: { auht: {} },\n  sandbox: { wall: 'required' },\n  approvals: { xyz: 1 },\n  gatway: {},\n  models: { providers: { p: { wire: 'openai-chat', baseUrl: 'http://h', apiKey: 'sk-1' } } },\n}",
         expect![[r#"
             the settings are not valid:
-              error: `gateway.auht`: unknown key; did you mean `auth`? (line 2, column 14)
-              error: `sandbox.wall`: unknown key; did you mean `walls`? (line 3, column 14)
-              error: `approvals.xyz`: unknown key (line 4, column 16)
-              error: `gatway`: unknown key; did you mean `gateway`? (line 5, column 3)
-              error: `models.providers.p.apiKey`: unknown key; did you mean `apiKeyEnv`? (line 6, column 73)"#]],
+              error: `gateway.auht`: unknown key; did you mean `auth`? (config.json5 line 2, column 14)
+              error: `sandbox.wall`: unknown key; did you mean `walls`? (config.json5 line 3, column 14)
+              error: `approvals.xyz`: unknown key (config.json5 line 4, column 16)
+              error: `gatway`: unknown key; did you mean `gateway`? (config.json5 line 5, column 3)
+              error: `models.providers.p.apiKey`: unknown key; did you mean `apiKeyEnv`? (config.json5 line 6, column 73)"#]],
     );
 }
 
@@ -167,9 +167,9 @@ fn an_unknown_key_elsewhere_is_a_warning_with_a_suggestion() {
     check_file(
         "{ $schema: './schema.json', limits: { iteration: 5 }, logging: { colour: true }, theme: 'dark' }",
         expect![[r#"
-            warning: `limits.iteration`: unknown key; did you mean `iterations`? (line 1, column 39)
-            warning: `logging.colour`: unknown key (line 1, column 66)
-            warning: `theme`: unknown key (line 1, column 82)
+            warning: `limits.iteration`: unknown key; did you mean `iterations`? (config.json5 line 1, column 39)
+            warning: `logging.colour`: unknown key (config.json5 line 1, column 66)
+            warning: `theme`: unknown key (config.json5 line 1, column 82)
         "#]],
     );
 }
@@ -180,14 +180,14 @@ fn a_wrong_value_is_an_error_that_names_place_and_expectation_but_never_the_valu
         "{\n  gateway: { port: 'sk-secret', bind: 'localhost' },\n  policy: { preset: 'lax' },\n  limits: { iterations: 0, callSeconds: 1.5, memoryMiB: true },\n  grants: { web: 'all', 'no name': [7] },\n  logging: [],\n}",
         expect![[r#"
             the settings are not valid:
-              error: `gateway.port`: expected a whole number, found a text (line 2, column 14)
-              error: `policy.preset`: expected `deny-all` or `cautious` or `trusting`, found another text (line 3, column 13)
-              error: `limits.iterations`: 0 is not between 1 and 1000 (line 4, column 13)
-              error: `limits.callSeconds`: expected a whole number, found a number (line 4, column 28)
-              error: `limits.memoryMiB`: expected a whole number, found `true` or `false` (line 4, column 46)
-              error: `grants.web`: expected a list, found a text (line 5, column 13)
-              error: `grants.no name[0]`: expected a text, found a number (line 5, column 37)
-              error: `logging`: expected an object, found a list (line 6, column 3)"#]],
+              error: `gateway.port`: expected a whole number, found a text (config.json5 line 2, column 14)
+              error: `policy.preset`: expected `deny-all` or `cautious` or `trusting`, found another text (config.json5 line 3, column 13)
+              error: `limits.iterations`: 0 is not between 1 and 1000 (config.json5 line 4, column 13)
+              error: `limits.callSeconds`: expected a whole number, found a number (config.json5 line 4, column 28)
+              error: `limits.memoryMiB`: expected a whole number, found `true` or `false` (config.json5 line 4, column 46)
+              error: `grants.web`: expected a list, found a text (config.json5 line 5, column 13)
+              error: `grants.no name[0]`: expected a text, found a number (config.json5 line 5, column 37)
+              error: `logging`: expected an object, found a list (config.json5 line 6, column 3)"#]],
     );
 }
 
@@ -197,9 +197,9 @@ fn what_the_schema_cannot_say_is_checked_too() {
         "{ gateway: { bind: 'localhost' }, grants: { 'a b': [] }, logging: { level: 'loud=very' } }",
         expect![[r#"
             the settings are not valid:
-              error: `gateway.bind`: expected an IP address like `127.0.0.1` or `::1` (line 1, column 14)
-              error: `grants.a b`: `a b` is not a valid component name: 1 to 64 of a-z, 0-9, `-`, `_`, starting with a letter or digit (line 1, column 45)
-              error: `logging.level`: expected `error`, `warn`, `info`, `debug` or `trace`, also per room: `info,claw_gateway=debug` (line 1, column 69)"#]],
+              error: `gateway.bind`: expected an IP address like `127.0.0.1` or `::1` (config.json5 line 1, column 14)
+              error: `grants.a b`: `a b` is not a valid component name: 1 to 64 of a-z, 0-9, `-`, `_`, starting with a letter or digit (config.json5 line 1, column 45)
+              error: `logging.level`: expected `error`, `warn`, `info`, `debug` or `trace`, also per room: `info,claw_gateway=debug` (config.json5 line 1, column 69)"#]],
     );
 }
 
@@ -209,7 +209,7 @@ fn a_key_that_stands_twice_is_an_error() {
         "{ gateway: { port: 1,\n port: 2 } }",
         expect![[r#"
         the settings are not valid:
-          error: `gateway.port`: the key stands here and in line 1, column 14; remove one (line 2, column 2)"#]],
+          error: `gateway.port`: the key stands here and in line 1, column 14; remove one (config.json5 line 2, column 2)"#]],
     );
 }
 
@@ -231,7 +231,7 @@ fn without_a_token_only_this_machine_may_connect() {
         &flags,
         expect![[r#"
         the settings are not valid:
-          error: `gateway.auth.mode`: `none` lets everyone who reaches 0.0.0.0 act as the owner; use `token`, or set `gateway.bind` to `127.0.0.1` (line 1, column 22)"#]],
+          error: `gateway.auth.mode`: `none` lets everyone who reaches 0.0.0.0 act as the owner; use `token`, or set `gateway.bind` to `127.0.0.1` (config.json5 line 1, column 22)"#]],
     );
 }
 
@@ -272,7 +272,7 @@ fn a_provider_in_the_file_takes_its_key_from_the_variable_it_names() {
         file,
         expect![[r#"
         the settings are not valid:
-          error: `models.default`: provider `p` needs its key in the environment variable `P_KEY`, which is not set (line 1, column 13)"#]],
+          error: `models.default`: provider `p` needs its key in the environment variable `P_KEY`, which is not set (config.json5 line 1, column 13)"#]],
     );
 }
 
@@ -300,16 +300,16 @@ fn a_provider_that_leaks_or_leads_nowhere_is_an_error_that_does_not_repeat_it() 
         "{ models: { providers: {\n a: { wire: 'openai-chat', baseUrl: 'https://u:pw@h/' },\n b: { wire: 'openai-chat', baseUrl: 'ftp://h', apiKeyEnv: 'sk-live' },\n 'c/d': { wire: 'openai-chat' } } } }",
         expect![[r#"
             the settings are not valid:
-              error: `models.providers.c/d`: the key `baseUrl` is missing (line 4, column 2)"#]],
+              error: `models.providers.c/d`: the key `baseUrl` is missing (config.json5 line 4, column 2)"#]],
     );
     check_file(
         "{ models: { providers: {\n a: { wire: 'openai-chat', baseUrl: 'https://u:pw@h/' },\n b: { wire: 'openai-chat', baseUrl: 'ftp://h', apiKeyEnv: 'sk-live' } } } }",
         expect![[r#"
             the settings are not valid:
-              error: `models.providers.a.baseUrl`: must not hold a user name or password; use `apiKeyEnv` (line 2, column 28)
-              error: `models.providers.b.baseUrl`: must start with `http://` or `https://` (line 3, column 28)
-              error: `models.providers.b.apiKeyEnv`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (line 3, column 48)
-              warning: `models.providers`: no provider is used until `models.default` names one (line 1, column 13)"#]],
+              error: `models.providers.a.baseUrl`: must not hold a user name or password; use `apiKeyEnv` (config.json5 line 2, column 28)
+              error: `models.providers.b.baseUrl`: must start with `http://` or `https://` (config.json5 line 3, column 28)
+              error: `models.providers.b.apiKeyEnv`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (config.json5 line 3, column 48)
+              warning: `models.providers`: no provider is used until `models.default` names one (config.json5 line 1, column 13)"#]],
     );
 }
 

@@ -128,9 +128,12 @@ impl<W: Write> Conversation<W> {
         let data = &payload["data"];
         match payload["stream"].as_str() {
             Some("assistant") => {
-                let delta = data["delta"].as_str().unwrap_or_default();
-                self.streamed.entry(word(&payload["runId"])).or_default().push_str(delta);
-                self.text(delta)
+                let whole = data["text"].as_str().unwrap_or_default();
+                let streamed = self.streamed.entry(word(&payload["runId"])).or_default();
+                // The whole text so far, not the delta: the host may leave out frames when we are slow.
+                let new = rest(streamed, whole).to_owned();
+                streamed.push_str(&new);
+                self.text(&new)
             }
             Some("tool") => self.take_tool(data),
             _ => Ok(()),

@@ -8,8 +8,9 @@ use crate::client::fake::{FakeGateway, Reply};
 
 const ID: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 
-fn said(run: &Value, delta: &str) -> Reply {
-    let data = json!({ "text": delta, "delta": delta });
+/// The model has said `text` until now.
+fn said(run: &Value, text: &str) -> Reply {
+    let data = json!({ "text": text, "delta": "not to be relied on" });
     Reply::Event("agent", json!({ "runId": run, "sessionKey": "agent:main:main", "stream": "assistant", "data": data }))
 }
 
@@ -75,7 +76,7 @@ async fn each_line_waits_for_the_run_of_the_line_before() {
         vec![
             said(run, "you said "),
             Reply::Ok(json!({ "status": "started" })),
-            said(run, text),
+            said(run, &format!("you said {text}")),
             finished(run, &format!("you said {text}")),
         ]
     };
@@ -160,7 +161,7 @@ async fn runs_that_fail_or_are_stopped_are_told_and_counted() {
 async fn other_conversations_are_not_shown() {
     let script = |_: &str, params: &Value| {
         let run = &params["idempotencyKey"];
-        let elsewhere = json!({ "runId": "x", "sessionKey": "agent:main:other", "stream": "assistant", "data": { "delta": "psst" } });
+        let elsewhere = json!({ "runId": "x", "sessionKey": "agent:main:other", "stream": "assistant", "data": { "text": "psst" } });
         vec![
             Reply::Ok(json!({})),
             Reply::Event("agent", elsewhere),
