@@ -97,3 +97,6 @@ pub(crate) async fn run(audience: Arc<Audience>, mut events: broadcast::Receiver
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

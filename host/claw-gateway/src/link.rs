@@ -67,3 +67,6 @@ impl Owed {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,8 +120,7 @@ impl Outbox {
 
     /// Whether nothing waits, so that it is time to flush.
     pub(crate) fn is_empty(&self) -> bool {
-        let state = self.lock();
-        state.queue.is_empty() && state.closing.is_none()
+        self.lock().queue.is_empty()
     }
 
     /// Returns when the client has been given up and a write in progress should be abandoned.

@@ -1,9 +1,13 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use claw_core::event::HostEvent;
-use claw_core::id::Timestamp;
+use claw_core::id::{RunId, Timestamp};
+use claw_gateway::GatewayLimits;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::harness::{TestHost, session};
+use crate::harness::{TestHost, approval, session};
 
 const SCOPES: [&str; 8] = ["read", "write", "admin", "approvals", "questions", "pairing", "talk", "talk.secrets"];
 
@@ -91,7 +95,7 @@ async fn an_agent_call_is_answered_when_accepted_and_when_ended() {
     let mut client = host.connected(&["write"], &[]).await;
     let first = client.request("agent", json!({"message": "hi", "idempotencyKey": "run-1"})).await;
     assert_eq!(first["payload"], json!({"runId": "run-1", "sessionKey": "agent:main:main", "status": "accepted"}));
-    let second = client.response("q1").await;
+    let second = client.response("q2").await;
     assert_eq!(
         second["payload"],
         json!({
@@ -109,7 +113,7 @@ async fn a_failed_agent_call_says_so_in_its_second_answer() {
     let host = TestHost::start().await;
     let mut client = host.connected(&["write"], &[]).await;
     client.request("agent", json!({"message": "fail", "idempotencyKey": "r"})).await;
-    let second = client.response("q1").await;
+    let second = client.response("q2").await;
     assert_eq!((&second["ok"], &second["payload"]["status"]), (&json!(false), &json!("error")));
     assert_eq!(second["error"]["details"]["errorKind"], "rate_limit");
 }
@@ -120,7 +124,7 @@ async fn a_repeated_agent_call_gets_the_result_from_before() {
     let mut client = host.connected(&["write"], &[]).await;
     let first = client.request("agent", json!({"message": "again", "idempotencyKey": "r"})).await;
     assert_eq!(first["payload"]["status"], "accepted");
-    let second = client.response("q1").await;
+    let second = client.response("q2").await;
     assert_eq!(second["payload"]["result"]["payloads"][0]["text"], "from before");
     let twice = client.request("agent", json!({"message": "twice", "idempotencyKey": "r"})).await;
     assert_eq!(twice["payload"]["status"], "in_flight");
@@ -147,14 +151,26 @@ async fn a_run_reaches_every_reader_with_numbers_without_gaps() {
 #[tokio::test]
 async fn an_approval_is_told_to_who_may_answer_it() {
     let host = TestHost::start().await;
-    let mut owner = host.connected(&["write", "approvals"], &[]).await;
-    owner.request("agent", json!({"message": "ask", "idempotencyKey": "r"})).await;
+    let mut owner = host.connected(&["approvals"], &[]).await;
+    let run = RunId::parse("r").unwrap();
+    let approval = Arc::new(approval(&run, &session("main")));
+    host.events.send(HostEvent::ApprovalRequested { approval, card: "May I?".into() }).unwrap();
     let requested = owner.event(|event| event["event"] == "exec.approval.requested").await;
     assert_eq!(requested["payload"]["request"]["commandArgv"], json!(["ls"]));
     let id = requested["payload"]["id"].clone();
     let answer = owner.request("exec.approval.resolve", json!({"id": id, "decision": "allow-once"})).await;
-    // The agent call's second answer may come first.
-    assert!(answer["ok"] == true, "{answer}");
+    assert_eq!(answer["ok"], true, "{answer}");
+    assert!(owner.events.iter().all(|event| event["event"] != "chat"), "the chat needs another scope");
+}
+
+#[tokio::test]
+async fn a_connection_with_too_many_open_calls_is_told_to_wait() {
+    let limits = GatewayLimits { pending_calls: 0, ..GatewayLimits::default() };
+    let host = TestHost::with(limits, Duration::from_secs(30)).await;
+    let mut client = host.connected(&["read"], &[]).await;
+    let answer = client.request("health", json!({})).await;
+    assert_eq!((&answer["error"]["code"], &answer["error"]["retryable"]), (&json!("UNAVAILABLE"), &json!(true)));
+    assert_eq!(host.calls(), Vec::<String>::new());
 }
 
 #[tokio::test]

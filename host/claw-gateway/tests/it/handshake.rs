@@ -157,7 +157,7 @@ async fn a_wrong_secret_is_answered_late_and_closes_the_connection() {
     let host = TestHost::start().await;
     let mut params = connect(&["read"], &[]);
     params["auth"]["token"] = json!("wrong");
-    let before = std::time::Instant::now();
+    let before = tokio::time::Instant::now();
     let (error, close) = refused(&mut host.client().await, params).await;
     assert!(before.elapsed() >= Duration::from_millis(250));
     assert_eq!(error["details"]["code"], "AUTH_TOKEN_MISMATCH");
