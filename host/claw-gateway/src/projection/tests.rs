@@ -142,7 +142,6 @@ fn a_card_shows_in_the_chat_and_its_approval_only_to_who_may_answer() {
     assert!(lines(&next[1..]).contains(r#""text":"First. Second.""#), "{}", lines(&next));
 }
 
-// AP
 #[test]
 fn an_approval_shows_exact_arguments_and_a_line_that_cannot_fake_another() {
     let payload = approval_payload(&approval(ApprovalState::Pending));
