@@ -1,1 +1,8 @@
 //! Effects on the world, each with its permit: programs and HTTP.
+//!
+//! The only place that dials or spawns for a guest. A *plan* is made from the guest's words without touching the
+//! world beyond looking; policy decides on the plan; what then runs takes a [`claw_policy::Permit`] and nothing else.
+
+pub mod exec;
+
+pub use exec::{ExecLimits, ExecPaths, exec_child_main, plan_exec, run_exec};
