@@ -4,5 +4,7 @@
 //! world beyond looking; policy decides on the plan; what then runs takes a [`claw_policy::Permit`] and nothing else.
 
 pub mod exec;
+pub mod http;
 
 pub use exec::{ExecLimits, ExecPaths, exec_child_main, plan_exec, run_exec};
+pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, plan_http};

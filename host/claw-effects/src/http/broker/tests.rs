@@ -1,0 +1,280 @@
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use claw_core::effect::HttpRequest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::http::lookup::tests::Script;
+use crate::http::plan::plan_http;
+
+/// A server that gives each connection to `answer` and counts them.
+async fn serve<F, A>(answer: A) -> (u16, Arc<AtomicUsize>)
+where
+    F: Future<Output = ()> + Send + 'static,
+    A: Fn(TcpStream) -> F + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(answer(stream));
+        }
+    });
+    (port, connections)
+}
+
+/// A server that answers every request on a connection with `text`, and puts the request into the body for `{}`.
+async fn serve_text(text: &'static str) -> (u16, Arc<AtomicUsize>) {
+    serve(move |mut stream| async move {
+        while let Some(request) = read_head(&mut stream).await {
+            let answer = match text.contains("{}") {
+                true => format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{request}", request.len()),
+                false => text.to_owned(),
+            };
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await
+}
+
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(head).unwrap())
+}
+
+fn plan(url: &str) -> HttpPlan {
+    let request = HttpRequest {
+        method: "GET".into(),
+        url: url.into(),
+        headers: vec![("x-guest".into(), b"1".to_vec()), ("Host".into(), b"internal.test".to_vec())],
+        body: Vec::new(),
+        first_byte_timeout_ms: 5000,
+    };
+    plan_http(&request, &HttpLimits::default()).unwrap()
+}
+
+fn broker() -> HttpBroker {
+    HttpBroker::new(HttpLimits::default(), None)
+}
+
+fn scripted(answers: &[&[&str]], port: u16) -> (HttpBroker, Arc<Script>) {
+    let script = Script::new(answers, ([127, 0, 0, 1], port).into());
+    let lookup = Lookup::Scripted(Arc::clone(&script));
+    (HttpBroker::with_lookup(HttpLimits::default(), None, lookup), script)
+}
+
+async fn send(broker: &HttpBroker, url: &str) -> Result<HttpAnswer, EffectError> {
+    broker.send_plan(plan(url), &CancellationToken::new()).await
+}
+
+async fn text(mut answer: HttpAnswer) -> Result<String, EffectError> {
+    let mut all = Vec::new();
+    while let Some(piece) = answer.body.next().await? {
+        assert!(!piece.is_empty() && piece.len() <= 64 * 1024);
+        all.extend_from_slice(&piece);
+    }
+    assert_eq!(answer.body.next().await.unwrap(), None);
+    Ok(String::from_utf8(all).unwrap())
+}
+
+#[track_caller]
+fn check_denied(result: Result<HttpAnswer, EffectError>, named: &str) {
+    match result {
+        Err(EffectError::Denied { code, reason }) => {
+            assert_eq!(code, "E_NET_ADDR");
+            assert!(reason.contains(named), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_server_sees_the_host_of_the_url_and_the_path_of_the_plan() {
+    // NET-22
+    let (port, _) = serve_text("{}").await;
+    let (broker, script) = scripted(&[&["8.8.8.8"]], port);
+    let url = format!("http://EXAMPLE.test:{port}/a/../b%20c?q=%41");
+    let seen = text(send(&broker, &url).await.unwrap()).await.unwrap();
+    assert!(seen.starts_with("GET /b%20c?q=%41 HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.contains(&format!("host: example.test:{port}\r\n")), "{seen}");
+    assert!(seen.contains("x-guest: 1\r\n") && !seen.contains("internal.test"), "{seen}");
+    assert!(!seen.contains("accept-encoding") && !seen.contains("user-agent"), "{seen}");
+    assert_eq!(script.asked(), ["example.test"]);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_special_address_is_denied_and_nothing_is_dialled() {
+    // NET-10, NET-14: the second lookup gives another answer
+    let (port, connections) = serve(|_| pending()).await;
+    for answer in ["127.0.0.1", "10.1.2.3", "169.254.169.254"] {
+        let (broker, _) = scripted(&[&["8.8.8.8", answer]], port);
+        check_denied(send(&broker, &format!("http://example.test:{port}/")).await, answer);
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_name_that_changes_its_address_later_is_checked_again() {
+    // NET-10
+    let (port, connections) = serve_text("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+    let (broker, script) = scripted(&[&["8.8.8.8"], &["127.0.0.1"]], port);
+    let url = format!("http://example.test:{port}/");
+    assert_eq!(text(send(&broker, &url).await.unwrap()).await.unwrap(), "");
+    check_denied(send(&broker, &url).await, "127.0.0.1");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    assert_eq!(script.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn connections_are_used_again_for_the_same_host_only() {
+    let (port, connections) = serve_text("{}").await;
+    let (broker, script) = scripted(&[&["8.8.8.8"]], port);
+    for _ in 0..3 {
+        text(send(&broker, &format!("http://one.test:{port}/")).await.unwrap()).await.unwrap();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    text(send(&broker, &format!("http://two.test:{port}/")).await.unwrap()).await.unwrap();
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    assert_eq!(script.asked(), ["one.test", "two.test"]);
+}
+
+#[tokio::test]
+async fn a_literal_or_localhost_is_dialled_as_the_plan_says() {
+    let (port, _) = serve_text("{}").await;
+    for host in ["127.0.0.1", "2130706433", "localhost", "a.localhost"] {
+        let answer = send(&broker(), &format!("http://{host}:{port}/")).await.unwrap();
+        assert_eq!(answer.head.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_hosts_own_gateway_is_never_dialled() {
+    let (port, connections) = serve(|_| pending()).await;
+    let broker = HttpBroker::new(HttpLimits::default(), Some(port));
+    for host in ["127.0.0.1", "127.9.9.9", "localhost", "x.localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"] {
+        check_denied(send(&broker, &format!("http://{host}:{port}/")).await, "own gateway");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_plan_with_a_false_class_and_a_metadata_name_are_denied() {
+    let mut forged = plan("http://127.0.0.1:9/");
+    forged.target.address = AddressClass::Public;
+    check_denied(broker().send_plan(forged, &CancellationToken::new()).await, "ask again");
+    // NET-15
+    check_denied(send(&broker(), "http://metadata.google.internal/").await, "metadata");
+}
+
+#[tokio::test]
+async fn a_redirect_goes_back_to_the_guest() {
+    // NET-06
+    let answer = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nkeep-alive: 5\r\ncontent-length: 0\r\n\r\n";
+    let (port, _) = serve_text(answer).await;
+    let answer = send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap();
+    assert_eq!(answer.head.status, 302);
+    let expected = [("location", "http://127.0.0.1:1/"), ("content-length", "0")];
+    assert_eq!(answer.head.headers, expected.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+}
+
+#[tokio::test]
+async fn an_endless_body_ends_at_the_cap_and_is_not_unpacked() {
+    // NET-33
+    let (port, _) = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let piece = format!("{:x}\r\n{}\r\n", 100_000, "z".repeat(100_000));
+        while stream.write_all(piece.as_bytes()).await.is_ok() {}
+    })
+    .await;
+    let limits = HttpLimits { max_response_bytes: 1_000_000, ..HttpLimits::default() };
+    let broker = HttpBroker::new(limits, None);
+    let mut answer = send(&broker, &format!("http://127.0.0.1:{port}/")).await.unwrap();
+    let mut received = 0;
+    let error = loop {
+        match answer.body.next().await {
+            Ok(piece) => received += piece.unwrap().len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, EffectError::Limit(_)) && received <= 1_000_000, "{error:?} after {received}");
+    assert_eq!(answer.body.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_or_drips_reaches_a_time_limit() {
+    // NET-33
+    let (port, _) = serve(|stream| async move {
+        let _open = stream;
+        pending().await
+    })
+    .await;
+    let mut slow = plan(&format!("http://127.0.0.1:{port}/"));
+    slow.first_byte_timeout_ms = 50;
+    let error = broker().send_plan(slow, &CancellationToken::new()).await.unwrap_err();
+    assert!(matches!(error, EffectError::Limit(_)), "{error:?}");
+
+    let (port, _) = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx").await.unwrap();
+        pending().await
+    })
+    .await;
+    let limits = HttpLimits { max_total: Duration::from_millis(100), ..HttpLimits::default() };
+    let answer = send(&HttpBroker::new(limits, None), &format!("http://127.0.0.1:{port}/")).await.unwrap();
+    let error = text(answer).await.unwrap_err();
+    assert!(matches!(error, EffectError::Limit(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_oversized_head_is_refused() {
+    // NET-33
+    let large = serve_large_head(1, 100_000).await;
+    let error = send(&broker(), &format!("http://127.0.0.1:{large}/")).await.unwrap_err();
+    assert!(matches!(error, EffectError::Limit(_)), "{error:?}");
+    for (count, bytes) in [(100_000, 1), (1, 1_000_000)] {
+        let port = serve_large_head(count, bytes).await;
+        let error = send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+        assert!(matches!(error, EffectError::Unavailable(_)), "{error:?}");
+    }
+}
+
+async fn serve_large_head(count: usize, bytes: usize) -> u16 {
+    let serve = serve(move |mut stream| async move {
+        read_head(&mut stream).await;
+        let fields = format!("a: {}\r\n", "x".repeat(bytes)).repeat(count);
+        let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes()).await;
+    });
+    serve.await.0
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_wait_and_the_body() {
+    let (port, _) = serve_text("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx").await;
+    let cancel = CancellationToken::new();
+    let url = format!("http://127.0.0.1:{port}/");
+    let mut answer = broker().send_plan(plan(&url), &cancel).await.unwrap();
+    assert_eq!(answer.body.next().await.unwrap().unwrap(), "x");
+    cancel.cancel();
+    assert_eq!(answer.body.next().await, Err(EffectError::Cancelled));
+    assert_eq!(broker().send_plan(plan(&url), &cancel).await.unwrap_err(), EffectError::Cancelled);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable_and_its_query_is_not_repeated() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let error = send(&broker(), &format!("http://127.0.0.1:{port}/?key=secret")).await.unwrap_err();
+    let EffectError::Unavailable(text) = error else { panic!("{error:?}") };
+    assert!(text.contains("127.0.0.1") && text.contains("refused") && !text.contains("secret"), "{text}");
+}
