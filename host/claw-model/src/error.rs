@@ -22,14 +22,12 @@ pub enum ModelError {
         source: reqwest::Error,
     },
     /// The key is missing, wrong or not allowed to do this (401, 403).
-    #[error(
-        "provider `{provider}` refused the key: {message}; check {key_variable}, or the variable that `apiKeyEnv` names"
-    )]
+    #[error("provider `{provider}` refused the key: {message}; {}", key_hint(.provider, .key_variable.as_deref()))]
     Auth {
         /// The owner's name of the provider.
         provider: String,
-        /// The customary variable for the key.
-        key_variable: &'static str,
+        /// The environment variable that the key comes from.
+        key_variable: Option<String>,
         /// The provider's words.
         message: String,
     },
@@ -191,6 +189,13 @@ impl ModelError {
             | ModelError::TooLarge { .. }
             | ModelError::Garbage { .. } => false,
         }
+    }
+}
+
+fn key_hint(provider: &str, key_variable: Option<&str>) -> String {
+    match key_variable {
+        Some(name) => format!("check the key in the environment variable `{name}` and start the host again"),
+        None => format!("name the variable that holds one in `models.providers.{provider}.apiKeyEnv`"),
     }
 }
 

@@ -24,6 +24,8 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// Sent as the format wants it; `None` for servers that need no key.
     pub api_key: Option<Secret>,
+    /// The environment variable that the key comes from, for errors; `None` if the owner has named none.
+    pub key_variable: Option<String>,
     /// The provider's name of the model.
     pub model: String,
     /// How long the provider may stay silent, before the answer and in the middle of it. More than zero.

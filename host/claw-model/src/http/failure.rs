@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::ModelError;
-use crate::provider::{ProviderConfig, Secret, default_key_variable};
+use crate::provider::{ProviderConfig, Secret};
 use crate::wire::Complaint;
 
 /// What is shown of a provider's message.
@@ -53,7 +53,7 @@ pub(super) fn classify(
             let message = "the server redirects, and keys are not sent along; set `baseUrl` to the final address";
             ModelError::Rejected { provider, status: effective, message: message.to_owned() }
         }
-        401 | 403 => ModelError::Auth { provider, key_variable: default_key_variable(config.wire), message },
+        401 | 403 => ModelError::Auth { provider, key_variable: config.key_variable.clone(), message },
         404 => ModelError::NotFound { provider, host: host.to_owned(), model, message },
         429 => ModelError::RateLimited { provider, retry_after, message },
         500 | 502 | 503 | 504 | 529 => ModelError::Overloaded { provider, retry_after, message },

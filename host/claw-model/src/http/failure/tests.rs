@@ -3,17 +3,21 @@ use crate::provider::WireFormat;
 
 const KEY: &str = "sk-secret-0123";
 
-fn classified(status: u16, body: &str) -> ModelError {
-    let config = ProviderConfig {
+fn config() -> ProviderConfig {
+    ProviderConfig {
         id: "mine".to_owned(),
         wire: WireFormat::OpenAiChat,
         base_url: "https://x.test".to_owned(),
         api_key: Some(Secret::new(KEY)),
+        key_variable: Some("MINE_KEY".to_owned()),
         model: "m".to_owned(),
         idle_timeout: Duration::from_secs(1),
         retries: 0,
-    };
-    classify(&config, "x.test", status, Some(Duration::from_secs(3)), Complaint::parse(body))
+    }
+}
+
+fn classified(status: u16, body: &str) -> ModelError {
+    classify(&config(), "x.test", status, Some(Duration::from_secs(3)), Complaint::parse(body))
 }
 
 #[track_caller]
@@ -55,7 +59,7 @@ fn a_context_overflow_is_recognised_in_the_words_of_each_provider() {
 
 #[test]
 fn each_status_becomes_something_the_owner_can_act_on() {
-    check(401, "{}", "auth", "check OPENAI_API_KEY");
+    check(401, "{}", "auth", "check the key in the environment variable `MINE_KEY`");
     check(403, r#"{"error":{"message":"no access"}}"#, "auth", "no access");
     check(404, r#"{"error":"model 'm' not found"}"#, "unknown", "check model `m` and `baseUrl`");
     check(429, r#"{"error":{"message":"slow down: maximum context length"}}"#, "rate_limit", "try again in 3 s");
@@ -107,4 +111,11 @@ fn an_echoed_key_is_masked_before_the_message_is_cut() {
 fn messages_are_one_line_and_short() {
     assert_eq!(shown("a\r\n b\u{1b}[31m", None), "a b [31m");
     assert_eq!(shown(&"ä".repeat(600), None).chars().count(), MAX_MESSAGE_CHARS + 1);
+}
+
+#[test]
+fn a_server_that_wants_a_key_says_where_to_name_it() {
+    let without = ProviderConfig { api_key: None, key_variable: None, ..config() };
+    let error = classify(&without, "x.test", 401, None, Complaint::parse("{}"));
+    assert!(error.to_string().ends_with("in `models.providers.mine.apiKeyEnv`"), "{error}");
 }
