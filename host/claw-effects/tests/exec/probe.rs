@@ -51,6 +51,7 @@ fn error<T>(result: &io::Result<T>) -> String {
             Some(libc::EACCES) => "EACCES".to_owned(),
             Some(libc::EPERM) => "EPERM".to_owned(),
             Some(libc::ENOSYS) => "ENOSYS".to_owned(),
+            Some(libc::EOPNOTSUPP) => "EOPNOTSUPP".to_owned(),
             Some(libc::ESRCH) => "ESRCH".to_owned(),
             Some(libc::EFBIG) => "EFBIG".to_owned(),
             _ => format!("{err:?}"),
@@ -118,6 +119,7 @@ fn syscalls() {
         ("io_uring_setup", libc::SYS_io_uring_setup, [1, 0, 0]),
         ("shmget", libc::SYS_shmget, [1, 4096, 0o1600]),
         ("fchownat", libc::SYS_fchownat, [-100, 0, 0]),
+        ("fsetxattr", libc::SYS_fsetxattr, [1, 0, 0]),
         ("setpriority-user", libc::SYS_setpriority, [2, 0, 0]),
     ];
     for (name, call, args) in calls {

@@ -67,15 +67,9 @@ const REFUSED: &[c_long] = &[
     libc::SYS_move_mount,
     libc::SYS_open_tree,
     libc::SYS_mount_setattr,
-    // Landlock does not cover owners and attributes.
+    // Landlock does not cover owners.
     libc::SYS_fchown,
     libc::SYS_fchownat,
-    libc::SYS_setxattr,
-    libc::SYS_lsetxattr,
-    libc::SYS_fsetxattr,
-    libc::SYS_removexattr,
-    libc::SYS_lremovexattr,
-    libc::SYS_fremovexattr,
     // The machine.
     libc::SYS_init_module,
     libc::SYS_finit_module,
@@ -108,6 +102,17 @@ const REFUSED_HERE: &[c_long] = &[];
 /// Answered as if the kernel did not know them: libraries then use an older call that can be filtered. The flags of
 /// `clone3` lie in memory, where a filter cannot see them.
 const UNKNOWN: &[c_long] = &[libc::SYS_clone3];
+
+/// Answered as if the file system did not have it, which programs that copy files take in their stride. Landlock does
+/// not cover extended attributes.
+const UNSUPPORTED: &[c_long] = &[
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+];
 
 /// Refused unless this argument is 0, which stands for the caller itself.
 const ONLY_ON_SELF: &[(c_long, u8)] = &[
@@ -149,10 +154,12 @@ pub(super) struct Filters(Vec<BpfProgram>);
 impl Filters {
     /// Builds the filters for this machine, whose kernel has this Landlock ABI.
     pub(super) fn build(landlock_abi: i32) -> io::Result<Self> {
-        let eperm = SeccompAction::Errno(libc::EPERM as u32);
-        let enosys = SeccompAction::Errno(libc::ENOSYS as u32);
-        let unknown = UNKNOWN.iter().map(|&call| (call, Vec::new())).collect();
-        let filters = [compile(unknown, enosys), compile(refused(landlock_abi)?, eperm)];
+        let always = |calls: &[c_long]| calls.iter().map(|&call| (call, Vec::new())).collect();
+        let filters = [
+            compile(always(UNKNOWN), libc::ENOSYS),
+            compile(always(UNSUPPORTED), libc::EOPNOTSUPP),
+            compile(refused(landlock_abi)?, libc::EPERM),
+        ];
         let foreign = (!FOREIGN_NUMBERS.is_empty()).then(|| FOREIGN_NUMBERS.to_vec());
         let compiled = filters.into_iter().collect::<io::Result<Vec<_>>>()?;
         Ok(Filters(foreign.into_iter().chain(compiled).collect()))
@@ -165,7 +172,8 @@ impl Filters {
 }
 
 /// A compiled filter kills the process on system calls of another architecture (32-bit ones on a 64-bit machine).
-fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, on_match: SeccompAction) -> io::Result<BpfProgram> {
+fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> io::Result<BpfProgram> {
+    let on_match = SeccompAction::Errno(errno.unsigned_abs());
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, on_match, arch).map_err(io::Error::other)?;
     BpfProgram::try_from(filter).map_err(io::Error::other)
