@@ -1,0 +1,360 @@
+//! A model provider under the test's control: it speaks both wire formats as the real ones do, plays a script, and
+//! keeps what it was asked. Whoever asks beyond the end of the script gets status 418.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Json, State};
+use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use axum::routing::post;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// The variable in which the host finds the key, and the key.
+pub const KEY_VARIABLE: &str = "TEST_PROVIDER_KEY";
+pub const KEY: &str = "sk-canary-7f3a9b51c2d84e60";
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wire {
+    OpenAi,
+    Anthropic,
+}
+
+pub const WIRES: [Wire; 2] = [Wire::OpenAi, Wire::Anthropic];
+
+/// What a reply holds.
+pub enum Reply {
+    /// Text, in these pieces.
+    Say(Vec<String>),
+    /// One tool call; its arguments are sent in two pieces.
+    Call { tool: String, arguments: String },
+}
+
+/// One answer of the script.
+pub enum Answer {
+    Whole(Reply),
+    /// Stops after its first piece until [`Provider::release`].
+    Held(Reply),
+    /// Ends before it says that it has ended.
+    Cut(Reply),
+    /// Says `…`, and then nothing for ever.
+    Hang,
+    /// An error in the format's own shape.
+    Fail {
+        status: u16,
+        message: String,
+        retry_after: Option<u32>,
+    },
+}
+
+/// One request as it came in.
+#[derive(Clone)]
+pub struct Asked {
+    pub wire: Wire,
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Value,
+    pub at: Instant,
+}
+
+/// A running provider. Dropping it stops it.
+pub struct Provider {
+    base: String,
+    stage: Arc<Stage>,
+    serving: JoinHandle<()>,
+}
+
+struct Stage {
+    script: Mutex<VecDeque<Answer>>,
+    asked: Mutex<Vec<Asked>>,
+    released: Semaphore,
+}
+
+pub fn say(pieces: &[&str]) -> Reply {
+    Reply::Say(pieces.iter().map(ToString::to_string).collect())
+}
+
+pub fn call(tool: &str, arguments: &str) -> Reply {
+    Reply::Call { tool: tool.to_owned(), arguments: arguments.to_owned() }
+}
+
+pub fn fail(status: u16, message: &str) -> Answer {
+    Answer::Fail { status, message: message.to_owned(), retry_after: None }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// Starts a provider that will give these answers, in this order.
+    pub async fn start(script: impl IntoIterator<Item = Answer>) -> Provider {
+        let stage = Arc::new(Stage {
+            script: Mutex::new(script.into_iter().collect()),
+            asked: Mutex::default(),
+            released: Semaphore::new(0),
+        });
+        let router = Router::new()
+            .route("/v1/chat/completions", post(answer))
+            .route("/v1/messages", post(answer))
+            .with_state(Arc::clone(&stage));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Provider { base, stage, serving }
+    }
+
+    /// A configuration that asks this provider in this format.
+    pub fn config(&self, wire: Wire) -> String {
+        self.config_with(wire, "{}")
+    }
+
+    /// The same with other `limits`.
+    pub fn config_with(&self, wire: Wire, limits: &str) -> String {
+        let wire = match wire {
+            Wire::OpenAi => "openai-chat",
+            Wire::Anthropic => "anthropic-messages",
+        };
+        format!(
+            "{{models: {{default: 'local/m-1', providers: {{local: {{wire: '{wire}', baseUrl: '{}', apiKeyEnv: \
+             '{KEY_VARIABLE}'}}}}}}, limits: {limits}, logging: {{level: 'trace'}}}}",
+            self.base
+        )
+    }
+
+    /// Lets a held answer go on.
+    pub fn release(&self) {
+        self.stage.released.add_permits(1);
+    }
+
+    /// All requests until now.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.stage.asked.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// The system prompt.
+    pub fn system(&self) -> &str {
+        match self.wire {
+            Wire::OpenAi => {
+                assert_eq!(self.body["messages"][0]["role"], "system", "{}", self.body);
+                self.body["messages"][0]["content"].as_str().unwrap()
+            }
+            Wire::Anthropic => self.body["system"].as_str().unwrap(),
+        }
+    }
+
+    /// The conversation without the system prompt.
+    pub fn messages(&self) -> &[Value] {
+        let messages = self.body["messages"].as_array().unwrap();
+        match self.wire {
+            Wire::OpenAi => &messages[1..],
+            Wire::Anthropic => messages,
+        }
+    }
+
+    /// The names of the tools on offer. Each must have a description and the schema of an object.
+    #[track_caller]
+    pub fn tools(&self) -> Vec<&str> {
+        let tools = self.body["tools"].as_array().unwrap().iter();
+        let tools = tools.map(|tool| {
+            let (tool, schema) = match self.wire {
+                Wire::OpenAi => (&tool["function"], &tool["function"]["parameters"]),
+                Wire::Anthropic => (tool, &tool["input_schema"]),
+            };
+            assert!(tool["description"].as_str().is_some_and(|text| !text.is_empty()), "{tool}");
+            assert_eq!(schema["type"], "object", "{tool}");
+            tool["name"].as_str().unwrap()
+        });
+        tools.collect()
+    }
+
+    /// What the last message says about the only call of the message before it: checked for the format's shape.
+    #[track_caller]
+    pub fn result(&self) -> &str {
+        let [.., asked, answered] = self.messages() else { panic!("no call in {}", self.body) };
+        assert_eq!(asked["role"], "assistant", "{}", self.body);
+        match self.wire {
+            Wire::OpenAi => {
+                let call = &asked["tool_calls"][0];
+                assert_eq!((&call["type"], &call["id"]), (&json!("function"), &json!(CALL_ID)), "{asked}");
+                // Servers parse the history: the arguments are a text that holds an object.
+                let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+                assert!(arguments.is_object(), "{asked}");
+                assert_eq!((&answered["role"], &answered["tool_call_id"]), (&json!("tool"), &json!(CALL_ID)));
+                answered["content"].as_str().unwrap()
+            }
+            Wire::Anthropic => {
+                let call = &asked["content"][0];
+                assert_eq!((&call["type"], &call["id"]), (&json!("tool_use"), &json!(CALL_ID)), "{asked}");
+                assert!(call["input"].is_object(), "{asked}");
+                let block = &answered["content"][0];
+                assert_eq!((&answered["role"], &block["type"]), (&json!("user"), &json!("tool_result")));
+                assert_eq!(block["tool_use_id"], CALL_ID);
+                block["content"].as_str().unwrap()
+            }
+        }
+    }
+}
+
+// === The server ===
+
+/// The id of the only call of a reply. The host must hand it back as it came.
+const CALL_ID: &str = "call_01A-b";
+
+async fn answer(
+    State(stage): State<Arc<Stage>>,
+    uri: Uri,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response<Body> {
+    let path = uri.path().to_owned();
+    let wire = if path.ends_with("/messages") { Wire::Anthropic } else { Wire::OpenAi };
+    stage.asked.lock().unwrap().push(Asked { wire, path, headers, body, at: Instant::now() });
+    let answer = stage.script.lock().unwrap().pop_front();
+    let (reply, end) = match answer {
+        Some(Answer::Whole(reply)) => (reply, End::Whole),
+        Some(Answer::Held(reply)) => (reply, End::Held),
+        Some(Answer::Cut(reply)) => (reply, End::Cut),
+        Some(Answer::Hang) => (say(&["…"]), End::Hang),
+        Some(Answer::Fail { status, message, retry_after }) => return failure(wire, status, &message, retry_after),
+        None => return failure(wire, 418, "the script of the test is over", None),
+    };
+    let mut chunks = chunks(wire, &reply);
+    match end {
+        End::Whole | End::Held => {}
+        End::Cut => drop(chunks.pop()),
+        End::Hang => chunks.truncate(2),
+    }
+    let sent = futures_util::stream::iter(chunks.into_iter().enumerate()).then(move |(index, chunk)| {
+        let stage = Arc::clone(&stage);
+        async move {
+            // The first chunk opens the reply, the second is its first piece.
+            if end == End::Held && index == 2 {
+                stage.released.acquire().await.unwrap().forget();
+            }
+            Ok::<_, Infallible>(chunk)
+        }
+    });
+    let body = match end {
+        End::Hang => Body::from_stream(sent.chain(futures_util::stream::pending())),
+        End::Whole | End::Held | End::Cut => Body::from_stream(sent),
+    };
+    Response::builder().header(header::CONTENT_TYPE, "text/event-stream; charset=utf-8").body(body).unwrap()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Whole,
+    Held,
+    Cut,
+    Hang,
+}
+
+fn failure(wire: Wire, status: u16, message: &str, retry_after: Option<u32>) -> Response<Body> {
+    let kind = match status {
+        401 => "authentication_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    };
+    let body = match wire {
+        Wire::OpenAi => json!({"error": {"message": message, "type": kind, "param": null, "code": null}}),
+        Wire::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}),
+    };
+    let mut response = Response::builder()
+        .status(StatusCode::from_u16(status).unwrap())
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(seconds) = retry_after {
+        response = response.header(header::RETRY_AFTER, seconds);
+    }
+    response.body(Body::from(body.to_string())).unwrap()
+}
+
+/// The events of a whole reply: the opening, the pieces, and last the words that it has ended.
+fn chunks(wire: Wire, reply: &Reply) -> Vec<String> {
+    match wire {
+        Wire::OpenAi => openai(reply),
+        Wire::Anthropic => anthropic(reply),
+    }
+}
+
+fn halves(text: &str) -> [&str; 2] {
+    let (first, second) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    [first, second]
+}
+
+fn openai(reply: &Reply) -> Vec<String> {
+    let event = |choices: Value, usage: Value| {
+        let chunk = json!({
+            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_760_000_000, "model": "m-1",
+            "system_fingerprint": null, "choices": choices, "usage": usage,
+        });
+        format!("data: {chunk}\n\n")
+    };
+    let delta = |delta: Value, finish: Value| {
+        event(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null)
+    };
+    let part = |call: Value| delta(json!({"tool_calls": [call]}), Value::Null);
+    let mut chunks = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
+    let finish = match reply {
+        Reply::Say(pieces) => {
+            chunks.extend(pieces.iter().map(|piece| delta(json!({"content": piece}), Value::Null)));
+            "stop"
+        }
+        Reply::Call { tool, arguments } => {
+            let named = json!({"name": tool, "arguments": ""});
+            chunks.push(part(json!({"index": 0, "id": CALL_ID, "type": "function", "function": named})));
+            let halves = halves(arguments);
+            chunks.extend(halves.map(|half| part(json!({"index": 0, "function": {"arguments": half}}))));
+            "tool_calls"
+        }
+    };
+    let usage = json!({"prompt_tokens": 21, "completion_tokens": 4, "total_tokens": 25});
+    chunks.push(format!("{}{}data: [DONE]\n\n", delta(json!({}), json!(finish)), event(json!([]), usage)));
+    chunks
+}
+
+fn anthropic(reply: &Reply) -> Vec<String> {
+    let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
+    let start = |block: Value| event(json!({"type": "content_block_start", "index": 0, "content_block": block}));
+    let delta = |delta: Value| event(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+    let message = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m-1", "content": [], "stop_reason": null,
+        "stop_sequence": null, "usage": {"input_tokens": 21, "output_tokens": 1},
+    });
+    let opening = event(json!({"type": "message_start", "message": message}));
+    let (block, pieces, reason): (Value, Vec<Value>, &str) = match reply {
+        Reply::Say(pieces) => {
+            let pieces = pieces.iter().map(|piece| json!({"type": "text_delta", "text": piece}));
+            (json!({"type": "text", "text": ""}), pieces.collect(), "end_turn")
+        }
+        Reply::Call { tool, arguments } => {
+            let pieces = halves(arguments).map(|half| json!({"type": "input_json_delta", "partial_json": half}));
+            (json!({"type": "tool_use", "id": CALL_ID, "name": tool, "input": {}}), pieces.to_vec(), "tool_use")
+        }
+    };
+    let mut chunks = vec![format!("{opening}{}{}", event(json!({"type": "ping"})), start(block))];
+    chunks.extend(pieces.into_iter().map(delta));
+    let stop = json!({"stop_reason": reason, "stop_sequence": null});
+    let ends = [
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 4}}),
+        json!({"type": "message_stop"}),
+    ];
+    chunks.push(ends.map(event).concat());
+    chunks
+}
