@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ["build", "--release"] => build(Profile::Release),
         ["run", rest @ ..] => serve(rest),
         ["test", rest @ ..] => test(rest),
-        ["bench", rest @ ..] => build(Profile::Release).and_then(|()| bench::run(rest)),
+        ["bench", rest @ ..] => build(Profile::Release).and_then(|()| bench::run_benches(rest)),
         ["ci"] => ci(),
         _ => {
             eprintln!("{USAGE}");

@@ -1,0 +1,195 @@
+//! The frames between host and worker: one serde enum each way, postcard behind a length.
+//!
+//! Each side treats the other as hostile: lengths are checked before anything is read, and what does not decode ends
+//! the connection.
+
+use std::io;
+
+use claw_core::effect::{EffectError, EffectReply, EffectRequest};
+use claw_core::outcome::ToolOutcome;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{CallLimits, FRAME_BYTES, WorkerLimits};
+use crate::manifest::Manifest;
+
+/// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
+/// was replaced while it ran.
+pub(crate) const VERSION: u32 = 1;
+
+/// Host to worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToWorker {
+    /// First frame, once. The descriptor of the compiled component travels with the byte before it.
+    Start(Start),
+    /// Runs one call in a fresh instance.
+    Call { id: u64, call: Call },
+    /// Reads the manifest in a fresh instance with nothing granted.
+    Describe { id: u64, limits: CallLimits },
+    /// Ends a call at its next tick or host call.
+    Cancel { id: u64 },
+    /// Answers an effect.
+    Answer { id: u64, effect: u32, answer: Result<EffectReply, EffectError> },
+    /// More of the body that an answer announced.
+    Body { id: u64, effect: u32, part: BodyPart },
+}
+
+/// One piece of a response body.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum BodyPart {
+    /// More bytes.
+    Chunk(#[serde(with = "serde_bytes_vec")] Vec<u8>),
+    /// The regular end.
+    End,
+    /// The body broke off.
+    Broken(EffectError),
+}
+
+/// How a worker is set up.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub version: u32,
+    pub limits: WorkerLimits,
+    /// Directories that its guests may reach; opened before the walls go up.
+    pub mounts: Vec<StartMount>,
+    pub walls: StartWalls,
+}
+
+/// One granted directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartMount {
+    /// Where the guest sees it, e.g. `/workspace`.
+    pub guest: String,
+    /// Where it is.
+    pub host: String,
+    pub write: bool,
+}
+
+/// Which walls the worker must put up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StartWalls {
+    /// Refuse to run without all of them.
+    Required,
+    /// Put up what the kernel has.
+    BestEffort,
+    /// Test builds only: guests face only the operating system.
+    #[cfg(feature = "test-weaken")]
+    OnlyOs,
+    /// Test builds only: guests face only WebAssembly.
+    #[cfg(feature = "test-weaken")]
+    OnlyWasm,
+}
+
+/// One call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub call: String,
+    pub tool: String,
+    pub arguments: String,
+    pub run: String,
+    pub session: String,
+    pub agent: String,
+    pub origin: String,
+    pub limits: CallLimits,
+}
+
+/// Worker to host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromWorker {
+    /// The walls are up; calls may come.
+    Ready { version: u32 },
+    /// It could not start; it exits now.
+    StartFailed { why: StartFailure },
+    /// A guest wants something done.
+    Effect { id: u64, effect: u32, request: EffectRequest },
+    /// The guest has read this much of a body; more may follow.
+    BodyCredit { id: u64, effect: u32, bytes: u32 },
+    /// The guest does not want the rest of a body.
+    BodyDropped { id: u64, effect: u32 },
+    /// For people who wait.
+    Progress { id: u64, percent: Option<u8>, note: String },
+    /// The call is over.
+    Done { id: u64, outcome: ToolOutcome, stdio: String },
+    /// The manifest, or why there is none.
+    Described { id: u64, manifest: Result<Manifest, String> },
+}
+
+/// Why a worker could not start.
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum StartFailure {
+    #[error("the kernel lacks {0}")]
+    Kernel(String),
+    #[error("the compiled component does not fit this program")]
+    Incompatible(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Encodes a frame with its length in front.
+pub(crate) fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, io::Error> {
+    let bytes = postcard::to_extend(frame, vec![0; 4]).map_err(|err| io::Error::new(io::ErrorKind::InvalidData, err))?;
+    let length = bytes.len() - 4;
+    if length > FRAME_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "frame too long"));
+    }
+    let mut bytes = bytes;
+    bytes[..4].copy_from_slice(&u32::try_from(length).expect("frame: its length is capped").to_le_bytes());
+    Ok(bytes)
+}
+
+/// Decodes a frame's body; the whole body must be used.
+pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, io::Error> {
+    match postcard::take_from_bytes(body) {
+        Ok((frame, [])) => Ok(frame),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "bytes after the frame")),
+        Err(err) => Err(io::Error::new(io::ErrorKind::InvalidData, err)),
+    }
+}
+
+/// Checks a length before anything is allocated for it.
+pub(crate) fn body_length(prefix: [u8; 4]) -> Result<usize, io::Error> {
+    let length = u32::from_le_bytes(prefix) as usize;
+    if length > FRAME_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "frame too long"));
+    }
+    Ok(length)
+}
+
+/// Reads one frame from a blocking stream; `None` at a clean end.
+pub(crate) fn read<T: DeserializeOwned>(stream: &mut impl io::Read) -> Result<Option<T>, io::Error> {
+    let mut prefix = [0; 4];
+    match stream.read_exact(&mut prefix) {
+        Ok(()) => {}
+        Err(err) if err.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(err) => return Err(err),
+    }
+    let mut body = vec![0; body_length(prefix)?];
+    stream.read_exact(&mut body)?;
+    decode(&body).map(Some)
+}
+
+/// Byte vectors as one run of bytes rather than as a list of numbers.
+mod serde_bytes_vec {
+    use serde::{Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

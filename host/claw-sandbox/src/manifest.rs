@@ -1,0 +1,87 @@
+//! What a component says about itself, checked.
+
+use claw_core::id::ToolName;
+use serde::{Deserialize, Serialize};
+
+/// A component's description of itself, as read at install.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// As the component calls itself.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// What it offers.
+    pub tools: Vec<ToolManifest>,
+    /// What it wants.
+    pub scopes: Vec<Scope>,
+}
+
+/// One tool of a manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolManifest {
+    /// Unique over all installed components.
+    pub name: ToolName,
+    /// For the model.
+    pub description: String,
+    /// JSON Schema of the arguments, as text.
+    pub schema: String,
+    /// Whether its results carry text from outside the owner.
+    pub untrusted_output: bool,
+}
+
+/// One wanted scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// A folder, and whether it is to be changed.
+    Fs {
+        /// `workspace`.
+        folder: String,
+        /// Whether files are to be changed.
+        write: bool,
+    },
+    /// Servers.
+    Http {
+        /// `scheme://host[:port]` or `*`.
+        pattern: String,
+        /// Upper-case methods.
+        methods: Vec<String>,
+    },
+    /// Programs: one pattern per argument.
+    Exec(Vec<String>),
+}
+
+const TOOLS: usize = 64;
+const DESCRIPTION_BYTES: usize = 4096;
+const SCHEMA_BYTES: usize = 64 << 10;
+
+impl Manifest {
+    /// Checks what a component said.
+    ///
+    /// # Errors
+    /// A sentence that names the offending part.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        claw_core::id::ComponentName::parse(&self.name).map_err(|err| err.to_string())?;
+        if self.version.is_empty() || self.version.len() > 64 || self.summary.len() > 1024 {
+            return Err("its version or summary is missing or too long".to_owned());
+        }
+        if self.tools.is_empty() || self.tools.len() > TOOLS || self.scopes.len() > TOOLS {
+            return Err(format!("it needs 1 to {TOOLS} tools and at most {TOOLS} scopes"));
+        }
+        for tool in &self.tools {
+            let name = &tool.name;
+            if tool.description.len() > DESCRIPTION_BYTES || tool.schema.len() > SCHEMA_BYTES {
+                return Err(format!("the description or schema of tool `{name}` is too long"));
+            }
+            let schema: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(&tool.schema);
+            if schema.is_err() {
+                return Err(format!("the schema of tool `{name}` is not a JSON object"));
+            }
+            if self.tools.iter().filter(|other| other.name == *name).count() > 1 {
+                return Err(format!("tool `{name}` is listed twice"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! One running call, as the host sees it: what its guest asks for, and how it ends.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use claw_core::effect::{EffectError, EffectReply, EffectRequest};
+use claw_core::outcome::{FailureKind, ToolOutcome};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Instant;
+
+use crate::frame::{BodyPart, FromWorker, ToWorker};
+use crate::handle::Worker;
+use crate::limits::BODY_CREDIT_BYTES;
+
+/// A cancelled guest ends at its next tick; one that has not by then takes its worker with it.
+const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
+/// What a call tells the host.
+#[derive(Debug)]
+pub enum Signal {
+    /// The guest wants something done and waits for the answer, which goes through the [`Answerer`].
+    Effect {
+        /// Names the effect within the call.
+        effect: u32,
+        /// What it wants.
+        request: EffectRequest,
+    },
+    /// For people who wait.
+    Progress {
+        /// 0 to 100.
+        percent: Option<u8>,
+        /// At most 512 bytes.
+        note: String,
+    },
+    /// The call is over; nothing follows.
+    Done {
+        /// How.
+        outcome: ToolOutcome,
+        /// What the guest printed, cut and escaped; for the log.
+        stdio: String,
+    },
+}
+
+/// One running call. Dropping it stops the guest.
+pub struct Running {
+    answerer: Answerer,
+    signals: mpsc::Receiver<FromWorker>,
+    pauses: watch::Receiver<usize>,
+    wall: Duration,
+    wall_left: Duration,
+    stopping: Option<Stopping>,
+    done: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why a call is being stopped, and when patience ends.
+struct Stopping {
+    outcome: ToolOutcome,
+    until: Instant,
+}
+
+/// Answers the effects of one call; can be cloned into the tasks that perform them.
+#[derive(Clone)]
+pub struct Answerer {
+    worker: Arc<Worker>,
+    id: u64,
+    credits: Arc<Mutex<HashMap<u32, Arc<Semaphore>>>>,
+    pauses: Arc<watch::Sender<usize>>,
+}
+
+/// While it lives, the call's wall clock stands still: a person is thinking.
+pub struct Pause {
+    pauses: Arc<watch::Sender<usize>>,
+}
+
+/// Where a response body goes. Waits while the guest does not read.
+pub struct BodySink {
+    answerer: Answerer,
+    effect: u32,
+    credit: Arc<Semaphore>,
+}
+
+impl Running {
+    pub(crate) fn new(
+        worker: Arc<Worker>,
+        id: u64,
+        signals: mpsc::Receiver<FromWorker>,
+        wall: Duration,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let (sender, pauses) = watch::channel(0);
+        let answerer = Answerer { worker, id, credits: Arc::default(), pauses: Arc::new(sender) };
+        Running { answerer, signals, pauses, wall, wall_left: wall, stopping: None, done: false, _place: place }
+    }
+
+    /// The way to answer this call's effects.
+    pub fn answerer(&self) -> Answerer {
+        self.answerer.clone()
+    }
+
+    /// Stops the call; [`Signal::Done`] with `cancelled` follows within a second.
+    pub async fn cancel(&mut self) {
+        self.stop(ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped")).await;
+    }
+
+    async fn stop(&mut self, outcome: ToolOutcome) {
+        if self.stopping.is_none() {
+            self.stopping = Some(Stopping { outcome, until: Instant::now() + CANCEL_GRACE });
+            let _ = self.answerer.worker.send(&ToWorker::Cancel { id: self.answerer.id }).await;
+        }
+    }
+
+    /// The next signal. Cancel-safe.
+    pub async fn next(&mut self) -> Signal {
+        loop {
+            let since = Instant::now();
+            let paused = *self.pauses.borrow_and_update() > 0;
+            let patience = match &self.stopping {
+                Some(stopping) => stopping.until,
+                None => since + self.wall_left,
+            };
+            let limited = self.stopping.is_some() || !paused;
+            let signal = tokio::select! {
+                biased;
+                signal = self.signals.recv() => Some(signal),
+                _ = self.pauses.changed() => None,
+                () = tokio::time::sleep_until(patience), if limited => {
+                    self.out_of_time().await;
+                    None
+                }
+            };
+            if !paused {
+                self.wall_left = self.wall_left.saturating_sub(since.elapsed());
+            }
+            if let Some(signal) = signal.and_then(|signal| self.take(signal)) {
+                return signal;
+            }
+        }
+    }
+
+    async fn out_of_time(&mut self) {
+        if self.stopping.is_some() {
+            // It did not stop by itself: its worker goes, and the closed channel gives the end.
+            self.answerer.worker.kill();
+        } else {
+            let message = format!("the call ran longer than its {} ms", self.wall.as_millis());
+            self.stop(ToolOutcome::failed(FailureKind::Deadline, message)).await;
+        }
+    }
+
+    fn take(&mut self, signal: Option<FromWorker>) -> Option<Signal> {
+        match signal {
+            Some(FromWorker::Effect { effect, request, .. }) => Some(Signal::Effect { effect, request }),
+            Some(FromWorker::Progress { percent, note, .. }) => Some(Signal::Progress { percent, note }),
+            Some(FromWorker::BodyCredit { effect, bytes, .. }) => {
+                if let Some(credit) = self.answerer.credit(effect) {
+                    // A hostile worker may promise anything; a semaphore has an upper bound.
+                    let room = (BODY_CREDIT_BYTES as usize).saturating_sub(credit.available_permits());
+                    credit.add_permits(room.min(bytes as usize));
+                }
+                None
+            }
+            Some(FromWorker::BodyDropped { effect, .. }) => {
+                if let Some(credit) = self.answerer.credit(effect) {
+                    credit.close();
+                }
+                None
+            }
+            Some(FromWorker::Done { outcome, stdio, .. }) => Some(self.end(outcome, stdio)),
+            // Frames that do not belong to a call do not get here.
+            Some(FromWorker::Described { .. } | FromWorker::Ready { .. } | FromWorker::StartFailed { .. }) => None,
+            None => {
+                let message = "the component's worker process died; the next call gets a new one";
+                Some(self.end(ToolOutcome::failed(FailureKind::Crash, message), String::new()))
+            }
+        }
+    }
+
+    fn end(&mut self, outcome: ToolOutcome, stdio: String) -> Signal {
+        self.done = true;
+        // A guest that finished although it was being stopped has still finished.
+        let outcome = match self.stopping.take() {
+            Some(stopping) if !outcome.is_done() => stopping.outcome,
+            _ => outcome,
+        };
+        Signal::Done { outcome, stdio }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.answerer.worker.forget(self.answerer.id);
+        for credit in self.answerer.credits.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            credit.close();
+        }
+        if !self.done {
+            let answerer = self.answerer.clone();
+            tokio::spawn(async move {
+                let _ = answerer.worker.send(&ToWorker::Cancel { id: answerer.id }).await;
+            });
+        }
+    }
+}
+
+impl Answerer {
+    /// Answers an effect that has no body.
+    pub async fn answer(&self, effect: u32, answer: Result<EffectReply, EffectError>) {
+        let id = self.id;
+        let mut frame = ToWorker::Answer { id, effect, answer };
+        if let Err(err) = self.worker.send(&frame).await {
+            // A dead worker needs no answer; an answer that fits no frame needs another one.
+            frame = ToWorker::Answer { id, effect, answer: Err(EffectError::Limit(err.to_string())) };
+            let _ = self.worker.send(&frame).await;
+        }
+    }
+
+    /// Answers an effect whose body follows through the sink.
+    pub async fn answer_with_body(&self, effect: u32, reply: EffectReply) -> BodySink {
+        let credit = Arc::new(Semaphore::new(BODY_CREDIT_BYTES as usize));
+        self.credits.lock().unwrap_or_else(PoisonError::into_inner).insert(effect, Arc::clone(&credit));
+        self.answer(effect, Ok(reply)).await;
+        BodySink { answerer: self.clone(), effect, credit }
+    }
+
+    /// Stops the call's wall clock until the pause is dropped.
+    pub fn pause(&self) -> Pause {
+        self.pauses.send_modify(|pauses| *pauses += 1);
+        Pause { pauses: Arc::clone(&self.pauses) }
+    }
+
+    fn credit(&self, effect: u32) -> Option<Arc<Semaphore>> {
+        self.credits.lock().unwrap_or_else(PoisonError::into_inner).get(&effect).cloned()
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.pauses.send_modify(|pauses| *pauses -= 1);
+    }
+}
+
+impl BodySink {
+    /// Passes a chunk on; waits for credit.
+    ///
+    /// # Errors
+    /// [`EffectError::Cancelled`] once nobody reads any more.
+    pub async fn send(&self, mut chunk: bytes::Bytes) -> Result<(), EffectError> {
+        while !chunk.is_empty() {
+            let part = chunk.split_to(chunk.len().min(64 << 10));
+            let cost = u32::try_from(part.len()).expect("running: parts are at most 64 KiB");
+            self.credit.acquire_many(cost).await.map_err(|_| EffectError::Cancelled)?.forget();
+            self.part(BodyPart::Chunk(part.to_vec())).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the body regularly, or as broken off.
+    pub async fn end(self, result: Result<(), EffectError>) {
+        let part = match result {
+            Ok(()) => BodyPart::End,
+            Err(err) => BodyPart::Broken(err),
+        };
+        let _ = self.part(part).await;
+    }
+
+    async fn part(&self, part: BodyPart) -> Result<(), EffectError> {
+        let frame = ToWorker::Body { id: self.answerer.id, effect: self.effect, part };
+        self.answerer.worker.send(&frame).await.map_err(|_| EffectError::Cancelled)
+    }
+}

@@ -1,0 +1,206 @@
+//! One call, from a fresh store to a typed outcome.
+
+use std::sync::Arc;
+
+use claw_core::effect::EffectError;
+use claw_core::outcome::{FailureKind, ToolOutcome};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+
+use super::door::{CallState, Door};
+use super::guest::{Guest, Program, wit};
+use super::stdio::Printed;
+use crate::frame::Call;
+use crate::limits::{CallLimits, HANDLES, HOSTCALL_BYTES, RESULT_BYTES, TICK_MS};
+use crate::manifest::{Manifest, Scope, ToolManifest};
+
+/// Runs one call in a fresh instance; gives its outcome and what the guest printed.
+pub(super) fn run(
+    engine: &Engine,
+    program: &Program,
+    state: &Arc<CallState>,
+    door: &Arc<Door>,
+    call: Call,
+) -> (ToolOutcome, String) {
+    let limits = call.limits.clamped();
+    let printed = Printed::default();
+    let outcome = match program.guest(state, door, Some(&call), &printed, limits.memory_bytes) {
+        Ok(guest) => invoke(engine, program, guest, state, call, &printed, limits),
+        Err(err) => ToolOutcome::failed(FailureKind::Unavailable, format!("a granted folder cannot be opened: {err}")),
+    };
+    (outcome, printed.text())
+}
+
+fn invoke(
+    engine: &Engine,
+    program: &Program,
+    guest: Guest,
+    state: &Arc<CallState>,
+    call: Call,
+    printed: &Printed,
+    limits: CallLimits,
+) -> ToolOutcome {
+    let mut store = store(engine, guest, state, limits);
+    let call = wit::Call { id: call.call, tool: call.tool, arguments: call.arguments };
+    let result = program
+        .pre
+        .instantiate(&mut store)
+        .and_then(|instance| program.indices.load(&mut store, &instance))
+        .and_then(|tool| tool.openclaw_tool_guest().call_invoke(&mut store, &call));
+    match result {
+        Ok(Ok(text)) if text.len() > RESULT_BYTES => {
+            let message = format!("the tool returned {} bytes; at most {RESULT_BYTES} are taken", text.len());
+            ToolOutcome::failed(FailureKind::DataLimit, message)
+        }
+        Ok(Ok(text)) => ToolOutcome::Done { text },
+        Ok(Err(_)) if state.is_cancelled() => cancelled(),
+        Ok(Err(error)) => refused_or(state, error),
+        Err(error) => trapped(&error, &store, state, printed, limits),
+    }
+}
+
+/// Reads a component's manifest with nothing granted.
+pub(super) fn describe(
+    engine: &Engine,
+    program: &Program,
+    state: &Arc<CallState>,
+    door: &Arc<Door>,
+    limits: CallLimits,
+) -> Result<Manifest, String> {
+    let limits = limits.clamped();
+    let printed = Printed::default();
+    let guest = program.guest(state, door, None, &printed, limits.memory_bytes).map_err(|err| err.to_string())?;
+    let mut store = store(engine, guest, state, limits);
+    let manifest = program
+        .pre
+        .instantiate(&mut store)
+        .and_then(|instance| program.indices.load(&mut store, &instance))
+        .and_then(|tool| tool.openclaw_tool_guest().call_describe(&mut store))
+        .map_err(|error| trapped(&error, &store, state, &printed, limits).text())?;
+    let manifest = read_manifest(manifest)?;
+    manifest.check()?;
+    Ok(manifest)
+}
+
+fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>, limits: CallLimits) -> Store<Guest> {
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(HOSTCALL_BYTES);
+    store.set_max_component_handles(HANDLES);
+    store.set_epoch_deadline(1);
+    let state = Arc::clone(state);
+    let mut ticks_left = limits.cpu_ms / TICK_MS + 1;
+    // Called once per tick in which guest code runs, and once after a long host call: so ticks are CPU time, and
+    // waiting for an answer costs nothing.
+    store.epoch_deadline_callback(move |_| {
+        ticks_left = ticks_left.saturating_sub(1);
+        if state.is_cancelled() || ticks_left == 0 {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        Ok(UpdateDeadline::Continue(1))
+    });
+    store
+}
+
+fn cancelled() -> ToolOutcome {
+    ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped")
+}
+
+/// If the host refused an effect, its own words are the outcome; else the guest's.
+fn refused_or(state: &CallState, error: wit::ToolError) -> ToolOutcome {
+    if let Some(EffectError::Denied { code, reason }) = state.refusal() {
+        return ToolOutcome::failed(FailureKind::Denied, format!("{code}: {reason}"));
+    }
+    let (kind, message) = match error {
+        wit::ToolError::InvalidArguments(text) => (FailureKind::InvalidArguments, text),
+        wit::ToolError::Denied(denial) => (FailureKind::Denied, format!("{}: {}", denial.code, denial.reason)),
+        wit::ToolError::NotFound(text) => (FailureKind::NotFound, text),
+        wit::ToolError::Limit(text) => (FailureKind::DataLimit, text),
+        wit::ToolError::Cancelled => (FailureKind::Cancelled, "the call was stopped".to_owned()),
+        wit::ToolError::Unavailable(text) => (FailureKind::Unavailable, text),
+        wit::ToolError::Failed(failure) => (FailureKind::Tool, failure.message),
+    };
+    ToolOutcome::failed(kind, cut(message, 64 << 10))
+}
+
+fn trapped(
+    error: &wasmtime::Error,
+    store: &Store<Guest>,
+    state: &CallState,
+    printed: &Printed,
+    limits: CallLimits,
+) -> ToolOutcome {
+    let trap = error.downcast_ref::<Trap>();
+    if state.is_cancelled() {
+        return cancelled();
+    }
+    let (kind, message) = match trap {
+        Some(Trap::Interrupt) => {
+            (FailureKind::Deadline, format!("the guest used up its {} ms of CPU time", limits.cpu_ms))
+        }
+        Some(Trap::StackOverflow) => (FailureKind::Stack, "the guest's call stack overflowed".to_owned()),
+        _ if store.data().limiter.refused => {
+            let mib = limits.memory_bytes >> 20;
+            (FailureKind::MemoryLimit, format!("the guest wanted more than its {mib} MiB of memory"))
+        }
+        _ if is_handle_limit(error) => (FailureKind::HandleLimit, "the guest held too many handles".to_owned()),
+        _ if error.to_string().contains("fuel allocated for hostcalls") => {
+            (FailureKind::DataLimit, format!("the guest passed more than {HOSTCALL_BYTES} bytes to one host call"))
+        }
+        _ => (FailureKind::Crash, crash(error, printed)),
+    };
+    ToolOutcome::failed(kind, message)
+}
+
+fn is_handle_limit(error: &wasmtime::Error) -> bool {
+    matches!(error.downcast_ref::<wasmtime_wasi::ResourceTableError>(), Some(wasmtime_wasi::ResourceTableError::Full))
+        || error.to_string().contains("resource table has no free keys")
+}
+
+/// The trap in one line, the innermost frames, and the guest's own last words.
+fn crash(error: &wasmtime::Error, printed: &Printed) -> String {
+    let mut message = format!("the guest crashed: {}", error.root_cause());
+    if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+        let names = trace.frames().iter().filter_map(|frame| frame.func_name()).take(5);
+        let names: Vec<String> =
+            names.map(|name| name.chars().take(80).collect()).collect();
+        if !names.is_empty() {
+            message.push_str(&format!(" in {}", names.join(" < ")));
+        }
+    }
+    let printed = printed.text();
+    if let Some(last) = printed.lines().rev().find(|line| !line.trim().is_empty()) {
+        message.push_str(&format!("; it printed: {}", cut(last.to_owned(), 300)));
+    }
+    message
+}
+
+fn cut(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        text.truncate(text.floor_char_boundary(max));
+        text.push('…');
+    }
+    text
+}
+
+fn read_manifest(manifest: wit::Manifest) -> Result<Manifest, String> {
+    let tools = manifest.tools.into_iter().map(|tool| {
+        Ok(ToolManifest {
+            name: claw_core::id::ToolName::parse(&tool.name).map_err(|err| err.to_string())?,
+            description: tool.description,
+            schema: tool.input_schema,
+            untrusted_output: tool.untrusted_output,
+        })
+    });
+    let scopes = manifest.scopes.into_iter().map(|scope| match scope {
+        wit::Scope::Fs(fs) => Scope::Fs { folder: fs.folder, write: fs.access == wit::Access::ReadWrite },
+        wit::Scope::Http(http) => Scope::Http { pattern: http.pattern, methods: http.methods },
+        wit::Scope::Exec(pattern) => Scope::Exec(pattern),
+    });
+    Ok(Manifest {
+        name: manifest.name,
+        version: manifest.version,
+        summary: manifest.summary,
+        tools: tools.collect::<Result<_, String>>()?,
+        scopes: scopes.collect(),
+    })
+}

@@ -1,0 +1,137 @@
+//! `wasi:http/outgoing-handler`: each request goes through the door; the worker has no socket of its own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use claw_core::effect::{EffectError, EffectReply, EffectRequest, HttpRequest};
+use http_body_util::{BodyExt, Limited};
+use tokio::sync::mpsc;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::door::{Answered, CallState, Door};
+use crate::frame::{BodyPart, FromWorker};
+use crate::limits::REQUEST_BODY_BYTES;
+
+/// Sends the requests of one call.
+pub(super) struct HttpDoor {
+    pub(super) call: Arc<CallState>,
+    pub(super) door: Arc<Door>,
+}
+
+type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+impl WasiHttpHooks for HttpDoor {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let (call, door) = (Arc::clone(&self.call), Arc::clone(&self.door));
+        Box::new(async move { send(call, door, request, options).await })
+    }
+}
+
+async fn send(
+    call: Arc<CallState>,
+    door: Arc<Door>,
+    request: http::Request<WasiBody>,
+    options: Option<RequestOptions>,
+) -> Sent {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, REQUEST_BODY_BYTES).collect().await;
+    let body = body.map_err(|_| Error::HttpRequestBodySize(Some(REQUEST_BODY_BYTES as u64)))?.to_bytes();
+    let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(Duration::from_secs(60));
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+    let request = HttpRequest {
+        method: head.method.as_str().to_owned(),
+        url: head.uri.to_string(),
+        headers: headers.collect(),
+        body: body.to_vec(),
+        first_byte_timeout_ms: u64::try_from(first_byte.as_millis()).unwrap_or(u64::MAX),
+    };
+    let answered = call.ask_with_body(&door, EffectRequest::Http(request)).await.map_err(to_wasi)?;
+    let Answered { reply: EffectReply::Http(head), effect, body } = answered else {
+        return Err(Error::InternalError(Some("the host answered another question".to_owned())));
+    };
+    let mut response = http::Response::builder().status(head.status);
+    for (name, value) in head.headers {
+        response = response.header(name, value);
+    }
+    let body = Body { parts: body, call, door, effect, ended: false };
+    let response = response
+        .body(BodyExt::boxed_unsync(body))
+        .map_err(|err| Error::InternalError(Some(format!("the host sent a head that is none: {err}"))))?;
+    Ok((response, Box::new(std::future::ready(Ok(())))))
+}
+
+/// The guest's error enum is closed and carries no reason; the reason reaches the model through the call's outcome.
+fn to_wasi(err: EffectError) -> Error {
+    match err {
+        EffectError::Denied { code, .. } if code == "E_NET_ADDR" => Error::DestinationIpProhibited,
+        EffectError::Denied { .. } => Error::HttpRequestDenied,
+        EffectError::Invalid(_) => Error::HttpRequestUriInvalid,
+        EffectError::Limit(_) => Error::ConnectionLimitReached,
+        EffectError::Unavailable(text) => Error::InternalError(Some(text)),
+        EffectError::Cancelled => Error::ConnectionTerminated,
+        EffectError::Other(text) => Error::InternalError(Some(text)),
+    }
+}
+
+/// A response body. Reading it gives the host credit for more.
+struct Body {
+    parts: mpsc::UnboundedReceiver<BodyPart>,
+    call: Arc<CallState>,
+    door: Arc<Door>,
+    effect: u32,
+    ended: bool,
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        ctx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let part = std::task::ready!(self.parts.poll_recv(ctx));
+        Poll::Ready(match part {
+            Some(BodyPart::Chunk(chunk)) => {
+                let bytes = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+                let credit = FromWorker::BodyCredit { id: self.call.id, effect: self.effect, bytes };
+                match self.door.send(&credit) {
+                    Ok(()) => Some(Ok(http_body::Frame::data(chunk.into()))),
+                    Err(_) => Some(Err(Error::ConnectionTerminated)),
+                }
+            }
+            Some(BodyPart::End) => {
+                self.ended = true;
+                None
+            }
+            Some(BodyPart::Broken(err)) => {
+                self.ended = true;
+                Some(Err(to_wasi(err)))
+            }
+            None => {
+                self.ended = true;
+                Some(Err(Error::ConnectionTerminated))
+            }
+        })
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.door.send(&FromWorker::BodyDropped { id: self.call.id, effect: self.effect });
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Test builds only: runs the steps of the probe guest as native code of the worker, as a guest would that had broken out
+//! of WebAssembly. What is refused here is refused by the operating system's wall alone.
+
+use std::io;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+
+use claw_core::outcome::ToolOutcome;
+use serde_json::{Value, json};
+
+/// Runs `{"steps": [...]}`; each step is one of the probe's, by host path or address.
+pub(super) fn run(arguments: &str) -> ToolOutcome {
+    let arguments: Value = serde_json::from_str(arguments).unwrap_or_default();
+    let steps = arguments["steps"].as_array().cloned().unwrap_or_default();
+    let outcomes: Vec<Value> = steps.iter().map(|step| report(step_of(step))).collect();
+    ToolOutcome::Done { text: Value::from(outcomes).to_string() }
+}
+
+fn report(outcome: io::Result<Value>) -> Value {
+    match outcome {
+        Ok(value) => json!({ "ok": value }),
+        Err(err) => json!({ "error": {"kind": "io", "code": format!("{:?}", err.kind()), "text": err.to_string()} }),
+    }
+}
+
+fn step_of(step: &Value) -> io::Result<Value> {
+    let family = step.as_object().and_then(|step| step.iter().next());
+    let (family, op) = family.ok_or(io::ErrorKind::InvalidInput)?;
+    let text = |name: &str| op[name].as_str().unwrap_or_default();
+    match (family.as_str(), text("op")) {
+        ("files", "read") => Ok(json!(std::fs::read_to_string(text("path"))?)),
+        ("files", "write") => Ok(json!(std::fs::write(text("path"), text("text"))?)),
+        ("files", "list") => Ok(json!(std::fs::read_dir(text("path"))?.count())),
+        ("net", "tcp_connect") => Ok(json!(TcpStream::connect(text("address"))?.peer_addr()?.to_string())),
+        ("net", "tcp_listen") => Ok(json!(TcpListener::bind(text("address"))?.local_addr()?.to_string())),
+        ("net", "udp_send") => Ok(json!(UdpSocket::bind(text("from"))?.send_to(b"probe", text("to"))?)),
+        ("world", "spawn") => Ok(json!(std::process::Command::new(text("program")).status()?.code())),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}

@@ -1,0 +1,29 @@
+//! Embeds the components that ship, as `cargo xtask guests` has gathered them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the manifest's folder"));
+    let gathered = manifest.join("../../target/components");
+    println!("cargo::rerun-if-changed={}", gathered.display());
+    let mut list = String::from("&[\n");
+    for name in ["clock", "exec", "files", "web"] {
+        let path = gathered.join(format!("{name}.wasm"));
+        println!("cargo::rerun-if-changed={}", path.display());
+        let Ok(path) = path.canonicalize() else {
+            println!("cargo::error=`{name}.wasm` has not been built: run `cargo xtask guests` first");
+            return;
+        };
+        let _ = writeln!(list, "    ({name:?}, include_bytes!({path:?})),");
+    }
+    list.push(']');
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo names the output folder"));
+    write(&out.join("shipped.rs"), &list);
+}
+
+fn write(path: &Path, text: &str) {
+    if let Err(err) = std::fs::write(path, text) {
+        println!("cargo::error=cannot write `{}`: {err}", path.display());
+    }
+}

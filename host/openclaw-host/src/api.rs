@@ -1,0 +1,378 @@
+//! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
+
+mod command;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use claw_core::approval::Answer;
+use claw_core::event::{HostEvent, RunEnd};
+use claw_core::id::{AgentId, CallId, RunId, SessionKey, Timestamp, ToolName};
+use claw_core::inbound::{Inbound, Origin, Source};
+use claw_core::message::{Message, ToolCall, Usage};
+use claw_core::outcome::ToolOutcome;
+use claw_gateway::{Call, Caller, ChatAbort, ChatHistory, Command, ErrorCode, RpcError, SessionsList, ToolsInvoke};
+use claw_store::{
+    Accepted, ApprovalFilter, Page, Record, ResolveError, RunState, SessionQuery, StoreError,
+};
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::command::Slash;
+use crate::crash_point;
+use crate::driver::DriverEvent;
+use crate::host::{Host, now, random_bits};
+use crate::run_clock::RunClock;
+use crate::tool_call::{self, CallContext};
+
+/// The channel of calls that a person makes without a model. Such a run is never taken up again after a restart.
+pub const DIRECT: &str = "direct";
+/// Ends of slash commands that are remembered, for clients that ask again.
+const REMEMBERED: usize = 256;
+
+/// Answers commands until the gateway ends.
+pub struct Api {
+    host: Arc<Host>,
+    /// Slash commands have no row; their ends are kept here for a while.
+    commands: Mutex<VecDeque<(RunId, RunEnd)>>,
+}
+
+impl Api {
+    /// An API for one host.
+    pub fn new(host: Arc<Host>) -> Arc<Self> {
+        Arc::new(Api { host, commands: Mutex::default() })
+    }
+
+    /// Takes commands until their sender is gone or `stop`. Each runs in a task of its own.
+    pub async fn serve(self: Arc<Self>, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                command = commands.recv() => {
+                    let Some(Command { caller, call, reply }) = command else { break };
+                    let api = Arc::clone(&self);
+                    tasks.spawn(async move {
+                        let _ = reply.send(api.answer(caller, call).await);
+                    });
+                }
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        // Answers in flight are short, but for those that wait for a run: these end with their connection.
+        tasks.shutdown().await;
+    }
+
+    async fn answer(&self, caller: Caller, call: Call) -> Result<Value, RpcError> {
+        let host = &self.host;
+        match call {
+            Call::Health => self.health(),
+            Call::Status => self.status(),
+            Call::ChatSend(chat) => self.accept(caller, chat.session, chat.run, chat.text, "started").await,
+            Call::Agent(turn) => self.accept(caller, turn.session, turn.run, turn.text, "accepted").await,
+            Call::AgentWait { run, timeout_ms } => self.wait(run, Duration::from_millis(timeout_ms)).await,
+            Call::ChatHistory(page) => self.history(&page),
+            Call::ChatAbort(ChatAbort { session, run }) => {
+                let runs = self.stop(session, run).await?;
+                Ok(json!({"ok": true, "aborted": !runs.is_empty(), "runIds": runs}))
+            }
+            Call::SessionsList(query) => self.sessions(&query),
+            Call::SessionsReset { key } => self.reset(key).await,
+            Call::ApprovalList => {
+                let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
+                let at = now();
+                let open = approvals.iter().filter(|approval| approval.expires > at);
+                Ok(open.map(claw_gateway::approval_payload).collect())
+            }
+            Call::ApprovalGet { id } => match host.store.approval(&id).map_err(stored)? {
+                Some(approval) => Ok(claw_gateway::approval_payload(&approval)),
+                None => Err(RpcError::new(ErrorCode::ApprovalNotFound, format!("there is no approval `{id}`"))),
+            },
+            Call::ApprovalResolve { id, answer } => self.resolve(&caller, id.as_str(), answer).await,
+            Call::ToolsCatalog => Ok(view::tools_catalog(host)),
+            Call::ToolsInvoke(invoke) => self.invoke(caller, invoke).await,
+            Call::ComponentsList => {
+                let components: Vec<_> = host.catalog.components().map(|it| view::component(host, it)).collect();
+                let refused = host.catalog.refused().iter();
+                let refused: Vec<_> = refused.map(|(name, why)| json!({"name": name, "error": why})).collect();
+                Ok(json!({"components": components, "refused": refused}))
+            }
+            Call::ComponentsInspect { name } => {
+                let known = host.catalog.component(&name).map(|it| view::component_in_full(host, it));
+                known.ok_or_else(|| RpcError::invalid(format!("no component `{name}` is installed")))
+            }
+            Call::AgentsList => Ok(view::agents(host)),
+            Call::ModelsList => Ok(view::models(host)),
+            Call::AgentIdentity { agent } => {
+                self.known_agent(&agent)?;
+                Ok(json!({"agentId": agent, "name": "openclaw-host", "nameSource": "default"}))
+            }
+        }
+    }
+
+    fn known_agent(&self, agent: &AgentId) -> Result<(), RpcError> {
+        let own = &self.host.about.agent;
+        if agent == own {
+            return Ok(());
+        }
+        let error = RpcError::invalid(format!("there is no agent `{agent}`; this host has `{own}`"));
+        Err(error.with_details(json!({"code": "UNKNOWN_AGENT_ID"})))
+    }
+
+    /// Takes a message: durable first, then queued, then acknowledged.
+    async fn accept(
+        &self,
+        caller: Caller,
+        session: SessionKey,
+        run: RunId,
+        text: String,
+        status: &str,
+    ) -> Result<Value, RpcError> {
+        self.known_agent(&session.agent())?;
+        let agent = session.agent();
+        let reply = |status: &str| {
+            json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0})
+        };
+        if let Some(slash) = Slash::parse(&text) {
+            if self.remembered(&run).is_none() {
+                self.obey(&caller, &session, run.clone(), slash).await;
+            }
+            return Ok(reply(status));
+        }
+        let inbound = Inbound {
+            run: run.clone(),
+            session: session.clone(),
+            source: caller.source,
+            origin: Origin::Owner,
+            text,
+        };
+        crash_point::pass("received");
+        match self.host.store.accept(inbound, now()).await {
+            Ok(Accepted::New) => {
+                crash_point::pass("accepted");
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone())).await?;
+                Ok(reply(status))
+            }
+            Ok(Accepted::Duplicate(RunState::Ended(end))) => {
+                let mut known = view::run_end(&run, &end, None);
+                known["duplicate"] = json!(true);
+                Ok(known)
+            }
+            Ok(Accepted::Duplicate(_)) => Ok(reply("in_flight")),
+            Err(err) => Err(stored(err)),
+        }
+    }
+
+    /// Does what a slash command says and answers it like a run, without a row: it is no part of the conversation.
+    async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
+        self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
+        let text = match slash {
+            Slash::Approve { .. } if !caller.scopes.allows(claw_gateway::Scope::Approvals) => {
+                "E_APPR_ACTOR: this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
+            }
+            Slash::Approve { id, answer } => match self.host.gate.resolve(&self.host, &id, answer, &by(caller)).await {
+                Ok(approval) => {
+                    format!("{} `{}` ({})", view::answered(&approval), approval.card.title, approval.id.short())
+                }
+                Err(err) => not_resolved(&err).message,
+            },
+            Slash::Malformed(help) => help.to_owned(),
+            Slash::Stop => match self.stop(session.clone(), None).await {
+                Ok(runs) if runs.is_empty() => "nothing is running in this conversation".to_owned(),
+                Ok(runs) => format!("stopped {} run(s)", runs.len()),
+                Err(err) => err.message,
+            },
+        };
+        let end = RunEnd::Done { text, usage: Usage::default() };
+        {
+            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+            commands.push_back((run.clone(), end.clone()));
+            if commands.len() > REMEMBERED {
+                commands.pop_front();
+            }
+        }
+        self.host.tell(HostEvent::RunEnded { run, session: session.clone(), end: Arc::new(end), at: now() });
+    }
+
+    fn remembered(&self, run: &RunId) -> Option<RunEnd> {
+        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        commands.iter().find(|(known, _)| known == run).map(|(_, end)| end.clone())
+    }
+
+    async fn resolve(&self, caller: &Caller, id: &str, answer: Answer) -> Result<Value, RpcError> {
+        match self.host.gate.resolve(&self.host, id, answer, &by(caller)).await {
+            Ok(approval) => {
+                Ok(json!({"ok": true, "applied": true, "approval": claw_gateway::approval_payload(&approval)}))
+            }
+            Err(err) => Err(not_resolved(&err)),
+        }
+    }
+
+    async fn stop(&self, session: SessionKey, run: Option<RunId>) -> Result<Vec<RunId>, RpcError> {
+        let (reply, runs) = oneshot::channel();
+        self.tell_driver(DriverEvent::Stop(session, run, reply)).await?;
+        runs.await.map_err(|_| stopping())
+    }
+
+    async fn tell_driver(&self, event: DriverEvent) -> Result<(), RpcError> {
+        self.host.driver.send(event).await.map_err(|_| stopping())
+    }
+
+    async fn wait(&self, run: RunId, patience: Duration) -> Result<Value, RpcError> {
+        let mut events = self.host.events.subscribe();
+        if let Some(end) = self.remembered(&run) {
+            return Ok(view::run_end(&run, &end, None));
+        }
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let row = self.host.store.run(&run).map_err(stored)?;
+            let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
+            if let RunState::Ended(end) = &row.state {
+                return Ok(view::run_end(&run, end, Some((row.received_at, row.ended_at))));
+            }
+            loop {
+                match tokio::time::timeout_at(deadline, events.recv()).await {
+                    Err(_) => return Ok(json!({"runId": run, "status": "timeout", "startedAt": row.received_at.0})),
+                    Ok(Ok(HostEvent::RunEnded { run: ended, .. })) if ended == run => break,
+                    // Some events were missed; the row tells.
+                    Ok(Err(broadcast::error::RecvError::Lagged(_))) => break,
+                    Ok(Err(broadcast::error::RecvError::Closed)) => return Err(stopping()),
+                    Ok(Ok(_)) => {}
+                }
+            }
+        }
+    }
+
+    fn history(&self, page: &ChatHistory) -> Result<Value, RpcError> {
+        self.known_agent(&page.session.agent())?;
+        let wanted = page.limit.saturating_add(page.offset);
+        let history =
+            self.host.store.history(&page.session, Page { before: None, limit: wanted }).map_err(stored)?;
+        Ok(view::history(&self.host, page, &history))
+    }
+
+    fn sessions(&self, list: &SessionsList) -> Result<Value, RpcError> {
+        let limit = list.limit.saturating_add(list.offset);
+        let query = SessionQuery { limit, updated_since: None, agent: list.agent.clone() };
+        let rows = self.host.store.sessions(query).map_err(stored)?;
+        Ok(view::sessions(&self.host, list, &rows))
+    }
+
+    async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
+        self.known_agent(&key.agent())?;
+        self.stop(key.clone(), None).await?;
+        let id = format!("{:032x}", random_bits());
+        let known = self.host.store.reset_session(&key, id.clone(), now()).await.map_err(stored)?;
+        self.host.tell(HostEvent::SessionChanged { session: key.clone(), reason: "reset", at: now() });
+        Ok(json!({"ok": true, "key": key, "sessionId": id, "existed": known}))
+    }
+
+    /// Runs one tool for a person, without a model; recorded like a run.
+    async fn invoke(&self, caller: Caller, invoke: ToolsInvoke) -> Result<Value, RpcError> {
+        let host = &self.host;
+        let session = invoke.session.unwrap_or_else(|| {
+            SessionKey::parse("tools", &host.about.agent).expect("api: the literal is a session key")
+        });
+        self.known_agent(&session.agent())?;
+        let arguments = invoke.args.to_string();
+        let text = format!("tool {} {arguments}", invoke.name);
+        let source = Source { channel: DIRECT.to_owned(), account: caller.source.account };
+        let (run, name) = (invoke.run, invoke.name);
+        let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin: Origin::Owner, text };
+        match host.store.accept(inbound, now()).await.map_err(stored)? {
+            Accepted::New => {}
+            Accepted::Duplicate(RunState::Ended(end)) => return Ok(view::run_end(&run, &end, None)),
+            Accepted::Duplicate(_) => return Ok(json!({"runId": run, "status": "in_flight"})),
+        }
+        let outcome = self.invoke_once(&session, &run, &name, arguments).await?;
+        Ok(match outcome {
+            ToolOutcome::Done { text } => json!({"ok": true, "toolName": name, "output": text, "runId": run}),
+            ToolOutcome::Failed(failure) => json!({
+                "ok": false, "toolName": name, "runId": run,
+                "error": {"code": failure.kind.code(), "message": failure.message},
+            }),
+        })
+    }
+
+    async fn invoke_once(
+        &self,
+        session: &SessionKey,
+        run: &RunId,
+        name: &ToolName,
+        arguments: String,
+    ) -> Result<ToolOutcome, RpcError> {
+        let host = &self.host;
+        let call = CallId::parse("direct").expect("api: the literal is a call id");
+        let call = ToolCall { id: call, tool: name.clone(), arguments };
+        let context = CallContext {
+            host: Arc::clone(host),
+            facts: claw_policy::Facts {
+                session: session.clone(),
+                run: run.clone(),
+                origin: Origin::Owner,
+                person_present: true,
+            },
+            cancel: CancellationToken::new(),
+            clock: Arc::new(RunClock::start(host.limits.run)),
+        };
+        let outcome = tool_call::run(&context, &call).await;
+        let answered =
+            Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
+        let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
+        let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
+        let record = Record { entries, steps: Vec::new(), end: Some(end) };
+        host.store.record(run, record, now()).await.map_err(stored)?;
+        Ok(outcome)
+    }
+
+    fn health(&self) -> Result<Value, RpcError> {
+        let started = tokio::time::Instant::now();
+        let recent = self.host.store.sessions(SessionQuery { limit: 5, updated_since: None, agent: None });
+        let recent = recent.map_err(stored)?;
+        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(view::health(&self.host, &recent, now(), took))
+    }
+
+    fn status(&self) -> Result<Value, RpcError> {
+        let pending = self.host.store.approvals(ApprovalFilter::Pending).map_err(stored)?.len();
+        let unfinished = self.host.store.unfinished_runs().map_err(stored)?.len();
+        Ok(view::status(&self.host, pending, unfinished, now()))
+    }
+}
+
+/// Who answered, for the record.
+fn by(caller: &Caller) -> String {
+    format!("{}:{}", caller.source.channel, caller.source.account)
+}
+
+fn stopping() -> RpcError {
+    RpcError::unavailable("the host is stopping; send it again when it runs")
+}
+
+fn stored(err: StoreError) -> RpcError {
+    tracing::error!(error = &err as &dyn std::error::Error, "the store refused");
+    match err {
+        StoreError::RunTaken { .. } => RpcError::invalid(err.to_string()),
+        _ => RpcError::unavailable(err.to_string()),
+    }
+}
+
+fn not_resolved(err: &ResolveError) -> RpcError {
+    let text = err.to_string();
+    match err {
+        ResolveError::NotFound { .. } => RpcError::new(ErrorCode::ApprovalNotFound, text),
+        ResolveError::Ambiguous { .. } => {
+            RpcError::invalid(text).with_details(json!({"code": "E_APPR_AMBIGUOUS"}))
+        }
+        ResolveError::Already(_) => RpcError::invalid(text).with_details(json!({"reason": "APPROVAL_ALREADY_RESOLVED"})),
+        ResolveError::Expired(_) => RpcError::invalid(text).with_details(json!({"code": "E_APPR_EXPIRED"})),
+        ResolveError::Store(_) => RpcError::unavailable(text),
+    }
+}
+
+/// When a run was received and when it ended.
+type Times = Option<(Timestamp, Option<Timestamp>)>;

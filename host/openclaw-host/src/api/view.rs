@@ -1,0 +1,263 @@
+//! Domain values as the JSON that clients know.
+
+use claw_core::approval::{Approval, ApprovalState};
+use claw_core::event::RunEnd;
+use claw_core::id::{RunId, Timestamp};
+use claw_core::message::{Entry, Message, Usage};
+use claw_gateway::{ChatHistory, SessionsList};
+use claw_policy::Trust;
+use claw_sandbox::WorkerState;
+use claw_store::{History, SessionRow};
+use serde_json::{Value, json};
+
+use super::Times;
+use crate::catalog::Installed;
+use crate::host::Host;
+
+/// Names of the protocol's fields whose values do not exist here yet are left out rather than made up.
+pub(super) fn run_end(run: &RunId, end: &RunEnd, times: Times) -> Value {
+    let mut value = match end {
+        RunEnd::Done { text, usage } => json!({"status": "ok", "text": text, "usage": usage_of(*usage)}),
+        RunEnd::Failed { kind, message } => json!({"status": "error", "error": message, "errorKind": kind}),
+        RunEnd::Aborted { text } => json!({"status": "error", "error": "aborted", "aborted": true, "text": text}),
+    };
+    value["runId"] = json!(run);
+    if let Some((started, ended)) = times {
+        value["startedAt"] = json!(started.0);
+        value["endedAt"] = json!(ended.unwrap_or(started).0);
+    } else {
+        value["endedAt"] = json!(crate::host::now().0);
+    }
+    value
+}
+
+fn usage_of(usage: Usage) -> Value {
+    json!({"input": usage.input_tokens, "output": usage.output_tokens})
+}
+
+pub(super) fn answered(approval: &Approval) -> &'static str {
+    match approval.state {
+        ApprovalState::Approved { .. } | ApprovalState::Used { .. } => "approved once:",
+        ApprovalState::Denied { .. } => "denied:",
+        ApprovalState::Expired => "expired:",
+        ApprovalState::Pending | ApprovalState::Withdrawn => "not answered:",
+    }
+}
+
+pub(super) fn history(host: &Host, page: &ChatHistory, history: &History) -> Value {
+    let newest = history.entries.len().saturating_sub(page.offset);
+    let mut messages: Vec<Value> = history.entries[..newest].iter().map(entry).collect();
+    if page.offset == 0 {
+        let total = history.total;
+        messages.extend(history.pending.iter().zip(total + 1..).map(|(pending, seq)| {
+            row("user", text_parts(&pending.inbound.text), pending.at, seq, &pending.inbound.run, None)
+        }));
+    }
+    let runs: Vec<_> = history.pending.iter().map(|pending| &pending.inbound.run).collect();
+    json!({
+        "sessionKey": page.session,
+        "sessionId": history.session_id,
+        "messages": messages,
+        "hasMore": history.more,
+        "totalMessages": history.total,
+        "pendingInputs": runs,
+        "defaults": defaults(host),
+        "sessionInfo": {"key": page.session, "kind": "direct", "sessionId": history.session_id},
+    })
+}
+
+fn entry(entry: &Entry) -> Value {
+    let Entry { seq, at, run, message } = entry;
+    match message {
+        Message::User { text } => row("user", text_parts(text), *at, seq.0, run, None),
+        Message::Assistant { text, calls } => {
+            let mut parts = if text.is_empty() { Vec::new() } else { text_parts(text) };
+            parts.extend(calls.iter().map(|call| {
+                // Malformed arguments are shown as the text they are.
+                let arguments = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!(call.arguments));
+                json!({"type": "toolCall", "id": call.id, "name": call.tool, "arguments": arguments})
+            }));
+            row("assistant", parts, *at, seq.0, run, None)
+        }
+        Message::Tool { call, tool, outcome } => {
+            let mut value = row("toolResult", text_parts(&outcome.text()), *at, seq.0, run, None);
+            value["toolCallId"] = json!(call);
+            value["toolName"] = json!(tool);
+            value["isError"] = json!(!outcome.is_done());
+            value
+        }
+        Message::Notice { text } => row("assistant", text_parts(text), *at, seq.0, run, Some("notice")),
+    }
+}
+
+fn text_parts(text: &str) -> Vec<Value> {
+    vec![json!({"type": "text", "text": text})]
+}
+
+fn row(role: &str, content: Vec<Value>, at: Timestamp, seq: u64, run: &RunId, kind: Option<&str>) -> Value {
+    let mut value = json!({
+        "role": role,
+        "content": content,
+        "timestamp": at.0,
+        "__openclaw": {"id": format!("{run}:{seq}"), "seq": seq, "runId": run, "recordTimestampMs": at.0},
+    });
+    if role == "user" {
+        value["idempotencyKey"] = json!(format!("{run}:user"));
+    }
+    if let Some(kind) = kind {
+        value["__openclaw"]["kind"] = json!(kind);
+    }
+    value
+}
+
+fn defaults(host: &Host) -> Value {
+    let name = host.model.name();
+    let (provider, model) = name.split_once('/').unwrap_or((&name, &name));
+    json!({"modelProvider": provider, "model": model})
+}
+
+pub(super) fn sessions(host: &Host, list: &SessionsList, rows: &[SessionRow]) -> Value {
+    let matches = |row: &&SessionRow| {
+        list.search.as_ref().is_none_or(|text| row.key.as_str().contains(&text.to_lowercase()))
+    };
+    let rows: Vec<_> = rows.iter().filter(matches).skip(list.offset).take(list.limit).map(session).collect();
+    json!({
+        "ts": crate::host::now().0,
+        "count": rows.len(),
+        "offset": list.offset,
+        "limitApplied": list.limit,
+        "defaults": defaults(host),
+        "sessions": rows,
+    })
+}
+
+fn session(row: &SessionRow) -> Value {
+    json!({
+        "key": row.key,
+        "kind": "direct",
+        "sessionId": row.session_id,
+        "agentId": row.key.agent(),
+        "createdAt": row.created.0,
+        "updatedAt": row.updated.0,
+        "lastMessagePreview": row.last_message,
+        "messages": row.entries,
+        "runs": row.runs,
+    })
+}
+
+pub(super) fn component(host: &Host, installed: &Installed) -> Value {
+    let Installed { component, subject } = installed;
+    let tools: Vec<_> = component.manifest.tools.iter().map(|tool| &tool.name).collect();
+    json!({
+        "name": component.name,
+        "version": component.manifest.version,
+        "digest": component.digest,
+        "publisher": subject.publisher,
+        "summary": component.manifest.summary,
+        "trust": match subject.trust { Trust::Shipped => "shipped", Trust::Untrusted => "untrusted" },
+        "tools": tools,
+        "scopes": subject.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "grants": subject.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "worker": match host.sandbox.state(&component.name) {
+            WorkerState::Absent => "absent",
+            WorkerState::Idle => "idle",
+            WorkerState::Running => "running",
+        },
+    })
+}
+
+pub(super) fn component_in_full(host: &Host, installed: &Installed) -> Value {
+    let mut value = component(host, installed);
+    let tools = installed.component.manifest.tools.iter().map(|tool| {
+        let schema: Value = serde_json::from_str(&tool.schema).unwrap_or_default();
+        json!({
+            "name": tool.name,
+            "description": tool.description,
+            "schema": schema,
+            "untrustedOutput": tool.untrusted_output,
+        })
+    });
+    value["tools"] = tools.collect();
+    value
+}
+
+/// Upstream groups tools; ours are grouped by component.
+pub(super) fn tools_catalog(host: &Host) -> Value {
+    let tool = |spec: &claw_core::message::ToolSpec| {
+        let component = host.catalog.tool(&spec.name).map(|tool| tool.component.clone());
+        json!({
+            "id": spec.name, "name": spec.name, "label": spec.name, "source": "core",
+            "component": component, "description": spec.description, "schema": spec.schema,
+        })
+    };
+    let tools: Vec<_> = host.catalog.specs().iter().map(tool).collect();
+    let groups: Vec<_> = host
+        .catalog
+        .components()
+        .map(|installed| {
+            let own = tools.iter().filter(|tool| tool["component"] == json!(installed.component.name));
+            json!({
+                "id": installed.component.name, "label": installed.component.name, "source": "core",
+                "tools": own.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({"agentId": host.about.agent, "profiles": [], "groups": groups, "tools": tools})
+}
+
+pub(super) fn agents(host: &Host) -> Value {
+    let agent = &host.about.agent;
+    json!({
+        "defaultId": agent,
+        "mainKey": "main",
+        "scope": "per-sender",
+        "agents": [{
+            "id": agent, "kind": "agent", "workspace": host.about.workspace,
+            "model": {"primary": primary(host), "fallbacks": []},
+        }],
+    })
+}
+
+fn primary(host: &Host) -> String {
+    let name = host.model.name();
+    if name.contains('/') { name } else { format!("{name}/{name}") }
+}
+
+pub(super) fn models(host: &Host) -> Value {
+    let primary = primary(host);
+    let (provider, model) = primary.split_once('/').expect("view: the name has a provider");
+    json!({"models": [{
+        "id": model, "name": model, "provider": provider, "tags": ["default"], "available": true,
+        "supportsTools": true, "input": ["text"],
+    }]})
+}
+
+pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms: u64) -> Value {
+    let age = |row: &SessionRow| at.0.saturating_sub(row.updated.0);
+    let recent: Vec<_> =
+        recent.iter().map(|row| json!({"key": row.key, "updatedAt": row.updated.0, "age": age(row)})).collect();
+    let sessions = json!({"count": recent.len(), "recent": recent});
+    json!({
+        "ok": true, "ts": at.0, "durationMs": took_ms,
+        "channels": {}, "channelOrder": [], "channelLabels": {},
+        "defaultAgentId": host.about.agent,
+        "agents": [{"agentId": host.about.agent, "isDefault": true, "sessions": sessions}],
+        "sessions": sessions,
+    })
+}
+
+pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Timestamp) -> Value {
+    let workers = host.catalog.components().filter(|it| host.sandbox.state(&it.component.name) != WorkerState::Absent);
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptimeMs": at.0.saturating_sub(host.about.started.0),
+        "model": host.model.name(),
+        "policy": host.about.preset.to_string(),
+        "home": host.about.home,
+        "workspace": host.about.workspace,
+        "components": host.catalog.components().count(),
+        "workers": workers.count(),
+        "pendingApprovals": approvals,
+        "unfinishedRuns": unfinished,
+    })
+}

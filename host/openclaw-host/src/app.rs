@@ -1,0 +1,337 @@
+//! The application: built from settings, then run, then drained. The only place that knows all rooms.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use claw_core::event::{HostEvent, RunEnd};
+use claw_core::id::AgentId;
+use claw_effects::{ExecPaths, HttpBroker, HttpLimits};
+use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
+use claw_model::{Model, ProviderConfig, WireFormat};
+use claw_policy::{Policy, PolicyFile};
+use claw_sandbox::{CallLimits, Sandbox, SandboxConfig, WorkerLimits};
+use claw_store::{Store, StoreError};
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Api};
+use crate::catalog::{Catalog, CatalogError};
+use crate::cli::{Exit, Failure, Start};
+use crate::driver::{Driver, DriverEvent};
+use crate::gate::Gate;
+use crate::home::Home;
+use crate::host::{About, Host, RunLimits, now};
+use crate::run;
+use crate::settings::{AuthMode, ModelSettings, Settings, Walls, Wire};
+
+/// A worker without a call for this long is ended: idle memory is the host's alone.
+const WORKER_IDLE: Duration = Duration::from_secs(60);
+/// How long runs at work may go on after a stop; what is cut off goes on at the next start.
+const GRACE: Duration = Duration::from_secs(10);
+/// Events that a slow connection may be behind before it is told to read the state again.
+const EVENTS: usize = 4096;
+/// Commands and driver events that may wait; senders wait beyond that.
+const WAITING: usize = 1024;
+/// The only agent.
+const AGENT: &str = "main";
+
+/// Runs the host until a signal stops it.
+///
+/// # Errors
+/// Says why it cannot start.
+pub fn serve(start: Start) -> Result<(), Failure> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(worker_threads()).enable_all().build()?;
+    runtime.block_on(async {
+        let app = App::build(&start).await?;
+        let _announced = start.announce(app.gateway.local_addr())?;
+        app.run().await;
+        Ok(())
+    })
+}
+
+/// The host mostly waits; more threads only cost memory.
+fn worker_threads() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}
+
+struct App {
+    host: Arc<Host>,
+    gateway: Gateway,
+    driver: mpsc::Receiver<DriverEvent>,
+}
+
+impl App {
+    /// Opens the store, finds the components and binds the port; runs nothing.
+    async fn build(start: &Start) -> Result<App, Failure> {
+        let Start { settings, home, .. } = start;
+        let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
+        let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
+        let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
+        let catalog = Catalog::load(&sandbox, settings, &home.file("components")).await.map_err(catalog_failure)?;
+        let preset = preset(settings);
+        let policy = Policy::load(preset, &owner_policies(&home.policies())?);
+        let policy = policy.map_err(|err| Failure::new(Exit::Config, err))?;
+        let (driver, events) = mpsc::channel(WAITING);
+        let host = Host {
+            store,
+            sandbox,
+            catalog,
+            gate: Gate::new(Arc::new(policy), settings.approvals.expiry),
+            model: model(&settings.model)?,
+            http: HttpBroker::new(HttpLimits::default(), Some(gateway.local_addr().port())),
+            exec: ExecPaths {
+                launcher: program()?,
+                workspace: settings.agent.workspace.clone(),
+                scratch: home.scratch(),
+            },
+            events: broadcast::Sender::new(EVENTS),
+            driver,
+            limits: limits(settings),
+            about: About {
+                started: now(),
+                agent: AgentId::parse(AGENT).expect("app: the literal is an agent id"),
+                workspace: settings.agent.workspace.clone(),
+                home: home.path().to_owned(),
+                preset,
+            },
+        };
+        Ok(App { host: Arc::new(host), gateway, driver: events })
+    }
+
+    /// Serves until a signal, then drains.
+    async fn run(self) {
+        let App { host, gateway, driver } = self;
+        let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
+        let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
+        take_up(&host).await;
+        let (commands, receiver) = mpsc::channel(WAITING);
+        let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
+        let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
+        let signal = shutdown_signal().await;
+        tracing::info!(signal, "stopping");
+        host.tell(HostEvent::Shutdown { reason: "stop" });
+        stop.cancel();
+        let patience = tokio::spawn({
+            let cut_off = cut_off.clone();
+            async move {
+                tokio::select! {
+                    () = tokio::time::sleep(GRACE) => {}
+                    _ = shutdown_signal() => {}
+                }
+                cut_off.cancel();
+            }
+        });
+        match driver.await {
+            Ok(0) => tracing::info!("stopped"),
+            Ok(left) => tracing::warn!(left, "stopped; runs that were cut off go on at the next start"),
+            Err(err) => tracing::error!(error = %err, "the lane driver failed"),
+        }
+        cut_off.cancel();
+        patience.abort();
+        let _ = tokio::join!(api, gateway);
+        host.sandbox.stop().await;
+        // The last clone closes the store; the writer has flushed by then whatever it acknowledged.
+        host.store.clone().close();
+    }
+}
+
+/// Takes up what the last stop or crash cut off.
+async fn take_up(host: &Arc<Host>) {
+    let unfinished = match host.store.unfinished_runs() {
+        Ok(unfinished) => unfinished,
+        Err(err) => return tracing::error!(error = %err, "unfinished runs cannot be read"),
+    };
+    for row in unfinished {
+        if row.source.channel == api::DIRECT {
+            let message = "the host stopped during this direct tool call: it may or may not have taken effect".to_owned();
+            run::end_unstarted(host, row.run, RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
+            continue;
+        }
+        match host.store.begin_attempt(&row.run, now()).await {
+            Ok(attempt) if attempt > run::ATTEMPTS => {
+                let message = format!(
+                    "the host stopped {} times during this run, so it is not tried again; send the message once more if \
+                     you want that",
+                    attempt
+                );
+                run::end_unstarted(host, row.run, RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
+            }
+            Ok(attempt) => {
+                tracing::info!(run = %row.run, session = %row.session, attempt, "a cut-off run goes on");
+                let _ = host.driver.send(DriverEvent::Arrived(row.session, row.run)).await;
+            }
+            Err(err) => tracing::error!(run = %row.run, error = %err, "a cut-off run cannot go on"),
+        }
+    }
+}
+
+async fn shutdown_signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // Without handlers the kernel's own answer to the signals ends the process.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => "interrupt",
+        _ = terminate.recv() => "terminate",
+    }
+}
+
+/// This very program, whatever happens to its file meanwhile.
+fn program() -> Result<PathBuf, Failure> {
+    let program = PathBuf::from("/proc/self/exe");
+    if program.exists() { Ok(program) } else { Ok(std::env::current_exe()?) }
+}
+
+fn gateway_config(settings: &Settings, home: &Home) -> GatewayConfig {
+    let auth = match settings.gateway.auth {
+        AuthMode::None => Auth::None,
+        AuthMode::Token => Auth::Token(claw_gateway::Secret::new(home.token().expose())),
+    };
+    GatewayConfig {
+        bind: SocketAddr::new(settings.gateway.bind, settings.gateway.port),
+        auth,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        tick: Duration::from_secs(30),
+        limits: GatewayLimits::default(),
+    }
+}
+
+fn sandbox_config(settings: &Settings, home: &Home) -> Result<SandboxConfig, Failure> {
+    Ok(SandboxConfig {
+        program: program()?,
+        cache: home.cache(),
+        cache_key: cache_key(&home.file("cache.key"))?,
+        walls: walls(settings),
+        worker: WorkerLimits::default(),
+        idle: WORKER_IDLE,
+    })
+}
+
+#[cfg(not(feature = "test-weaken"))]
+fn walls(settings: &Settings) -> claw_sandbox::Walls {
+    match settings.sandbox.walls {
+        Walls::Required => claw_sandbox::Walls::Required,
+        Walls::BestEffort => claw_sandbox::Walls::BestEffort,
+    }
+}
+
+/// A build for tests leaves one wall standing; which, a variable says.
+#[cfg(feature = "test-weaken")]
+fn walls(settings: &Settings) -> claw_sandbox::Walls {
+    #[expect(clippy::disallowed_methods, reason = "exists only in builds for tests")]
+    let standing = std::env::var("OPENCLAW_TEST_ONLY_WALL");
+    match (standing.as_deref(), settings.sandbox.walls) {
+        (Ok("os"), _) => claw_sandbox::Walls::OnlyOs,
+        (Ok("wasm"), _) => claw_sandbox::Walls::OnlyWasm,
+        (_, Walls::Required) => claw_sandbox::Walls::Required,
+        (_, Walls::BestEffort) => claw_sandbox::Walls::BestEffort,
+    }
+}
+
+fn preset(settings: &Settings) -> claw_policy::Preset {
+    match settings.policy.preset {
+        crate::settings::Preset::DenyAll => claw_policy::Preset::DenyAll,
+        crate::settings::Preset::Cautious => claw_policy::Preset::Cautious,
+        crate::settings::Preset::Trusting => claw_policy::Preset::Trusting,
+    }
+}
+
+fn limits(settings: &Settings) -> RunLimits {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let limits = &settings.limits;
+    RunLimits {
+        iterations: limits.iterations,
+        run: limits.run,
+        call: CallLimits {
+            memory_bytes: limits.memory_bytes,
+            wall_ms: millis(limits.call),
+            ..CallLimits::default()
+        },
+    }
+}
+
+fn model(settings: &ModelSettings) -> Result<Model, Failure> {
+    let provider = match settings {
+        ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
+        ModelSettings::Provider(provider) => provider,
+    };
+    let config = ProviderConfig {
+        id: provider.id.clone(),
+        wire: match provider.wire {
+            Wire::OpenAiChat => WireFormat::OpenAiChat,
+            Wire::AnthropicMessages => WireFormat::AnthropicMessages,
+        },
+        base_url: provider.base_url.clone(),
+        api_key: provider.key.as_ref().map(|key| claw_model::Secret::new(key.expose())),
+        key_variable: provider.key_variable.clone(),
+        model: provider.model.clone(),
+        idle_timeout: Duration::from_secs(120),
+        retries: 2,
+    };
+    Model::http(config).map_err(|err| Failure::new(Exit::Config, err))
+}
+
+/// The owner's own policies, layered on top of the preset; in order of their names.
+fn owner_policies(folder: &Path) -> Result<Vec<PolicyFile>, Failure> {
+    let unreadable = |err: io::Error| {
+        Failure::new(Exit::Config, anyhow::Error::new(err).context(format!("cannot read `{}`", folder.display())))
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "cedar") {
+            let text = fs::read_to_string(&path).map_err(unreadable)?;
+            files.push(PolicyFile { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// The secret that seals the cache of compiled code; made at the first start.
+fn cache_key(path: &Path) -> io::Result<[u8; 32]> {
+    if let Ok(bytes) = fs::read(path) {
+        if let Ok(key) = <[u8; 32]>::try_from(bytes) {
+            return Ok(key);
+        }
+        // A damaged key only costs compiling again.
+        fs::remove_file(path)?;
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(&key)?;
+    Ok(key)
+}
+
+fn store_failure(err: StoreError) -> Failure {
+    let exit = match err {
+        StoreError::AlreadyOpen { .. } | StoreError::Full { .. } => Exit::Temporary,
+        _ => Exit::Failed,
+    };
+    Failure::new(exit, err)
+}
+
+fn gateway_failure(err: GatewayError) -> Failure {
+    let exit = match err {
+        GatewayError::PortTaken { .. } => Exit::Temporary,
+        GatewayError::ExposedWithoutAuth { .. } => Exit::Config,
+        GatewayError::Bind { .. } => Exit::Failed,
+    };
+    Failure::new(exit, err)
+}
+
+fn catalog_failure(err: CatalogError) -> Failure {
+    let exit = match err {
+        CatalogError::Grant { .. } | CatalogError::NoSuchComponent { .. } => Exit::Config,
+        CatalogError::Sandbox(_) | CatalogError::Scope { .. } | CatalogError::Twice { .. } => Exit::Failed,
+    };
+    Failure::new(exit, err)
+}

@@ -1,0 +1,266 @@
+//! The installed components and their tools.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use claw_core::id::{ComponentName, ToolName};
+use claw_core::message::ToolSpec;
+use claw_policy::{Access, ExecGrant, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
+use claw_sandbox::{Component, Sandbox, Scope};
+
+use crate::settings::Settings;
+
+/// The components in this program, by name.
+const SHIPPED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+
+/// Who publishes what ships.
+const PUBLISHER: &str = "openclaw-host";
+/// Who publishes what the owner has put into the home: nobody has vouched for it.
+const LOCAL: &str = "local file";
+/// The largest component that is read from the home.
+const LOCAL_BYTES: u64 = 64 << 20;
+
+/// What each shipped component is granted from the start: its own job, nothing more. `exec` and `web` get nothing, so
+/// that each of their effects asks.
+const OWN_JOB: &[(&str, &str)] = &[("files", "fs workspace read-write")];
+
+/// Why the catalog cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// A shipped component is unusable.
+    #[error(transparent)]
+    Sandbox(#[from] claw_sandbox::SandboxError),
+    /// A manifest asks for something that is no scope.
+    #[error("component `{component}` declares a scope that makes no sense")]
+    Scope {
+        /// Which.
+        component: ComponentName,
+        /// What is wrong.
+        #[source]
+        err: GrantError,
+    },
+    /// The configuration grants something that is no grant.
+    #[error("`grants.{component}` in the configuration has an entry that makes no sense")]
+    Grant {
+        /// Which.
+        component: ComponentName,
+        /// What is wrong.
+        #[source]
+        err: GrantError,
+    },
+    /// The configuration grants something to nobody.
+    #[error("`grants.{component}` in the configuration names no installed component; installed are: {installed}")]
+    NoSuchComponent {
+        /// Which.
+        component: ComponentName,
+        /// Those there are.
+        installed: String,
+    },
+    /// Two components offer the same tool.
+    #[error("components `{first}` and `{second}` both offer tool `{tool}`")]
+    Twice {
+        /// The tool.
+        tool: ToolName,
+        /// Who has it.
+        first: ComponentName,
+        /// Who wants it too.
+        second: ComponentName,
+    },
+}
+
+/// One installed component with what it may do.
+pub struct Installed {
+    /// Its code and manifest.
+    pub component: Component,
+    /// Who it is for the policy.
+    pub subject: Subject,
+}
+
+/// One tool of an installed component.
+pub struct Tool {
+    /// As the model sees it.
+    pub spec: ToolSpec,
+    /// Whose it is.
+    pub component: ComponentName,
+    /// Compiled on first use.
+    schema: OnceLock<Option<jsonschema::Validator>>,
+}
+
+/// All installed components.
+pub struct Catalog {
+    components: BTreeMap<ComponentName, Installed>,
+    refused: BTreeMap<String, String>,
+    tools: HashMap<ToolName, Tool>,
+    specs: Vec<ToolSpec>,
+}
+
+impl Catalog {
+    /// Installs what ships, and what the owner has put into `folder` as `NAME.wasm`. Quick when the cache knows it; else
+    /// each is compiled once. A component of the owner's that is unusable stays off and keeps nobody else from running.
+    ///
+    /// # Errors
+    /// Says what of the program itself or of the configuration is wrong.
+    pub async fn load(sandbox: &Sandbox, settings: &Settings, folder: &Path) -> Result<Self, CatalogError> {
+        let mut catalog = Catalog {
+            components: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            tools: HashMap::new(),
+            specs: Vec::new(),
+        };
+        for (name, wasm) in SHIPPED {
+            let name = ComponentName::parse(name).expect("catalog: shipped names are valid");
+            let component = sandbox.install(name, Bytes::from_static(wasm)).await?;
+            catalog.add(component, Trust::Shipped, settings)?;
+        }
+        for path in local_files(folder) {
+            if let Err(why) = catalog.add_local(sandbox, settings, &path).await {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                tracing::error!(component = %name, why, "a component stays off");
+                catalog.refused.insert(name, why);
+            }
+        }
+        catalog.check_grants(settings)?;
+        catalog.specs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(catalog)
+    }
+
+    async fn add_local(&mut self, sandbox: &Sandbox, settings: &Settings, path: &Path) -> Result<(), String> {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = ComponentName::parse(&stem).map_err(|err| err.to_string())?;
+        if self.components.contains_key(&name) {
+            return Err("a component of this name ships with the host; rename the file".to_owned());
+        }
+        let wasm = read_local(path).map_err(|err| format!("its file cannot be read: {err}"))?;
+        let component = sandbox.install(name, wasm.into()).await.map_err(|err| err.to_string())?;
+        self.add(component, Trust::Untrusted, settings).map_err(|err| match std::error::Error::source(&err) {
+            Some(cause) => format!("{err}: {cause}"),
+            None => err.to_string(),
+        })
+    }
+
+    /// A grant to nobody is a mistake that would otherwise show only when something is missing.
+    fn check_grants(&self, settings: &Settings) -> Result<(), CatalogError> {
+        let known = |name: &&ComponentName| {
+            self.components.contains_key(*name) || self.refused.contains_key(name.as_str())
+        };
+        match settings.grants.keys().find(|name| !known(name)) {
+            None => Ok(()),
+            Some(component) => {
+                let installed: Vec<_> = self.components.keys().map(ComponentName::as_str).collect();
+                let installed = installed.join(", ");
+                Err(CatalogError::NoSuchComponent { component: component.clone(), installed })
+            }
+        }
+    }
+
+    fn add(&mut self, component: Component, trust: Trust, settings: &Settings) -> Result<(), CatalogError> {
+        let name = component.name.clone();
+        let scopes = component.manifest.scopes.iter().map(scope).collect::<Result<Grants, _>>();
+        let scopes = scopes.map_err(|err| CatalogError::Scope { component: name.clone(), err })?;
+        let own = OWN_JOB.iter().filter(|(own, _)| trust == Trust::Shipped && *own == name.as_str());
+        let own = own.map(|(_, grant)| *grant);
+        let owner = settings.grants.get(&name).into_iter().flatten().map(String::as_str);
+        let grants = own.chain(owner).map(Grant::parse).collect::<Result<Grants, _>>();
+        let grants = grants.map_err(|err| CatalogError::Grant { component: name.clone(), err })?;
+        for tool in &component.manifest.tools {
+            if let Some(first) = self.tools.get(&tool.name) {
+                let (tool, first) = (tool.name.clone(), first.component.clone());
+                return Err(CatalogError::Twice { tool, first, second: name });
+            }
+        }
+        for tool in &component.manifest.tools {
+            let schema = serde_json::from_str(&tool.schema).unwrap_or_default();
+            let spec = ToolSpec { name: tool.name.clone(), description: tool.description.clone(), schema };
+            self.specs.push(spec.clone());
+            self.tools.insert(tool.name.clone(), Tool { spec, component: name.clone(), schema: OnceLock::new() });
+        }
+        let subject = Subject {
+            component: name.clone(),
+            publisher: if trust == Trust::Shipped { PUBLISHER } else { LOCAL }.to_owned(),
+            digest: component.digest,
+            trust,
+            scopes,
+            grants,
+        };
+        self.components.insert(name, Installed { component, subject });
+        Ok(())
+    }
+
+    /// The components, by name.
+    pub fn components(&self) -> impl Iterator<Item = &Installed> {
+        self.components.values()
+    }
+
+    /// One component.
+    pub fn component(&self, name: &ComponentName) -> Option<&Installed> {
+        self.components.get(name)
+    }
+
+    /// Files of the owner's that are no usable components, and why.
+    pub fn refused(&self) -> &BTreeMap<String, String> {
+        &self.refused
+    }
+
+    /// All tools as the model sees them, by name.
+    pub fn specs(&self) -> &[ToolSpec] {
+        &self.specs
+    }
+
+    /// One tool.
+    pub fn tool(&self, name: &ToolName) -> Option<&Tool> {
+        self.tools.get(name)
+    }
+
+    /// The component of a tool.
+    pub fn owner(&self, tool: &Tool) -> &Installed {
+        self.components.get(&tool.component).expect("catalog: a tool's component is installed")
+    }
+}
+
+impl Tool {
+    /// Checks arguments against the stored schema.
+    ///
+    /// # Errors
+    /// Names the first place that does not fit, for the model to mend.
+    pub fn check(&self, arguments: &serde_json::Value) -> Result<(), String> {
+        let compile = || jsonschema::validator_for(&self.spec.schema).ok();
+        let Some(validator) = self.schema.get_or_init(compile) else { return Ok(()) };
+        validator.validate(arguments).map_err(|err| {
+            let place = err.instance_path().to_string();
+            let place = if place.is_empty() { "the arguments".to_owned() } else { format!("`{place}`") };
+            format!("{place} do not fit the schema of `{}`: {err}", self.spec.name)
+        })
+    }
+}
+
+/// The owner's component files, by name; none if there is no folder.
+fn local_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    files.sort();
+    files
+}
+
+fn read_local(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LOCAL_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LOCAL_BYTES {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", LOCAL_BYTES >> 20)));
+    }
+    Ok(bytes)
+}
+
+fn scope(scope: &Scope) -> Result<Grant, GrantError> {
+    Ok(match scope {
+        Scope::Fs { folder, write } => {
+            let access = if *write { Access::ReadWrite } else { Access::Read };
+            Grant::parse(&format!("fs {folder} {access}"))?
+        }
+        Scope::Http { pattern, methods } => Grant::Http(HttpGrant::new(pattern, methods.iter().map(String::as_str))?),
+        Scope::Exec(pattern) => Grant::Exec(ExecGrant::new(pattern.iter().map(String::as_str))?),
+    })
+}

@@ -1,0 +1,179 @@
+//! The gate before each action: the policy decides, and where it says "ask", a person does.
+//!
+//! ```text
+//!   action ─► decide ─► allow ───────────────────────────────► Permit
+//!                    ├► deny ────────────────────────────────► Denial
+//!                    └► ask ─► parked row ─► card ─► answer ─► Permit or Denial
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use claw_core::approval::{Answer, Approval, ApprovalState};
+use claw_core::event::HostEvent;
+use claw_core::id::{ApprovalId, CallId};
+use claw_policy::{Action, Ask, Decision, Denial, Facts, Permit, Policy, Subject};
+use claw_store::{ResolveError, StoreError};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::host::{Host, now, random_bits};
+
+/// Decides, and keeps those who wait for a person.
+pub struct Gate {
+    policy: Arc<Policy>,
+    expiry: Duration,
+    waiting: Mutex<HashMap<ApprovalId, oneshot::Sender<Approval>>>,
+}
+
+/// An admitted action.
+pub struct Admitted {
+    /// The proof.
+    pub permit: Permit,
+    /// The approval that it came from; to be used up in the transaction that starts the effect.
+    pub approval: Option<ApprovalId>,
+}
+
+/// Why an action was not admitted.
+#[derive(Debug)]
+pub enum Refused {
+    /// Policy or a person said no.
+    Denied(Denial),
+    /// The run was stopped meanwhile.
+    Cancelled,
+    /// The approval could not be kept.
+    Store(StoreError),
+}
+
+impl Gate {
+    /// A gate under one policy.
+    pub fn new(policy: Arc<Policy>, expiry: Duration) -> Self {
+        Gate { policy, expiry, waiting: Mutex::default() }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// Decides on an action of a call and waits for a person where one is to be asked. `asking` is held while a person
+    /// thinks.
+    pub async fn admit<P>(
+        &self,
+        host: &Host,
+        subject: &Subject,
+        facts: &Facts,
+        call: &CallId,
+        action: Action,
+        cancel: &CancellationToken,
+        asking: impl FnOnce() -> P,
+    ) -> Result<Admitted, Refused> {
+        let ask = match self.policy.decide(subject, facts, action) {
+            Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
+            Decision::Deny(denial) => return Err(Refused::Denied(denial)),
+            Decision::Ask(ask) => ask,
+        };
+        let _asking = asking();
+        let approval = self.answer(host, subject, facts, call, &ask, cancel).await?;
+        let id = approval.id.clone();
+        let permit = self.policy.permit(ask, &approval).map_err(Refused::Denied)?;
+        Ok(Admitted { permit, approval: Some(id) })
+    }
+
+    /// The person's answer to exactly this question: one already given, one still open, or a new one.
+    async fn answer(
+        &self,
+        host: &Host,
+        subject: &Subject,
+        facts: &Facts,
+        call: &CallId,
+        ask: &Ask,
+        cancel: &CancellationToken,
+    ) -> Result<Approval, Refused> {
+        let known = host.store.find_approval(&facts.run, call, &ask.digest).map_err(Refused::Store)?;
+        // A used one allowed one start only; the same wish once more is a new question.
+        let known = known.filter(|known| !matches!(known.state, ApprovalState::Used { .. }));
+        let (approval, is_new) = match known {
+            Some(approval) => (approval, false),
+            None => (self.question(subject, facts, call, ask), true),
+        };
+        if !approval.state.is_pending() {
+            return Ok(approval);
+        }
+        let answered = self.wait_for(&approval.id);
+        if is_new {
+            host.store.park(approval.clone()).await.map_err(Refused::Store)?;
+        }
+        let card: Arc<str> = claw_policy::render_text(&approval).into();
+        host.tell(HostEvent::ApprovalRequested { approval: Arc::new(approval.clone()), card });
+        let left = Duration::from_millis(approval.expires.0.saturating_sub(now().0));
+        tokio::select! {
+            answered = answered => answered.map_err(|_| Refused::Cancelled),
+            () = cancel.cancelled() => {
+                self.forget(&approval.id);
+                Err(Refused::Cancelled)
+            }
+            () = tokio::time::sleep(left) => {
+                self.forget(&approval.id);
+                let approval = host.store.expire(&approval.id, now()).await.map_err(Refused::Store)?;
+                host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
+                Ok(approval)
+            }
+        }
+    }
+
+    fn question(&self, subject: &Subject, facts: &Facts, call: &CallId, ask: &Ask) -> Approval {
+        let created = now();
+        Approval {
+            id: ApprovalId::from_random(random_bits()),
+            session: facts.session.clone(),
+            run: facts.run.clone(),
+            call: call.clone(),
+            component: subject.component.clone(),
+            digest: ask.digest,
+            card: ask.card.clone(),
+            argv: ask.argv.clone(),
+            cwd: ask.cwd.clone(),
+            created,
+            expires: created.plus(self.expiry),
+            state: ApprovalState::Pending,
+        }
+    }
+
+    fn wait_for(&self, id: &ApprovalId) -> oneshot::Receiver<Approval> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
+        receiver
+    }
+
+    fn forget(&self, id: &ApprovalId) -> Option<oneshot::Sender<Approval>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    /// Takes an answer: the one function behind chat, RPC, HTTP and command line.
+    ///
+    /// # Errors
+    /// Says why the answer does not count.
+    pub async fn resolve(
+        &self,
+        host: &Host,
+        id_or_prefix: &str,
+        answer: Answer,
+        by: &str,
+    ) -> Result<Approval, ResolveError> {
+        let resolved = host.store.resolve(id_or_prefix, answer, by, now()).await;
+        let (approval, result) = match resolved {
+            Ok(approval) => (approval.clone(), Ok(approval)),
+            Err(ResolveError::Expired(approval)) => ((*approval).clone(), Err(ResolveError::Expired(approval))),
+            Err(err) => return Err(err),
+        };
+        tracing::info!(approval = %approval.id, state = approval.state.as_str(), by, "approval answered");
+        host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
+        if let Some(waiting) = self.forget(&approval.id) {
+            // Nobody waiting means that the run was cut off; the answer is kept for when it goes on.
+            let _ = waiting.send(approval);
+        }
+        result
+    }
+}

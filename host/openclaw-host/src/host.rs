@@ -1,0 +1,95 @@
+//! What every part of the running host shares.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use claw_core::event::HostEvent;
+use claw_core::id::{AgentId, Timestamp};
+use claw_effects::{ExecPaths, HttpBroker};
+use claw_model::Model;
+use claw_policy::Policy;
+use claw_sandbox::{CallLimits, Sandbox};
+use claw_store::Store;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::catalog::Catalog;
+use crate::driver::DriverEvent;
+use crate::gate::Gate;
+
+/// The running host. One value, shared by all tasks.
+pub struct Host {
+    /// Durable state.
+    pub store: Store,
+    /// Where components run.
+    pub sandbox: Sandbox,
+    /// Installed components.
+    pub catalog: Catalog,
+    /// Decides, and asks people.
+    pub gate: Gate,
+    /// Who answers.
+    pub model: Model,
+    /// Dials for guests.
+    pub http: HttpBroker,
+    /// Where programs run for guests.
+    pub exec: ExecPaths,
+    /// What clients are told.
+    pub events: broadcast::Sender<HostEvent>,
+    /// The way to the lane driver.
+    pub driver: mpsc::Sender<DriverEvent>,
+    /// Limits of runs and calls.
+    pub limits: RunLimits,
+    /// Facts for `status`.
+    pub about: About,
+}
+
+/// Limits of runs and calls.
+#[derive(Clone, Copy, Debug)]
+pub struct RunLimits {
+    /// Model calls in one run.
+    pub iterations: u32,
+    /// One run, without the time it waits for approvals.
+    pub run: Duration,
+    /// One tool call.
+    pub call: CallLimits,
+}
+
+/// What the host says of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// When it started.
+    pub started: Timestamp,
+    /// Its only agent.
+    pub agent: AgentId,
+    /// The agent's workspace.
+    pub workspace: std::path::PathBuf,
+    /// Its home.
+    pub home: std::path::PathBuf,
+    /// The policy preset.
+    pub preset: claw_policy::Preset,
+}
+
+impl Host {
+    /// Tells clients; nobody listening is fine.
+    pub fn tell(&self, event: HostEvent) {
+        let _ = self.events.send(event);
+    }
+
+    /// The policy, parsed at first use: it is not needed to be ready.
+    pub fn policy(&self) -> &Arc<Policy> {
+        self.gate.policy()
+    }
+}
+
+/// Host time. The only place that reads the wall clock.
+pub fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Fresh random bits, for ids.
+pub fn random_bits() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("host: the kernel gives random bytes");
+    u128::from_le_bytes(bytes)
+}

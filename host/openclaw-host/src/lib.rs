@@ -1,0 +1,29 @@
+//! The host: its edge (settings, home, log, command line, client) and its middle, where a message goes its way.
+//!
+//! The modules stand in the order in which a start, and then a message, meets them.
+
+pub mod cli;
+
+pub mod home;
+pub mod logs;
+pub mod settings;
+
+pub mod client;
+pub mod doctor;
+
+mod legible;
+mod rfc3339;
+
+pub mod app;
+mod host;
+
+mod api;
+mod driver;
+mod run;
+mod crash_point;
+mod run_clock;
+mod prompt;
+
+mod catalog;
+mod gate;
+mod tool_call;

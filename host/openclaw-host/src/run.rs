@@ -1,0 +1,322 @@
+//! The shell of one run: it asks the model, runs the calls and records each step before the next. What comes next is
+//! decided by [`Turn`], which is pure.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use claw_core::event::{HostEvent, RunEnd};
+use claw_core::id::{CallId, RunId};
+use claw_core::message::{Entry, Message, ToolCall};
+use claw_core::outcome::{FailureKind, ToolOutcome};
+use claw_core::turn::{Step, Turn, TurnLimits};
+use claw_model::{ModelError, Prompt};
+use claw_policy::Facts;
+use claw_store::{JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::crash_point;
+use crate::host::{Host, now};
+use crate::prompt;
+use crate::run_clock::RunClock;
+use crate::tool_call::{self, CallContext};
+
+/// Tool calls that one reply may bring.
+const CALLS_PER_REPLY: usize = 32;
+/// Tokens of one reply.
+const OUTPUT_TOKENS: u32 = 8192;
+/// A run that took the host down with it this often is not tried again.
+pub const ATTEMPTS: u32 = 3;
+
+/// Runs one accepted message to its end, or goes on with one that was cut off.
+pub async fn run(host: Arc<Host>, id: RunId, cancel: CancellationToken) {
+    let row = match host.store.run(&id) {
+        Ok(Some(row)) => row,
+        Ok(None) => return tracing::error!(run = %id, "a run without a row was started"),
+        Err(err) => return tracing::error!(run = %id, error = %err, "a run cannot be read"),
+    };
+    if matches!(row.state, RunState::Ended(_)) {
+        return;
+    }
+    crash_point::pass("started");
+    host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
+    let clock = Arc::new(RunClock::start(host.limits.run));
+    let mut shell = Shell { host: Arc::clone(&host), row, cancel, clock, said: String::new(), cut_off: HashSet::new() };
+    let result = shell.go().await;
+    let session = shell.row.session.clone();
+    match result {
+        Ok(end) => {
+            withdraw(&host, &id).await;
+            tracing::info!(run = %id, %session, end = end_word(&end), "run ended");
+            let at = now();
+            host.tell(HostEvent::RunEnded { run: id, session: session.clone(), end: Arc::new(end), at });
+            host.tell(HostEvent::SessionChanged { session, reason: "message", at });
+        }
+        // The run stays unfinished in the store and goes on at the next start.
+        Err(err) => {
+            tracing::error!(run = %id, %session, error = &err as &dyn std::error::Error, "run cannot go on");
+            let message = format!("the host cannot record this run: {err}");
+            let end = RunEnd::Failed { kind: "unknown".to_owned(), message };
+            host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() });
+        }
+    }
+}
+
+/// Ends a run that never started.
+pub async fn end_unstarted(host: &Host, id: RunId, end: RunEnd) {
+    let session = match host.store.run(&id) {
+        Ok(Some(row)) => row.session,
+        _ => return,
+    };
+    let record = Record { end: Some(end.clone()), ..Record::default() };
+    match host.store.record(&id, record, now()).await {
+        Ok(_) => host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() }),
+        Err(err) => tracing::error!(run = %id, error = %err, "the end of a run cannot be recorded"),
+    }
+}
+
+async fn withdraw(host: &Host, run: &RunId) {
+    match host.store.withdraw(run, now()).await {
+        Ok(approvals) => {
+            for approval in approvals {
+                host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval), at: now() });
+            }
+        }
+        Err(err) => tracing::error!(%run, error = %err, "open approvals of a run cannot be withdrawn"),
+    }
+}
+
+fn end_word(end: &RunEnd) -> &'static str {
+    match end {
+        RunEnd::Done { .. } => "done",
+        RunEnd::Failed { .. } => "failed",
+        RunEnd::Aborted { .. } => "aborted",
+    }
+}
+
+struct Shell {
+    host: Arc<Host>,
+    row: RunRow,
+    cancel: CancellationToken,
+    clock: Arc<RunClock>,
+    /// Calls that an earlier attempt had begun, of which nobody knows whether they took effect.
+    cut_off: HashSet<CallId>,
+    /// What the model has said in this turn, for an abort in the middle of it.
+    said: String,
+}
+
+impl Shell {
+    async fn go(&mut self) -> Result<RunEnd, StoreError> {
+        let host = Arc::clone(&self.host);
+        let transcript = host.store.transcript(&self.row.session)?;
+        let mut messages = self.messages(&transcript);
+        let own = transcript.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
+        let limits = TurnLimits { iterations: host.limits.iterations, calls_per_reply: CALLS_PER_REPLY };
+        let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
+        let system = prompt::system(&host.about.workspace, &self.row.session, now());
+        self.cut_off = self.cut_off()?;
+        loop {
+            match turn.next() {
+                Step::Ask => match self.ask(&system, &messages).await {
+                    Asked::Reply(reply) => {
+                        crash_point::pass("replied");
+                        let recorded = turn.take(reply.text, reply.calls, reply.usage);
+                        messages.extend(recorded.iter().cloned());
+                        let next = turn.next();
+                        if let Step::Done(end) = next {
+                            return self.end(recorded, end).await;
+                        }
+                        self.record(recorded, self.starting(&next)).await?;
+                    }
+                    Asked::Failed(error) => return self.end(Vec::new(), failed(&error)).await,
+                    Asked::Stopped(end) => return self.end(Vec::new(), end).await,
+                },
+                Step::Call(call) => {
+                    let outcome = self.call(&call).await;
+                    crash_point::pass("outcome");
+                    let answered = turn.observe(outcome);
+                    messages.push(answered.clone());
+                    if let Some(end) = self.stopped() {
+                        return self.end(vec![answered], end).await;
+                    }
+                    let mut steps = vec![JournalStep::CallEnded { call: call.id }];
+                    steps.extend(self.starting(&turn.next()));
+                    self.record(vec![answered], steps).await?;
+                }
+                Step::Done(end) => return self.end(Vec::new(), end).await,
+            }
+        }
+    }
+
+    /// The conversation for the model, this run's own message last if it is not in the log yet.
+    fn messages(&self, transcript: &[Entry]) -> Vec<Message> {
+        let mut messages: Vec<_> = transcript.iter().map(|entry| entry.message.clone()).collect();
+        if self.row.state == RunState::Received {
+            messages.push(Message::User { text: self.row.text.clone() });
+        }
+        messages
+    }
+
+    /// The journal's note of the call that comes next, so that its start is durable before it runs.
+    fn starting(&self, next: &Step) -> Vec<JournalStep> {
+        let Step::Call(call) = next else { return Vec::new() };
+        let component = self.host.catalog.tool(&call.tool).map(|tool| tool.component.clone());
+        let Some(component) = component else { return Vec::new() };
+        vec![JournalStep::CallStarted {
+            call: call.id.clone(),
+            tool: call.tool.clone(),
+            component,
+            repeatable: tool_call::repeatable(&self.host, call, &self.facts()),
+        }]
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            session: self.row.session.clone(),
+            run: self.row.run.clone(),
+            origin: self.row.origin,
+            // The owner's own messages come from a person; other origins will say so themselves.
+            person_present: true,
+        }
+    }
+
+    async fn ask(&mut self, system: &str, messages: &[Message]) -> Asked {
+        let host = Arc::clone(&self.host);
+        let prompt = Prompt {
+            system: system.to_owned(),
+            messages: messages.to_vec(),
+            tools: host.catalog.specs().to_vec(),
+            max_output_tokens: OUTPUT_TOKENS,
+        };
+        let (run, session) = (self.row.run.clone(), self.row.session.clone());
+        let clock = Arc::clone(&self.clock);
+        let said = &mut self.said;
+        said.clear();
+        let mut on_text = |delta: &str| {
+            said.push_str(delta);
+            host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+        };
+        let replied = tokio::select! {
+            reply = host.model.complete(&prompt, &mut on_text) => Some(reply),
+            () = self.cancel.cancelled() => None,
+            () = clock.reached() => None,
+        };
+        match replied {
+            Some(Ok(reply)) => Asked::Reply(reply),
+            Some(Err(error)) => Asked::Failed(error),
+            None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
+        }
+    }
+
+    /// Runs one call, or finds out what became of it before a restart.
+    async fn call(&self, call: &ToolCall) -> ToolOutcome {
+        let host = &self.host;
+        if self.cut_off.contains(&call.id) {
+            let message = format!(
+                "the host stopped while `{}` ran: it may or may not have taken effect, and it was not repeated; look \
+                 before trying again",
+                call.tool
+            );
+            return ToolOutcome::failed(FailureKind::OutcomeUnknown, message);
+        }
+        let (run, session) = (self.row.run.clone(), self.row.session.clone());
+        host.tell(HostEvent::ToolStarted {
+            run: run.clone(),
+            session: session.clone(),
+            call: call.id.clone(),
+            tool: call.tool.clone(),
+            arguments: call.arguments.as_str().into(),
+        });
+        let cancel = self.cancel.child_token();
+        let context = CallContext { host: Arc::clone(host), facts: self.facts(), cancel: cancel.clone(), clock: Arc::clone(&self.clock) };
+        let mut outcome = std::pin::pin!(tool_call::run(&context, call));
+        let outcome = tokio::select! {
+            outcome = &mut outcome => outcome,
+            () = self.clock.reached() => {
+                cancel.cancel();
+                outcome.await
+            }
+        };
+        host.tell(HostEvent::ToolEnded {
+            run,
+            session,
+            call: call.id.clone(),
+            tool: call.tool.clone(),
+            outcome: Arc::new(outcome.clone()),
+        });
+        outcome
+    }
+
+    /// The calls that may have taken effect before a restart. A call that was only noted, and can neither write files
+    /// nor had begun an effect, is not among them: it simply runs.
+    fn cut_off(&self) -> Result<HashSet<CallId>, StoreError> {
+        if self.row.attempts == 0 {
+            return Ok(HashSet::new());
+        }
+        let journal = self.host.store.journal(&self.row.run)?;
+        let begun = journal.into_iter().filter_map(|step| match step {
+            JournalStep::CallStarted { call, repeatable: Repeatable::No, .. } => Some(call),
+            JournalStep::EffectStarted { call, .. } => Some(call),
+            JournalStep::CallStarted { repeatable: Repeatable::Yes, .. }
+            | JournalStep::EffectEnded { .. }
+            | JournalStep::CallEnded { .. } => None,
+        });
+        Ok(begun.collect())
+    }
+
+    fn stopped(&self) -> Option<RunEnd> {
+        if self.cancel.is_cancelled() {
+            return Some(self.aborted());
+        }
+        self.clock.is_reached().then(|| {
+            let seconds = self.host.limits.run.as_secs();
+            let message =
+                format!("the run was stopped after {seconds} s; raise `limits.runSeconds` to allow longer ones");
+            RunEnd::Failed { kind: "timeout".to_owned(), message }
+        })
+    }
+
+    fn aborted(&self) -> RunEnd {
+        RunEnd::Aborted { text: self.said.clone() }
+    }
+
+    async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
+        let record = Record { entries, steps, end: None };
+        self.host.store.record(&self.row.run, record, now()).await?;
+        crash_point::pass("recorded");
+        self.row.state = RunState::Running;
+        Ok(())
+    }
+
+    async fn end(&self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
+        let mut entries = entries;
+        match &end {
+            RunEnd::Done { .. } => {}
+            RunEnd::Failed { message, .. } => entries.push(Message::Notice { text: message.clone() }),
+            RunEnd::Aborted { text } => {
+                let said = if text.is_empty() { String::new() } else { format!(" It had said: {text}") };
+                entries.push(Message::Notice { text: format!("The run was stopped.{said}") });
+            }
+        }
+        let record = Record { entries, steps: Vec::new(), end: Some(end.clone()) };
+        crash_point::pass("ending");
+        self.host.store.record(&self.row.run, record, now()).await?;
+        crash_point::pass("ended");
+        Ok(end)
+    }
+}
+
+enum Asked {
+    Reply(claw_model::Reply),
+    Failed(ModelError),
+    Stopped(RunEnd),
+}
+
+fn failed(error: &ModelError) -> RunEnd {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(err) = cause {
+        message.push_str(&format!(": {err}"));
+        cause = err.source();
+    }
+    RunEnd::Failed { kind: error.kind().to_owned(), message }
+}

@@ -1,0 +1,231 @@
+//! A host under test: the real binary on a home of its own, on a port of its own.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::client::Client;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw-host");
+
+/// The same program, built so that one of its walls can be switched off and so that it can be made to crash.
+pub fn weakened() -> PathBuf {
+    let path = std::env::var_os("OPENCLAW_TEST_WEAKENED");
+    path.expect("OPENCLAW_TEST_WEAKENED names the weakened host: run the tests with `cargo xtask test`").into()
+}
+
+/// A home and what starts on it.
+pub struct Home {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+/// A running host. Dropping it kills it.
+pub struct Host {
+    child: Child,
+    pub url: String,
+    pub token: String,
+}
+
+impl Home {
+    /// A home whose cache is warm, so that a test does not wait for the compiler.
+    pub fn new() -> Home {
+        let home = Home::cold();
+        let warm = warm_home();
+        copy(&warm.join("cache.key"), &home.path().join("cache.key"));
+        std::fs::create_dir(home.path().join("cache")).unwrap();
+        std::fs::set_permissions(home.path().join("cache"), std::fs::Permissions::from_mode(0o700)).unwrap();
+        for entry in std::fs::read_dir(warm.join("cache")).unwrap() {
+            let path = entry.unwrap().path();
+            copy(&path, &home.path().join("cache").join(path.file_name().unwrap()));
+        }
+        home
+    }
+
+    /// A home on which nothing was ever started.
+    pub fn cold() -> Home {
+        let folder = tempfile::Builder::new().prefix("openclaw-host-test-").tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        Home { folder, program: PROGRAM.into(), environment: Vec::new() }
+    }
+
+    /// Runs another build of the program.
+    pub fn program(mut self, program: PathBuf) -> Home {
+        self.program = program;
+        self
+    }
+
+    /// Sets a variable of the host's environment, which is otherwise empty but for `PATH`.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Home {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Removes a variable again.
+    pub fn without_env(mut self, name: &str) -> Home {
+        self.environment.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// Writes the configuration.
+    pub fn config(self, text: &str) -> Home {
+        std::fs::write(self.path().join("config.json5"), text).unwrap();
+        self
+    }
+
+    /// Puts a component of the test guests into the home.
+    pub fn component(self, name: &str) -> Home {
+        let folder = self.path().join("components");
+        std::fs::create_dir_all(&folder).unwrap();
+        copy(&test_guest(name), &folder.join(format!("{}.wasm", name.replace('_', "-"))));
+        self
+    }
+
+    /// Puts a file into the workspace.
+    pub fn file(self, name: &str, text: &str) -> Home {
+        let path = self.workspace().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn workspace(&self) -> PathBuf {
+        self.path().join("workspace")
+    }
+
+    /// The command line on this home.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--home").arg(self.path()).args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("HOME", self.path()).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.command(args).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a command that prints JSON.
+    #[track_caller]
+    pub fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(&[&["--json"], args].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        let note = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_str(&text).unwrap_or_else(|err| panic!("{args:?}: {err}\n{text}\n{note}"))
+    }
+
+    /// Starts the host and waits until it says that it is ready.
+    #[track_caller]
+    pub fn start(&self) -> Host {
+        self.try_start().unwrap_or_else(|failed| panic!("the host did not start: {failed}"))
+    }
+
+    /// Starts the host; gives what it said if it ends before it is ready.
+    pub fn try_start(&self) -> Result<Host, String> {
+        let log = std::fs::File::create(self.path().join("stderr.txt")).unwrap();
+        let mut child = self
+            .command(&["--json", "run", "--port", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            let status = child.wait().unwrap();
+            return Err(format!("{status}: {}", self.stderr()));
+        };
+        assert_eq!(ready["event"], "ready", "{ready}");
+        let token = std::fs::read_to_string(ready["tokenFile"].as_str().unwrap()).unwrap().trim().to_owned();
+        Ok(Host { child, url: ready["url"].as_str().unwrap().to_owned(), token })
+    }
+
+    /// What the last started host printed to standard error.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(self.path().join("stderr.txt")).unwrap_or_default()
+    }
+}
+
+impl Host {
+    /// Connects as the owner.
+    pub async fn connect(&self) -> Client {
+        Client::connect(&self.url, &self.token).await
+    }
+
+    /// `http://…` of a path.
+    pub fn http(&self, path: &str) -> String {
+        format!("{}{path}", self.url.replace("ws://", "http://").trim_end_matches('/'))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it without a warning, as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(mut self) {
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A built component of `tests/guests`.
+pub fn test_guest(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-guests").join(format!("{name}.wasm"));
+    assert!(path.exists(), "`{}` is not built: run `cargo xtask guests`", path.display());
+    path
+}
+
+#[track_caller]
+fn copy(from: &Path, to: &Path) {
+    std::fs::copy(from, to).unwrap_or_else(|err| panic!("{} to {}: {err}", from.display(), to.display()));
+}
+
+/// A home on which the host has been started once, shared by all tests of one build of the program.
+fn warm_home() -> &'static Path {
+    static WARM: OnceLock<PathBuf> = OnceLock::new();
+    WARM.get_or_init(|| {
+        let built = std::fs::metadata(PROGRAM).unwrap().modified().unwrap();
+        let built = built.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("warm-{built}"));
+        if !shared.join("cache.key").exists() {
+            let home = Home::cold();
+            drop(home.start());
+            let made = home.folder.keep();
+            // Tests run in processes of their own: whoever is first wins, the others use what is there.
+            if std::fs::rename(&made, &shared).is_err() {
+                let _ = std::process::Command::new("cp").arg("-a").arg(&made).arg(&shared).status();
+            }
+        }
+        shared
+    })
+}

@@ -1,0 +1,128 @@
+//! Each of the sandbox's two walls holds with the other switched off, in a build that exists only for this.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::host::{Home, weakened};
+
+const GRANTS: &str = "{grants: {probe: ['fs workspace read-write']}}";
+
+/// What a guest tries, with the places that a test of its own has prepared.
+struct Canary {
+    folder: tempfile::TempDir,
+    server: TcpListener,
+}
+
+impl Canary {
+    fn new() -> Canary {
+        let folder = tempfile::Builder::new().prefix("canary-").tempdir().unwrap();
+        std::fs::write(folder.path().join("secret.txt"), "canary").unwrap();
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        server.set_nonblocking(true).unwrap();
+        Canary { folder, server }
+    }
+
+    fn steps(&self) -> Value {
+        let secret = self.folder.path().join("secret.txt");
+        let planted = self.folder.path().join("planted.txt");
+        let address = self.server.local_addr().unwrap().to_string();
+        json!([
+            {"files": {"op": "read", "path": secret}},
+            {"files": {"op": "write", "path": planted, "text": "planted"}},
+            {"files": {"op": "list", "path": "/"}},
+            {"files": {"op": "read", "path": "/etc/passwd"}},
+            {"net": {"op": "tcp_connect", "address": address}},
+            {"net": {"op": "tcp_listen", "address": "127.0.0.1:0"}},
+            {"net": {"op": "udp_send", "from": "127.0.0.1:0", "to": address}},
+            {"world": {"op": "spawn", "program": "/bin/true"}},
+        ])
+    }
+
+    /// Nothing was written and nobody connected.
+    #[track_caller]
+    fn check_untouched(&self) {
+        assert_eq!(std::fs::read_dir(self.folder.path()).unwrap().count(), 1);
+        assert!(self.server.accept().is_err(), "somebody connected");
+    }
+}
+
+async fn probe(home: &Home, steps: &Value) -> Vec<Value> {
+    let running = home.start();
+    let mut client = running.connect().await;
+    let answer = client.ask("r1", &format!("tool probe {}", json!({ "steps": steps }))).await;
+    let outcomes = answer.strip_prefix("probe: ").unwrap_or_else(|| panic!("{answer}"));
+    serde_json::from_str(outcomes).unwrap_or_else(|err| panic!("{err}: {answer}"))
+}
+
+#[track_caller]
+fn check_refused(steps: &Value, outcomes: &[Value]) {
+    assert_eq!(outcomes.len(), steps.as_array().unwrap().len());
+    for (step, outcome) in steps.as_array().unwrap().iter().zip(outcomes) {
+        assert!(outcome.get("error").is_some(), "{step} gave {outcome}");
+    }
+}
+
+// FS-01, FS-02, NET-01, NET-28
+#[tokio::test]
+async fn with_both_walls_a_guest_gets_nowhere() {
+    let (canary, home) = (Canary::new(), Home::new().component("probe").config(GRANTS));
+    let outcomes = probe(&home, &canary.steps()).await;
+    check_refused(&canary.steps(), &outcomes);
+    canary.check_untouched();
+}
+
+#[tokio::test]
+async fn without_the_systems_wall_webassembly_holds() {
+    let (canary, home) = (Canary::new(), Home::new().component("probe").config(GRANTS));
+    let home = home.program(weakened()).env("OPENCLAW_TEST_ONLY_WALL", "wasm");
+    let outcomes = probe(&home, &canary.steps()).await;
+    check_refused(&canary.steps(), &outcomes);
+    canary.check_untouched();
+}
+
+// P7: what native code in the worker could do after an escape.
+#[tokio::test]
+async fn without_webassembly_the_systems_wall_holds() {
+    let (canary, home) = (Canary::new(), Home::new().component("probe").config(GRANTS));
+    let home = home.program(weakened()).env("OPENCLAW_TEST_ONLY_WALL", "os").file("inside.txt", "inside");
+    let outcomes = probe(&home, &canary.steps()).await;
+    check_refused(&canary.steps(), &outcomes);
+    canary.check_untouched();
+    // The control: the steps do run natively, and the granted tree is reached.
+    let inside = json!([{"files": {"op": "read", "path": home.workspace().join("inside.txt")}}]);
+    assert_eq!(probe(&home, &inside).await, [json!({"ok": "inside"})]);
+    let home_itself = json!([{"files": {"op": "read", "path": home.path().join("token")}}]);
+    check_refused(&home_itself, &probe(&home, &home_itself).await);
+}
+
+#[tokio::test]
+async fn the_live_worker_has_its_walls_up() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", "tool clock {}").await;
+    let workers: Vec<u32> = children(running.pid());
+    assert_eq!(workers.len(), 1, "one worker for one component");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", workers[0])).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}"));
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("2".to_owned(), "1".to_owned()));
+    // EX-32, for workers: its socket and nothing of the host's. Its own machinery is anonymous.
+    for entry in std::fs::read_dir(format!("/proc/{}/fd", workers[0])).unwrap() {
+        let entry = entry.unwrap();
+        let target = std::fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned();
+        let harmless = ["socket:", "anon_inode:", "/dev/null", "pipe:"].iter().any(|kind| target.starts_with(kind));
+        assert!(harmless, "descriptor {:?} is {target}", entry.file_name());
+    }
+    let environment = std::fs::read(format!("/proc/{}/environ", workers[0])).unwrap_or_default();
+    assert!(environment.is_empty(), "its environment is empty");
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()).collect()
+}
