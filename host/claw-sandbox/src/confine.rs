@@ -132,8 +132,7 @@ fn seccomp() -> Result<(), String> {
         SeccompAction::Allow,
         std::env::consts::ARCH.try_into().map_err(|_| "seccomp for this processor".to_owned())?,
     );
-    let program: BpfProgram =
-        allow_list.and_then(TryInto::try_into).map_err(|err| format!("seccomp: {err}"))?;
+    let program: BpfProgram = allow_list.and_then(TryInto::try_into).map_err(|err| format!("seccomp: {err}"))?;
     seccompiler::apply_filter(&program).map_err(|err| format!("seccomp: {err}"))
 }
 
@@ -155,12 +154,7 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
         .fold(0, |flags, flag| flags | i64::from(*flag));
     let only_threads = SeccompRule::new(vec![
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(threads), threads)?,
-        SeccompCondition::new(
-            0,
-            SeccompCmpArgLen::Dword,
-            SeccompCmpOp::MaskedEq(namespaces.cast_unsigned()),
-            0,
-        )?,
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(namespaces.cast_unsigned()), 0)?,
     ])?;
     Ok(vec![
         (libc::SYS_clone, vec![only_threads]),
@@ -219,6 +213,8 @@ const ALLOWED: &[i64] = &[
     libc::SYS_brk,
     // Threads and their waiting.
     libc::SYS_futex,
+    // Let through here, because the filter before this one answers ENOSYS for it.
+    libc::SYS_clone3,
     libc::SYS_set_robust_list,
     libc::SYS_rseq,
     libc::SYS_gettid,

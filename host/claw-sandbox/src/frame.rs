@@ -127,7 +127,8 @@ pub(crate) enum StartFailure {
 
 /// Encodes a frame with its length in front.
 pub(crate) fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, io::Error> {
-    let bytes = postcard::to_extend(frame, vec![0; 4]).map_err(|err| io::Error::new(io::ErrorKind::InvalidData, err))?;
+    let bytes =
+        postcard::to_extend(frame, vec![0; 4]).map_err(|err| io::Error::new(io::ErrorKind::InvalidData, err))?;
     let length = bytes.len() - 4;
     if length > FRAME_BYTES {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "frame too long"));

@@ -225,8 +225,7 @@ impl Sandbox {
         let worker = Worker::spawn(&self.config.program, code, self.start_frame(Vec::new()), self.config.idle).await?;
         let manifest = describe(&worker).await;
         worker.kill();
-        let manifest =
-            manifest.map_err(|message| SandboxError::Manifest { component: name.clone(), message })?;
+        let manifest = manifest.map_err(|message| SandboxError::Manifest { component: name.clone(), message })?;
         self.cache.seal(digest, &compiled, manifest.clone()).map_err(cache)?;
         tracing::info!(component = %name, digest = %digest.short(), took = ?started.elapsed(), "component compiled");
         Ok(manifest)
@@ -415,7 +414,8 @@ async fn describe(worker: &Worker) -> Result<Manifest, String> {
             match signal {
                 FromWorker::Described { manifest, .. } => return manifest,
                 FromWorker::Effect { effect, .. } => {
-                    let refusal = EffectError::denied("E_POLICY_DENY", "nothing is granted while a component is described");
+                    let refusal =
+                        EffectError::denied("E_POLICY_DENY", "nothing is granted while a component is described");
                     let _ = worker.send(&ToWorker::Answer { id, effect, answer: Err(refusal) }).await;
                 }
                 _ => {}

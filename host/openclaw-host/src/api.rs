@@ -14,9 +14,7 @@ use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, ChatHistory, Command, ErrorCode, RpcError, SessionsList, ToolsInvoke};
-use claw_store::{
-    Accepted, ApprovalFilter, Page, Record, ResolveError, RunState, SessionQuery, StoreError,
-};
+use claw_store::{Accepted, ApprovalFilter, Page, Record, ResolveError, RunState, SessionQuery, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -134,22 +132,15 @@ impl Api {
     ) -> Result<Value, RpcError> {
         self.known_agent(&session.agent())?;
         let agent = session.agent();
-        let reply = |status: &str| {
-            json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0})
-        };
+        let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
         if let Some(slash) = Slash::parse(&text) {
             if self.remembered(&run).is_none() {
                 self.obey(&caller, &session, run.clone(), slash).await;
             }
             return Ok(reply(status));
         }
-        let inbound = Inbound {
-            run: run.clone(),
-            session: session.clone(),
-            source: caller.source,
-            origin: Origin::Owner,
-            text,
-        };
+        let inbound =
+            Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
         crash_point::pass("received");
         match self.host.store.accept(inbound, now()).await {
             Ok(Accepted::New) => {
@@ -250,8 +241,7 @@ impl Api {
     fn history(&self, page: &ChatHistory) -> Result<Value, RpcError> {
         self.known_agent(&page.session.agent())?;
         let wanted = page.limit.saturating_add(page.offset);
-        let history =
-            self.host.store.history(&page.session, Page { before: None, limit: wanted }).map_err(stored)?;
+        let history = self.host.store.history(&page.session, Page { before: None, limit: wanted }).map_err(stored)?;
         Ok(view::history(&self.host, page, &history))
     }
 
@@ -320,8 +310,7 @@ impl Api {
             clock: Arc::new(RunClock::start(host.limits.run)),
         };
         let outcome = tool_call::run(&context, &call).await;
-        let answered =
-            Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
+        let answered = Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
         let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
         let record = Record { entries, steps: Vec::new(), end: Some(end) };
@@ -365,10 +354,10 @@ fn not_resolved(err: &ResolveError) -> RpcError {
     let text = err.to_string();
     match err {
         ResolveError::NotFound { .. } => RpcError::new(ErrorCode::ApprovalNotFound, text),
-        ResolveError::Ambiguous { .. } => {
-            RpcError::invalid(text).with_details(json!({"code": "E_APPR_AMBIGUOUS"}))
+        ResolveError::Ambiguous { .. } => RpcError::invalid(text).with_details(json!({"code": "E_APPR_AMBIGUOUS"})),
+        ResolveError::Already(_) => {
+            RpcError::invalid(text).with_details(json!({"reason": "APPROVAL_ALREADY_RESOLVED"}))
         }
-        ResolveError::Already(_) => RpcError::invalid(text).with_details(json!({"reason": "APPROVAL_ALREADY_RESOLVED"})),
         ResolveError::Expired(_) => RpcError::invalid(text).with_details(json!({"code": "E_APPR_EXPIRED"})),
         ResolveError::Store(_) => RpcError::unavailable(text),
     }

@@ -149,7 +149,8 @@ async fn take_up(host: &Arc<Host>) {
     };
     for row in unfinished {
         if row.source.channel == api::DIRECT {
-            let message = "the host stopped during this direct tool call: it may or may not have taken effect".to_owned();
+            let message =
+                "the host stopped during this direct tool call: it may or may not have taken effect".to_owned();
             run::end_unstarted(host, row.run, RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
             continue;
         }
@@ -250,11 +251,7 @@ fn limits(settings: &Settings) -> RunLimits {
     RunLimits {
         iterations: limits.iterations,
         run: limits.run,
-        call: CallLimits {
-            memory_bytes: limits.memory_bytes,
-            wall_ms: millis(limits.call),
-            ..CallLimits::default()
-        },
+        call: CallLimits { memory_bytes: limits.memory_bytes, wall_ms: millis(limits.call), ..CallLimits::default() },
     }
 }
 
@@ -322,7 +319,7 @@ fn store_failure(err: StoreError) -> Failure {
 fn gateway_failure(err: GatewayError) -> Failure {
     let exit = match err {
         GatewayError::PortTaken { .. } => Exit::Temporary,
-        GatewayError::ExposedWithoutAuth { .. } => Exit::Config,
+        GatewayError::ExposedWithoutAuth { .. } | GatewayError::EmptyToken => Exit::Config,
         GatewayError::Bind { .. } => Exit::Failed,
     };
     Failure::new(exit, err)

@@ -103,12 +103,8 @@ impl Catalog {
     /// # Errors
     /// Says what of the program itself or of the configuration is wrong.
     pub async fn load(sandbox: &Sandbox, settings: &Settings, folder: &Path) -> Result<Self, CatalogError> {
-        let mut catalog = Catalog {
-            components: BTreeMap::new(),
-            refused: BTreeMap::new(),
-            tools: HashMap::new(),
-            specs: Vec::new(),
-        };
+        let mut catalog =
+            Catalog { components: BTreeMap::new(), refused: BTreeMap::new(), tools: HashMap::new(), specs: Vec::new() };
         for (name, wasm) in SHIPPED {
             let name = ComponentName::parse(name).expect("catalog: shipped names are valid");
             let component = sandbox.install(name, Bytes::from_static(wasm)).await?;
@@ -142,9 +138,8 @@ impl Catalog {
 
     /// A grant to nobody is a mistake that would otherwise show only when something is missing.
     fn check_grants(&self, settings: &Settings) -> Result<(), CatalogError> {
-        let known = |name: &&ComponentName| {
-            self.components.contains_key(*name) || self.refused.contains_key(name.as_str())
-        };
+        let known =
+            |name: &&ComponentName| self.components.contains_key(*name) || self.refused.contains_key(name.as_str());
         match settings.grants.keys().find(|name| !known(name)) {
             None => Ok(()),
             Some(component) => {

@@ -18,11 +18,11 @@ pub mod app;
 mod host;
 
 mod api;
-mod driver;
-mod run;
 mod crash_point;
-mod run_clock;
+mod driver;
 mod prompt;
+mod run;
+mod run_clock;
 
 mod catalog;
 mod gate;

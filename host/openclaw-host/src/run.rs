@@ -227,7 +227,12 @@ impl Shell {
             arguments: call.arguments.as_str().into(),
         });
         let cancel = self.cancel.child_token();
-        let context = CallContext { host: Arc::clone(host), facts: self.facts(), cancel: cancel.clone(), clock: Arc::clone(&self.clock) };
+        let context = CallContext {
+            host: Arc::clone(host),
+            facts: self.facts(),
+            cancel: cancel.clone(),
+            clock: Arc::clone(&self.clock),
+        };
         let mut outcome = std::pin::pin!(tool_call::run(&context, call));
         let outcome = tokio::select! {
             outcome = &mut outcome => outcome,

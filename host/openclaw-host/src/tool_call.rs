@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Installed;
-use crate::gate::Refused;
 use crate::crash_point;
+use crate::gate::Refused;
 use crate::host::{Host, now};
 use crate::run_clock::RunClock;
 
@@ -87,7 +87,7 @@ async fn in_sandbox(
     let mounts = mounts(host, installed, &context.facts);
     let mut running = match host.sandbox.start(&installed.component, permit, facts, &mounts, host.limits.call).await {
         Ok(running) => running,
-        Err(err) => return not_started(&err),
+        Err(err) => return not_started(err),
     };
     let effects = Arc::new(Effects {
         context: context.clone(),
@@ -147,7 +147,7 @@ pub fn repeatable(host: &Host, call: &ToolCall, facts: &Facts) -> claw_store::Re
     if writes { claw_store::Repeatable::No } else { claw_store::Repeatable::Yes }
 }
 
-fn not_started(err: &SandboxError) -> ToolOutcome {
+fn not_started(err: SandboxError) -> ToolOutcome {
     let kind = match err {
         SandboxError::Busy { .. } => FailureKind::Busy,
         _ => FailureKind::Unavailable,

@@ -82,7 +82,9 @@ fn allowed(expression: &str) -> bool {
     let all_parts = |alternative: &str| alternative.split(" AND ").all(|part| LICENCES.contains(&plain(part).as_str()));
     // `(A OR B) AND C`: each factor needs an allowed alternative.
     expression.split(" OR ").any(all_parts)
-        || expression.split(" AND ").all(|factor| factor.split(" OR ").any(|part| LICENCES.contains(&plain(part).as_str())))
+        || expression
+            .split(" AND ")
+            .all(|factor| factor.split(" OR ").any(|part| LICENCES.contains(&plain(part).as_str())))
 }
 
 #[cfg(test)]

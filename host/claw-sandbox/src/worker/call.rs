@@ -161,8 +161,7 @@ fn crash(error: &wasmtime::Error, printed: &Printed) -> String {
     let mut message = format!("the guest crashed: {}", error.root_cause());
     if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
         let names = trace.frames().iter().filter_map(|frame| frame.func_name()).take(5);
-        let names: Vec<String> =
-            names.map(|name| name.chars().take(80).collect()).collect();
+        let names: Vec<String> = names.map(|name| name.chars().take(80).collect()).collect();
         if !names.is_empty() {
             message.push_str(&format!(" in {}", names.join(" < ")));
         }

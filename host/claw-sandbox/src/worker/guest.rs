@@ -343,9 +343,7 @@ impl From<Listing> for files::Listing {
 impl From<FileError> for types::Error {
     fn from(err: FileError) -> Self {
         match err {
-            FileError::Denied { code, reason } => {
-                types::Error::Denied(types::Denial { code: code.to_owned(), reason })
-            }
+            FileError::Denied { code, reason } => types::Error::Denied(types::Denial { code: code.to_owned(), reason }),
             FileError::NotFound(text) => types::Error::NotFound(text),
             FileError::Invalid(text) => types::Error::Invalid(text),
             FileError::Limit(text) => types::Error::Limit(text),

@@ -117,9 +117,8 @@ fn defaults(host: &Host) -> Value {
 }
 
 pub(super) fn sessions(host: &Host, list: &SessionsList, rows: &[SessionRow]) -> Value {
-    let matches = |row: &&SessionRow| {
-        list.search.as_ref().is_none_or(|text| row.key.as_str().contains(&text.to_lowercase()))
-    };
+    let matches =
+        |row: &&SessionRow| list.search.as_ref().is_none_or(|text| row.key.as_str().contains(&text.to_lowercase()));
     let rows: Vec<_> = rows.iter().filter(matches).skip(list.offset).take(list.limit).map(session).collect();
     json!({
         "ts": crate::host::now().0,

@@ -53,7 +53,12 @@ impl Start {
         let file = announcement.file();
         let line = match self.output.format() {
             Format::Text => format!("ready: {}\n", file.url),
-            Format::Json => format!("{}\n", json!({ "event": "ready", "url": file.url, "pid": file.pid })),
+            Format::Json => format!(
+                "{}\n",
+                json!({
+                    "event": "ready", "url": file.url, "tokenFile": file.token_file, "pid": file.pid,
+                })
+            ),
         };
         self.output.raw(line.as_bytes())?;
         Ok(announcement)
