@@ -84,7 +84,7 @@ impl Home {
     pub fn component(self, name: &str) -> Home {
         let folder = self.path().join("components");
         std::fs::create_dir_all(&folder).unwrap();
-        copy(&test_guest(name), &folder.join(format!("{}.wasm", name.replace('_', "-"))));
+        copy(&test_guest(name), &folder.join(format!("{name}.wasm")));
         self
     }
 
