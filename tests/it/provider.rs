@@ -56,6 +56,8 @@ pub enum Answer {
 /// One request as it came in.
 #[derive(Clone)]
 pub struct Asked {
+    /// Which request it is, from 0.
+    pub number: usize,
     pub wire: Wire,
     pub path: String,
     pub headers: HeaderMap,
@@ -182,28 +184,30 @@ impl Asked {
         tools.collect()
     }
 
-    /// What the last message says about the only call of the message before it: checked for the format's shape.
+    /// What the last message says about the only call of the message before it, which answered the request before:
+    /// checked for the format's shape.
     #[track_caller]
     pub fn result(&self) -> &str {
         let [.., asked, answered] = self.messages() else { panic!("no call in {}", self.body) };
         assert_eq!(asked["role"], "assistant", "{}", self.body);
+        let id = json!(call_id(self.number - 1));
         match self.wire {
             Wire::OpenAi => {
                 let call = &asked["tool_calls"][0];
-                assert_eq!((&call["type"], &call["id"]), (&json!("function"), &json!(CALL_ID)), "{asked}");
+                assert_eq!((&call["type"], &call["id"]), (&json!("function"), &id), "{asked}");
                 // Servers parse the history: the arguments are a text that holds an object.
                 let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
                 assert!(arguments.is_object(), "{asked}");
-                assert_eq!((&answered["role"], &answered["tool_call_id"]), (&json!("tool"), &json!(CALL_ID)));
+                assert_eq!((&answered["role"], &answered["tool_call_id"]), (&json!("tool"), &id));
                 answered["content"].as_str().unwrap()
             }
             Wire::Anthropic => {
                 let call = &asked["content"][0];
-                assert_eq!((&call["type"], &call["id"]), (&json!("tool_use"), &json!(CALL_ID)), "{asked}");
+                assert_eq!((&call["type"], &call["id"]), (&json!("tool_use"), &id), "{asked}");
                 assert!(call["input"].is_object(), "{asked}");
                 let block = &answered["content"][0];
                 assert_eq!((&answered["role"], &block["type"]), (&json!("user"), &json!("tool_result")));
-                assert_eq!(block["tool_use_id"], CALL_ID);
+                assert_eq!(block["tool_use_id"], id);
                 block["content"].as_str().unwrap()
             }
         }
@@ -212,8 +216,10 @@ impl Asked {
 
 // === The server ===
 
-/// The id of the only call of a reply. The host must hand it back as it came.
-const CALL_ID: &str = "call_01A-b";
+/// The id of the only call in the answer to this request. The host must hand it back as it came.
+fn call_id(number: usize) -> String {
+    format!("call_01A-{number}")
+}
 
 async fn answer(
     State(stage): State<Arc<Stage>>,
@@ -223,7 +229,12 @@ async fn answer(
 ) -> Response<Body> {
     let path = uri.path().to_owned();
     let wire = if path.ends_with("/messages") { Wire::Anthropic } else { Wire::OpenAi };
-    stage.asked.lock().unwrap().push(Asked { wire, path, headers, body, at: Instant::now() });
+    let number = {
+        let mut asked = stage.asked.lock().unwrap();
+        let number = asked.len();
+        asked.push(Asked { number, wire, path, headers, body, at: Instant::now() });
+        number
+    };
     let answer = stage.script.lock().unwrap().pop_front();
     let (reply, end) = match answer {
         Some(Answer::Whole(reply)) => (reply, End::Whole),
@@ -233,7 +244,7 @@ async fn answer(
         Some(Answer::Fail { status, message, retry_after }) => return failure(wire, status, &message, retry_after),
         None => return failure(wire, 418, "the script of the test is over", None),
     };
-    let mut chunks = chunks(wire, &reply);
+    let mut chunks = chunks(wire, &call_id(number), &reply);
     match end {
         End::Whole | End::Held => {}
         End::Cut => drop(chunks.pop()),
@@ -285,10 +296,10 @@ fn failure(wire: Wire, status: u16, message: &str, retry_after: Option<u32>) -> 
 }
 
 /// The events of a whole reply: the opening, the pieces, and last the words that it has ended.
-fn chunks(wire: Wire, reply: &Reply) -> Vec<String> {
+fn chunks(wire: Wire, id: &str, reply: &Reply) -> Vec<String> {
     match wire {
-        Wire::OpenAi => openai(reply),
-        Wire::Anthropic => anthropic(reply),
+        Wire::OpenAi => openai(id, reply),
+        Wire::Anthropic => anthropic(id, reply),
     }
 }
 
@@ -297,7 +308,7 @@ fn halves(text: &str) -> [&str; 2] {
     [first, second]
 }
 
-fn openai(reply: &Reply) -> Vec<String> {
+fn openai(id: &str, reply: &Reply) -> Vec<String> {
     let event = |choices: Value, usage: Value| {
         let chunk = json!({
             "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_760_000_000, "model": "m-1",
@@ -317,7 +328,7 @@ fn openai(reply: &Reply) -> Vec<String> {
         }
         Reply::Call { tool, arguments } => {
             let named = json!({"name": tool, "arguments": ""});
-            chunks.push(part(json!({"index": 0, "id": CALL_ID, "type": "function", "function": named})));
+            chunks.push(part(json!({"index": 0, "id": id, "type": "function", "function": named})));
             let halves = halves(arguments);
             chunks.extend(halves.map(|half| part(json!({"index": 0, "function": {"arguments": half}}))));
             "tool_calls"
@@ -328,7 +339,7 @@ fn openai(reply: &Reply) -> Vec<String> {
     chunks
 }
 
-fn anthropic(reply: &Reply) -> Vec<String> {
+fn anthropic(id: &str, reply: &Reply) -> Vec<String> {
     let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
     let start = |block: Value| event(json!({"type": "content_block_start", "index": 0, "content_block": block}));
     let delta = |delta: Value| event(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
@@ -344,7 +355,7 @@ fn anthropic(reply: &Reply) -> Vec<String> {
         }
         Reply::Call { tool, arguments } => {
             let pieces = halves(arguments).map(|half| json!({"type": "input_json_delta", "partial_json": half}));
-            (json!({"type": "tool_use", "id": CALL_ID, "name": tool, "input": {}}), pieces.to_vec(), "tool_use")
+            (json!({"type": "tool_use", "id": id, "name": tool, "input": {}}), pieces.to_vec(), "tool_use")
         }
     };
     let mut chunks = vec![format!("{opening}{}{}", event(json!({"type": "ping"})), start(block))];

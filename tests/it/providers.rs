@@ -1,6 +1,6 @@
 //! Real wire formats end to end: what a provider is asked, what comes back, and what happens when it misbehaves.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,11 +20,20 @@ fn home_with(config: &str) -> Home {
 
 /// Neither logs, nor the store's raw bytes, nor anything else in the home may hold the key.
 #[track_caller]
-fn check_key_is_nowhere(folder: &Path) {
+fn check_key_is_nowhere(home: &Home) {
+    // The host has written to both, with the level `trace`.
+    for name in ["host.redb", "logs/host.jsonl", "stderr.txt"] {
+        assert!(std::fs::metadata(home.path().join(name)).unwrap().len() > 0, "{name} is empty");
+    }
+    check_files_below(home.path());
+}
+
+#[track_caller]
+fn check_files_below(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            check_key_is_nowhere(&path);
+            check_files_below(&path);
         } else if let Ok(bytes) = std::fs::read(&path) {
             let found = bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes());
             assert!(!found, "`{}` holds the provider's key", path.display());
@@ -80,7 +89,7 @@ async fn an_answer_streams_over_the_socket_as_the_provider_gives_it() {
         assert_eq!(asked.len(), 1);
         check_request(&asked[0], wire);
         assert!(asked[0].messages()[0].to_string().contains("hello there"));
-        check_key_is_nowhere(home.path());
+        check_key_is_nowhere(&home);
     }
 }
 
@@ -177,8 +186,42 @@ async fn a_refused_key_is_one_error_that_names_its_variable_and_not_the_key() {
         let text = answer.text().await.unwrap();
         assert!(text.contains(KEY_VARIABLE) && !text.contains(KEY), "{text}");
         assert_eq!(provider.asked().len(), 2, "a refused key is not tried again");
-        check_key_is_nowhere(home.path());
+        check_key_is_nowhere(&home);
     }
+}
+
+// SE-01
+#[tokio::test]
+async fn neither_workers_nor_programs_inherit_the_key() {
+    let script = [Answer::Whole(call("exec", r#"{"argv":["env"]}"#)), Answer::Whole(say(&["Done."]))];
+    let provider = Provider::start(script).await;
+    let home = home(&provider, Wire::OpenAi);
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "show me the environment").await;
+    let id = client.card("r1").await["id"].as_str().unwrap()[..8].to_owned();
+    // The worker of `exec` waits for the answer now.
+    let children = children(running.pid());
+    assert!(!children.is_empty());
+    for child in children {
+        for name in ["environ", "cmdline"] {
+            let text = std::fs::read(child.join(name)).unwrap_or_default();
+            assert!(!String::from_utf8_lossy(&text).contains(KEY), "{}", child.join(name).display());
+        }
+    }
+    client.ask("r2", &format!("/approve {id} once")).await;
+    assert_eq!(client.ended("r1").await.unwrap(), "Done.");
+    let printed = provider.asked()[1].result().to_owned();
+    assert!(printed.contains("PATH=") && !printed.contains(KEY) && !printed.contains(KEY_VARIABLE), "{printed}");
+}
+
+/// The folders in `/proc` of the processes that this one has started.
+fn children(parent: u32) -> Vec<PathBuf> {
+    let is_child = |folder: &PathBuf| {
+        let status = std::fs::read_to_string(folder.join("status")).unwrap_or_default();
+        status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
+    };
+    std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()).filter(is_child).collect()
 }
 
 // ML-10
@@ -212,7 +255,7 @@ async fn a_failing_provider_is_tried_again_and_then_named() {
         assert!(message.contains("`local` is overloaded or failing: internal server error"), "{message}");
         assert_eq!(provider.asked().len(), 3);
         assert_eq!(client.ask("r2", "and now?").await, "Better.");
-        check_key_is_nowhere(home.path());
+        check_key_is_nowhere(&home);
     }
 }
 
