@@ -92,7 +92,7 @@ pub fn compile_main() -> i32 {
     i32::from(written.is_err() || status != 0)
 }
 
-fn compile(wasm: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn compile(wasm: &[u8]) -> Result<Vec<u8>, String> {
     if wasm.len() > WASM_BYTES {
         return Err(format!("the component is larger than {} MiB", WASM_BYTES >> 20));
     }

@@ -23,4 +23,6 @@ pub use limits::{CallLimits, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
 pub use running::{Answerer, BodySink, Pause, Running, Signal};
 pub use sandbox::{CallFacts, Component, Mount, Sandbox, SandboxConfig, SandboxError, Walls, WorkerState};
+#[cfg(feature = "bench")]
+pub use worker::bare::Bare;
 pub use worker::worker_main;

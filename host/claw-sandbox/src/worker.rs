@@ -3,6 +3,8 @@
 //! Descriptor 0 is the socket to the host and the only thing inherited. Threads take turns at reading it: whoever reads
 //! a call runs it, after making room for the next reader, so a call without effects costs no hand-over.
 
+#[cfg(feature = "bench")]
+pub(crate) mod bare;
 mod call;
 mod door;
 mod guest;

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::step::run;
 
-/// Runs the named measurements, or all.
+/// Runs the named measurements, or all. Cargo builds the host that they measure, in the release profile.
 pub fn run_benches(names: &[&str]) -> Result<()> {
     let args = ["bench", "--package", "openclaw-host", "--locked", "--bench", "host", "--features", "bench", "--"];
-    run("measure", "cargo", &[&args[..], names].concat())
+    run("build the host in release and measure it", "cargo", &[&args[..], names].concat())
 }

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ["build", "--release"] => build(Profile::Release),
         ["run", rest @ ..] => serve(rest),
         ["test", rest @ ..] => test(rest),
-        ["bench", rest @ ..] => build(Profile::Release).and_then(|()| bench::run_benches(rest)),
+        ["bench", rest @ ..] => setup().and_then(|()| guests()).and_then(|()| bench::run_benches(rest)),
         ["ci"] => ci(),
         _ => {
             eprintln!("{USAGE}");
@@ -134,15 +134,13 @@ fn test(filter: &[&str]) -> Result<()> {
     setup()?;
     guests()?;
     let weakened = weakened_host()?;
-    run("build the host for tests", "cargo", &["build", "--package", "openclaw-host", "--locked"])?;
     let environment = [("OPENCLAW_TEST_WEAKENED", weakened.as_os_str())];
-    let nextest = step::output("cargo", &["nextest", "--version"]).is_ok();
-    if nextest {
+    if step::output("cargo", &["nextest", "--version"]).is_ok() {
         let args = [&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"], filter].concat();
-        step::run_with("run the host's tests", "cargo", &args, &environment)?;
+        step::run_with("build and run the host's tests", "cargo", &args, &environment)?;
     } else {
         let args = [&["test", "--workspace", "--locked", "--no-fail-fast", "--"], filter].concat();
-        step::run_with("run the host's tests", "cargo", &args, &environment)?;
+        step::run_with("build and run the host's tests", "cargo", &args, &environment)?;
     }
     if filter.is_empty() {
         for workspace in ["sdk/rust", "components"] {
@@ -155,10 +153,11 @@ fn test(filter: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Builds the host with the feature that lets a test switch one wall off. It has its own file name, so that it can
-/// never be taken for the real one.
+/// Builds the host with the feature that lets a test switch one wall off, under a file name of its own, so that it can
+/// never be taken for the real one. All tests are built along with it: cargo then chooses the same features of all
+/// dependencies as for the tests themselves, and builds each only once.
 fn weakened_host() -> Result<PathBuf> {
-    let args = ["build", "--package", "openclaw-host", "--locked", "--features", "test-weaken"];
+    let args = ["test", "--workspace", "--no-run", "--quiet", "--locked", "--features", "openclaw-host/test-weaken"];
     run("build the host whose walls can be switched off one at a time", "cargo", &args)?;
     let built = root().join("target/debug/openclaw-host");
     let kept = root().join("target/debug/openclaw-host-weakened");
@@ -174,7 +173,9 @@ fn ci() -> Result<()> {
     setup()?;
     guests()?;
     guards::check()?;
-    let args = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    // With the feature, the benchmarks are linted too.
+    let args =
+        ["clippy", "--workspace", "--all-targets", "--locked", "--features", "openclaw-host/bench", "--", "-D", "warnings"];
     run("lint", "cargo", &args)?;
     test(&[])
 }

@@ -1,0 +1,68 @@
+//! What several measurements are made with.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::inbound::Origin;
+use claw_policy::{Facts, Grants, Subject, Trust};
+
+use crate::samples::Samples;
+
+/// The program that is measured.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw-host");
+
+/// A program that does nothing.
+pub const TRUE: &str = "/bin/true";
+
+/// A runtime like the host's own.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// A folder on the disk on which the project lies: in memory, a durable write would cost nothing.
+pub fn folder() -> Result<tempfile::TempDir> {
+    let parent = env!("CARGO_TARGET_TMPDIR");
+    tempfile::Builder::new().prefix("bench-").tempdir_in(parent).with_context(|| format!("cannot use `{parent}`"))
+}
+
+/// The bytes of a component that ships.
+pub fn component(name: &str) -> Result<Vec<u8>> {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components").join(format!("{name}.wasm"));
+    std::fs::read(&path).with_context(|| format!("cannot read `{}`: run `cargo xtask guests`", path.display()))
+}
+
+/// A component that ships, with these grants.
+pub fn subject(component: &ComponentName, digest: Digest, grants: &[&str]) -> Result<Subject> {
+    Ok(Subject {
+        component: component.clone(),
+        publisher: "openclaw-host".to_owned(),
+        digest,
+        trust: Trust::Shipped,
+        scopes: Grants::parse(grants.iter().copied())?,
+        grants: Grants::parse(grants.iter().copied())?,
+    })
+}
+
+/// A run that the owner started.
+pub fn facts() -> Result<Facts> {
+    let agent = AgentId::parse("main")?;
+    Ok(Facts {
+        session: SessionKey::parse("main", &agent)?,
+        run: RunId::parse("bench")?,
+        origin: Origin::Owner,
+        person_present: true,
+    })
+}
+
+/// Starts a program and waits for its end, many times.
+pub fn spawns(count: usize, program: &str, args: &[&str]) -> Result<Samples> {
+    Samples::of(20, count, || {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status().with_context(|| format!("cannot run `{program}`"))?;
+        ensure!(status.success(), "`{program}` ended with {status}");
+        Ok(())
+    })
+}
