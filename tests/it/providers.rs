@@ -345,10 +345,10 @@ async fn a_provider_that_hangs_is_ended_by_a_stop_and_by_the_limit_of_the_run() 
 
 #[tokio::test]
 async fn a_provider_that_is_not_there_is_named_with_its_address() {
-    // A port that was free a moment ago.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets the port, but nobody listens.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = silent.local_addr().unwrap();
     let config = format!(
         "{{models: {{default: 'gone/m-1', providers: {{gone: {{wire: 'openai-chat', baseUrl: 'http://{address}/v1'}}}}}}}}"
     );
