@@ -104,6 +104,7 @@ impl Client {
         let params = json!({"sessionKey": session, "message": text, "idempotencyKey": run});
         let accepted = self.call("chat.send", params).await.unwrap();
         assert_eq!(accepted["runId"], run, "{accepted}");
+        assert_ne!(accepted["duplicate"], true, "a run of this name was there before");
         run.to_owned()
     }
 
@@ -124,12 +125,9 @@ impl Client {
     }
 
     /// Sends a message and waits for the answer.
-    #[track_caller]
-    pub fn ask<'a>(&'a mut self, run: &'a str, text: &'a str) -> impl Future<Output = String> + 'a {
-        async move {
-            self.say("main", run, text).await;
-            self.ended(run).await.unwrap_or_else(|error| panic!("{text}: {error}"))
-        }
+    pub async fn ask(&mut self, run: &str, text: &str) -> String {
+        self.say("main", run, text).await;
+        self.ended(run).await.unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     /// Waits for a card of this run.

@@ -1,6 +1,6 @@
 //! Killed between any two steps of a run: nothing that was acknowledged is lost, and no effect happens twice.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Client, text_of};
 use crate::host::{Home, Host, weakened};
@@ -33,13 +33,13 @@ async fn lives_until_the_end(client: &mut Client) -> bool {
 }
 
 /// What the conversation says of the run, checked for being whole.
-async fn check_conversation(host: &Host, acknowledged: bool, effects: usize) -> Option<String> {
+async fn check_conversation(home: &Home, host: &Host, acknowledged: bool) -> Option<String> {
     let mut client = host.connect().await;
     let waited = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 30_000})).await;
     let Ok(waited) = waited else {
         // Not acknowledged and not there: the client knows that it has to send it again.
         assert!(!acknowledged, "an acknowledged message is lost: {waited:?}");
-        assert_eq!(effects, 0, "an effect of a message that was never accepted");
+        assert_eq!(effects(home), 0, "an effect of a message that was never accepted");
         return None;
     };
     assert_eq!(waited["status"], "ok", "{waited}");
@@ -48,6 +48,7 @@ async fn check_conversation(host: &Host, acknowledged: bool, effects: usize) -> 
     let roles: Vec<_> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["user", "assistant", "toolResult", "assistant"], "{history}");
     let result = text_of(&messages[2]);
+    let effects = effects(home);
     let unknown = result.contains("E_OUTCOME_UNKNOWN");
     assert!(unknown || effects == 1, "the result says that it ran, but {effects} effects are there: {result}");
     Some(result)
@@ -73,13 +74,13 @@ async fn a_kill_between_any_two_steps_loses_nothing_and_repeats_nothing() {
         let place = home.stderr().lines().filter(|line| line.starts_with("crash point")).last().map(str::to_owned);
         let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
         let running = home.start();
-        check_conversation(&running, acknowledged, effects(&home)).await;
+        check_conversation(&home, &running, acknowledged).await;
         assert!(effects(&home) <= 1, "{place:?}: the effect happened twice");
         // And once more: a second restart changes nothing.
         let before = effects(&home);
         running.kill();
         let running = home.start();
-        check_conversation(&running, acknowledged, before).await;
+        check_conversation(&home, &running, acknowledged).await;
         assert_eq!(effects(&home), before);
         if lived {
             break;
@@ -106,13 +107,7 @@ async fn a_waiting_approval_survives_a_kill_and_its_answer_counts_once() {
     assert_eq!(open[0]["expiresAtMs"], card["expiresAtMs"], "its time goes on, it does not start anew");
     let resolve = json!({"id": card["id"], "decision": "allow-once"});
     client.call("exec.approval.resolve", resolve).await.unwrap();
-    let result = check_conversation(&running, true, wait_for_effect(&mut client, &home).await).await;
+    let result = check_conversation(&home, &running, true).await;
     assert!(!result.unwrap().contains("E_OUTCOME_UNKNOWN"));
     assert_eq!(effects(&home), 1);
-}
-
-async fn wait_for_effect(client: &mut Client, home: &Home) -> usize {
-    let waited: Value = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 30_000})).await.unwrap();
-    assert_eq!(waited["status"], "ok", "{waited}");
-    effects(home)
 }

@@ -15,8 +15,14 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw-host");
 
 /// The same program, built so that one of its walls can be switched off and so that it can be made to crash.
 pub fn weakened() -> PathBuf {
-    let path = std::env::var_os("OPENCLAW_TEST_WEAKENED");
+    let path = environment("OPENCLAW_TEST_WEAKENED");
     path.expect("OPENCLAW_TEST_WEAKENED names the weakened host: run the tests with `cargo xtask test`").into()
+}
+
+/// The tests' own environment: where `PATH` and the weakened host come from.
+fn environment(name: &str) -> Option<std::ffi::OsString> {
+    #[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads the environment")]
+    std::env::var_os(name)
 }
 
 /// A home and what starts on it.
@@ -107,7 +113,7 @@ impl Home {
     /// The command line on this home.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--home").arg(self.path()).args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.arg("--home").arg(self.path()).args(args).env_clear().env("PATH", environment("PATH").unwrap());
         command.env("HOME", self.path()).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -177,16 +183,6 @@ impl Host {
     /// Kills it without a warning, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
-    /// Waits until it ends by itself.
-    pub fn wait(mut self) {
         self.child.wait().unwrap();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Json, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::routing::post;
 use futures_util::StreamExt;
@@ -225,8 +225,9 @@ async fn answer(
     State(stage): State<Arc<Stage>>,
     uri: Uri,
     headers: HeaderMap,
-    Json(body): Json<Value>,
+    body: axum::body::Bytes,
 ) -> Response<Body> {
+    let body: Value = serde_json::from_slice(&body).expect("the host sends JSON");
     let path = uri.path().to_owned();
     let wire = if path.ends_with("/messages") { Wire::Anthropic } else { Wire::OpenAi };
     let number = {

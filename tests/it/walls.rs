@@ -47,10 +47,10 @@ impl Canary {
     }
 }
 
-async fn probe(home: &Home, steps: &Value) -> Vec<Value> {
+async fn probe(home: &Home, run: &str, steps: &Value) -> Vec<Value> {
     let running = home.start();
     let mut client = running.connect().await;
-    let answer = client.ask("r1", &format!("tool probe {}", json!({ "steps": steps }))).await;
+    let answer = client.ask(run, &format!("tool probe {}", json!({ "steps": steps }))).await;
     let outcomes = answer.strip_prefix("probe: ").unwrap_or_else(|| panic!("{answer}"));
     serde_json::from_str(outcomes).unwrap_or_else(|err| panic!("{err}: {answer}"))
 }
@@ -67,7 +67,7 @@ fn check_refused(steps: &Value, outcomes: &[Value]) {
 #[tokio::test]
 async fn with_both_walls_a_guest_gets_nowhere() {
     let (canary, home) = (Canary::new(), Home::new().component("probe").config(GRANTS));
-    let outcomes = probe(&home, &canary.steps()).await;
+    let outcomes = probe(&home, "r1", &canary.steps()).await;
     check_refused(&canary.steps(), &outcomes);
     canary.check_untouched();
 }
@@ -76,7 +76,7 @@ async fn with_both_walls_a_guest_gets_nowhere() {
 async fn without_the_systems_wall_webassembly_holds() {
     let (canary, home) = (Canary::new(), Home::new().component("probe").config(GRANTS));
     let home = home.program(weakened()).env("OPENCLAW_TEST_ONLY_WALL", "wasm");
-    let outcomes = probe(&home, &canary.steps()).await;
+    let outcomes = probe(&home, "r1", &canary.steps()).await;
     check_refused(&canary.steps(), &outcomes);
     canary.check_untouched();
 }
@@ -86,14 +86,14 @@ async fn without_the_systems_wall_webassembly_holds() {
 async fn without_webassembly_the_systems_wall_holds() {
     let (canary, home) = (Canary::new(), Home::new().component("probe").config(GRANTS));
     let home = home.program(weakened()).env("OPENCLAW_TEST_ONLY_WALL", "os").file("inside.txt", "inside");
-    let outcomes = probe(&home, &canary.steps()).await;
+    let outcomes = probe(&home, "r1", &canary.steps()).await;
     check_refused(&canary.steps(), &outcomes);
     canary.check_untouched();
     // The control: the steps do run natively, and the granted tree is reached.
     let inside = json!([{"files": {"op": "read", "path": home.workspace().join("inside.txt")}}]);
-    assert_eq!(probe(&home, &inside).await, [json!({"ok": "inside"})]);
+    assert_eq!(probe(&home, "r2", &inside).await, [json!({"ok": "inside"})]);
     let home_itself = json!([{"files": {"op": "read", "path": home.path().join("token")}}]);
-    check_refused(&home_itself, &probe(&home, &home_itself).await);
+    check_refused(&home_itself, &probe(&home, "r3", &home_itself).await);
 }
 
 #[tokio::test]
@@ -110,11 +110,12 @@ async fn the_live_worker_has_its_walls_up() {
         line.split_whitespace().nth(1).unwrap().to_owned()
     };
     assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("2".to_owned(), "1".to_owned()));
-    // EX-32, for workers: its socket and nothing of the host's. Its own machinery is anonymous.
+    // EX-32, for workers: its socket, its own compiled code, and nothing of the host's. Its machinery is anonymous.
     for entry in std::fs::read_dir(format!("/proc/{}/fd", workers[0])).unwrap() {
         let entry = entry.unwrap();
         let target = std::fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned();
-        let harmless = ["socket:", "anon_inode:", "/dev/null", "pipe:"].iter().any(|kind| target.starts_with(kind));
+        let own = ["socket:", "anon_inode:", "/dev/null", "pipe:"].iter().any(|kind| target.starts_with(kind));
+        let harmless = own || target.ends_with(".cwasm");
         assert!(harmless, "descriptor {:?} is {target}", entry.file_name());
     }
     let environment = std::fs::read(format!("/proc/{}/environ", workers[0])).unwrap_or_default();

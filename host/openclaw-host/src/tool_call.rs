@@ -196,7 +196,11 @@ impl Effects {
         let plan = tokio::task::spawn_blocking(move || plan_exec(&request, &workspace, &ExecLimits::default())).await;
         let plan = plan.map_err(|err| EffectError::Other(err.to_string()))??;
         let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
-        let exit = run_exec(permit, &host.exec, &self.context.cancel).await;
+        // A program has a time-out of its own, which may be longer than that of a call which only computes.
+        let exit = {
+            let _pause = self.answerer.pause();
+            run_exec(permit, &host.exec, &self.context.cancel).await
+        };
         crash_point::pass("effect done");
         let summary = match &exit {
             Ok(exit) => format!("{:?} after {} ms", exit.ended, exit.duration_ms),

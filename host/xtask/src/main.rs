@@ -174,8 +174,17 @@ fn ci() -> Result<()> {
     guests()?;
     guards::check()?;
     // With the feature, the benchmarks are linted too.
-    let args =
-        ["clippy", "--workspace", "--all-targets", "--locked", "--features", "openclaw-host/bench", "--", "-D", "warnings"];
+    let args = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--features",
+        "openclaw-host/bench",
+        "--",
+        "-D",
+        "warnings",
+    ];
     run("lint", "cargo", &args)?;
     test(&[])
 }

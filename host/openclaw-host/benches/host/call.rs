@@ -144,11 +144,8 @@ impl Caller {
     }
 
     async fn call(&self) -> Result<()> {
-        let facts = CallFacts {
-            run: self.facts.run.clone(),
-            session: self.facts.session.clone(),
-            origin: self.facts.origin,
-        };
+        let facts =
+            CallFacts { run: self.facts.run.clone(), session: self.facts.session.clone(), origin: self.facts.origin };
         let permit = self.decide()?;
         let limits = CallLimits::default();
         let mut running = self.sandbox.start(&self.component, permit, facts, &self.mounts, limits).await?;

@@ -35,7 +35,8 @@ fn add(report: &mut Report, path: &str, pid: u32, aim: &str) -> Result<()> {
     match read(pid, "smaps_rollup") {
         Ok(rollup) => {
             report.add(Row::memory(format!("{path}.pss"), field(&rollup, "Pss").unwrap_or_default()));
-            let own = field(&rollup, "Private_Clean").unwrap_or_default() + field(&rollup, "Private_Dirty").unwrap_or_default();
+            let own = field(&rollup, "Private_Clean").unwrap_or_default()
+                + field(&rollup, "Private_Dirty").unwrap_or_default();
             report.add(Row::memory(format!("{path}.private"), own));
         }
         Err(err) => report.add(Row::absent(format!("{path}.pss"), format!("{err:#}"))),

@@ -104,7 +104,11 @@ impl Row {
     #[must_use]
     pub fn against(mut self, baseline: &str, samples: &Samples) -> Row {
         let ratio = self.p50_us / micros(samples.p50());
-        let shown = if ratio >= 0.1 { format!("{ratio:.2}× {baseline}") } else { format!("1/{:.0} of {baseline}", 1.0 / ratio) };
+        let shown = if ratio >= 0.1 {
+            format!("{ratio:.2}× {baseline}")
+        } else {
+            format!("1/{:.0} of {baseline}", 1.0 / ratio)
+        };
         self.notes.push(shown);
         self.fields.insert(format!("ratio_to_{baseline}"), json!((ratio * 1000.0).round() / 1000.0));
         self

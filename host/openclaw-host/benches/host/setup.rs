@@ -29,7 +29,8 @@ pub fn folder() -> Result<tempfile::TempDir> {
 
 /// The bytes of a component that ships.
 pub fn component(name: &str) -> Result<Vec<u8>> {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components").join(format!("{name}.wasm"));
+    let path: PathBuf =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components").join(format!("{name}.wasm"));
     std::fs::read(&path).with_context(|| format!("cannot read `{}`: run `cargo xtask guests`", path.display()))
 }
 

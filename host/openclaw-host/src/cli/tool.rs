@@ -39,7 +39,7 @@ pub(super) fn parse_arguments(text: &str) -> Result<Value, Failure> {
     match serde_json::from_str::<Value>(text) {
         Ok(value) if value.is_object() => Ok(value),
         Ok(_) => Err(Failure::message(Exit::Usage, "the arguments are not a JSON object")
-            .hint("like this: `openclaw-host tool call read_file '{\"path\": \"AGENTS.md\"}'`")),
+            .hint("like this: `openclaw-host tool call read '{\"path\": \"AGENTS.md\"}'`")),
         Err(err) => Err(Failure::new(Exit::Usage, anyhow::Error::new(err).context("the arguments are not valid JSON"))
             .hint("quote them for the shell: `'{\"path\": \"AGENTS.md\"}'`")),
     }
