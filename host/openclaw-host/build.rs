@@ -1,5 +1,7 @@
 //! Embeds the components that ship, as `cargo xtask guests` has gathered them.
 
+#![expect(clippy::disallowed_methods, reason = "cargo talks to build scripts through the environment")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -71,7 +71,7 @@ async fn a_kill_between_any_two_steps_loses_nothing_and_repeats_nothing() {
         let acknowledged = send(&mut client, MESSAGE).await;
         let lived = lives_until_the_end(&mut client).await;
         drop(running);
-        let place = home.stderr().lines().filter(|line| line.starts_with("crash point")).last().map(str::to_owned);
+        let place = home.stderr().lines().rfind(|line| line.starts_with("crash point")).map(str::to_owned);
         let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
         let running = home.start();
         check_conversation(&home, &running, acknowledged).await;

@@ -352,10 +352,11 @@ impl Sandbox {
     async fn worker(&self, slot: &Slot, component: &Component, mounts: &[Mount]) -> Result<Arc<Worker>, SandboxError> {
         let mounts: Vec<StartMount> = mounts.iter().map(StartMount::from).collect();
         let mut live = slot.worker.lock().await;
-        if let Some((worker, confined_to)) = &*live {
-            if !worker.is_closed() && *confined_to == mounts {
-                return Ok(Arc::clone(worker));
-            }
+        if let Some((worker, confined_to)) = &*live
+            && !worker.is_closed()
+            && *confined_to == mounts
+        {
+            return Ok(Arc::clone(worker));
         }
         let worker = match self.spawn(component, &mounts).await {
             // Another build of this program shares the cache: compile again for this one.

@@ -56,8 +56,13 @@ fn serve(mut socket: UnixStream) -> io::Result<()> {
         std::thread::Builder::new().name(format!("call-{number}")).spawn(move || worker.read_and_run())?;
     }
     worker.read_and_run();
-    // Another thread may sit in a guest that does not end: the process ends with its socket.
-    std::process::exit(0)
+    end(0)
+}
+
+/// Ends the process at once: another thread may sit in a guest that does not end, and there is nothing to drain.
+fn end(code: i32) -> ! {
+    #[expect(clippy::disallowed_methods, reason = "a worker ends with its socket")]
+    std::process::exit(code)
 }
 
 /// Takes the compiled component, which travels beside one byte.
@@ -68,10 +73,10 @@ fn receive_descriptor(socket: &UnixStream) -> io::Result<OwnedFd> {
     let mut parts = [io::IoSliceMut::new(&mut byte)];
     rustix::net::recvmsg(socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)?;
     for message in control.drain() {
-        if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
-            if let Some(descriptor) = descriptors.next() {
-                return Ok(descriptor);
-            }
+        if let RecvAncillaryMessage::ScmRights(mut descriptors) = message
+            && let Some(descriptor) = descriptors.next()
+        {
+            return Ok(descriptor);
         }
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "no component came with the first byte"))
@@ -113,7 +118,7 @@ impl Worker {
                 let mut socket = self.reading.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 frame::read(&mut *socket)
             };
-            let Ok(Some(frame)) = frame else { std::process::exit(0) };
+            let Ok(Some(frame)) = frame else { end(0) };
             match frame {
                 ToWorker::Call { id, call } => {
                     let state = self.door.open(id);
@@ -138,14 +143,14 @@ impl Worker {
                 ToWorker::Cancel { id } => self.door.cancel(id),
                 ToWorker::Answer { id, effect, answer } => self.door.answer(id, effect, answer),
                 ToWorker::Body { id, effect, part } => self.door.body(id, effect, part),
-                ToWorker::Start(_) => std::process::exit(1),
+                ToWorker::Start(_) => end(1),
             }
         }
     }
 
     fn report(&self, frame: &FromWorker) {
         if self.door.send(frame).is_err() {
-            std::process::exit(1);
+            end(1);
         }
     }
 }

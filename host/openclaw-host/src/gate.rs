@@ -27,6 +27,21 @@ pub struct Gate {
     waiting: Mutex<HashMap<ApprovalId, oneshot::Sender<Approval>>>,
 }
 
+/// Who asks for an action, and for what.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    /// The host.
+    pub host: &'a Host,
+    /// The component.
+    pub subject: &'a Subject,
+    /// The facts of the run.
+    pub facts: &'a Facts,
+    /// The tool call that the action is part of.
+    pub call: &'a CallId,
+    /// Stops the run, and with it the waiting.
+    pub cancel: &'a CancellationToken,
+}
+
 /// An admitted action.
 pub struct Admitted {
     /// The proof.
@@ -57,46 +72,35 @@ impl Gate {
         &self.policy
     }
 
-    /// Decides on an action of a call and waits for a person where one is to be asked. `asking` is held while a person
-    /// thinks.
+    /// Decides on an action of a call and waits for a person where one is to be asked. What `asking` gives is held while
+    /// a person thinks.
     pub async fn admit<P>(
         &self,
-        host: &Host,
-        subject: &Subject,
-        facts: &Facts,
-        call: &CallId,
+        asker: &Asker<'_>,
         action: Action,
-        cancel: &CancellationToken,
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
-        let ask = match self.policy.decide(subject, facts, action) {
+        let ask = match self.policy.decide(asker.subject, asker.facts, action) {
             Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
             Decision::Deny(denial) => return Err(Refused::Denied(denial)),
             Decision::Ask(ask) => ask,
         };
         let _asking = asking();
-        let approval = self.answer(host, subject, facts, call, &ask, cancel).await?;
+        let approval = self.answer(asker, &ask).await?;
         let id = approval.id.clone();
         let permit = self.policy.permit(ask, &approval).map_err(Refused::Denied)?;
         Ok(Admitted { permit, approval: Some(id) })
     }
 
     /// The person's answer to exactly this question: one already given, one still open, or a new one.
-    async fn answer(
-        &self,
-        host: &Host,
-        subject: &Subject,
-        facts: &Facts,
-        call: &CallId,
-        ask: &Ask,
-        cancel: &CancellationToken,
-    ) -> Result<Approval, Refused> {
-        let known = host.store.find_approval(&facts.run, call, &ask.digest).map_err(Refused::Store)?;
+    async fn answer(&self, asker: &Asker<'_>, ask: &Ask) -> Result<Approval, Refused> {
+        let Asker { host, facts, .. } = asker;
+        let known = host.store.find_approval(&facts.run, asker.call, &ask.digest).map_err(Refused::Store)?;
         // A used one allowed one start only; the same wish once more is a new question.
         let known = known.filter(|known| !matches!(known.state, ApprovalState::Used { .. }));
         let (approval, is_new) = match known {
             Some(approval) => (approval, false),
-            None => (self.question(subject, facts, call, ask), true),
+            None => (self.question(asker, ask), true),
         };
         if !approval.state.is_pending() {
             return Ok(approval);
@@ -110,7 +114,7 @@ impl Gate {
         let left = Duration::from_millis(approval.expires.0.saturating_sub(now().0));
         tokio::select! {
             answered = answered => answered.map_err(|_| Refused::Cancelled),
-            () = cancel.cancelled() => {
+            () = asker.cancel.cancelled() => {
                 self.forget(&approval.id);
                 Err(Refused::Cancelled)
             }
@@ -123,13 +127,14 @@ impl Gate {
         }
     }
 
-    fn question(&self, subject: &Subject, facts: &Facts, call: &CallId, ask: &Ask) -> Approval {
+    fn question(&self, asker: &Asker<'_>, ask: &Ask) -> Approval {
+        let Asker { subject, facts, call, .. } = asker;
         let created = now();
         Approval {
             id: ApprovalId::from_random(random_bits()),
             session: facts.session.clone(),
             run: facts.run.clone(),
-            call: call.clone(),
+            call: (*call).clone(),
             component: subject.component.clone(),
             digest: ask.digest,
             card: ask.card.clone(),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Installed;
 use crate::crash_point;
-use crate::gate::Refused;
+use crate::gate::{Asker, Refused};
 use crate::host::{Host, now};
 use crate::run_clock::RunClock;
 
@@ -53,18 +53,9 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> ToolOutcome {
     let installed = host.catalog.owner(tool);
     let invocation =
         ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
-    let admitted = host
-        .gate
-        .admit(
-            host,
-            &installed.subject,
-            &context.facts,
-            &call.id,
-            Action::CallTool(invocation),
-            &context.cancel,
-            || context.clock.pause(),
-        )
-        .await;
+    let asker =
+        Asker { host, subject: &installed.subject, facts: &context.facts, call: &call.id, cancel: &context.cancel };
+    let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
         Ok(admitted) => in_sandbox(context, call, installed, admitted.permit).await,
@@ -245,12 +236,8 @@ impl Effects {
     async fn admit(&self, action: Action) -> Result<(claw_policy::Permit, u32), EffectError> {
         let CallContext { host, facts, cancel, clock } = &self.context;
         let installed = host.catalog.component(&self.component).expect("tool call: its component is installed");
-        let admitted = host
-            .gate
-            .admit(host, &installed.subject, facts, &self.call.id, action, cancel, || {
-                (self.answerer.pause(), clock.pause())
-            })
-            .await;
+        let asker = Asker { host, subject: &installed.subject, facts, call: &self.call.id, cancel };
+        let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         let admitted = admitted.map_err(|refused| match refused {
             Refused::Denied(Denial { code, reason, .. }) => EffectError::Denied { code, reason },
             Refused::Cancelled => EffectError::Cancelled,

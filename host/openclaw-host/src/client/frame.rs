@@ -65,7 +65,7 @@ pub(super) enum Frame {
         ok: bool,
         #[serde(default)]
         payload: Value,
-        error: Option<RpcFailure>,
+        error: Option<Box<RpcFailure>>,
     },
 }
 
@@ -81,7 +81,7 @@ impl From<Frame> for Incoming {
             Frame::Event { event, payload } => Incoming::Event(Event { name: event, payload }),
             Frame::Res { id, ok: true, payload, .. } => Incoming::Response { id: RequestId(id), result: Ok(payload) },
             Frame::Res { id, ok: false, payload, error } => {
-                let failure = error.unwrap_or_else(RpcFailure::unexplained);
+                let failure = error.map_or_else(RpcFailure::unexplained, |failure| *failure);
                 Incoming::Response { id: RequestId(id), result: Err(RpcFailure { payload, ..failure }) }
             }
         }
