@@ -22,6 +22,7 @@ pub fn run(what: &str, program: &str, args: &[&str]) -> Result<()> {
 /// Like [`run`], with additions to the environment.
 pub fn run_with(what: &str, program: &str, args: &[&str], environment: &[(&str, &OsStr)]) -> Result<()> {
     say(what);
+    #[expect(clippy::disallowed_methods, reason = "a person wants to know how long a step took")]
     let started = Instant::now();
     let status = Command::new(program)
         .args(args)
