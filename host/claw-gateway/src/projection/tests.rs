@@ -75,14 +75,14 @@ fn a_run_is_told_as_chat_and_as_agent_events() {
     check(
         &[started(), said("Hel"), said("lo"), done("Hello")],
         expect![[r#"
-            chat operator.read Everybody Kept {"phase":"starting_model","seq":1,"state":"status"}
-            agent operator.read Everybody Kept {"data":{"phase":"start","startedAt":1000},"seq":1,"stream":"lifecycle","ts":1000}
-            chat operator.read Everybody Droppable {"deltaText":"Hel","message":{"content":[{"text":"Hel","type":"text"}],"role":"assistant","timestamp":2000},"seq":2,"state":"delta"}
-            agent operator.read Everybody Droppable {"data":{"delta":"Hel","text":"Hel"},"seq":2,"stream":"assistant","ts":2000}
-            chat operator.read Everybody Droppable {"deltaText":"lo","message":{"content":[{"text":"Hello","type":"text"}],"role":"assistant","timestamp":2000},"seq":3,"state":"delta"}
-            agent operator.read Everybody Droppable {"data":{"delta":"lo","text":"Hello"},"seq":3,"stream":"assistant","ts":2000}
-            chat operator.read Everybody Kept {"message":{"content":[{"text":"Hello","type":"text"}],"role":"assistant","timestamp":3000},"seq":4,"state":"final","stopReason":"stop","usage":{"input":5,"output":2,"total":7}}
-            agent operator.read Everybody Kept {"data":{"endedAt":3000,"phase":"end","startedAt":1000},"seq":4,"stream":"lifecycle","ts":3000}
+            chat operator.read Everybody Kept {"state":"status","phase":"starting_model","seq":1}
+            agent operator.read Everybody Kept {"data":{"phase":"start","startedAt":1000},"ts":1000,"stream":"lifecycle","seq":1}
+            chat operator.read Everybody Droppable {"state":"delta","deltaText":"Hel","message":{"role":"assistant","content":[{"type":"text","text":"Hel"}],"timestamp":2000},"seq":2}
+            agent operator.read Everybody Droppable {"data":{"text":"Hel","delta":"Hel"},"ts":2000,"stream":"assistant","seq":2}
+            chat operator.read Everybody Droppable {"state":"delta","deltaText":"lo","message":{"role":"assistant","content":[{"type":"text","text":"Hello"}],"timestamp":2000},"seq":3}
+            agent operator.read Everybody Droppable {"data":{"text":"Hello","delta":"lo"},"ts":2000,"stream":"assistant","seq":3}
+            chat operator.read Everybody Kept {"state":"final","stopReason":"stop","message":{"role":"assistant","content":[{"type":"text","text":"Hello"}],"timestamp":3000},"usage":{"input":5,"output":2,"total":7},"seq":4}
+            agent operator.read Everybody Kept {"data":{"phase":"end","startedAt":1000,"endedAt":3000},"ts":3000,"stream":"lifecycle","seq":4}
         "#]],
     );
 }
@@ -94,10 +94,10 @@ fn bad_ends_are_told_as_what_they_are() {
     check(
         &[ended(failed), ended(aborted)],
         expect![[r#"
-            chat operator.read Everybody Kept {"errorKind":"unknown","errorMessage":"no key","seq":1,"state":"error"}
-            agent operator.read Everybody Kept {"data":{"endedAt":3000,"error":"no key","phase":"error","startedAt":3000},"seq":1,"stream":"lifecycle","ts":3000}
-            chat operator.read Everybody Kept {"seq":1,"state":"aborted"}
-            agent operator.read Everybody Kept {"data":{"aborted":true,"endedAt":3000,"phase":"end","startedAt":3000},"seq":1,"stream":"lifecycle","ts":3000}
+            chat operator.read Everybody Kept {"state":"error","errorMessage":"no key","errorKind":"unknown","seq":1}
+            agent operator.read Everybody Kept {"data":{"phase":"error","startedAt":3000,"endedAt":3000,"error":"no key"},"ts":3000,"stream":"lifecycle","seq":1}
+            chat operator.read Everybody Kept {"state":"aborted","seq":1}
+            agent operator.read Everybody Kept {"data":{"phase":"end","startedAt":3000,"endedAt":3000,"aborted":true},"ts":3000,"stream":"lifecycle","seq":1}
         "#]],
     );
 }
@@ -118,10 +118,10 @@ fn tools_show_to_all_and_their_arguments_only_to_who_asked() {
     check(
         &[start, end],
         expect![[r#"
-            agent operator.read Everybody Kept {"data":{"itemId":"c1","kind":"tool","name":"read","phase":"start","status":"running","title":"read","toolCallId":"c1"},"seq":1,"stream":"item","ts":2000}
-            agent operator.read ToolEvents Kept {"data":{"args":{"path":"a"},"name":"read","phase":"start","toolCallId":"c1"},"seq":2,"stream":"tool","ts":2000}
-            agent operator.read Everybody Kept {"data":{"itemId":"c1","kind":"tool","name":"read","phase":"end","status":"failed","title":"read","toolCallId":"c1"},"seq":3,"stream":"item","ts":2000}
-            agent operator.read ToolEvents Kept {"data":{"isError":true,"name":"read","phase":"result","result":{"content":[{"text":"E_POLICY_DENY: not yours","type":"text"}]},"toolCallId":"c1"},"seq":4,"stream":"tool","ts":2000}
+            agent operator.read Everybody Kept {"data":{"phase":"start","kind":"tool","itemId":"c1","toolCallId":"c1","name":"read","title":"read","status":"running"},"ts":2000,"stream":"item","seq":1}
+            agent operator.read ToolEvents Kept {"data":{"phase":"start","name":"read","toolCallId":"c1","args":{"path":"a"}},"ts":2000,"stream":"tool","seq":2}
+            agent operator.read Everybody Kept {"data":{"phase":"end","kind":"tool","itemId":"c1","toolCallId":"c1","name":"read","title":"read","status":"failed"},"ts":2000,"stream":"item","seq":3}
+            agent operator.read ToolEvents Kept {"data":{"phase":"result","name":"read","toolCallId":"c1","isError":true,"result":{"content":[{"type":"text","text":"E_POLICY_DENY: not yours"}]}},"ts":2000,"stream":"tool","seq":4}
         "#]],
     );
 }

@@ -27,31 +27,18 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
     }
     expect![[r#"
         {
+          "type": "res",
           "id": "q1",
           "ok": true,
           "payload": {
-            "auth": {
-              "method": "token",
-              "role": "operator",
-              "scopes": [
-                "operator.read",
-                "operator.approvals"
-              ]
+            "type": "hello-ok",
+            "protocol": 4,
+            "server": {
+              "version": "1.2.3",
+              "connId": "…",
+              "controlUiBuildSource": "configured"
             },
             "features": {
-              "capabilities": [
-                "published-model-catalog"
-              ],
-              "events": [
-                "connect.challenge",
-                "agent",
-                "chat",
-                "sessions.changed",
-                "exec.approval.requested",
-                "exec.approval.resolved",
-                "tick",
-                "shutdown"
-              ],
               "methods": [
                 "connect",
                 "health",
@@ -81,41 +68,54 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "plugin.approval.list",
                 "taskSuggestions.list",
                 "commands.list"
+              ],
+              "events": [
+                "connect.challenge",
+                "agent",
+                "chat",
+                "sessions.changed",
+                "exec.approval.requested",
+                "exec.approval.resolved",
+                "tick",
+                "shutdown"
+              ],
+              "capabilities": [
+                "published-model-catalog"
               ]
             },
-            "policy": {
-              "maxBufferedBytes": 52428800,
-              "maxPayload": 26214400,
-              "tickIntervalMs": 30000
-            },
-            "protocol": 4,
-            "server": {
-              "connId": "…",
-              "controlUiBuildSource": "configured",
-              "version": "1.2.3"
-            },
             "snapshot": {
-              "authMode": "token",
+              "presence": [],
               "health": {
                 "ok": true,
                 "ts": "…"
               },
-              "presence": [],
+              "stateVersion": {
+                "presence": 0,
+                "health": 0
+              },
+              "uptimeMs": "…",
               "sessionDefaults": {
                 "defaultAgentId": "main",
                 "mainKey": "main",
                 "mainSessionKey": "agent:main:main",
                 "scope": "per-sender"
               },
-              "stateVersion": {
-                "health": 0,
-                "presence": 0
-              },
-              "uptimeMs": "…"
+              "authMode": "token"
             },
-            "type": "hello-ok"
-          },
-          "type": "res"
+            "auth": {
+              "role": "operator",
+              "scopes": [
+                "operator.read",
+                "operator.approvals"
+              ],
+              "method": "token"
+            },
+            "policy": {
+              "maxPayload": 26214400,
+              "maxBufferedBytes": 52428800,
+              "tickIntervalMs": 30000
+            }
+          }
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&hello).unwrap());
 }

@@ -150,20 +150,23 @@ fn a_card_is_shown_whole_and_harmless() {
 fn an_approval_as_json_has_what_a_program_decides_on() {
     expect![[r#"
         {
+          "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+          "component": "exec",
           "action": "exec.run",
           "call": {
+            "command": "git push",
+            "digest": "d1",
+            "cwd": "/home/o/workspace",
+            "sessionKey": "agent:main:main",
+            "component": "exec",
             "argv": [
               "git",
               "push"
-            ],
-            "command": "git push",
-            "component": "exec",
-            "cwd": "/home/o/workspace",
-            "digest": "d1",
-            "sessionKey": "agent:main:main"
+            ]
           },
           "card": {
             "action": "exec.run",
+            "title": "`exec` wants to run a program",
             "lines": [
               [
                 "argv[0]",
@@ -173,17 +176,14 @@ fn an_approval_as_json_has_what_a_program_decides_on() {
                 "argv[1]",
                 "pu\u001bsh"
               ]
-            ],
-            "title": "`exec` wants to run a program"
+            ]
           },
-          "component": "exec",
+          "digest": "d1",
+          "sessionKey": "agent:main:main",
           "createdAt": "2025-12-31T23:59:59.000Z",
           "createdAtMs": 1767225599000,
-          "digest": "d1",
           "expiresAt": "2026-01-01T00:09:59.000Z",
-          "expiresAtMs": 1767226199000,
-          "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
-          "sessionKey": "agent:main:main"
+          "expiresAtMs": 1767226199000
         }"#]]
     .assert_eq(&format!("{:#}", Waiting::read(&waiting(ID)).to_json()));
 }
@@ -310,13 +310,13 @@ fn tables_and_outlines_are_aligned_and_harmless() {
     .assert_eq(&output::table(["NAME", "VERSION"], &rows));
     let value = json!({ "name": "files", "tools": ["a", "b"], "grants": [], "limits": { "n": 1 }, "none": null });
     expect![[r#"
-        grants: (none)
-        limits:
-          n: 1
         name: files
         tools:
           - a
           - b
+        grants: (none)
+        limits:
+          n: 1
     "#]]
     .assert_eq(&output::outline(&value));
 }

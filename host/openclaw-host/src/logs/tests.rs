@@ -52,11 +52,11 @@ fn every_line_carries_the_fields_of_the_spans_around_it() {
         let _call = info_span!("call", tool = "exec").entered();
         info!(code = 7, "call ended");
     });
-    expect![[r#"{"code":7,"level":"info","message":"call ended","run":"r1","session":"agent:main:main","target":"openclaw_host::logs::tests","tool":"exec"}"#]]
+    expect![[r#"{"code":7,"level":"info","target":"openclaw_host::logs::tests","message":"call ended","run":"r1","session":"agent:main:main","tool":"exec"}"#]]
         .assert_eq(&without_time(&file));
     let (_, line) = console.split_once(' ').unwrap();
     expect![[r#"
-        INFO call ended code=7 run=r1 session=agent:main:main tool=exec
+        INFO call ended run=r1 session=agent:main:main tool=exec code=7
     "#]]
     .assert_eq(line.trim_start());
 }

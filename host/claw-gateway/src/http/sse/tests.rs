@@ -73,15 +73,15 @@ async fn the_chunks_are_those_of_openai() {
     events.send(said("two")).unwrap();
     events.send(done("one two")).unwrap();
     expect_test::expect![[r#"
-        data: {"choices":[{"delta":{"content":"","role":"assistant"},"finish_reason":null,"index":0}],"created":5,"id":"chatcmpl-r","model":"openclaw","object":"chat.completion.chunk"}
+        data: {"id":"chatcmpl-r","object":"chat.completion.chunk","created":5,"model":"openclaw","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
 
-        data: {"choices":[{"delta":{"content":"one "},"finish_reason":null,"index":0}],"created":5,"id":"chatcmpl-r","model":"openclaw","object":"chat.completion.chunk"}
+        data: {"id":"chatcmpl-r","object":"chat.completion.chunk","created":5,"model":"openclaw","choices":[{"index":0,"delta":{"content":"one "},"finish_reason":null}]}
 
-        data: {"choices":[{"delta":{"content":"two"},"finish_reason":null,"index":0}],"created":5,"id":"chatcmpl-r","model":"openclaw","object":"chat.completion.chunk"}
+        data: {"id":"chatcmpl-r","object":"chat.completion.chunk","created":5,"model":"openclaw","choices":[{"index":0,"delta":{"content":"two"},"finish_reason":null}]}
 
-        data: {"choices":[{"delta":{},"finish_reason":"stop","index":0}],"created":5,"id":"chatcmpl-r","model":"openclaw","object":"chat.completion.chunk"}
+        data: {"id":"chatcmpl-r","object":"chat.completion.chunk","created":5,"model":"openclaw","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
 
-        data: {"choices":[],"created":5,"id":"chatcmpl-r","model":"openclaw","object":"chat.completion.chunk","usage":{"completion_tokens":1,"prompt_tokens":3,"total_tokens":4}}
+        data: {"id":"chatcmpl-r","object":"chat.completion.chunk","created":5,"model":"openclaw","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}
 
         data: [DONE]
 
