@@ -122,6 +122,28 @@ async fn the_live_worker_has_its_walls_up() {
     assert!(environment.is_empty(), "its environment is empty");
 }
 
+// RS-23, P6
+#[tokio::test]
+async fn a_worker_that_dies_is_a_tool_error_and_the_next_call_gets_a_fresh_one() {
+    let home = Home::new().component("spin_forever");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "tool spin_forever {}").await;
+    // The call runs once its worker says so.
+    loop {
+        let component = client.call("components.inspect", json!({"name": "spin_forever"})).await.unwrap();
+        if component["worker"] == "running" && children(running.pid()).len() == 1 {
+            break;
+        }
+    }
+    let worker = i32::try_from(children(running.pid())[0]).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(worker).unwrap(), rustix::process::Signal::KILL)
+        .unwrap();
+    let answer = client.ended("r1").await.unwrap();
+    assert!(answer.contains("E_TRAP") && answer.contains("worker"), "{answer}");
+    assert!(client.ask("r2", "tool clock {}").await.contains("clock:"));
+}
+
 fn children(pid: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok());

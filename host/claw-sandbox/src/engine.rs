@@ -55,7 +55,9 @@ pub(crate) fn for_worker(concurrency: u32) -> wasmtime::Result<Engine> {
         .max_component_instance_size(8 << 20)
         .max_memory_size(MAX_MEMORY_BYTES)
         // Clearing what a small guest touched is quicker than giving the pages back and faulting them in again.
-        .linear_memory_keep_resident(1 << 20)
+        // Two MiB, because the first one is the stack that Rust's linker puts in front of a guest's data: what a call
+        // touches lies behind it.
+        .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots(calls);
     let mut config = strict();

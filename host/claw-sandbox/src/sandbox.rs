@@ -167,6 +167,8 @@ pub struct CallFacts {
 pub enum WorkerState {
     /// No process.
     Absent,
+    /// A process that is putting its walls up.
+    Starting,
     /// A process without a call.
     Idle,
     /// A process with running calls.
@@ -309,7 +311,7 @@ impl Sandbox {
     /// Whether a component has a live worker.
     pub fn state(&self, component: &ComponentName) -> WorkerState {
         let slot = self.slot(component);
-        let Ok(worker) = slot.worker.try_lock() else { return WorkerState::Running };
+        let Ok(worker) = slot.worker.try_lock() else { return WorkerState::Starting };
         match &*worker {
             Some((worker, _)) if worker.is_closed() => WorkerState::Absent,
             Some((worker, _)) if worker.running() > 0 => WorkerState::Running,

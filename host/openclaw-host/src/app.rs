@@ -73,7 +73,8 @@ impl App {
         let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
-        let catalog = Catalog::load(&sandbox, settings, &home.file("components")).await.map_err(catalog_failure)?;
+        let catalog =
+            Catalog::load(&sandbox, &store, settings, &home.file("components")).await.map_err(catalog_failure)?;
         let preset = preset(settings);
         let policy = Policy::load(preset, &owner_policies(&home.policies())?);
         let policy = policy.map_err(|err| Failure::new(Exit::Config, err))?;
@@ -328,7 +329,10 @@ fn gateway_failure(err: GatewayError) -> Failure {
 fn catalog_failure(err: CatalogError) -> Failure {
     let exit = match err {
         CatalogError::Grant { .. } | CatalogError::NoSuchComponent { .. } => Exit::Config,
-        CatalogError::Sandbox(_) | CatalogError::Scope { .. } | CatalogError::Twice { .. } => Exit::Failed,
+        CatalogError::Sandbox(_)
+        | CatalogError::Scope { .. }
+        | CatalogError::Store { .. }
+        | CatalogError::Twice { .. } => Exit::Failed,
     };
     Failure::new(exit, err)
 }

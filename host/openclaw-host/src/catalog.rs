@@ -9,7 +9,9 @@ use claw_core::id::{ComponentName, ToolName};
 use claw_core::message::ToolSpec;
 use claw_policy::{Access, ExecGrant, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
 use claw_sandbox::{Component, Sandbox, Scope};
+use claw_store::{Store, StoreError};
 
+use crate::host::now;
 use crate::settings::Settings;
 
 /// The components in this program, by name.
@@ -58,6 +60,15 @@ pub enum CatalogError {
         /// Those there are.
         installed: String,
     },
+    /// The grants of a component cannot be read or kept.
+    #[error("the grants of component `{component}` cannot be read")]
+    Store {
+        /// Which.
+        component: ComponentName,
+        /// Why.
+        #[source]
+        err: StoreError,
+    },
     /// Two components offer the same tool.
     #[error("components `{first}` and `{second}` both offer tool `{tool}`")]
     Twice {
@@ -102,16 +113,22 @@ impl Catalog {
     ///
     /// # Errors
     /// Says what of the program itself or of the configuration is wrong.
-    pub async fn load(sandbox: &Sandbox, settings: &Settings, folder: &Path) -> Result<Self, CatalogError> {
+    pub async fn load(
+        sandbox: &Sandbox,
+        store: &Store,
+        settings: &Settings,
+        folder: &Path,
+    ) -> Result<Self, CatalogError> {
         let mut catalog =
             Catalog { components: BTreeMap::new(), refused: BTreeMap::new(), tools: HashMap::new(), specs: Vec::new() };
         for (name, wasm) in SHIPPED {
             let name = ComponentName::parse(name).expect("catalog: shipped names are valid");
             let component = sandbox.install(name, Bytes::from_static(wasm)).await?;
-            catalog.add(component, Trust::Shipped, settings)?;
+            let rows = stored_grants(store, &component, Trust::Shipped).await?;
+            catalog.add(component, Trust::Shipped, rows, settings)?;
         }
         for path in local_files(folder) {
-            if let Err(why) = catalog.add_local(sandbox, settings, &path).await {
+            if let Err(why) = catalog.add_local(sandbox, store, settings, &path).await {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 tracing::error!(component = %name, why, "a component stays off");
                 catalog.refused.insert(name, why);
@@ -122,7 +139,13 @@ impl Catalog {
         Ok(catalog)
     }
 
-    async fn add_local(&mut self, sandbox: &Sandbox, settings: &Settings, path: &Path) -> Result<(), String> {
+    async fn add_local(
+        &mut self,
+        sandbox: &Sandbox,
+        store: &Store,
+        settings: &Settings,
+        path: &Path,
+    ) -> Result<(), String> {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = ComponentName::parse(&stem).map_err(|err| err.to_string())?;
         if self.components.contains_key(&name) {
@@ -130,10 +153,12 @@ impl Catalog {
         }
         let wasm = read_local(path).map_err(|err| format!("its file cannot be read: {err}"))?;
         let component = sandbox.install(name, wasm.into()).await.map_err(|err| err.to_string())?;
-        self.add(component, Trust::Untrusted, settings).map_err(|err| match std::error::Error::source(&err) {
+        let with_cause = |err: CatalogError| match std::error::Error::source(&err) {
             Some(cause) => format!("{err}: {cause}"),
             None => err.to_string(),
-        })
+        };
+        let rows = stored_grants(store, &component, Trust::Untrusted).await.map_err(with_cause)?;
+        self.add(component, Trust::Untrusted, rows, settings).map_err(with_cause)
     }
 
     /// A grant to nobody is a mistake that would otherwise show only when something is missing.
@@ -150,14 +175,18 @@ impl Catalog {
         }
     }
 
-    fn add(&mut self, component: Component, trust: Trust, settings: &Settings) -> Result<(), CatalogError> {
+    fn add(
+        &mut self,
+        component: Component,
+        trust: Trust,
+        rows: Vec<String>,
+        settings: &Settings,
+    ) -> Result<(), CatalogError> {
         let name = component.name.clone();
         let scopes = component.manifest.scopes.iter().map(scope).collect::<Result<Grants, _>>();
         let scopes = scopes.map_err(|err| CatalogError::Scope { component: name.clone(), err })?;
-        let own = OWN_JOB.iter().filter(|(own, _)| trust == Trust::Shipped && *own == name.as_str());
-        let own = own.map(|(_, grant)| *grant);
-        let owner = settings.grants.get(&name).into_iter().flatten().map(String::as_str);
-        let grants = own.chain(owner).map(Grant::parse).collect::<Result<Grants, _>>();
+        let configured = settings.grants.get(&name).into_iter().flatten();
+        let grants = rows.iter().chain(configured).map(|text| Grant::parse(text)).collect::<Result<Grants, _>>();
         let grants = grants.map_err(|err| CatalogError::Grant { component: name.clone(), err })?;
         for tool in &component.manifest.tools {
             if let Some(first) = self.tools.get(&tool.name) {
@@ -228,6 +257,19 @@ impl Tool {
             format!("{place} do not fit the schema of `{}`: {err}", self.spec.name)
         })
     }
+}
+
+/// The rows that are bound to exactly these bytes. A shipped component gets those of its own job when it is first seen.
+async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Result<Vec<String>, CatalogError> {
+    let failed = |err| CatalogError::Store { component: component.name.clone(), err };
+    let rows = store.grants(&component.name, &component.digest).map_err(failed)?;
+    let own = OWN_JOB.iter().filter(|(own, _)| trust == Trust::Shipped && *own == component.name.as_str());
+    let own: Vec<String> = own.map(|(_, grant)| (*grant).to_owned()).collect();
+    if !rows.is_empty() || own.is_empty() {
+        return Ok(rows);
+    }
+    store.put_grants(&component.name, &component.digest, own.clone(), now()).await.map_err(failed)?;
+    Ok(own)
 }
 
 /// The owner's component files, by name; none if there is no folder.

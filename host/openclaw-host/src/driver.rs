@@ -9,6 +9,7 @@ use claw_core::lane::{Action, Event, LaneLimits, Lanes};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::host::Host;
 use crate::run;
@@ -106,10 +107,15 @@ impl Driver {
                     self.cancels.insert(id.clone(), cancel.clone());
                     let work = run::run(Arc::clone(&self.host), id.clone(), cancel);
                     let kept = session.clone();
-                    let task = self.runs.spawn(async move {
-                        work.await;
-                        kept
-                    });
+                    // Every line of the run's log carries its names.
+                    let span = tracing::info_span!("run", runId = %id, %session);
+                    let task = self.runs.spawn(
+                        async move {
+                            work.await;
+                            kept
+                        }
+                        .instrument(span),
+                    );
                     self.sessions.insert(task.id(), (session, id));
                 }
                 Action::Cancel(id) => {

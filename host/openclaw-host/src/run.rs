@@ -46,14 +46,14 @@ pub async fn run(host: Arc<Host>, id: RunId, cancel: CancellationToken) {
     match result {
         Ok(end) => {
             withdraw(&host, &id).await;
-            tracing::info!(run = %id, %session, end = end_word(&end), "run ended");
+            tracing::info!(end = end_word(&end), "run ended");
             let at = now();
             host.tell(HostEvent::RunEnded { run: id, session: session.clone(), end: Arc::new(end), at });
             host.tell(HostEvent::SessionChanged { session, reason: "message", at });
         }
         // The run stays unfinished in the store and goes on at the next start.
         Err(err) => {
-            tracing::error!(run = %id, %session, error = &err as &dyn std::error::Error, "run cannot go on");
+            tracing::error!(error = &err as &dyn std::error::Error, "run cannot go on");
             let message = format!("the host cannot record this run: {err}");
             let end = RunEnd::Failed { kind: "unknown".to_owned(), message };
             host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() });

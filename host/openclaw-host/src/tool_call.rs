@@ -12,6 +12,7 @@ use claw_sandbox::{Answerer, CallFacts, Mount, SandboxError, Signal};
 use claw_store::{JournalStep, Record, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::catalog::Installed;
 use crate::crash_point;
@@ -104,7 +105,7 @@ async fn in_sandbox(
         match signal {
             Signal::Effect { effect, request } => {
                 let effects = Arc::clone(&effects);
-                tasks.spawn(async move { effects.perform(effect, request).await });
+                tasks.spawn(async move { effects.perform(effect, request).await }.in_current_span());
             }
             Signal::Progress { percent, note } => {
                 tracing::debug!(call = %call.id, tool = %call.tool, percent, note, "tool progress");

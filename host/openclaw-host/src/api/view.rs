@@ -159,6 +159,7 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
         "grants": subject.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "worker": match host.sandbox.state(&component.name) {
             WorkerState::Absent => "absent",
+            WorkerState::Starting => "starting",
             WorkerState::Idle => "idle",
             WorkerState::Running => "running",
         },
