@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 fn main() {
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the manifest's folder"));
     let gathered = manifest.join("../../target/components");
@@ -17,7 +19,15 @@ fn main() {
             println!("cargo::error=`{name}.wasm` has not been built: run `cargo xtask guests` first");
             return;
         };
-        let _ = writeln!(list, "    ({name:?}, include_bytes!({path:?})),");
+        // Hashed here, so that a start neither reads nor maps what it does not run.
+        let digest: [u8; 32] = match std::fs::read(&path) {
+            Ok(wasm) => Sha256::digest(wasm).into(),
+            Err(err) => {
+                println!("cargo::error=cannot read `{}`: {err}", path.display());
+                return;
+            }
+        };
+        let _ = writeln!(list, "    ({name:?}, include_bytes!({path:?}), {digest:?}),");
     }
     list.push(']');
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo names the output folder"));

@@ -127,6 +127,26 @@ const CALLS_WAITING: usize = 64;
 /// Compiling the largest interpreter takes 20 s on two slow cores.
 const COMPILE_WITHIN: Duration = Duration::from_secs(300);
 
+/// The bytes of a component and their SHA-256.
+#[derive(Clone, Debug)]
+pub struct Wasm {
+    bytes: Bytes,
+    digest: Digest,
+}
+
+impl Wasm {
+    /// Hashes the bytes.
+    pub fn new(bytes: Bytes) -> Self {
+        let digest = Digest(Sha256::digest(&bytes).into());
+        Wasm { bytes, digest }
+    }
+
+    /// Bytes that are part of this program, hashed when it was built.
+    pub fn hashed(bytes: Bytes, digest: Digest) -> Self {
+        Wasm { bytes, digest }
+    }
+}
+
 /// One installed component.
 #[derive(Clone, Debug)]
 pub struct Component {
@@ -206,8 +226,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// Says why it cannot be used.
-    pub async fn install(&self, name: ComponentName, wasm: Bytes) -> Result<Component, SandboxError> {
-        let digest = Digest(Sha256::digest(&wasm).into());
+    pub async fn install(&self, name: ComponentName, wasm: Wasm) -> Result<Component, SandboxError> {
+        let Wasm { bytes: wasm, digest } = wasm;
         let manifest = match self.cache.manifest(&digest) {
             Some(manifest) => manifest,
             None => self.admit(&name, &digest, &wasm).await?,

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use claw_core::id::{ComponentName, ToolName};
+use claw_core::id::{ComponentName, Digest, ToolName};
 use claw_core::message::ToolSpec;
 use claw_policy::{Access, ExecGrant, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
-use claw_sandbox::{Component, Sandbox, Scope};
+use claw_sandbox::{Component, Sandbox, Scope, Wasm};
 use claw_store::{Store, StoreError};
 
 use crate::host::now;
 use crate::settings::Settings;
 
-/// The components in this program, by name.
-const SHIPPED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
+/// The components in this program: name, bytes, SHA-256.
+const SHIPPED: &[(&str, &[u8], [u8; 32])] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
 
 /// Who publishes what ships.
 const PUBLISHER: &str = "openclaw-host";
@@ -121,9 +121,10 @@ impl Catalog {
     ) -> Result<Self, CatalogError> {
         let mut catalog =
             Catalog { components: BTreeMap::new(), refused: BTreeMap::new(), tools: HashMap::new(), specs: Vec::new() };
-        for (name, wasm) in SHIPPED {
+        for (name, wasm, digest) in SHIPPED {
             let name = ComponentName::parse(name).expect("catalog: shipped names are valid");
-            let component = sandbox.install(name, Bytes::from_static(wasm)).await?;
+            let wasm = Wasm::hashed(Bytes::from_static(wasm), Digest(*digest));
+            let component = sandbox.install(name, wasm).await?;
             let rows = stored_grants(store, &component, Trust::Shipped).await?;
             catalog.add(component, Trust::Shipped, rows, settings)?;
         }
@@ -152,7 +153,7 @@ impl Catalog {
             return Err("a component of this name ships with the host; rename the file".to_owned());
         }
         let wasm = read_local(path).map_err(|err| format!("its file cannot be read: {err}"))?;
-        let component = sandbox.install(name, wasm.into()).await.map_err(|err| err.to_string())?;
+        let component = sandbox.install(name, Wasm::new(wasm.into())).await.map_err(|err| err.to_string())?;
         let with_cause = |err: CatalogError| match std::error::Error::source(&err) {
             Some(cause) => format!("{err}: {cause}"),
             None => err.to_string(),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use claw_core::id::{CallId, ComponentName, ToolName};
 use claw_policy::{Action, Decision, Facts, Policy, Preset, Subject, ToolInvocation};
 use claw_sandbox::{
-    Bare, CallFacts, CallLimits, Component, Mount, Sandbox, SandboxConfig, Signal, Walls, WorkerLimits,
+    Bare, CallFacts, CallLimits, Component, Mount, Sandbox, SandboxConfig, Signal, Walls, Wasm, WorkerLimits,
 };
 
 use crate::report::{Report, Row};
@@ -125,7 +125,8 @@ impl Caller {
             worker: WorkerLimits::default(),
             idle: Duration::from_secs(60),
         })?;
-        let component = runtime.block_on(sandbox.install(name.clone(), component(component_name)?.into()))?;
+        let component =
+            runtime.block_on(sandbox.install(name.clone(), Wasm::new(component(component_name)?.into())))?;
         let granted = component_name == "files";
         let grants: &[&str] = if granted { &["fs workspace read-write"] } else { &[] };
         let mount = Mount { guest: "/workspace".to_owned(), host: folder.to_owned(), write: true };
