@@ -216,10 +216,13 @@ fn warm_home() -> &'static Path {
         if !shared.join("cache.key").exists() {
             let home = Home::cold();
             drop(home.start());
-            let made = home.folder.keep();
-            // Tests run in processes of their own: whoever is first wins, the others use what is there.
-            if std::fs::rename(&made, &shared).is_err() {
-                let _ = std::process::Command::new("cp").arg("-a").arg(&made).arg(&shared).status();
+            // Tests run in processes of their own: each brings what it made beside the place, whoever is first moves it
+            // in, and the others use what is there.
+            let brought = shared.with_extension(std::process::id().to_string());
+            let copied = Command::new("cp").arg("-a").arg(home.path()).arg(&brought).status().unwrap();
+            assert!(copied.success(), "cannot copy to `{}`", brought.display());
+            if std::fs::rename(&brought, &shared).is_err() {
+                std::fs::remove_dir_all(&brought).unwrap();
             }
         }
         shared

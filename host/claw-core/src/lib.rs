@@ -4,6 +4,7 @@
 //! task: time, ids and facts come in as arguments, so the same input always gives the same output.
 
 pub mod id;
+pub mod rfc3339;
 
 pub mod inbound;
 pub mod lane;

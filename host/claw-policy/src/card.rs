@@ -4,7 +4,8 @@
 
 use claw_core::approval::{Approval, Card};
 use claw_core::effect::{ExecPlan, HttpPlan};
-use claw_core::id::{Digest, Timestamp};
+use claw_core::id::Digest;
+use claw_core::rfc3339;
 use sha2::{Digest as _, Sha256};
 
 use crate::action::{Action, ToolInvocation};
@@ -43,7 +44,7 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
 pub fn render_text(approval: &Approval) -> String {
     let mut text = body(&approval.card);
     let id = approval.id.short();
-    text.push_str(&format!("Expires {} · id {id}\n", utc(approval.expires)));
+    text.push_str(&format!("Expires {} · id {id}\n", rfc3339::format(approval.expires)));
     text.push_str(&format!("/approve {id} once\n/approve {id} deny"));
     text
 }
@@ -111,33 +112,6 @@ fn bytes(content: &[u8]) -> String {
 
 fn sha256(content: &[u8]) -> Digest {
     Digest(Sha256::digest(content).into())
-}
-
-/// The time in RFC 3339 with whole seconds, e.g. `2026-02-28T23:59:59Z`.
-fn utc(at: Timestamp) -> String {
-    let seconds = at.0 / 1_000;
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Years are taken to start in March, so that the leap day is the last day of a year and the month follows from the
-/// day of the year by a straight line (153 days in five months).
-fn civil(days_since_epoch: u64) -> (u64, u64, u64) {
-    // 0000-03-01 is 719,468 days before the epoch; 400 years have 146,097 days.
-    let days = days_since_epoch + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    // Takes away the leap days so far: one in 4 years (1,461 days), none in 100, one in 400.
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

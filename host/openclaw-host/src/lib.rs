@@ -12,7 +12,6 @@ pub mod client;
 pub mod doctor;
 
 mod legible;
-mod rfc3339;
 
 pub mod app;
 mod host;

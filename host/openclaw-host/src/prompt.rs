@@ -5,8 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use claw_core::id::{SessionKey, Timestamp};
-
-use crate::rfc3339;
+use claw_core::rfc3339;
 
 /// Files in the order in which they stand in the prompt. Source: OpenClaw's workspace files.
 const FILES: [&str; 6] = ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md", "MEMORY.md"];

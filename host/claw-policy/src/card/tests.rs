@@ -2,7 +2,7 @@ use claw_core::approval::{Approval, ApprovalState, Card};
 use claw_core::id::{ApprovalId, CallId, Timestamp};
 use expect_test::{Expect, expect};
 
-use super::{card, render_text, utc};
+use super::{card, render_text};
 use crate::fixture::{action, facts, plan, request, subject};
 use crate::{Action, Trust};
 
@@ -54,7 +54,7 @@ fn a_program_is_shown_argument_by_argument() {
             Standard input: 5 bytes, sha256 2cf24dba5fb0
             May change: /home/owner/ws
             Network: none
-            Expires 2025-12-31T23:59:59Z · id 01234567
+            Expires 2025-12-31T23:59:59.999Z · id 01234567
             /approve 01234567 once
             /approve 01234567 deny"#]],
     );
@@ -76,7 +76,7 @@ fn a_request_is_shown_with_its_address_and_without_header_values() {
             Address: name
             Header names: accept, authorization
             Body: empty
-            Expires 2025-12-31T23:59:59Z · id 01234567
+            Expires 2025-12-31T23:59:59.999Z · id 01234567
             /approve 01234567 once
             /approve 01234567 deny"#]],
     );
@@ -93,7 +93,7 @@ fn a_tool_call_is_shown_with_its_arguments() {
             Action: tool.call
             Tool: web_fetch
             Arguments: {"url":"x"}
-            Expires 2025-12-31T23:59:59Z · id 01234567
+            Expires 2025-12-31T23:59:59.999Z · id 01234567
             /approve 01234567 once
             /approve 01234567 deny"#]],
     );
@@ -115,37 +115,4 @@ fn nothing_that_a_guest_chose_can_forge_a_line() {
     // Title, expiry and two commands frame the lines.
     assert_eq!(text.lines().count(), lines + 4);
     assert!(text.replace(" · id ", "").bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
-}
-
-#[test]
-fn times_are_shown_in_rfc_3339() {
-    for (seconds, expected) in [
-        (0, "1970-01-01T00:00:00Z"),
-        (951_782_399, "2000-02-28T23:59:59Z"),
-        (951_782_400, "2000-02-29T00:00:00Z"),
-        (951_868_800, "2000-03-01T00:00:00Z"),
-        (1_709_164_800, "2024-02-29T00:00:00Z"),
-        (1_740_787_199, "2025-02-28T23:59:59Z"),
-        (1_740_787_200, "2025-03-01T00:00:00Z"),
-        (1_785_000_000, "2026-07-25T17:20:00Z"),
-        (4_107_542_399, "2100-02-28T23:59:59Z"),
-        (4_107_542_400, "2100-03-01T00:00:00Z"),
-        (253_402_300_799, "9999-12-31T23:59:59Z"),
-    ] {
-        assert_eq!(utc(Timestamp(seconds * 1_000 + 999)), expected);
-    }
-    // The far end of a timestamp must not panic: an expiry is computed by saturating addition.
-    assert!(utc(Timestamp(u64::MAX)).ends_with('Z'));
-}
-
-#[test]
-fn each_day_follows_the_one_before() {
-    let mut previous = super::civil(0);
-    for day in 1..60_000 {
-        let current = super::civil(day);
-        let (year, month, date) = previous;
-        let next = [(year, month, date + 1), (year, month + 1, 1), (year + 1, 1, 1)];
-        assert!(next.contains(&current), "{previous:?} then {current:?}");
-        previous = current;
-    }
 }

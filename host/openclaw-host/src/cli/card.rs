@@ -1,10 +1,11 @@
 //! A call that waits for its owner, as it is shown and answered here.
 
 use claw_core::id::Timestamp;
+use claw_core::rfc3339;
 use serde_json::{Value, json};
 
 use crate::client::{Client, ClientError};
-use crate::{legible, rfc3339};
+use crate::legible;
 
 use super::{Exit, Failure};
 

@@ -1,12 +1,12 @@
 //! `sessions`: the conversations that the host keeps.
 
 use claw_core::id::{AgentId, SessionKey, Timestamp};
+use claw_core::rfc3339;
 use serde_json::{Value, json};
 
 use super::output::{table, word};
 use super::{Exit, Failure, Output};
 use crate::client::Client;
-use crate::rfc3339;
 
 /// How many conversations, or messages of one, are listed.
 const PAGE: u32 = 200;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use claw_core::id::Timestamp;
+use claw_core::rfc3339;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -12,7 +13,7 @@ use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::{legible, rfc3339};
+use crate::legible;
 
 /// Bytes kept of one field. Names and messages are far shorter; what is longer came from outside.
 const MAX_FIELD_BYTES: usize = 4096;

@@ -1,6 +1,6 @@
 //! Host time as text, in UTC.
 
-use claw_core::id::Timestamp;
+use crate::id::Timestamp;
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
@@ -31,16 +31,35 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use claw_core::id::Timestamp;
+    use super::*;
 
     #[test]
     fn days_around_leap_days_and_turns_of_years_are_right() {
-        let check = |seconds: u64, text: &str| assert_eq!(super::format(Timestamp(seconds * 1000 + 7)), text);
-        check(0, "1970-01-01T00:00:00.007Z");
-        check(951_782_399, "2000-02-28T23:59:59.007Z");
-        check(951_782_400, "2000-02-29T00:00:00.007Z");
-        check(951_868_800, "2000-03-01T00:00:00.007Z");
-        check(1_767_225_599, "2025-12-31T23:59:59.007Z");
-        check(4_107_542_400, "2100-03-01T00:00:00.007Z");
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.007Z"),
+            (951_782_399, "2000-02-28T23:59:59.007Z"),
+            (951_782_400, "2000-02-29T00:00:00.007Z"),
+            (951_868_800, "2000-03-01T00:00:00.007Z"),
+            (1_709_164_800, "2024-02-29T00:00:00.007Z"),
+            (1_740_787_200, "2025-03-01T00:00:00.007Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.007Z"),
+            (253_402_300_799, "9999-12-31T23:59:59.007Z"),
+        ] {
+            assert_eq!(format(Timestamp(seconds * 1000 + 7)), text);
+        }
+        // The far end of a timestamp must not panic: an expiry is computed by saturating addition.
+        assert!(format(Timestamp(u64::MAX)).ends_with('Z'));
+    }
+
+    #[test]
+    fn each_day_follows_the_one_before() {
+        let mut previous = civil(0);
+        for day in 1..60_000 {
+            let current = civil(day);
+            let (year, month, date) = previous;
+            let next = [(year, month, date + 1), (year, month + 1, 1), (year + 1, 1, 1)];
+            assert!(next.contains(&current), "{previous:?} then {current:?}");
+            previous = current;
+        }
     }
 }
