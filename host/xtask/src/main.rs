@@ -26,7 +26,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
-        ["setup"] => setup(),
+        ["setup"] => {
+            setup().map(|()| say("nothing is missing: git, a C compiler and the wasm32-wasip2 target are there"))
+        }
         ["guests"] => setup().and_then(|()| guests()),
         ["build"] => build(Profile::Dev),
         ["build", "--release"] => build(Profile::Release),
