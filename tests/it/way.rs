@@ -128,6 +128,20 @@ async fn stop_ends_a_waiting_run_and_withdraws_its_card() {
 }
 
 #[tokio::test]
+async fn a_client_may_want_less_time_than_the_host_allows() {
+    let host = Home::new().component("spin_forever");
+    let running = host.start();
+    let mut client = running.connect().await;
+    let message = json!({
+        "sessionKey": "main", "message": "tool spin_forever {}", "idempotencyKey": "r1", "timeoutMs": 300,
+    });
+    client.call("chat.send", message).await.unwrap();
+    let end = client.ended("r1").await.unwrap_err();
+    assert_eq!(end["errorKind"], "timeout", "{end}");
+    assert_eq!(client.ask("r2", "say next").await, "next");
+}
+
+#[tokio::test]
 async fn a_repeated_message_starts_no_second_run() {
     let host = home();
     let running = host.start();

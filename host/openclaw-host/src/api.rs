@@ -13,7 +13,9 @@ use claw_core::id::{AgentId, CallId, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
-use claw_gateway::{Call, Caller, ChatAbort, ChatHistory, Command, ErrorCode, RpcError, SessionsList, ToolsInvoke};
+use claw_gateway::{
+    Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, ErrorCode, RpcError, SessionsList, ToolsInvoke,
+};
 use claw_store::{Accepted, ApprovalFilter, Page, Record, ResolveError, RunState, SessionQuery, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -70,8 +72,11 @@ impl Api {
         match call {
             Call::Health => self.health(),
             Call::Status => self.status(),
-            Call::ChatSend(chat) => self.accept(caller, chat.session, chat.run, chat.text, "started").await,
-            Call::Agent(turn) => self.accept(caller, turn.session, turn.run, turn.text, "accepted").await,
+            Call::ChatSend(chat) => self.accept(caller, chat, "started").await,
+            Call::Agent(turn) => {
+                let claw_gateway::AgentTurn { session, run, text, timeout } = turn;
+                self.accept(caller, ChatSend { session, run, text, timeout }, "accepted").await
+            }
             Call::AgentWait { run, timeout_ms } => self.wait(run, Duration::from_millis(timeout_ms)).await,
             Call::ChatHistory(page) => self.history(&page),
             Call::ChatAbort(ChatAbort { session, run }) => {
@@ -122,14 +127,8 @@ impl Api {
     }
 
     /// Takes a message: durable first, then queued, then acknowledged.
-    async fn accept(
-        &self,
-        caller: Caller,
-        session: SessionKey,
-        run: RunId,
-        text: String,
-        status: &str,
-    ) -> Result<Value, RpcError> {
+    async fn accept(&self, caller: Caller, message: ChatSend, status: &str) -> Result<Value, RpcError> {
+        let ChatSend { session, run, text, timeout } = message;
         self.known_agent(&session.agent())?;
         let agent = session.agent();
         let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
@@ -145,7 +144,7 @@ impl Api {
         match self.host.store.accept(inbound, now()).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
-                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone())).await?;
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), timeout)).await?;
                 Ok(reply(status))
             }
             Ok(Accepted::Duplicate(RunState::Ended(end))) => {

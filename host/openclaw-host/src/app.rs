@@ -166,7 +166,7 @@ async fn take_up(host: &Arc<Host>) {
             }
             Ok(attempt) => {
                 tracing::info!(run = %row.run, session = %row.session, attempt, "a cut-off run goes on");
-                let _ = host.driver.send(DriverEvent::Arrived(row.session, row.run)).await;
+                let _ = host.driver.send(DriverEvent::Arrived(row.session, row.run, None)).await;
             }
             Err(err) => tracing::error!(run = %row.run, error = %err, "a cut-off run cannot go on"),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{RunId, SessionKey};
@@ -17,8 +18,8 @@ use crate::run;
 /// What the driver is told.
 #[derive(Debug)]
 pub enum DriverEvent {
-    /// A durable message wants to run.
-    Arrived(SessionKey, RunId),
+    /// A durable message wants to run, at most this long if its client wants less than the host allows.
+    Arrived(SessionKey, RunId, Option<Duration>),
     /// Stop one run or all of a session; answers with those that it concerned.
     Stop(SessionKey, Option<RunId>, oneshot::Sender<Vec<RunId>>),
 }
@@ -33,6 +34,8 @@ pub struct Driver {
     lanes: Lanes,
     runs: JoinSet<SessionKey>,
     cancels: HashMap<RunId, CancellationToken>,
+    /// What clients want of runs that wait.
+    limits: HashMap<RunId, Duration>,
     sessions: HashMap<tokio::task::Id, (SessionKey, RunId)>,
 }
 
@@ -45,6 +48,7 @@ impl Driver {
             lanes: Lanes::new(LIMITS),
             runs: JoinSet::new(),
             cancels: HashMap::new(),
+            limits: HashMap::new(),
             sessions: HashMap::new(),
         }
     }
@@ -55,7 +59,10 @@ impl Driver {
         loop {
             tokio::select! {
                 event = self.events.recv() => match event {
-                    Some(DriverEvent::Arrived(session, run)) => self.on(Event::Arrived(session, run)).await,
+                    Some(DriverEvent::Arrived(session, run, limit)) => {
+                        self.limits.extend(limit.map(|limit| (run.clone(), limit)));
+                        self.on(Event::Arrived(session, run)).await;
+                    }
                     Some(DriverEvent::Stop(session, run, reply)) => {
                         let meant = |id: &RunId| run.as_ref().is_none_or(|only| only == id);
                         let runs: Vec<_> = self.lanes.runs_of(&session).into_iter().filter(meant).collect();
@@ -105,7 +112,8 @@ impl Driver {
                 Action::Start(session, id) => {
                     let cancel = CancellationToken::new();
                     self.cancels.insert(id.clone(), cancel.clone());
-                    let work = run::run(Arc::clone(&self.host), id.clone(), cancel);
+                    let limit = self.limits.remove(&id);
+                    let work = run::run(Arc::clone(&self.host), id.clone(), limit, cancel);
                     let kept = session.clone();
                     // Every line of the run's log carries its names.
                     let span = tracing::info_span!("run", runId = %id, %session);
@@ -124,9 +132,11 @@ impl Driver {
                     }
                 }
                 Action::Drop(id) => {
+                    self.limits.remove(&id);
                     run::end_unstarted(&self.host, id, RunEnd::Aborted { text: String::new() }).await;
                 }
                 Action::Refuse(id) => {
+                    self.limits.remove(&id);
                     let waiting = LIMITS.waiting_per_session;
                     let message = format!("{waiting} messages of this conversation wait already; send it again later");
                     run::end_unstarted(&self.host, id, RunEnd::Failed { kind: "limit".to_owned(), message }).await;

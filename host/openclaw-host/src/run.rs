@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId};
@@ -28,7 +29,7 @@ const OUTPUT_TOKENS: u32 = 8192;
 pub const ATTEMPTS: u32 = 3;
 
 /// Runs one accepted message to its end, or goes on with one that was cut off.
-pub async fn run(host: Arc<Host>, id: RunId, cancel: CancellationToken) {
+pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: CancellationToken) {
     let row = match host.store.run(&id) {
         Ok(Some(row)) => row,
         Ok(None) => return tracing::error!(run = %id, "a run without a row was started"),
@@ -39,7 +40,8 @@ pub async fn run(host: Arc<Host>, id: RunId, cancel: CancellationToken) {
     }
     crash_point::pass("started");
     host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
-    let clock = Arc::new(RunClock::start(host.limits.run));
+    let limit = limit.map_or(host.limits.run, |limit| limit.min(host.limits.run));
+    let clock = Arc::new(RunClock::start(limit));
     let mut shell = Shell { host: Arc::clone(&host), row, cancel, clock, said: String::new(), cut_off: HashSet::new() };
     let result = shell.go().await;
     let session = shell.row.session.clone();
@@ -273,9 +275,9 @@ impl Shell {
             return Some(self.aborted());
         }
         self.clock.is_reached().then(|| {
-            let seconds = self.host.limits.run.as_secs();
+            let seconds = self.clock.limit().as_secs();
             let message =
-                format!("the run was stopped after {seconds} s; raise `limits.runSeconds` to allow longer ones");
+                format!("the run was stopped after {seconds} s; `limits.runSeconds` and the client's own time-out allow longer ones");
             RunEnd::Failed { kind: "timeout".to_owned(), message }
         })
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 /// The clock of one run.
 pub struct RunClock {
+    limit: Duration,
     state: Mutex<State>,
 }
 
@@ -28,7 +29,12 @@ const LOOK: Duration = Duration::from_millis(100);
 impl RunClock {
     /// A clock that allows `limit` from now on.
     pub fn start(limit: Duration) -> Self {
-        RunClock { state: Mutex::new(State { left: limit, since: Instant::now(), pauses: 0 }) }
+        RunClock { limit, state: Mutex::new(State { left: limit, since: Instant::now(), pauses: 0 }) }
+    }
+
+    /// What it started with.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Whether the time is used up.
