@@ -33,4 +33,4 @@ pub use error::ModelError;
 pub use http::HttpModel;
 pub use model::Model;
 pub use prompt::{Prompt, Reply, StopReason};
-pub use provider::{ProviderConfig, Secret, WireFormat, default_base_url, default_key_variable};
+pub use provider::{ProviderConfig, Secret, WireFormat};

@@ -54,19 +54,3 @@ impl fmt::Debug for Secret {
         f.write_str("***")
     }
 }
-
-/// Where a format's first-party API lives: the base URL unless the owner names another.
-pub fn default_base_url(wire: WireFormat) -> &'static str {
-    match wire {
-        WireFormat::OpenAiChat => "https://api.openai.com/v1",
-        WireFormat::AnthropicMessages => "https://api.anthropic.com",
-    }
-}
-
-/// The environment variable in which a format's key is customarily kept: for hints and defaults; not read here.
-pub fn default_key_variable(wire: WireFormat) -> &'static str {
-    match wire {
-        WireFormat::OpenAiChat => "OPENAI_API_KEY",
-        WireFormat::AnthropicMessages => "ANTHROPIC_API_KEY",
-    }
-}
