@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, HttpTarget};
+use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, Target};
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_policy::{Action, Facts, Grants, Policy, Preset, Subject, ToolInvocation, Trust};
@@ -89,13 +89,14 @@ fn program() -> Action {
         stdin: Vec::new(),
         timeout_ms: 120_000,
         max_output_bytes: 65_536,
+        background: None,
     })
 }
 
 fn request() -> Action {
     Action::SendRequest(HttpPlan {
         method: "GET".to_owned(),
-        target: HttpTarget {
+        target: Target {
             scheme: "https".to_owned(),
             host: "example.test".to_owned(),
             port: 443,

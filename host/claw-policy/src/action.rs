@@ -1,6 +1,6 @@
 //! What can be decided about.
 
-use claw_core::effect::{ExecPlan, HttpPlan};
+use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, SecretPurpose, SecretUse};
 use claw_core::id::{CallId, ToolName};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,16 @@ pub enum Action {
     RunProgram(ExecPlan),
     /// `http.request`.
     SendRequest(HttpPlan),
+    /// `net.connect`.
+    OpenConnection(ConnectPlan),
+    /// `secret.use` or `secret.reveal`.
+    UseSecret(SecretUse),
+    /// `kv.use`: the store of the component's own of this name.
+    UseStore(String),
+    /// `llm.complete`.
+    AskModel(LlmRequest),
+    /// `message.send`.
+    SendMessage(MessageRequest),
 }
 
 impl Action {
@@ -33,6 +43,12 @@ impl Action {
             Action::CallTool(_) => "tool.call",
             Action::RunProgram(_) => "exec.run",
             Action::SendRequest(_) => "http.request",
+            Action::OpenConnection(_) => "net.connect",
+            Action::UseSecret(SecretUse { purpose: SecretPurpose::Reveal, .. }) => "secret.reveal",
+            Action::UseSecret(_) => "secret.use",
+            Action::UseStore(_) => "kv.use",
+            Action::AskModel(_) => "llm.complete",
+            Action::SendMessage(_) => "message.send",
         }
     }
 }

@@ -3,7 +3,7 @@
 //! All values are escaped and none is cut: what cannot be shown whole cannot be approved, see [`MAX_CARD_BYTES`].
 
 use claw_core::approval::{Approval, Card};
-use claw_core::effect::{ExecPlan, HttpPlan};
+use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, SecretPurpose, SecretUse};
 use claw_core::id::Digest;
 use claw_core::rfc3339;
 use sha2::{Digest as _, Sha256};
@@ -22,6 +22,12 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
         Action::CallTool(_) => "call a tool",
         Action::RunProgram(_) => "run a program",
         Action::SendRequest(_) => "send a request",
+        Action::OpenConnection(_) => "open a connection",
+        Action::UseSecret(SecretUse { purpose: SecretPurpose::Reveal, .. }) => "see a secret",
+        Action::UseSecret(_) => "use a secret",
+        Action::UseStore(_) => "use a store of its own",
+        Action::AskModel(_) => "ask a model",
+        Action::SendMessage(_) => "send a message",
     };
     let mut lines = vec![
         line("Component", component(subject)),
@@ -32,6 +38,11 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
         Action::CallTool(call) => tool_lines(call, &mut lines),
         Action::RunProgram(plan) => program_lines(plan, &mut lines),
         Action::SendRequest(plan) => request_lines(plan, &mut lines),
+        Action::OpenConnection(plan) => connection_lines(plan, &mut lines),
+        Action::UseSecret(wish) => secret_lines(wish, &mut lines),
+        Action::UseStore(store) => lines.push(line("Store", show(store))),
+        Action::AskModel(question) => question_lines(question, &mut lines),
+        Action::SendMessage(message) => message_lines(message, &mut lines),
     }
     Card {
         action: action.name().to_owned(),
@@ -87,15 +98,56 @@ fn program_lines(plan: &ExecPlan, lines: &mut Vec<(String, String)>) {
     lines.push(line("Standard input", bytes(&plan.stdin)));
     lines.push(line("May change", show(&plan.workspace.to_string_lossy())));
     lines.push(line("Network", "none".to_owned()));
+    if let Some(background) = &plan.background {
+        lines.push(line("Goes on in the background", format!("for at most {} s", background.ttl_ms.div_ceil(1000))));
+        if let Some(terminal) = &background.terminal {
+            lines.push(line("Terminal", format!("{} x {}", terminal.columns, terminal.rows)));
+        }
+    }
 }
 
 fn request_lines(plan: &HttpPlan, lines: &mut Vec<(String, String)>) {
     lines.push(line("Method", show(&plan.method)));
     lines.push(line("URL", show(&plan.target.url())));
     lines.push(line("Address", plan.target.address.as_str().to_owned()));
-    let names: Vec<String> = plan.headers.iter().map(|(name, _)| show(name)).collect();
-    lines.push(line("Header names", if names.is_empty() { "none".to_owned() } else { names.join(", ") }));
+    lines.push(line("Header names", joined(plan.headers.iter().map(|(name, _)| name))));
     lines.push(line("Body", bytes(&plan.body)));
+}
+
+fn connection_lines(plan: &ConnectPlan, lines: &mut Vec<(String, String)>) {
+    lines.push(line("URL", show(&plan.target.url())));
+    lines.push(line("Address", plan.target.address.as_str().to_owned()));
+    lines.push(line("Header names", joined(plan.headers.iter().map(|(name, _)| name))));
+    lines.push(line("Subprotocols", joined(&plan.protocols)));
+}
+
+fn secret_lines(wish: &SecretUse, lines: &mut Vec<(String, String)>) {
+    lines.push(line("Secret", show(&wish.name)));
+    let purpose = match &wish.purpose {
+        SecretPurpose::Hold => "to name it in requests".to_owned(),
+        SecretPurpose::Send(server) => format!("to send it to {}", show(server)),
+        SecretPurpose::Reveal => "to see it".to_owned(),
+    };
+    lines.push(line("Purpose", purpose));
+}
+
+fn question_lines(question: &LlmRequest, lines: &mut Vec<(String, String)>) {
+    lines.push(line("Model", show(&question.model)));
+    lines.push(line("System prompt", show(&question.system)));
+    for message in &question.messages {
+        lines.push(line(if message.by_model { "Model said" } else { "Component says" }, show(&message.text)));
+    }
+    lines.push(line("Answer", format!("at most {} tokens", question.max_tokens)));
+}
+
+fn message_lines(message: &MessageRequest, lines: &mut Vec<(String, String)>) {
+    lines.push(line("To", show(&message.to)));
+    lines.push(line("Text", show(&message.text)));
+}
+
+fn joined<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
+    let words: Vec<String> = words.into_iter().map(|word| show(word)).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
 }
 
 fn line(label: &str, value: String) -> (String, String) {

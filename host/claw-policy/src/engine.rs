@@ -9,7 +9,7 @@ use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
     PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
-use claw_core::effect::{ExecPlan, HttpPlan, HttpTarget};
+use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
 use miette::Diagnostic;
 
 use crate::action::Action;
@@ -29,6 +29,12 @@ pub(crate) struct Engine {
     write_folder: Door,
     run_program: Door,
     send_request: Door,
+    open_connection: Door,
+    use_secret: Door,
+    reveal_secret: Door,
+    use_store: Door,
+    ask_model: Door,
+    send_message: Door,
 }
 
 /// One action: its name, what it is done to, and the policies that can apply to it.
@@ -64,7 +70,7 @@ pub(crate) struct Question<'a> {
 pub(crate) enum Object<'a> {
     Action(&'a Action),
     /// `Read` asks about `fs.read`, `ReadWrite` about `fs.write`.
-    Folder(Folder, Access),
+    Folder(&'a Folder, Access),
 }
 
 /// Whether the owner's grants name the object.
@@ -128,6 +134,12 @@ impl Engine {
             write_folder: door("fs.write", "Folder"),
             run_program: door("exec.run", "Program"),
             send_request: door("http.request", "Server"),
+            open_connection: door("net.connect", "Server"),
+            use_secret: door("secret.use", "Secret"),
+            reveal_secret: door("secret.reveal", "Secret"),
+            use_store: door("kv.use", "Store"),
+            ask_model: door("llm.complete", "Model"),
+            send_message: door("message.send", "Recipient"),
         })
     }
 
@@ -154,6 +166,12 @@ impl Engine {
             Object::Action(Action::CallTool(_)) => &self.call_tool,
             Object::Action(Action::RunProgram(_)) => &self.run_program,
             Object::Action(Action::SendRequest(_)) => &self.send_request,
+            Object::Action(Action::OpenConnection(_)) => &self.open_connection,
+            Object::Action(Action::UseSecret(SecretUse { purpose: SecretPurpose::Reveal, .. })) => &self.reveal_secret,
+            Object::Action(Action::UseSecret(_)) => &self.use_secret,
+            Object::Action(Action::UseStore(_)) => &self.use_store,
+            Object::Action(Action::AskModel(_)) => &self.ask_model,
+            Object::Action(Action::SendMessage(_)) => &self.send_message,
             Object::Folder(_, Access::Read) => &self.read_folder,
             Object::Folder(_, Access::ReadWrite) => &self.write_folder,
         }
@@ -174,8 +192,29 @@ impl Engine {
             }
             Object::Action(Action::SendRequest(plan)) => {
                 context.extend(request_context(plan));
-                let HttpTarget { scheme, host, port, .. } = &plan.target;
-                uid(&door.resource, &format!("{scheme}://{host}:{port}"))
+                uid(&door.resource, &server_id(&plan.target))
+            }
+            Object::Action(Action::OpenConnection(plan)) => {
+                context.extend(connection_context(plan));
+                uid(&door.resource, &server_id(&plan.target))
+            }
+            Object::Action(Action::UseSecret(wish)) => {
+                match &wish.purpose {
+                    SecretPurpose::Hold => context.push(("to".to_owned(), text(""))),
+                    SecretPurpose::Send(server) => context.push(("to".to_owned(), text(server))),
+                    SecretPurpose::Reveal => {}
+                }
+                uid(&door.resource, &wish.name)
+            }
+            Object::Action(Action::UseStore(store)) => uid(&door.resource, store),
+            Object::Action(Action::AskModel(question)) => {
+                context.push(("input_bytes".to_owned(), size(question.bytes())));
+                context.push(("max_tokens".to_owned(), Value::new_long(i64::from(question.max_tokens))));
+                uid(&door.resource, &question.model)
+            }
+            Object::Action(Action::SendMessage(message)) => {
+                context.push(("text_bytes".to_owned(), size(message.text.len())));
+                uid(&door.resource, &message.to)
             }
             Object::Folder(folder, _) => uid(&door.resource, folder.as_str()),
         };
@@ -285,20 +324,40 @@ fn common_context(question: &Question<'_>, approved: Approved) -> Vec<(String, V
     context
 }
 
-fn program_context(plan: &ExecPlan) -> [(String, Value); 5] {
+fn program_context(plan: &ExecPlan) -> [(String, Value); 7] {
     let argv = plan.argv.iter().map(|argument| text(argument));
     let environment = plan.env.iter().map(|(name, _)| text(name));
+    let background_ms = plan.background.map_or(0, |background| background.ttl_ms);
     [
         ("argv".to_owned(), Value::new_set(argv)),
         ("subcommand".to_owned(), text(plan.argv.get(1).map_or("", String::as_str))),
         ("directory".to_owned(), text(&plan.cwd.to_string_lossy())),
         ("environment".to_owned(), Value::new_set(environment)),
         ("stdin_bytes".to_owned(), size(plan.stdin.len())),
+        ("background_seconds".to_owned(), Value::new_long(i64::try_from(background_ms / 1000).unwrap_or(i64::MAX))),
+        (
+            "terminal".to_owned(),
+            Value::new_bool(plan.background.is_some_and(|background| background.terminal.is_some())),
+        ),
+    ]
+}
+
+fn path_and_query(target: &Target) -> (&str, &str) {
+    target.path_and_query.split_once('?').unwrap_or((&target.path_and_query, ""))
+}
+
+fn connection_context(plan: &ConnectPlan) -> [(String, Value); 3] {
+    let (path, query) = path_and_query(&plan.target);
+    let protocols = plan.protocols.iter().map(|protocol| text(protocol));
+    [
+        ("path".to_owned(), text(path)),
+        ("query".to_owned(), text(query)),
+        ("protocols".to_owned(), Value::new_set(protocols)),
     ]
 }
 
 fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {
-    let (path, query) = plan.target.path_and_query.split_once('?').unwrap_or((&plan.target.path_and_query, ""));
+    let (path, query) = path_and_query(&plan.target);
     [
         ("method".to_owned(), text(&plan.method)),
         ("path".to_owned(), text(path)),
@@ -307,12 +366,13 @@ fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {
     ]
 }
 
-/// What is known of the component and of the resource. Tools and folders are nothing but their names.
+/// What is known of the component and of the resource. Most resources are nothing but their names.
 fn entities(question: &Question<'_>, principal: &EntityUid, resource: &EntityUid) -> Entities {
     let resource = match question.object {
         Object::Action(Action::RunProgram(plan)) => Some(program_entity(resource.clone(), plan)),
         Object::Action(Action::SendRequest(plan)) => Some(server_entity(resource.clone(), &plan.target)),
-        Object::Action(Action::CallTool(_)) | Object::Folder(..) => None,
+        Object::Action(Action::OpenConnection(plan)) => Some(server_entity(resource.clone(), &plan.target)),
+        Object::Action(_) | Object::Folder(..) => None,
     };
     let component = component_entity(principal.clone(), question.subject);
     Entities::from_entities(std::iter::once(component).chain(resource), None)
@@ -340,7 +400,11 @@ fn program_entity(uid: EntityUid, plan: &ExecPlan) -> Entity {
     )
 }
 
-fn server_entity(uid: EntityUid, target: &HttpTarget) -> Entity {
+fn server_id(Target { scheme, host, port, .. }: &Target) -> String {
+    format!("{scheme}://{host}:{port}")
+}
+
+fn server_entity(uid: EntityUid, target: &Target) -> Entity {
     entity(
         uid,
         [

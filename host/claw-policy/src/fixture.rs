@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, HttpTarget};
+use claw_core::effect::{
+    AddressClass, ConnectPlan, ExecPlan, HttpPlan, LlmMessage, LlmRequest, MessageRequest, SecretPurpose, SecretUse,
+    Target,
+};
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 
@@ -22,7 +25,17 @@ pub(crate) fn subject(scopes: &[&str], grants: &[&str]) -> Subject {
 
 /// A component that may want everything.
 pub(crate) fn open_subject(grants: &[&str]) -> Subject {
-    subject(&["fs workspace read-write", "http * GET,HEAD,POST", "exec **"], grants)
+    let scopes = [
+        "fs workspace read-write",
+        "http * GET,HEAD,POST",
+        "exec **",
+        "net *",
+        "secret github reveal",
+        "kv cache",
+        "llm default",
+        "message session",
+    ];
+    subject(&scopes, grants)
 }
 
 pub(crate) fn facts() -> Facts {
@@ -38,7 +51,8 @@ pub(crate) fn nobody_there() -> Facts {
     Facts { person_present: false, ..facts() }
 }
 
-/// `tool <name> <json>`, `exec <argv…>` (found in /usr/bin unless it has a path), or `http <METHOD> <url>`.
+/// `tool <name> <json>`, `exec <argv…>` (found in /usr/bin unless it has a path), `http <METHOD> <url>`, `net <url>`,
+/// `secret <name> hold|reveal|<server>`, `kv <store>`, `llm <model>` or `message <recipient>`.
 pub(crate) fn action(text: &str) -> Action {
     let (kind, rest) = text.split_once(' ').unwrap();
     match kind {
@@ -51,6 +65,27 @@ pub(crate) fn action(text: &str) -> Action {
             let (method, url) = rest.split_once(' ').unwrap();
             Action::SendRequest(request(method, url))
         }
+        "net" => {
+            let target = request("GET", rest).target;
+            Action::OpenConnection(ConnectPlan { target, headers: Vec::new(), protocols: Vec::new() })
+        }
+        "secret" => {
+            let (name, purpose) = rest.split_once(' ').unwrap();
+            let purpose = match purpose {
+                "hold" => SecretPurpose::Hold,
+                "reveal" => SecretPurpose::Reveal,
+                server => SecretPurpose::Send(server.to_owned()),
+            };
+            Action::UseSecret(SecretUse { name: name.to_owned(), purpose })
+        }
+        "kv" => Action::UseStore(rest.to_owned()),
+        "llm" => Action::AskModel(LlmRequest {
+            model: rest.to_owned(),
+            system: "Be brief.".to_owned(),
+            messages: vec![LlmMessage { by_model: false, text: "Why?".to_owned() }],
+            max_tokens: 100,
+        }),
+        "message" => Action::SendMessage(MessageRequest { to: rest.to_owned(), text: "Done.".to_owned() }),
         other => panic!("unknown kind of action `{other}`"),
     }
 }
@@ -78,6 +113,7 @@ pub(crate) fn plan(argv: &[&str]) -> ExecPlan {
         stdin: Vec::new(),
         timeout_ms: 120_000,
         max_output_bytes: 65_536,
+        background: None,
     }
 }
 
@@ -86,11 +122,11 @@ pub(crate) fn request(method: &str, url: &str) -> HttpPlan {
     let (authority, path) = rest.split_at(rest.find('/').unwrap());
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port.parse().unwrap()),
-        _ => (authority, if scheme == "https" { 443 } else { 80 }),
+        _ => (authority, if scheme == "https" || scheme == "wss" { 443 } else { 80 }),
     };
     let host = host.trim_matches(['[', ']']).to_owned();
     let target =
-        HttpTarget { scheme: scheme.to_owned(), address: address(&host), host, port, path_and_query: path.to_owned() };
+        Target { scheme: scheme.to_owned(), address: address(&host), host, port, path_and_query: path.to_owned() };
     HttpPlan { method: method.to_owned(), target, headers: Vec::new(), body: Vec::new(), first_byte_timeout_ms: 30_000 }
 }
 

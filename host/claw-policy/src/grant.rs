@@ -4,13 +4,22 @@
 //! the owner counts only if it *names* what it opens, see [`Grants::name`].
 
 mod exec;
+mod folder;
 mod http;
+mod name;
+mod net;
+mod server;
 
 use std::fmt;
 use std::str::FromStr;
 
+use claw_core::effect::SecretPurpose;
+
 pub use self::exec::ExecGrant;
+pub use self::folder::{Access, Folder, FsGrant};
 pub use self::http::HttpGrant;
+pub use self::name::Name;
+pub use self::net::NetGrant;
 use crate::action::Action;
 
 /// One matcher. Its text form is what owners write and what the store keeps.
@@ -22,31 +31,31 @@ pub enum Grant {
     Http(HttpGrant),
     /// `exec git status **`
     Exec(ExecGrant),
+    /// `net wss://chat.example.com`
+    Net(NetGrant),
+    /// `secret github` or, to be seen, `secret github reveal`
+    Secret(SecretGrant),
+    /// `kv cache`
+    Kv(Name),
+    /// `llm default`
+    Llm(Name),
+    /// `message session`
+    Message(Name),
+    /// `memory read`; nothing is offered for it yet.
+    Memory(Access),
+    /// `schedule`; nothing is offered for it yet.
+    Schedule,
+    /// `sessions read`; nothing is offered for it yet.
+    Sessions(Access),
 }
 
-/// Access to one folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FsGrant {
-    /// Which one.
-    pub folder: Folder,
-    /// What may be done there.
-    pub access: Access,
-}
-
-/// The folders that can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Folder {
-    /// The workspace of the run's agent.
-    Workspace,
-}
-
-/// What may be done in a folder; the later includes the earlier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Access {
-    /// Read and list.
-    Read,
-    /// Also create, change and remove.
-    ReadWrite,
+/// Use of one secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretGrant {
+    /// Its name in the vault.
+    pub name: Name,
+    /// Whether it may be seen, rather than only sent where the owner said.
+    pub reveal: bool,
 }
 
 /// A list of grants, in the order in which they were given.
@@ -57,13 +66,15 @@ pub struct Grants(Vec<Grant>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
     /// The first word names no family.
-    #[error("`{text}` is not a grant: it must start with `fs`, `http` or `exec`")]
+    #[error("`{text}` is not a grant: it must start with one of {FAMILIES}")]
     Family {
         /// What was given.
         text: String,
     },
     /// A file grant is malformed.
-    #[error("`{text}` is not a file grant: write `fs workspace read` or `fs workspace read-write`")]
+    #[error(
+        "`{text}` is not a file grant: write `fs FOLDER read` or `fs FOLDER read-write`, with `workspace`, `scratch` or a folder that the configuration names"
+    )]
     Fs {
         /// What was given.
         text: String,
@@ -76,6 +87,28 @@ pub enum GrantError {
         /// The rule.
         rule: &'static str,
     },
+    /// A connection grant is malformed or too wide.
+    #[error("`{text}` cannot be granted for connections: {rule}")]
+    Net {
+        /// The part that breaks the rule.
+        text: String,
+        /// The rule.
+        rule: &'static str,
+    },
+    /// A name is malformed.
+    #[error("`{text}` is not a name: write 1 to 64 of `a-z 0-9 - _ . /`, a letter or digit first")]
+    Name {
+        /// What was given.
+        text: String,
+    },
+    /// Something stands behind a grant that is already complete, or something is missing.
+    #[error("`{text}` is not a grant: write {form}")]
+    Form {
+        /// What was given.
+        text: String,
+        /// What it should look like.
+        form: &'static str,
+    },
     /// A program grant is malformed.
     #[error("`{text}` cannot be granted as a program: {rule}")]
     Exec {
@@ -85,6 +118,10 @@ pub enum GrantError {
         rule: &'static str,
     },
 }
+
+/// The first words of grants.
+const FAMILIES: &str =
+    "`fs`, `http`, `net`, `exec`, `secret`, `kv`, `llm`, `message`, `memory`, `schedule`, `sessions`";
 
 // === impl Grant ===
 
@@ -96,10 +133,21 @@ impl Grant {
     pub fn parse(text: &str) -> Result<Grant, GrantError> {
         let text = text.trim();
         let (family, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let rest = rest.trim();
+        let access = |form| Access::parse(rest).ok_or_else(|| GrantError::Form { text: excerpt(text), form });
         match family {
-            "fs" => FsGrant::parse(rest.trim()).map(Grant::Fs),
-            "http" => HttpGrant::parse(rest.trim()).map(Grant::Http),
-            "exec" => ExecGrant::parse(rest.trim()).map(Grant::Exec),
+            "fs" => FsGrant::parse(rest).map(Grant::Fs),
+            "http" => HttpGrant::parse(rest).map(Grant::Http),
+            "exec" => ExecGrant::parse(rest).map(Grant::Exec),
+            "net" => NetGrant::new(rest).map(Grant::Net),
+            "secret" => SecretGrant::parse(rest).map(Grant::Secret),
+            "kv" => Name::parse(rest).map(Grant::Kv),
+            "llm" => Name::parse(rest).map(Grant::Llm),
+            "message" => Name::parse(rest).map(Grant::Message),
+            "memory" => access("`memory read` or `memory read-write`").map(Grant::Memory),
+            "schedule" if rest.is_empty() => Ok(Grant::Schedule),
+            "schedule" => Err(GrantError::Form { text: excerpt(text), form: "`schedule` alone" }),
+            "sessions" => access("`sessions read` or `sessions read-write`").map(Grant::Sessions),
             _ => Err(GrantError::Family { text: excerpt(text) }),
         }
     }
@@ -109,7 +157,14 @@ impl Grant {
         match (self, action) {
             (Grant::Http(grant), Action::SendRequest(plan)) => grant.covers(plan),
             (Grant::Exec(grant), Action::RunProgram(plan)) => grant.covers(plan),
-            (Grant::Fs(_) | Grant::Http(_) | Grant::Exec(_), _) => false,
+            (Grant::Net(grant), Action::OpenConnection(plan)) => grant.covers(plan),
+            (Grant::Secret(grant), Action::UseSecret(wish)) => {
+                grant.name.as_str() == wish.name && (grant.reveal || wish.purpose != SecretPurpose::Reveal)
+            }
+            (Grant::Kv(name), Action::UseStore(store)) => name.as_str() == store,
+            (Grant::Llm(name), Action::AskModel(question)) => name.as_str() == question.model,
+            (Grant::Message(name), Action::SendMessage(message)) => name.as_str() == message.to,
+            _ => false,
         }
     }
 
@@ -118,7 +173,8 @@ impl Grant {
         match (self, action) {
             (Grant::Http(grant), Action::SendRequest(plan)) => grant.names(plan),
             (Grant::Exec(grant), Action::RunProgram(plan)) => grant.names(plan),
-            (Grant::Fs(_) | Grant::Http(_) | Grant::Exec(_), _) => false,
+            (Grant::Net(grant), Action::OpenConnection(plan)) => grant.names(plan),
+            _ => self.covers(action),
         }
     }
 
@@ -128,8 +184,26 @@ impl Grant {
             Action::CallTool(_) => None,
             Action::RunProgram(plan) => ExecGrant::exactly(plan).map(Grant::Exec),
             Action::SendRequest(plan) => HttpGrant::exactly(plan).map(Grant::Http),
+            Action::OpenConnection(plan) => NetGrant::exactly(plan).map(Grant::Net),
+            Action::UseSecret(wish) => {
+                let reveal = wish.purpose == SecretPurpose::Reveal;
+                Name::parse(&wish.name).ok().map(|name| Grant::Secret(SecretGrant { name, reveal }))
+            }
+            Action::UseStore(store) => Name::parse(store).ok().map(Grant::Kv),
+            Action::AskModel(question) => Name::parse(&question.model).ok().map(Grant::Llm),
+            Action::SendMessage(message) => Name::parse(&message.to).ok().map(Grant::Message),
         };
         grant.filter(|grant| grant.names(action))
+    }
+}
+
+impl SecretGrant {
+    fn parse(text: &str) -> Result<SecretGrant, GrantError> {
+        match text.split_once(' ') {
+            None => Ok(SecretGrant { name: Name::parse(text)?, reveal: false }),
+            Some((name, "reveal")) => Ok(SecretGrant { name: Name::parse(name)?, reveal: true }),
+            Some(_) => Err(GrantError::Form { text: excerpt(text), form: "`secret NAME` or `secret NAME reveal`" }),
+        }
     }
 }
 
@@ -139,6 +213,15 @@ impl fmt::Display for Grant {
             Grant::Fs(grant) => write!(f, "fs {} {}", grant.folder, grant.access),
             Grant::Http(grant) => write!(f, "http {grant}"),
             Grant::Exec(grant) => write!(f, "exec {grant}"),
+            Grant::Net(grant) => write!(f, "net {grant}"),
+            Grant::Secret(SecretGrant { name, reveal: false }) => write!(f, "secret {name}"),
+            Grant::Secret(SecretGrant { name, reveal: true }) => write!(f, "secret {name} reveal"),
+            Grant::Kv(name) => write!(f, "kv {name}"),
+            Grant::Llm(name) => write!(f, "llm {name}"),
+            Grant::Message(name) => write!(f, "message {name}"),
+            Grant::Memory(access) => write!(f, "memory {access}"),
+            Grant::Schedule => f.write_str("schedule"),
+            Grant::Sessions(access) => write!(f, "sessions {access}"),
         }
     }
 }
@@ -147,61 +230,6 @@ impl FromStr for Grant {
     type Err = GrantError;
     fn from_str(text: &str) -> Result<Self, GrantError> {
         Grant::parse(text)
-    }
-}
-
-// === impl FsGrant ===
-
-impl FsGrant {
-    fn parse(text: &str) -> Result<FsGrant, GrantError> {
-        let error = || GrantError::Fs { text: excerpt(text) };
-        let (folder, access) = text.split_once(' ').ok_or_else(error)?;
-        let folder = Folder::parse(folder).ok_or_else(error)?;
-        let access = Access::parse(access.trim_start()).ok_or_else(error)?;
-        Ok(FsGrant { folder, access })
-    }
-}
-
-impl Folder {
-    fn parse(text: &str) -> Option<Folder> {
-        (text == "workspace").then_some(Folder::Workspace)
-    }
-
-    /// The word used in grants, policies and manifests.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Folder::Workspace => "workspace",
-        }
-    }
-}
-
-impl fmt::Display for Folder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Access {
-    fn parse(text: &str) -> Option<Access> {
-        match text {
-            "read" => Some(Access::Read),
-            "read-write" => Some(Access::ReadWrite),
-            _ => None,
-        }
-    }
-
-    /// The word used in grants and manifests.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Access::Read => "read",
-            Access::ReadWrite => "read-write",
-        }
-    }
-}
-
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -243,10 +271,10 @@ impl Grants {
     pub fn folders(&self) -> Vec<(Folder, Access)> {
         let mut folders: Vec<(Folder, Access)> = Vec::new();
         for grant in self.iter() {
-            let Grant::Fs(FsGrant { folder, access }) = *grant else { continue };
-            match folders.iter_mut().find(|(known, _)| *known == folder) {
-                Some((_, widest)) => *widest = access.max(*widest),
-                None => folders.push((folder, access)),
+            let Grant::Fs(FsGrant { folder, access }) = grant else { continue };
+            match folders.iter_mut().find(|(known, _)| known == folder) {
+                Some((_, widest)) => *widest = (*access).max(*widest),
+                None => folders.push((folder.clone(), *access)),
             }
         }
         folders

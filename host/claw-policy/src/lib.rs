@@ -22,7 +22,9 @@ mod fixture;
 
 pub use action::{Action, ToolInvocation};
 pub use card::{MAX_CARD_BYTES, render_text};
-pub use grant::{Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant};
+pub use grant::{
+    Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,
+};
 pub use permit::Permit;
 pub use policy::{Ask, Decision, Denial, Policy, PolicyError, PolicyFile, Position};
 pub use preset::{Preset, PresetError, SCHEMA};

@@ -215,11 +215,14 @@ impl Policy {
             let (_, granted) = granted.iter().find(|(known, _)| *known == folder)?;
             Some((folder, declared.min(*granted)))
         });
-        both.filter_map(|(folder, access)| Some((folder, self.allowed_access(subject, facts, folder, access)?)))
-            .collect()
+        both.filter_map(|(folder, wanted)| {
+            let access = self.allowed_access(subject, facts, &folder, wanted)?;
+            Some((folder, access))
+        })
+        .collect()
     }
 
-    fn allowed_access(&self, subject: &Subject, facts: &Facts, folder: Folder, wanted: Access) -> Option<Access> {
+    fn allowed_access(&self, subject: &Subject, facts: &Facts, folder: &Folder, wanted: Access) -> Option<Access> {
         let allows = |access| {
             let object = Object::Folder(folder, access);
             let question = Question { subject, facts, object, granted: Granted::Yes, presence: presence(facts) };
@@ -310,7 +313,7 @@ fn ask(subject: &Subject, facts: &Facts, action: Action, digest: Digest, decided
     }
     let (argv, cwd) = match &action {
         Action::RunProgram(plan) => (plan.argv.clone(), Some(plan.cwd.to_string_lossy().into_owned())),
-        Action::CallTool(_) | Action::SendRequest(_) => (Vec::new(), None),
+        _ => (Vec::new(), None),
     };
     let call = Box::new(Call { subject: subject.clone(), facts: facts.clone(), action });
     Decision::Ask(Ask { digest, card, argv, cwd, decided_by, call })

@@ -36,7 +36,7 @@ pub struct ToolManifest {
 pub enum Scope {
     /// A folder, and whether it is to be changed.
     Fs {
-        /// `workspace`.
+        /// `workspace`, `scratch` or a name of the owner's.
         folder: String,
         /// Whether files are to be changed.
         write: bool,
@@ -47,9 +47,13 @@ pub enum Scope {
         pattern: String,
         /// Upper-case methods.
         methods: Vec<String>,
+        /// Prefixes of the path; none for any path.
+        paths: Vec<String>,
     },
     /// Programs: one pattern per argument.
     Exec(Vec<String>),
+    /// Any other family, in the text form of its grant, e.g. `kv cache`.
+    Other(String),
 }
 
 const TOOLS: usize = 64;

@@ -298,7 +298,11 @@ fn scope(scope: &Scope) -> Result<Grant, GrantError> {
             let access = if *write { Access::ReadWrite } else { Access::Read };
             Grant::parse(&format!("fs {folder} {access}"))?
         }
-        Scope::Http { pattern, methods } => Grant::Http(HttpGrant::new(pattern, methods.iter().map(String::as_str))?),
+        Scope::Http { pattern, methods, paths } => {
+            let (methods, paths) = (methods.iter().map(String::as_str), paths.iter().map(String::as_str));
+            Grant::Http(HttpGrant::new(pattern, methods, paths)?)
+        }
         Scope::Exec(pattern) => Grant::Exec(ExecGrant::new(pattern.iter().map(String::as_str))?),
+        Scope::Other(text) => Grant::parse(text)?,
     })
 }

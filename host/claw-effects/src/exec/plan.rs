@@ -92,6 +92,7 @@ pub fn plan_exec(request: &ExecRequest, workspace: &Path, limits: &ExecLimits) -
         stdin: request.stdin.clone(),
         timeout_ms: request.timeout_ms.clamp(1, max_timeout_ms),
         max_output_bytes: request.max_output_bytes.min(limits.max_output_bytes),
+        background: None,
     })
 }
 

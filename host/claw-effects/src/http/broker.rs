@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use claw_core::effect::{AddressClass, EffectError, HttpHead, HttpPlan, HttpTarget};
+use claw_core::effect::{AddressClass, EffectError, HttpHead, HttpPlan, Target};
 use claw_policy::{Action, Permit};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
@@ -99,8 +99,8 @@ impl HttpBroker {
     }
 
     /// The last look before dialling, at what the plan says and at what it does not: the port of the gateway.
-    fn check_target(&self, target: &HttpTarget) -> Result<(), EffectError> {
-        let HttpTarget { host, port, .. } = target;
+    fn check_target(&self, target: &Target) -> Result<(), EffectError> {
+        let Target { host, port, .. } = target;
         let refuse = |reason: &str| Err(EffectError::denied("E_NET_ADDR", format!("`{host}` {reason}")));
         if address::classify_host(host) != target.address {
             return refuse("is not of the kind that was decided on: ask again");

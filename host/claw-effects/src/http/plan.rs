@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claw_core::effect::{EffectError, HttpPlan, HttpRequest, HttpTarget};
+use claw_core::effect::{EffectError, HttpPlan, HttpRequest, Target};
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::{Host, Url};
@@ -93,7 +93,7 @@ fn plan_method(method: &str) -> Result<String, EffectError> {
 
 /// The parser repairs what it is given, as browsers must. What it would repair is refused first: a text must not look
 /// like one target and mean another.
-fn plan_target(text: &str) -> Result<HttpTarget, EffectError> {
+fn plan_target(text: &str) -> Result<Target, EffectError> {
     let refuse = |reason: &str| {
         let shown: String = text.chars().take(200).flat_map(char::escape_debug).collect();
         EffectError::denied("E_NET_URL", format!("URL `{shown}` {reason}"))
@@ -132,7 +132,7 @@ fn plan_target(text: &str) -> Result<HttpTarget, EffectError> {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
-    Ok(HttpTarget { scheme: url.scheme().to_owned(), host, port, path_and_query, address: class })
+    Ok(Target { scheme: url.scheme().to_owned(), host, port, path_and_query, address: class })
 }
 
 /// What stands between the scheme and the path, as written.

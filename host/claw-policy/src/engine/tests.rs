@@ -38,8 +38,20 @@ fn every_question_fits_the_schema() {
     let engine = Engine::load([("looks.cedar", looks)].into_iter()).unwrap();
     let schema: Schema = SCHEMA.parse().unwrap();
     let (subject, facts) = (open_subject(&[]), facts());
-    let actions = ["tool read {}", "exec git status", "http GET https://example.test/a?b"].map(action);
-    let folders = [Access::Read, Access::ReadWrite].map(|access| Object::Folder(Folder::Workspace, access));
+    let actions = [
+        "tool read {}",
+        "exec git status",
+        "http GET https://example.test/a?b",
+        "net wss://example.test/a?b",
+        "secret github hold",
+        "secret github https://example.test:443",
+        "secret github reveal",
+        "kv cache",
+        "llm default",
+        "message session",
+    ]
+    .map(action);
+    let folders = [Access::Read, Access::ReadWrite].map(|access| Object::Folder(&Folder::Workspace, access));
     for object in actions.iter().map(Object::Action).chain(folders) {
         let question =
             Question { subject: &subject, facts: &facts, object, granted: Granted::No, presence: Presence::Present };

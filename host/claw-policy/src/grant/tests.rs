@@ -97,7 +97,7 @@ fn what_is_not_a_server_is_refused() {
         "https://ex\u{430}mple.test",
         "https://b\u{fc}cher.test",
     ] {
-        assert!(HttpGrant::new(pattern, ["GET"]).is_err(), "{pattern}");
+        assert!(HttpGrant::new(pattern, ["GET"], []).is_err(), "{pattern}");
     }
     check(
         "http https://b\u{fc}cher.test GET",
@@ -109,18 +109,24 @@ fn what_is_not_a_server_is_refused() {
 
 #[test]
 fn a_grant_without_its_parts_says_what_is_missing() {
-    check("", expect!["error: `` is not a grant: it must start with `fs`, `http` or `exec`"]);
+    check(
+        "",
+        expect![
+            "error: `` is not a grant: it must start with one of `fs`, `http`, `net`, `exec`, `secret`, `kv`, `llm`, `message`, `memory`, `schedule`, `sessions`"
+        ],
+    );
     check(
         "net https://x.test GET",
-        expect!["error: `net https://x.test GET` is not a grant: it must start with `fs`, `http` or `exec`"],
+        expect![
+            "error: `https://x.test GET` cannot be granted for connections: write `SCHEME://host[:port]` with `ws`, `wss`, `tcp` or `tls`"
+        ],
     );
-    check(
-        "fs home read",
-        expect!["error: `home read` is not a file grant: write `fs workspace read` or `fs workspace read-write`"],
-    );
+    check("fs home read", expect!["fs home read"]);
     check(
         "fs workspace write",
-        expect!["error: `workspace write` is not a file grant: write `fs workspace read` or `fs workspace read-write`"],
+        expect![
+            "error: `workspace write` is not a file grant: write `fs FOLDER read` or `fs FOLDER read-write`, with `workspace`, `scratch` or a folder that the configuration names"
+        ],
     );
     check(
         "http https://x.test",
@@ -290,7 +296,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
     let methods = proptest::collection::vec("[A-Z][A-Z-]{0,6}", 1..4);
     let http = ("https?", host, 1..=u16::MAX, methods).prop_map(|(scheme, host, port, methods)| {
         let pattern = format!("{scheme}://{host}:{port}");
-        Grant::Http(HttpGrant::new(&pattern, methods.iter().map(String::as_str)).unwrap())
+        Grant::Http(HttpGrant::new(&pattern, methods.iter().map(String::as_str), []).unwrap())
     });
     let argument = prop_oneof![Just("*".to_owned()), any::<String>(), "[a-z \"\\\\-]{0,5}"];
     let exec =

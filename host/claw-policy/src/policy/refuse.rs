@@ -1,7 +1,7 @@
 //! The words of refusals: stable codes, and sentences that name the rule and what would change the answer.
 
 use claw_core::approval::{Approval, ApprovalState};
-use claw_core::effect::AddressClass;
+use claw_core::effect::{AddressClass, ConnectPlan, HttpPlan, Target};
 
 use super::Denial;
 use crate::action::Action;
@@ -14,24 +14,33 @@ pub(super) fn describe(action: &Action) -> String {
     match action {
         Action::CallTool(call) => format!("tool.call of `{}`", call.tool),
         Action::RunProgram(plan) => format!("exec.run of `{}`", show(&plan.program.to_string_lossy())),
-        Action::SendRequest(plan) => {
-            let target = &plan.target;
-            let origin = target.url();
-            let origin = origin.strip_suffix(target.path_and_query.as_str()).unwrap_or(&origin);
-            format!("http.request {} `{}` ({} address)", plan.method, show(origin), target.address.as_str())
-        }
+        Action::SendRequest(plan) => format!("http.request {} {}", plan.method, server(&plan.target)),
+        Action::OpenConnection(plan) => format!("net.connect to {}", server(&plan.target)),
+        Action::UseSecret(wish) => format!("{} of `{}`", action.name(), show(&wish.name)),
+        Action::UseStore(store) => format!("kv.use of `{}`", show(store)),
+        Action::AskModel(question) => format!("llm.complete with `{}`", show(&question.model)),
+        Action::SendMessage(message) => format!("message.send to `{}`", show(&message.to)),
     }
+}
+
+fn server(target: &Target) -> String {
+    let origin = target.url();
+    let origin = origin.strip_suffix(target.path_and_query.as_str()).unwrap_or(&origin);
+    format!("`{}` ({} address)", show(origin), target.address.as_str())
 }
 
 /// The code of a refused action.
 pub(super) fn code(action: &Action) -> &'static str {
     match action {
-        Action::CallTool(_) => "E_POLICY_DENY",
+        Action::CallTool(_) | Action::UseStore(_) | Action::AskModel(_) | Action::SendMessage(_) => "E_POLICY_DENY",
         Action::RunProgram(_) => "E_EXEC_DENIED",
-        Action::SendRequest(plan) => match plan.target.address {
-            AddressClass::Name | AddressClass::Public => "E_NET_HOST",
-            AddressClass::Loopback | AddressClass::Private | AddressClass::Metadata => "E_NET_ADDR",
-        },
+        Action::SendRequest(HttpPlan { target, .. }) | Action::OpenConnection(ConnectPlan { target, .. }) => {
+            match target.address {
+                AddressClass::Name | AddressClass::Public => "E_NET_HOST",
+                AddressClass::Loopback | AddressClass::Private | AddressClass::Metadata => "E_NET_ADDR",
+            }
+        }
+        Action::UseSecret(_) => "E_SECRET_SCOPE",
     }
 }
 

@@ -18,6 +18,7 @@ fn check(program: &str, argv: &[&str], expect: Expect) {
         stdin: Vec::new(),
         timeout_ms: 1_000,
         max_output_bytes: 1_000,
+        background: None,
     };
     let ProgramKind { shell, wrapper, interpreter_inline, in_workspace } = ProgramKind::of(&plan);
     let words =

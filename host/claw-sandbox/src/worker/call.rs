@@ -192,8 +192,17 @@ fn read_manifest(manifest: wit::Manifest) -> Result<Manifest, String> {
     });
     let scopes = manifest.scopes.into_iter().map(|scope| match scope {
         wit::Scope::Fs(fs) => Scope::Fs { folder: fs.folder, write: fs.access == wit::Access::ReadWrite },
-        wit::Scope::Http(http) => Scope::Http { pattern: http.pattern, methods: http.methods },
+        wit::Scope::Http(http) => Scope::Http { pattern: http.pattern, methods: http.methods, paths: http.paths },
         wit::Scope::Exec(pattern) => Scope::Exec(pattern),
+        wit::Scope::Net(pattern) => Scope::Other(format!("net {pattern}")),
+        wit::Scope::Secret(secret) if secret.reveal => Scope::Other(format!("secret {} reveal", secret.name)),
+        wit::Scope::Secret(secret) => Scope::Other(format!("secret {}", secret.name)),
+        wit::Scope::Kv(store) => Scope::Other(format!("kv {store}")),
+        wit::Scope::Llm(model) => Scope::Other(format!("llm {model}")),
+        wit::Scope::Message(to) => Scope::Other(format!("message {to}")),
+        wit::Scope::Memory(access) => Scope::Other(format!("memory {}", word(access))),
+        wit::Scope::Schedule => Scope::Other("schedule".to_owned()),
+        wit::Scope::Sessions(access) => Scope::Other(format!("sessions {}", word(access))),
     });
     Ok(Manifest {
         name: manifest.name,
@@ -202,4 +211,11 @@ fn read_manifest(manifest: wit::Manifest) -> Result<Manifest, String> {
         tools: tools.collect::<Result<_, String>>()?,
         scopes: scopes.collect(),
     })
+}
+
+fn word(access: wit::Access) -> &'static str {
+    match access {
+        wit::Access::Read => "read",
+        wit::Access::ReadWrite => "read-write",
+    }
 }

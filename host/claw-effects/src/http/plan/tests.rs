@@ -12,7 +12,7 @@ fn request(url: &str) -> HttpRequest {
     }
 }
 
-fn target(url: &str) -> Result<HttpTarget, EffectError> {
+fn target(url: &str) -> Result<Target, EffectError> {
     plan_http(&request(url), &HttpLimits::default()).map(|plan| plan.target)
 }
 
