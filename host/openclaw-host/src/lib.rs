@@ -24,5 +24,6 @@ mod run;
 mod run_clock;
 
 mod catalog;
+mod effects;
 mod gate;
 mod tool_call;
