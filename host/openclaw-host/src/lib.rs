@@ -26,4 +26,5 @@ mod run_clock;
 mod catalog;
 mod effects;
 mod gate;
+mod recording;
 mod tool_call;

@@ -14,6 +14,7 @@ use crate::catalog::Installed;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
+use crate::recording::Recording;
 use crate::run_clock::RunClock;
 
 /// What a call is part of.
@@ -29,23 +30,37 @@ pub struct CallContext {
     pub clock: Arc<RunClock>,
 }
 
+/// What became of a call.
+pub struct Called {
+    /// For the model.
+    pub outcome: ToolOutcome,
+    /// For a replay; a call that did not get as far as its component has none.
+    pub recording: Option<Recording>,
+}
+
+impl From<ToolOutcome> for Called {
+    fn from(outcome: ToolOutcome) -> Self {
+        Called { outcome, recording: None }
+    }
+}
+
 /// Runs one call to its outcome. Never fails: what goes wrong is the outcome.
-pub async fn run(context: &CallContext, call: &ToolCall) -> ToolOutcome {
+pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let host = &context.host;
     let Some(tool) = host.catalog.tool(&call.tool) else {
         let known: Vec<_> = host.catalog.specs().iter().map(|spec| spec.name.as_str()).collect();
         let message = format!("no installed component offers `{}`; there are: {}", call.tool, known.join(", "));
-        return ToolOutcome::failed(FailureKind::UnknownTool, message);
+        return ToolOutcome::failed(FailureKind::UnknownTool, message).into();
     };
     let arguments = match serde_json::from_str::<serde_json::Value>(&call.arguments) {
         Ok(arguments) => arguments,
         Err(err) => {
             let message = format!("the arguments of `{}` are not valid JSON ({err}); send one JSON object", call.tool);
-            return ToolOutcome::failed(FailureKind::InvalidArguments, message);
+            return ToolOutcome::failed(FailureKind::InvalidArguments, message).into();
         }
     };
     if let Err(message) = tool.check(&arguments) {
-        return ToolOutcome::failed(FailureKind::InvalidArguments, message);
+        return ToolOutcome::failed(FailureKind::InvalidArguments, message).into();
     }
     let installed = host.catalog.owner(tool);
     let invocation =
@@ -56,7 +71,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> ToolOutcome {
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
         Ok(admitted) => in_sandbox(context, call, installed, admitted.permit).await,
-        Err(refused) => refusal(refused),
+        Err(refused) => refusal(refused).into(),
     }
 }
 
@@ -65,20 +80,29 @@ async fn in_sandbox(
     call: &ToolCall,
     installed: &Installed,
     permit: claw_policy::Permit,
-) -> ToolOutcome {
+) -> Called {
     let host = &context.host;
+    let recording = Recording {
+        component: installed.component.digest,
+        seed: random_bytes(),
+        begins: now(),
+        clock: Vec::new(),
+        effects: Vec::new(),
+        lacks: None,
+    };
     let facts = CallFacts {
         run: context.facts.run.clone(),
         session: context.facts.session.clone(),
         origin: context.facts.origin,
-        seed: random_bytes(),
-        begins: now(),
+        seed: recording.seed,
+        begins: recording.begins,
         clock: None,
     };
-    let ground = Ground { mounts: mounts(host, installed, &context.facts), config: Vec::new() };
-    let mut running = match host.sandbox.start(&installed.component, permit, facts, &ground, host.limits.call).await {
+    let ground = Ground { mounts: mounts(host, installed, &context.facts), config: installed.settings.config.clone() };
+    let limits = installed.settings.call_limits(host.limits.call);
+    let mut running = match host.sandbox.start(&installed.component, permit, facts, &ground, limits).await {
         Ok(running) => running,
-        Err(err) => return not_started(err),
+        Err(err) => return not_started(err).into(),
     };
     let component = installed.subject.component.clone();
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer()));
@@ -113,7 +137,8 @@ async fn in_sandbox(
                     tracing::warn!(call = %call.id, tool = %call.tool, "{} log lines dropped", trace.log_dropped);
                 }
                 tasks.shutdown().await;
-                return outcome;
+                let recording = effects.recording(Recording { clock: trace.clock, ..recording });
+                return Called { outcome, recording: Some(recording) };
             }
         }
     }
