@@ -96,6 +96,16 @@ pub enum Call {
         /// Which.
         name: ComponentName,
     },
+    /// Any object; a method of this host.
+    RunsShow {
+        /// Which.
+        run: RunId,
+    },
+    /// Any object; a method of this host.
+    RunsReplay {
+        /// Which.
+        run: RunId,
+    },
     /// `{defaultId, mainKey, scope, agents:[{id, …}]}`
     AgentsList,
     /// `{models:[{id, name, provider, …}]}`

@@ -54,6 +54,8 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "tools.invoke", scope: Scope::Write, read: tools_invoke },
     Method { name: "components.list", scope: Scope::Read, read: |_| host(Call::ComponentsList) },
     Method { name: "components.inspect", scope: Scope::Read, read: components_inspect },
+    Method { name: "runs.show", scope: Scope::Read, read: runs_show },
+    Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // This host never asks questions, has no plugins and suggests no tasks; the terminal client polls for them.
     Method { name: "question.list", scope: Scope::Questions, read: |_| here(json!({"questions": []})) },
     Method { name: "plugin.approval.list", scope: Scope::Approvals, read: |_| here(json!([])) },
@@ -93,6 +95,22 @@ impl Method {
 }
 
 // === parameters ===
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RunParams {
+    run_id: RunId,
+}
+
+fn runs_show(params: Value) -> Result<Request, String> {
+    let RunParams { run_id: run } = parse(params)?;
+    host(Call::RunsShow { run })
+}
+
+fn runs_replay(params: Value) -> Result<Request, String> {
+    let RunParams { run_id: run } = parse(params)?;
+    host(Call::RunsReplay { run })
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,12 +9,13 @@
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, SessionKey, Timestamp};
 use claw_core::inbound::{Origin, Source};
+use claw_core::message::Entry;
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError, cause};
 use crate::record::JournalStep;
-use crate::row::{StoredRun, decode};
+use crate::row::{StoredEntry, StoredRun, decode};
 use crate::store::Store;
 use crate::tables::{self, Bytes};
 
@@ -85,6 +86,29 @@ impl Store {
             Ok(Decided { answer: row.attempts, changes: vec![Change::Run(row)] })
         })
         .await
+    }
+
+    /// What a run has said in its session's log, in order; empty if it has written nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn run_entries(&self, run: &RunId) -> Result<Vec<Entry>, StoreError> {
+        self.read(|snapshot| {
+            let row = find(&snapshot.table(tables::RUNS)?, run)?;
+            let Some((session, epoch)) = row.and_then(|row| Some((row.session, row.epoch?))) else {
+                return Ok(Vec::new());
+            };
+            let key = session.as_str();
+            let mut entries = Vec::new();
+            for item in snapshot.table(tables::ENTRIES)?.range((key, epoch, 0)..=(key, epoch, u64::MAX))? {
+                let (position, bytes) = item?;
+                let entry = decode::<StoredEntry>(key, bytes.value())?.entry(position.value().2);
+                if entry.run == *run {
+                    entries.push(entry);
+                }
+            }
+            Ok(entries)
+        })
     }
 
     /// What was kept for a replay of a run's calls, by call.

@@ -1,6 +1,7 @@
 //! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
 
 mod command;
+mod run_view;
 mod view;
 
 use std::collections::VecDeque;
@@ -26,6 +27,7 @@ use self::command::Slash;
 use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now, random_bits};
+use crate::replay;
 use crate::run_clock::RunClock;
 use crate::tool_call::{self, CallContext, Called};
 
@@ -107,6 +109,11 @@ impl Api {
             Call::ComponentsInspect { name } => {
                 let known = host.catalog.component(&name).map(|it| view::component_in_full(host, it));
                 known.ok_or_else(|| RpcError::invalid(format!("no component `{name}` is installed")))
+            }
+            Call::RunsShow { run } => self.show_run(&run),
+            Call::RunsReplay { run } => {
+                let replayed = replay::replay(host, &run).await.map_err(stored)?;
+                Ok(run_view::replayed(&run, &replayed))
             }
             Call::AgentsList => Ok(view::agents(host)),
             Call::ModelsList => Ok(view::models(host)),
@@ -316,6 +323,15 @@ impl Api {
         let record = Record { entries, recordings, end: Some(end), ..Record::default() };
         host.store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)
+    }
+
+    fn show_run(&self, run: &RunId) -> Result<Value, RpcError> {
+        let store = &self.host.store;
+        let row = store.run(run).map_err(stored)?;
+        let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
+        let entries = store.run_entries(run).map_err(stored)?;
+        let recordings = store.recordings(run).map_err(stored)?;
+        Ok(run_view::run_in_full(&row, &entries, &recordings))
     }
 
     fn health(&self) -> Result<Value, RpcError> {

@@ -12,6 +12,7 @@ mod exit;
 mod inspect;
 mod output;
 mod run;
+mod runs;
 mod sessions;
 mod tool;
 
@@ -98,6 +99,9 @@ enum Command {
     /// List conversations, read one, start one afresh
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Show what a run did, and run its tool calls again
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// Show how the running host is
     Status,
     /// Check this machine and this home for what the host needs
@@ -166,6 +170,20 @@ enum SessionsCommand {
     Reset {
         /// Its key
         key: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// Print the message of a run, its tool calls and their effects
+    Show {
+        /// Its id
+        run: String,
+    },
+    /// Run its tool calls again with the recorded answers, and tell the first difference
+    Replay {
+        /// Its id
+        run: String,
     },
 }
 
@@ -239,6 +257,14 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Sessions(SessionsCommand::Reset { key }) => {
             let key = sessions::parse_key(&key)?;
             sessions::reset(&mut Client::connect(home).await?, &key, &output).await
+        }
+        Command::Runs(RunsCommand::Show { run }) => {
+            let run = runs::parse_id(&run)?;
+            runs::show(&mut Client::connect(home).await?, &run, &output).await
+        }
+        Command::Runs(RunsCommand::Replay { run }) => {
+            let run = runs::parse_id(&run)?;
+            runs::replay(&mut Client::connect(home).await?, &run, &output).await
         }
         Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
         Command::Run { .. } | Command::Doctor | Command::Config(_) | Command::Completions { .. } => {

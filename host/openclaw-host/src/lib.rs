@@ -27,4 +27,5 @@ mod catalog;
 mod effects;
 mod gate;
 mod recording;
+mod replay;
 mod tool_call;

@@ -161,7 +161,7 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
 }
 
 /// The folders that policy lets the component reach now.
-fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
+pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
     let folders = host.policy().folders(&installed.subject, facts);
     let mount = |(folder, access)| {
         let path = match folder {
