@@ -23,5 +23,5 @@ pub use entry::{Info, Secret};
 pub use error::{Exposure, VaultError};
 pub use file::private;
 pub use key::{Key, MIN_PASSPHRASE_CHARS};
-pub use vault::{Change, MAX_ENTRIES, MAX_VALUE_BYTES, Vault};
+pub use vault::{Change, MAX_ENTRIES, MAX_VALUE_BYTES, Vault, is_name};
 pub use zeroize::Zeroizing;

@@ -205,11 +205,15 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// The rule of `claw-policy`'s names, so that every secret can be granted.
-fn check_name(name: &str) -> Result<(), VaultError> {
+/// Whether a secret can have this name: the rule of `claw-policy`'s names, so that every secret can be granted.
+pub fn is_name(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.' | b'/');
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if begins && name.len() <= 64 && name.bytes().all(allowed) { Ok(()) } else { Err(VaultError::Name) }
+    begins && name.len() <= 64 && name.bytes().all(allowed)
+}
+
+fn check_name(name: &str) -> Result<(), VaultError> {
+    if is_name(name) { Ok(()) } else { Err(VaultError::Name) }
 }
 
 fn check_value(name: &str, value: &str) -> Result<(), VaultError> {

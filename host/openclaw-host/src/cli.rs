@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and who answers it.
 //!
-//! Commands other than `run`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! Commands other than `run`, `secret`, `doctor`, `config` and `completions` are clients of a running host: they act with the
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
@@ -12,6 +12,7 @@ mod exit;
 mod inspect;
 mod output;
 mod run;
+mod secret;
 mod sessions;
 mod tool;
 
@@ -41,7 +42,7 @@ Exit codes:
   75  not now: the port is taken, the home is in use, or the host is busy
   77  refused: by policy, by a person, or for lack of rights
 
-Documentation: docs/cli.md, docs/configuration.md";
+Documentation: docs/cli.md, docs/configuration.md, docs/secrets.md";
 
 /// A personal AI assistant host whose tools are sandboxed components
 #[derive(Debug, Parser)]
@@ -98,6 +99,9 @@ enum Command {
     /// List conversations, read one, start one afresh
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Keep secrets in the vault, list, rotate and remove them
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     /// Show how the running host is
     Status,
     /// Check this machine and this home for what the host needs
@@ -203,6 +207,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Schema) => config::print_schema(&output),
         Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
         Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
+        Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -241,7 +246,11 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             sessions::reset(&mut Client::connect(home).await?, &key, &output).await
         }
         Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
-        Command::Run { .. } | Command::Doctor | Command::Config(_) | Command::Completions { .. } => {
+        Command::Run { .. }
+        | Command::Secret(_)
+        | Command::Doctor
+        | Command::Config(_)
+        | Command::Completions { .. } => {
             unreachable!("cli: commands without a client were answered before")
         }
     }
