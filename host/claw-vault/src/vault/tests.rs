@@ -155,7 +155,7 @@ fn secrets_have_no_traits_that_leak() {
     impl<T: ?Sized> Leaks<()> for T {}
     impl<T: ?Sized + std::fmt::Display> Leaks<Display> for T {}
     impl<T: ?Sized + serde::Serialize> Leaks<Serialize> for T {}
-    impl<T: ?Sized + std::clone::Clone> Leaks<Clone> for T {}
+    impl<T: std::clone::Clone> Leaks<Clone> for T {}
     <Secret as Leaks<_>>::checked();
     <Key as Leaks<_>>::checked();
     <Entry as Leaks<_>>::checked();
