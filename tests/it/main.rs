@@ -8,5 +8,6 @@ mod bad_input;
 mod crash;
 mod providers;
 mod runs;
+mod secrets;
 mod walls;
 mod way;

@@ -110,6 +110,11 @@ impl Provider {
         Provider { base, stage, serving }
     }
 
+    /// `http://127.0.0.1:PORT`.
+    pub fn origin(&self) -> &str {
+        self.base.trim_end_matches("/v1")
+    }
+
     /// A configuration that asks this provider in this format.
     pub fn config(&self, wire: Wire) -> String {
         self.config_with(wire, "{}")

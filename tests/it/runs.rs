@@ -45,7 +45,8 @@ async fn a_replay_gives_the_same_bytes_and_does_nothing() {
     let text = std::fs::read_to_string(host.workspace().join("new.txt")).unwrap();
     assert_eq!(text, "changed since", "the replay wrote to the workspace");
     // A copy of the workspace is thrown away with its replay.
-    let left: Vec<_> = std::fs::read_dir(host.path().join("scratch")).unwrap().flatten().map(|it| it.file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(host.path().join("scratch")).unwrap().flatten().map(|it| it.file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("replay-")), "{left:?}");
 }
 

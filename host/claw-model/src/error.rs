@@ -22,12 +22,12 @@ pub enum ModelError {
         source: reqwest::Error,
     },
     /// The key is missing, wrong or not allowed to do this (401, 403).
-    #[error("provider `{provider}` refused the key: {message}; {}", key_hint(.provider, .key_variable.as_deref()))]
+    #[error("provider `{provider}` refused the key: {message}; {}", key_hint(.provider, .key_source.as_deref()))]
     Auth {
         /// The owner's name of the provider.
         provider: String,
-        /// The environment variable that the key comes from.
-        key_variable: Option<String>,
+        /// Where the key comes from.
+        key_source: Option<String>,
         /// The provider's words.
         message: String,
     },
@@ -192,10 +192,10 @@ impl ModelError {
     }
 }
 
-fn key_hint(provider: &str, key_variable: Option<&str>) -> String {
-    match key_variable {
-        Some(name) => format!("check the key in the environment variable `{name}` and start the host again"),
-        None => format!("name the variable that holds one in `models.providers.{provider}.apiKeyEnv`"),
+fn key_hint(provider: &str, key_source: Option<&str>) -> String {
+    match key_source {
+        Some(source) => format!("check the key in {source} and start the host again"),
+        None => format!("name the place of one in `models.providers.{provider}.apiKey`"),
     }
 }
 

@@ -223,7 +223,7 @@ fn endpoint(wire: WireFormat, base_url: &str) -> Result<Url, &'static str> {
         return Err("`baseUrl` starts with neither `https://` nor `http://`");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("`baseUrl` has a user name or password in it; keys belong into the variable of `apiKeyEnv`");
+        return Err("`baseUrl` has a user name or password in it; keys belong into the place that `apiKey` names");
     }
     url.set_fragment(None);
     let has_version = url.path().trim_end_matches('/').ends_with("/v1");
@@ -252,7 +252,7 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, &'static str> {
         };
         let value = HeaderValue::from_str(&value).ok().filter(|_| !key.expose().is_empty());
         let mut value =
-            value.ok_or("the key in the variable of `apiKeyEnv` is empty or has control characters in it")?;
+            value.ok_or("the key that `apiKey` or `apiKeyEnv` names is empty or has control characters in it")?;
         value.set_sensitive(true);
         headers.insert(name, value);
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 /// The language that a provider speaks over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WireFormat {
@@ -24,8 +26,9 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// Sent as the format wants it; `None` for servers that need no key.
     pub api_key: Option<Secret>,
-    /// The environment variable that the key comes from, for errors; `None` if the owner has named none.
-    pub key_variable: Option<String>,
+    /// Where the key comes from, for errors, e.g. "the environment variable `KEY`"; `None` if the owner has named no
+    /// place.
+    pub key_source: Option<String>,
     /// The provider's name of the model.
     pub model: String,
     /// How long the provider may stay silent, before the answer and in the middle of it. More than zero.
@@ -34,14 +37,14 @@ pub struct ProviderConfig {
     pub retries: u32,
 }
 
-/// A text that must not be shown: `Debug` prints `***`, and there is no `Display`.
+/// A text that must not be shown: `Debug` prints `***`, there is no `Display`, and its memory is zeroed.
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Keeps `text` without the white space around it, as left by `echo` and editors.
     pub fn new(text: &str) -> Self {
-        Secret(text.trim().to_owned())
+        Secret(Zeroizing::new(text.trim().to_owned()))
     }
 
     pub(crate) fn expose(&self) -> &str {

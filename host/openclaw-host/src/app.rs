@@ -16,6 +16,7 @@ use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_policy::{Policy, PolicyFile};
 use claw_sandbox::{CallLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{Store, StoreError};
+use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,7 @@ use crate::driver::{Driver, DriverEvent};
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
+use crate::provider_key;
 use crate::run;
 use crate::settings::{AuthMode, ModelSettings, Settings, Walls, Wire};
 
@@ -69,7 +71,8 @@ struct App {
 impl App {
     /// Opens the store, finds the components and binds the port; runs nothing.
     async fn build(start: &Start) -> Result<App, Failure> {
-        let Start { settings, home, .. } = start;
+        let Start { settings, home, vault, .. } = start;
+        let model = model(&settings.model, vault).await?;
         let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
@@ -84,7 +87,7 @@ impl App {
             sandbox,
             catalog,
             gate: Gate::new(Arc::new(policy), settings.approvals.expiry),
-            model: model(&settings.model)?,
+            model,
             http: HttpBroker::new(HttpLimits::default(), Some(gateway.local_addr().port())),
             exec: ExecPaths {
                 launcher: program()?,
@@ -256,11 +259,12 @@ fn limits(settings: &Settings) -> RunLimits {
     }
 }
 
-fn model(settings: &ModelSettings) -> Result<Model, Failure> {
+async fn model(settings: &ModelSettings, vault: &Vault) -> Result<Model, Failure> {
     let provider = match settings {
         ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
         ModelSettings::Provider(provider) => provider,
     };
+    let key = provider_key::fetch(provider, vault).await?;
     let config = ProviderConfig {
         id: provider.id.clone(),
         wire: match provider.wire {
@@ -268,8 +272,8 @@ fn model(settings: &ModelSettings) -> Result<Model, Failure> {
             Wire::AnthropicMessages => WireFormat::AnthropicMessages,
         },
         base_url: provider.base_url.clone(),
-        api_key: provider.key.as_ref().map(|key| claw_model::Secret::new(key.expose())),
-        key_variable: provider.key_variable.clone(),
+        api_key: key.as_ref().map(|key| claw_model::Secret::new(key.expose())),
+        key_source: provider.key_ref.as_ref().map(ToString::to_string),
         model: provider.model.clone(),
         idle_timeout: Duration::from_secs(120),
         retries: 2,

@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and who answers it.
 //!
-//! Commands other than `run`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! Commands other than `run`, `secret`, `doctor`, `config` and `completions` are clients of a running host: they act with the
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
@@ -13,6 +13,7 @@ mod inspect;
 mod output;
 mod run;
 mod runs;
+mod secret;
 mod sessions;
 mod tool;
 
@@ -42,7 +43,7 @@ Exit codes:
   75  not now: the port is taken, the home is in use, or the host is busy
   77  refused: by policy, by a person, or for lack of rights
 
-Documentation: docs/cli.md, docs/configuration.md";
+Documentation: docs/cli.md, docs/configuration.md, docs/secrets.md";
 
 /// A personal AI assistant host whose tools are sandboxed components
 #[derive(Debug, Parser)]
@@ -102,6 +103,9 @@ enum Command {
     /// Show what a run did, and run its tool calls again
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Keep secrets in the vault, list, rotate and remove them
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     /// Show how the running host is
     Status,
     /// Check this machine and this home for what the host needs
@@ -221,6 +225,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Schema) => config::print_schema(&output),
         Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
         Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
+        Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -267,7 +272,11 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             runs::replay(&mut Client::connect(home).await?, &run, &output).await
         }
         Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
-        Command::Run { .. } | Command::Doctor | Command::Config(_) | Command::Completions { .. } => {
+        Command::Run { .. }
+        | Command::Secret(_)
+        | Command::Doctor
+        | Command::Config(_)
+        | Command::Completions { .. } => {
             unreachable!("cli: commands without a client were answered before")
         }
     }

@@ -6,9 +6,12 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
+use claw_vault::{Key, MAX_ENTRIES, Vault};
+
 use crate::client::{Client, ClientError};
 use crate::home::{HomeError, Rule, RunFile, owner_only, read_token, token_path};
-use crate::settings::{self, AuthMode, Flags, ModelSettings, Resolved, Settings, SettingsError, Walls};
+use crate::settings::{self, AuthMode, Flags, ModelSettings, Resolved, Settings, SettingsError, VaultKey, Walls};
+use crate::vault;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl Verdict {
 pub async fn examine(home: &Path) -> Vec<Check> {
     let read = settings::read(home, &Flags::default());
     let mut checks = vec![check_config(home, &read), check_home(home), check_token(home)];
+    checks.push(check_vault(home, settings::vault_key(home).unwrap_or_default()));
     let walls = read.as_ref().map_or(Walls::Required, |resolved| resolved.settings.sandbox.walls);
     checks.push(check_landlock(kernel::landlock_abi(), walls));
     checks.push(check_seccomp(kernel::seccomp(), walls));
@@ -117,6 +121,24 @@ fn check_token(home: &Path) -> Check {
             Check::ok(NAME, "will be made by the first `openclaw-host run`")
         }
         Err(err) => Check::of_home(NAME, &err),
+    }
+}
+
+/// Opens the vault if that needs nobody's passphrase.
+fn check_vault(home: &Path, key: VaultKey) -> Check {
+    const NAME: &str = "vault";
+    let path = vault::path(home);
+    if !path.exists() {
+        return Check::ok(NAME, "none; the first `openclaw-host secret set` makes it");
+    }
+    let looked = match key {
+        VaultKey::Passphrase => claw_vault::private(&path, u64::MAX - 1).map(|_| "with a passphrase".to_owned()),
+        VaultKey::File => Vault::open(&path, Key::file(vault::key_path(home)))
+            .and_then(|vault| Ok(format!("{} of at most {MAX_ENTRIES} secrets", vault.names()?.len()))),
+    };
+    match looked {
+        Ok(what) => Check::ok(NAME, format!("{what}, readable by this user alone")),
+        Err(err) => Check::bad(NAME, Verdict::Fail, chain(&err), err.hint()),
     }
 }
 

@@ -5,6 +5,7 @@
 //!   config.json5       the owner's, optional
 //!   token              0600, what clients prove themselves with
 //!   run.json           0600, while the host runs: where it listens
+//!   vault vault.key    0600, the owner's secrets and the key to them
 //!   policies/          the owner's own .cedar files
 //!   workspace/         what the assistant works in
 //!   logs/ cache/ scratch/    0700

@@ -8,6 +8,9 @@ pub mod home;
 pub mod logs;
 pub mod settings;
 
+mod terminal;
+pub mod vault;
+
 pub mod client;
 pub mod doctor;
 
@@ -15,6 +18,7 @@ mod legible;
 
 pub mod app;
 mod host;
+mod provider_key;
 
 mod api;
 mod crash_point;

@@ -22,7 +22,7 @@ use std::time::Duration;
 use claw_core::id::ComponentName;
 
 pub use env::Env;
-pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, Walls, Wire};
+pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, VaultKey, Walls, Wire};
 pub use issue::{Issue, Severity};
 pub use keys::Position;
 pub use load::{CONFIG_NAME, LoadedFile, load};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// Which model answers.
     pub model: ModelSettings,
+    /// What opens the vault.
+    pub vault: VaultKey,
     /// What tools may do.
     pub policy: PolicySettings,
     /// The walls around components.
@@ -84,10 +86,10 @@ pub struct ProviderSettings {
     pub wire: Wire,
     /// `http://…` or `https://…`, without a slash at the end.
     pub base_url: String,
-    /// `None` sends no key, as local servers like it.
+    /// The key, if it is in the environment. Other places are looked into when the host starts.
     pub key: Option<Secret>,
-    /// The environment variable that the key came from, or would come from; for messages.
-    pub key_variable: Option<String>,
+    /// Where the key comes from, or would come from; `None` sends no key, as local servers like it.
+    pub key_ref: Option<SecretRef>,
     /// The model's name at the provider.
     pub model: String,
 }
@@ -166,6 +168,14 @@ pub fn read(home: &Path, flags: &Flags) -> Result<Resolved, SettingsError> {
     let file = load(&home.join(CONFIG_NAME))?;
     let env = Env::read().and(file.key_variables());
     resolve(home, &file, &env, flags)
+}
+
+/// What opens the vault of the home at `home`, as its file says; nothing else of the file needs to fit together.
+///
+/// # Errors
+/// [`SettingsError`] if the file cannot be read or is not valid.
+pub fn vault_key(home: &Path) -> Result<VaultKey, SettingsError> {
+    Ok(load(&home.join(CONFIG_NAME))?.config.vault.key)
 }
 
 /// Why there are no settings.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::step;
 
 /// A crate must not reach these, however indirectly.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("claw-core", &["tokio", "redb", "wasmtime", "cedar-policy", "axum", "reqwest"]),
     ("claw-policy", &["tokio", "redb", "wasmtime", "axum", "reqwest"]),
     ("claw-store", &["wasmtime", "cedar-policy", "axum", "reqwest"]),
@@ -14,10 +14,11 @@ const FORBIDDEN: [(&str, &[&str]); 7] = [
     ("claw-gateway", &["wasmtime", "cedar-policy", "redb"]),
     ("claw-effects", &["wasmtime", "redb"]),
     ("claw-sandbox", &["reqwest", "redb", "axum"]),
+    ("claw-vault", &["tokio", "wasmtime", "cedar-policy", "redb", "axum", "reqwest", "tracing"]),
 ];
 
 /// Siblings stand beside each other; only `openclaw-host` stands above them.
-const SIBLINGS: [&str; 5] = ["claw-store", "claw-model", "claw-sandbox", "claw-effects", "claw-gateway"];
+const SIBLINGS: [&str; 6] = ["claw-store", "claw-model", "claw-sandbox", "claw-effects", "claw-gateway", "claw-vault"];
 
 /// Licences that may be linked into the program; the same list stands in deny.toml.
 const LICENCES: [&str; 14] = [

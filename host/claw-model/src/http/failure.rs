@@ -53,7 +53,7 @@ pub(super) fn classify(
             let message = "the server redirects, and keys are not sent along; set `baseUrl` to the final address";
             ModelError::Rejected { provider, status: effective, message: message.to_owned() }
         }
-        401 | 403 => ModelError::Auth { provider, key_variable: config.key_variable.clone(), message },
+        401 | 403 => ModelError::Auth { provider, key_source: config.key_source.clone(), message },
         404 => ModelError::NotFound { provider, host: host.to_owned(), model, message },
         429 => ModelError::RateLimited { provider, retry_after, message },
         500 | 502 | 503 | 504 | 529 => ModelError::Overloaded { provider, retry_after, message },

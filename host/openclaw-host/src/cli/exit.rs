@@ -2,6 +2,7 @@
 
 use std::io;
 
+use claw_vault::VaultError;
 use serde_json::json;
 
 use super::output::Format;
@@ -9,7 +10,9 @@ use crate::client::ClientError;
 use crate::home::HomeError;
 use crate::legible;
 use crate::logs::LogError;
+use crate::provider_key::KeyError;
 use crate::settings::SettingsError;
+use crate::vault::OpenError;
 
 /// What the caller of a command can tell apart. The numbers are those of `sysexits.h` where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +163,57 @@ fn home_exit(err: &HomeError) -> Exit {
         | HomeError::WrongKind { .. }
         | HomeError::NoToken { .. }
         | HomeError::Random(_) => Exit::Failed,
+    }
+}
+
+impl From<VaultError> for Failure {
+    fn from(err: VaultError) -> Self {
+        let (exit, hint) = (vault_exit(&err), err.hint());
+        Failure::new(exit, err).hint(hint)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(err: OpenError) -> Self {
+        let hint = err.hint();
+        let exit = match &err {
+            OpenError::Vault(err) => vault_exit(err),
+            OpenError::Exposed { .. } => Exit::Refused,
+            OpenError::File { .. } | OpenError::Unasked(_) | OpenError::Differ => Exit::Failed,
+        };
+        Failure::new(exit, err).hint(hint)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(err: KeyError) -> Self {
+        let hint = err.hint();
+        let exit = match &err {
+            KeyError::Vault { err, .. } => vault_exit(err),
+            KeyError::Run { .. } | KeyError::Unusable { .. } => Exit::Failed,
+        };
+        Failure::new(exit, err).hint(hint)
+    }
+}
+
+fn vault_exit(err: &VaultError) -> Exit {
+    match err {
+        VaultError::Exposed { .. } => Exit::Refused,
+        VaultError::OtherKey { .. } => Exit::Config,
+        VaultError::Busy { .. } => Exit::Temporary,
+        VaultError::Name => Exit::Usage,
+        VaultError::Io { .. }
+        | VaultError::NoKey { .. }
+        | VaultError::BadKey { .. }
+        | VaultError::Locked { .. }
+        | VaultError::WeakPassphrase
+        | VaultError::WrongKey { .. }
+        | VaultError::Damaged { .. }
+        | VaultError::Version { .. }
+        | VaultError::Value { .. }
+        | VaultError::TooMany { .. }
+        | VaultError::Unknown { .. }
+        | VaultError::Random(_) => Exit::Failed,
     }
 }
 

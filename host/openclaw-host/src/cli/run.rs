@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
+use claw_vault::Vault;
 use serde_json::json;
 use tracing::warn;
 
@@ -11,6 +13,7 @@ use super::{Exit, Failure, Serve};
 use crate::home::{Announcement, Home};
 use crate::logs::{self, LogGuard, Style};
 use crate::settings::{self, Env, Flags, Settings, env};
+use crate::vault::{self, Missing};
 
 /// All that the host needs in order to start.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Start {
     pub settings: Settings,
     /// Where its files are; workspace and token exist.
     pub home: Home,
+    /// The owner's secrets.
+    pub vault: Arc<Vault>,
     /// Where it says that it is ready.
     pub output: Output,
     /// Keeps the log alive: to be dropped last.
@@ -30,6 +35,8 @@ pub(super) fn run(home: &Path, flags: &Flags, output: &Output, env: &Env, serve:
     let resolved = settings::read(home, flags)?;
     let home = Home::open(home)?;
     home.prepare_workspace(&resolved.settings.agent.workspace)?;
+    // Before the log starts to write on the terminal: it may have to ask.
+    let vault = Arc::new(vault::open(home.path(), resolved.settings.vault, env, Missing::Leave)?);
     let style = match output.format() {
         Format::Json => Style::Json,
         Format::Text => logs::style_of_stderr(env.get(env::NO_COLOR)),
@@ -38,7 +45,7 @@ pub(super) fn run(home: &Path, flags: &Flags, output: &Output, env: &Env, serve:
     for issue in &resolved.warnings {
         warn!(setting = %issue.place, "{issue}");
     }
-    serve(Start { settings: resolved.settings, home, output: *output, log })?;
+    serve(Start { settings: resolved.settings, home, vault, output: *output, log })?;
     Ok(Exit::Ok)
 }
 

@@ -60,6 +60,10 @@ fn every_command_is_understood_with_global_flags_before_and_after() {
         "sessions list",
         "sessions show main",
         "sessions reset main",
+        "secret set github --for https://api.github.com --for https://*.github.com:8443 --component git",
+        "secret list",
+        "secret rotate work/github",
+        "secret rm github",
         "status",
         "doctor",
         "config schema",
@@ -82,6 +86,9 @@ fn what_is_not_understood_ends_with_2() {
         "agent",
         "agent -m x --timeout 0",
         "approvals resolve 0a1b always",
+        "secret set github",
+        "secret set github --for api.github.com",
+        "secret set github --for https://api.github.com --component NO",
     ] {
         let err = parse(line).unwrap_err();
         assert_eq!(err.exit_code(), Exit::Usage.code(), "{line}");
@@ -118,6 +125,32 @@ fn a_bad_configuration_ends_with_64_before_anything_is_made() {
     let failure = run::run(folder.path(), &Flags::default(), &quiet(), &Env::default(), serve).unwrap_err();
     assert_eq!(failure.exit().code(), 64);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
+    // SE-01
+    let home = tempfile::tempdir().unwrap();
+    let env = Env::default();
+    for line in [
+        "secret set github sk-canary --for https://api.github.com",
+        "secret set github --for https://api.github.com sk-canary",
+        "secret rotate github sk-canary more",
+    ] {
+        let Command::Secret(command) = parse(line).unwrap().command else { panic!("{line}") };
+        let failure = secret::secret(command, home.path(), &quiet(), &env).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        let text = failure.to_text();
+        assert!(text.contains("does not belong on the command line") && !text.contains("canary"), "{text}");
+    }
+    // Nor is one that stands where a name should.
+    for line in ["secret set Canary! --for https://a.example", "secret rotate Canary!", "secret rm Canary!"] {
+        let Command::Secret(command) = parse(line).unwrap().command else { panic!("{line}") };
+        let failure = secret::secret(command, home.path(), &quiet(), &env).unwrap_err();
+        assert_eq!(failure.exit(), Exit::Usage);
+        assert!(!failure.to_text().contains("Canary"), "{}", failure.to_text());
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "nothing was made");
 }
 
 #[test]

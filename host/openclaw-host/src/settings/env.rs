@@ -21,11 +21,13 @@ pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
 pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
 /// The user's home directory, in which the default home of the host lies.
 pub const USER_HOME: &str = "HOME";
+/// The file that holds the passphrase of the vault; `/dev/fd/3` reads it from that descriptor.
+pub const HOST_VAULT_PASSPHRASE_FILE: &str = "OPENCLAW_HOST_VAULT_PASSPHRASE_FILE";
 /// Any value turns colours off.
 pub const NO_COLOR: &str = "NO_COLOR";
 
-/// Every variable that is read, apart from those that `models.providers.*.apiKeyEnv` names.
-pub const NAMES: [&str; 10] = [
+/// Every variable that is read, apart from those that `apiKeyEnv` and `apiKey` of `models.providers.*` name.
+pub const NAMES: [&str; 11] = [
     HOST_HOME,
     HOST_PORT,
     HOST_BIND,
@@ -35,6 +37,7 @@ pub const NAMES: [&str; 10] = [
     ANTHROPIC_API_KEY,
     ANTHROPIC_BASE_URL,
     USER_HOME,
+    HOST_VAULT_PASSPHRASE_FILE,
     NO_COLOR,
 ];
 

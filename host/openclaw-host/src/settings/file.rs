@@ -15,6 +15,8 @@ pub struct ConfigFile {
     pub gateway: GatewayFile,
     /// Which model answers.
     pub models: ModelsFile,
+    /// The owner's secrets.
+    pub vault: VaultFile,
     /// What tools may do.
     pub policy: PolicyFile,
     /// The walls around components.
@@ -90,7 +92,11 @@ pub struct ProviderFile {
     pub wire: Wire,
     /// Where it listens, e.g. `http://127.0.0.1:11434/v1`.
     pub base_url: String,
-    /// The name of the environment variable that holds its key. Without it, no key is sent.
+    /// Where its key is; the key itself never stands in this file. Without it and `apiKeyEnv`, no key is sent.
+    #[schemars(with = "SecretRef")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<SecretRef>,
+    /// The name of the environment variable that holds its key: short for `apiKey` with the source `env`.
     #[schemars(with = "String")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
@@ -110,6 +116,58 @@ pub enum Wire {
     OpenAiChat,
     /// Anthropic Messages.
     AnthropicMessages,
+}
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "source", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub enum SecretRef {
+    /// In a variable of the environment that the host was started with.
+    Env {
+        /// The variable's name.
+        id: String,
+    },
+    /// In a file of its own, which only its owner can read.
+    File {
+        /// The file; relative to the home unless absolute.
+        path: PathBuf,
+    },
+    /// In the first line that a program prints, e.g. that of a password manager.
+    Command {
+        /// The program and its arguments; no shell reads them.
+        argv: Vec<String>,
+        /// Seconds that it may take.
+        #[serde(default = "command_timeout")]
+        #[schemars(range(min = 1, max = 120))]
+        timeout_seconds: u64,
+    },
+    /// In the home's vault.
+    Vault {
+        /// Its name there.
+        name: String,
+    },
+}
+
+/// The owner's secrets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct VaultFile {
+    /// What opens the vault. `file`: the home's file `vault.key`. `passphrase`: what its owner types at the start.
+    pub key: VaultKey,
+}
+
+/// What opens the vault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum VaultKey {
+    /// The home's file `vault.key`.
+    #[default]
+    File,
+    /// A passphrase.
+    Passphrase,
 }
 
 /// What tools may do.
@@ -242,6 +300,11 @@ pub struct LoggingFile {
 }
 
 // === defaults ===
+
+/// A password manager may have to unlock itself first.
+fn command_timeout() -> u64 {
+    10
+}
 
 impl Default for GatewayFile {
     fn default() -> Self {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::file::ConfigFile;
+use super::file::{ConfigFile, SecretRef};
 use super::issue::{Issue, Severity};
 use super::keys::{self, Position};
 use super::{SettingsError, schema};
@@ -99,6 +99,11 @@ fn in_words(err: &json5::Error) -> String {
 impl LoadedFile {
     /// The environment variables that hold keys of providers, as the file names them.
     pub fn key_variables(&self) -> impl Iterator<Item = &str> {
-        self.config.models.providers.values().filter_map(|provider| provider.api_key_env.as_deref())
+        let providers = self.config.models.providers.values();
+        providers.filter_map(|provider| match (&provider.api_key, &provider.api_key_env) {
+            (Some(SecretRef::Env { id }), _) => Some(id.as_str()),
+            (_, Some(name)) => Some(name.as_str()),
+            (_, None) => None,
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! Which model answers: the one that was named, else the provider whose key is at hand, else the offline model.
 
+use std::path::Path;
+
 use super::env::{self, Env};
-use super::file::{ProviderFile, Wire};
+use super::file::{ProviderFile, SecretRef, Wire};
 use super::issue::Issue;
 use super::resolve::{Merge, Origin};
 use super::schema::nearest;
@@ -45,7 +47,7 @@ struct Candidate {
     id: String,
     wire: Wire,
     base_url: (Origin, String),
-    key_variable: Option<String>,
+    key_ref: (Origin, Option<SecretRef>),
     model: Option<String>,
     /// Whether it answers nobody without a key.
     needs_key: NeedsKey,
@@ -57,8 +59,8 @@ enum NeedsKey {
     No,
 }
 
-/// Selects the model. `None` after a complaint.
-pub(super) fn select(merge: &mut Merge<'_>, env: &Env) -> Option<ModelSettings> {
+/// Selects the model. `None` after a complaint. `home` is where the relative path of a key's file starts.
+pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<ModelSettings> {
     check_providers(merge);
     let in_file = merge.file.config.models.default.clone().map(|text| (Origin::File, text));
     let in_env = env.get(env::HOST_MODEL).map(|text| (Origin::Env(env::HOST_MODEL.to_owned()), text.to_owned()));
@@ -78,11 +80,16 @@ pub(super) fn select(merge: &mut Merge<'_>, env: &Env) -> Option<ModelSettings> 
     };
     let selected = candidate(merge, env, id)
         .ok_or_else(|| unknown_provider(merge, id))
-        .and_then(|candidate| finish(candidate, model, env));
+        .and_then(|candidate| finish(candidate, model, home, env));
     match selected {
-        Ok((provider, base_url_origin)) => {
+        Ok((provider, base_url_origin, key_origin)) => {
             merge.note("models.default", format!("{}/{}", provider.id, provider.model), origin);
             merge.note(format!("models.providers.{}.baseUrl", provider.id), &provider.base_url, base_url_origin);
+            if let Some(key_ref) = &provider.key_ref
+                && (provider.key.is_some() || !key_ref.is_env())
+            {
+                merge.note(format!("models.providers.{}.apiKey", provider.id), key_ref.to_string(), key_origin);
+            }
             Some(ModelSettings::Provider(provider))
         }
         Err(message) => {
@@ -118,9 +125,9 @@ fn candidate(merge: &Merge<'_>, env: &Env, id: &str) -> Option<Candidate> {
             id: id.to_owned(),
             wire: file.wire,
             base_url: (Origin::File, file.base_url.clone()),
-            key_variable: file.api_key_env.clone(),
+            key_ref: (Origin::File, key_ref(file)),
             model: file.model.clone(),
-            needs_key: if file.api_key_env.is_some() { NeedsKey::Yes } else { NeedsKey::No },
+            needs_key: if key_ref(file).is_some() { NeedsKey::Yes } else { NeedsKey::No },
         }),
         (file, Some(built_in)) => Some(customised(built_in, file, env)),
         (None, None) => None,
@@ -135,21 +142,35 @@ fn customised(built_in: &BuiltIn, file: Option<&ProviderFile>, env: &Env) -> Can
         (None, Some(file)) => (Origin::File, file.base_url.clone()),
         (None, None) => (Origin::Default, built_in.base_url.to_owned()),
     };
-    let key_variable =
-        file.and_then(|file| file.api_key_env.clone()).unwrap_or_else(|| built_in.key_variable.to_owned());
+    let key_ref = match file.and_then(key_ref) {
+        Some(key_ref) => (Origin::File, Some(key_ref)),
+        None => (Origin::Default, Some(SecretRef::Env { id: built_in.key_variable.to_owned() })),
+    };
     Candidate {
         id: built_in.id.to_owned(),
         wire: file.map_or(built_in.wire, |file| file.wire),
         // A server of one's own behind another URL may want no key.
         needs_key: if base_url.0 == Origin::Default { NeedsKey::Yes } else { NeedsKey::No },
         base_url,
-        key_variable: Some(key_variable),
+        key_ref,
         model: file.and_then(|file| file.model.clone()).or(Some(built_in.model.to_owned())),
     }
 }
 
-fn finish(candidate: Candidate, model: Option<&str>, env: &Env) -> Result<(ProviderSettings, Origin), String> {
-    let Candidate { id, wire, base_url: (origin, base_url), key_variable, model: own_model, needs_key } = candidate;
+/// Where the file says that the provider's key is; that it says so once is checked with all entries.
+fn key_ref(file: &ProviderFile) -> Option<SecretRef> {
+    let by_variable = || file.api_key_env.clone().map(|id| SecretRef::Env { id });
+    file.api_key.clone().or_else(by_variable)
+}
+
+/// The provider with its model, and where its base URL and the place of its key were said.
+fn finish(
+    candidate: Candidate,
+    model: Option<&str>,
+    home: &Path,
+    env: &Env,
+) -> Result<(ProviderSettings, Origin, Origin), String> {
+    let Candidate { id, wire, base_url: (url_origin, base_url), key_ref, model: own_model, needs_key } = candidate;
     if let Some(problem) = url_problem(&base_url) {
         return Err(format!("the base URL of provider `{id}` {problem}"));
     }
@@ -157,12 +178,22 @@ fn finish(candidate: Candidate, model: Option<&str>, env: &Env) -> Result<(Provi
         Some(model) if !model.is_empty() => model,
         _ => return Err(format!("names no model; write `{id}/<model>`")),
     };
-    let key = key_variable.as_deref().and_then(|name| env.get(name)).map(Secret::new);
-    if let (None, NeedsKey::Yes, Some(name)) = (&key, needs_key, &key_variable) {
-        return Err(format!("provider `{id}` needs its key in the environment variable `{name}`, which is not set"));
-    }
+    let (key_origin, key_ref) = key_ref;
+    let key_ref = key_ref.map(|key_ref| key_ref.at(home));
+    let key = match &key_ref {
+        Some(SecretRef::Env { id: name }) => match env.get(name) {
+            None if needs_key == NeedsKey::Yes => {
+                // What is no name may be the key itself: it is not repeated.
+                let name = if is_variable(name) { name } else { "…" };
+                let message = "needs its key in the environment variable";
+                return Err(format!("provider `{id}` {message} `{name}`, which is not set"));
+            }
+            value => value.map(Secret::new),
+        },
+        Some(SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. }) | None => None,
+    };
     let base_url = base_url.trim_end_matches('/').to_owned();
-    Ok((ProviderSettings { id, wire, base_url, key, key_variable, model }, origin))
+    Ok((ProviderSettings { id, wire, base_url, key, key_ref, model }, url_origin, key_origin))
 }
 
 fn unknown_provider(merge: &Merge<'_>, id: &str) -> String {
@@ -193,6 +224,32 @@ fn check_providers(merge: &mut Merge<'_>) {
             let message = "expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself";
             merge.complain(Issue::error(format!("{path}.apiKeyEnv"), message));
         }
+        if let Some(key_ref) = &provider.api_key {
+            if provider.api_key_env.is_some() {
+                let message = "stands beside `apiKeyEnv`; remove one of them";
+                merge.complain(Issue::error(format!("{path}.apiKey"), message));
+            }
+            if let Some((key, message)) = problem_of(key_ref) {
+                merge.complain(Issue::error(format!("{path}.apiKey.{key}"), message));
+            }
+        }
+    }
+}
+
+/// The key of a reference that cannot be, and what was expected. Nothing is repeated: it may be the secret itself.
+fn problem_of(key_ref: &SecretRef) -> Option<(&'static str, &'static str)> {
+    match key_ref {
+        SecretRef::Env { id } if !is_variable(id) => {
+            Some(("id", "expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself"))
+        }
+        SecretRef::File { path } if path.as_os_str().is_empty() => Some(("path", "expected the path of a file")),
+        SecretRef::Command { argv, .. } if argv.first().is_none_or(String::is_empty) => {
+            Some(("argv", "expected a program and its arguments, like `[\"pass\", \"show\", \"openai\"]`"))
+        }
+        SecretRef::Vault { name } if !claw_vault::is_name(name) => {
+            Some(("name", "expected the name of a secret: 1 to 64 of `a-z 0-9 - _ . /`, a letter or digit first"))
+        }
+        SecretRef::Env { .. } | SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. } => None,
     }
 }
 
@@ -208,7 +265,7 @@ fn url_problem(url: &str) -> Option<&'static str> {
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.contains('@') {
-        return Some("must not hold a user name or password; use `apiKeyEnv`");
+        return Some("must not hold a user name or password; use `apiKey`");
     }
     if host.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '?' || c == '#') {
         return Some("must be a host and a path, without query and fragment");

@@ -75,11 +75,12 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
     let config = &file.config;
 
     let gateway = merge.gateway(env, flags);
-    let model = provider::select(&mut merge, env);
+    let model = provider::select(&mut merge, home, env);
     let grants = merge.grants(&config.grants);
     let components = merge.components(&config.components);
     let settings = Settings {
         gateway,
+        vault: merge.plain("vault.key", config.vault.key),
         policy: PolicySettings { preset: merge.plain("policy.preset", config.policy.preset) },
         sandbox: SandboxSettings { walls: merge.plain("sandbox.walls", config.sandbox.walls) },
         grants,

@@ -9,7 +9,8 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 7] = ["gateway", "policy", "sandbox", "grants", "components", "approvals", "models.providers"];
+const STRICT: [&str; 8] =
+    ["gateway", "vault", "policy", "sandbox", "grants", "components", "approvals", "models.providers"];
 
 /// How similar a known key must be (0 to 1) to be suggested for an unknown one.
 const SIMILAR: f64 = 0.7;
@@ -37,6 +38,9 @@ struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn check(&mut self, value: &Value, schema: &'a Value, path: &str) {
         let schema = self.resolve(schema);
+        if let Some(sources) = sources(schema) {
+            return self.check_secret_ref(value, &sources, path);
+        }
         if let Some(words) = words(schema) {
             return self.check_word(value, &words, path);
         }
@@ -74,6 +78,25 @@ impl<'a> Checker<'a> {
             None => format!("expected {listed}, found {}", article(type_of(value))),
         };
         self.issues.push(Issue::error(path, message));
+    }
+
+    /// A secret is a reference to where it is: which other keys there are depends on `source`.
+    fn check_secret_ref(&mut self, value: &Value, sources: &[(&str, &'a Value)], path: &str) {
+        const EXPECTED: &str =
+            "expected where the key is, like `{ source: \"env\", id: \"LOCAL_API_KEY\" }`, not the key itself";
+        let Some(members) = value.as_object() else {
+            return self.issues.push(Issue::error(path, EXPECTED));
+        };
+        match sources.iter().find(|(source, _)| members.get("source").is_some_and(|value| value == source)) {
+            Some((_, schema)) => self.check_members(members, schema, path),
+            None => {
+                let words: Vec<&str> = sources.iter().map(|(source, _)| *source).collect();
+                match members.get("source") {
+                    Some(other) => self.check_word(other, &words, &format!("{path}.source")),
+                    None => self.issues.push(Issue::error(path, "the key `source` is missing")),
+                }
+            }
+        }
     }
 
     fn check_members(&mut self, members: &serde_json::Map<String, Value>, schema: &'a Value, path: &str) {
@@ -116,6 +139,12 @@ impl<'a> Checker<'a> {
             self.issues.push(Issue::error(path, format!("{number} is not between {min} and {max}")));
         }
     }
+}
+
+/// The variants of the schema of a secret's reference, by their `source`.
+fn sources(schema: &Value) -> Option<Vec<(&str, &Value)>> {
+    let variants = schema["oneOf"].as_array()?.iter();
+    variants.map(|variant| Some((variant["properties"]["source"]["const"].as_str()?, variant))).collect()
 }
 
 /// The allowed words of an enum schema.

@@ -119,6 +119,7 @@ fn every_section_can_be_set() {
         r#"{
             gateway: { port: 0, bind: "::1", auth: { mode: "none" } },
             models: { default: "local/qwen3", providers: { local: { wire: "openai-chat", baseUrl: "http://127.0.0.1:11434/v1/" } } },
+            vault: { key: "passphrase" },
             policy: { preset: "deny-all" },
             sandbox: { walls: "best-effort" },
             grants: { web: ["http https://api.example.com GET"] },
@@ -134,6 +135,7 @@ fn every_section_can_be_set() {
             models.default = "local/qwen3" (file)
             models.providers.local.baseUrl = "http://127.0.0.1:11434/v1" (file)
             grants.web = ["http https://api.example.com GET"] (file)
+            vault.key = "passphrase" (file)
             policy.preset = "deny-all" (file)
             sandbox.walls = "best-effort" (file)
             approvals.expirySeconds = 60 (file)
@@ -158,7 +160,7 @@ fn an_unknown_key_is_an_error_where_it_concerns_safety() {
               error: `sandbox.wall`: unknown key; did you mean `walls`? (config.json5 line 3, column 14)
               error: `approvals.xyz`: unknown key (config.json5 line 4, column 16)
               error: `gatway`: unknown key; did you mean `gateway`? (config.json5 line 5, column 3)
-              error: `models.providers.p.apiKey`: unknown key; did you mean `apiKeyEnv`? (config.json5 line 6, column 73)"#]],
+              error: `models.providers.p.apiKey`: expected where the key is, like `{ source: "env", id: "LOCAL_API_KEY" }`, not the key itself (config.json5 line 6, column 73)"#]],
     );
 }
 
@@ -276,6 +278,93 @@ fn a_provider_in_the_file_takes_its_key_from_the_variable_it_names() {
     );
 }
 
+/// A provider `p` whose key is where `key` says.
+fn provider_with(key: &str) -> String {
+    format!(
+        "{{ models: {{ default: 'p/m', providers: {{ p: {{ wire: 'openai-chat', baseUrl: 'https://h/x', {key} }} }} }} }}"
+    )
+}
+
+#[test]
+fn a_key_can_be_in_five_places_and_only_the_place_is_shown() {
+    // SE-14
+    let shown = |key: &str| outcome(&provider_with(key), &[("P_KEY", "sk-canary")], &Flags::default());
+    let places = [
+        "apiKeyEnv: 'P_KEY'",
+        "apiKey: { source: 'env', id: 'P_KEY' }",
+        "apiKey: { source: 'file', path: 'keys/p' }",
+        "apiKey: { source: 'command', argv: ['pass', 'show', 'p'] }",
+        "apiKey: { source: 'vault', name: 'p' }",
+    ];
+    let lines = places.map(|place| {
+        let shown = shown(place);
+        assert!(!shown.contains("sk-canary"), "{shown}");
+        shown.lines().find(|line| line.contains(".apiKey ")).unwrap_or(&shown).to_owned()
+    });
+    expect![[r#"
+        models.providers.p.apiKey = "the environment variable `P_KEY`" (file)
+        models.providers.p.apiKey = "the environment variable `P_KEY`" (file)
+        models.providers.p.apiKey = "the file `/home/o/keys/p`" (file)
+        models.providers.p.apiKey = "the output of `pass`" (file)
+        models.providers.p.apiKey = "the vault's secret `p`" (file)"#]]
+    .assert_eq(&lines.join("\n"));
+    let timeout = |key: &str| provider(&provider_with(key), &[]).key_ref.unwrap();
+    let command = |timeout_seconds| SecretRef::Command { argv: vec!["x".to_owned()], timeout_seconds };
+    assert_eq!(timeout("apiKey: { source: 'command', argv: ['x'] }"), command(10));
+    assert_eq!(timeout("apiKey: { source: 'command', argv: ['x'], timeoutSeconds: 5 }"), command(5));
+}
+
+#[test]
+fn a_key_that_stands_in_the_file_or_nowhere_is_an_error_that_does_not_repeat_it() {
+    // SE-02
+    let errors = |key: &str| {
+        let shown = outcome(&provider_with(key), &[], &Flags::default());
+        assert!(!shown.contains("sk-canary"), "{shown}");
+        shown.lines().skip(1).collect::<Vec<_>>().join("\n")
+    };
+    let all = [
+        "apiKey: 'sk-canary'",
+        "apiKey: { source: 'sk-canary' }",
+        "apiKey: { id: 'P_KEY' }",
+        "apiKey: { source: 'env', id: 'sk-canary' }",
+        "apiKey: { source: 'env', name: 'P_KEY' }",
+        "apiKey: { source: 'file', path: '' }",
+        "apiKey: { source: 'command', argv: [] }",
+        "apiKey: { source: 'command', argv: ['x'], timeoutSeconds: 0 }",
+        "apiKey: { source: 'vault', name: 'Not A Name' }",
+        "apiKey: { source: 'vault', name: 'p' }, apiKeyEnv: 'P_KEY'",
+    ];
+    expect![[r#"
+          error: `models.providers.p.apiKey`: expected where the key is, like `{ source: "env", id: "LOCAL_API_KEY" }`, not the key itself (config.json5 line 1, column 92)
+          error: `models.providers.p.apiKey.source`: expected `env` or `file` or `command` or `vault`, found another text (config.json5 line 1, column 102)
+          error: `models.providers.p.apiKey`: the key `source` is missing (config.json5 line 1, column 92)
+          error: `models.providers.p.apiKey.id`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (config.json5 line 1, column 117)
+          error: `models.default`: provider `p` needs its key in the environment variable `…`, which is not set (config.json5 line 1, column 13)
+          error: `models.providers.p.apiKey`: the key `id` is missing (config.json5 line 1, column 92)
+          error: `models.providers.p.apiKey.name`: unknown key (config.json5 line 1, column 117)
+          error: `models.providers.p.apiKey.path`: expected the path of a file (config.json5 line 1, column 118)
+          error: `models.providers.p.apiKey.argv`: expected a program and its arguments, like `["pass", "show", "openai"]` (config.json5 line 1, column 121)
+          error: `models.providers.p.apiKey.timeoutSeconds`: 0 is not between 1 and 120 (config.json5 line 1, column 134)
+          error: `models.providers.p.apiKey.name`: expected the name of a secret: 1 to 64 of `a-z 0-9 - _ . /`, a letter or digit first (config.json5 line 1, column 119)
+          error: `models.providers.p.apiKey`: stands beside `apiKeyEnv`; remove one of them (config.json5 line 1, column 92)"#]].assert_eq(&all.map(errors).join("\n"));
+}
+
+#[test]
+fn the_vault_command_needs_nothing_of_the_file_but_what_opens_the_vault() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(vault_key(folder.path()).unwrap(), VaultKey::File);
+    // A provider whose key is not in this shell's environment stops `run`, but not `secret set`.
+    let file = "{ vault: { key: 'passphrase' }, models: { default: 'anthropic' } }";
+    std::fs::write(folder.path().join(CONFIG_NAME), file).unwrap();
+    assert_eq!(vault_key(folder.path()).unwrap(), VaultKey::Passphrase);
+    check_file(
+        "{ vault: { kee: 'file' } }",
+        expect![[r#"
+        the settings are not valid:
+          error: `vault.kee`: unknown key; did you mean `key`? (config.json5 line 1, column 12)"#]],
+    );
+}
+
 #[test]
 fn a_model_that_cannot_be_asked_is_an_error() {
     let complaint = |name: &str| outcome("", &[(env::HOST_MODEL, name)], &Flags::default());
@@ -306,7 +395,7 @@ fn a_provider_that_leaks_or_leads_nowhere_is_an_error_that_does_not_repeat_it() 
         "{ models: { providers: {\n a: { wire: 'openai-chat', baseUrl: 'https://u:pw@h/' },\n b: { wire: 'openai-chat', baseUrl: 'ftp://h', apiKeyEnv: 'sk-live' } } } }",
         expect![[r#"
             the settings are not valid:
-              error: `models.providers.a.baseUrl`: must not hold a user name or password; use `apiKeyEnv` (config.json5 line 2, column 28)
+              error: `models.providers.a.baseUrl`: must not hold a user name or password; use `apiKey` (config.json5 line 2, column 28)
               error: `models.providers.b.baseUrl`: must start with `http://` or `https://` (config.json5 line 3, column 28)
               error: `models.providers.b.apiKeyEnv`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (config.json5 line 3, column 48)
               warning: `models.providers`: no provider is used until `models.default` names one (config.json5 line 1, column 13)"#]],

@@ -9,7 +9,7 @@ fn config() -> ProviderConfig {
         wire: WireFormat::OpenAiChat,
         base_url: "https://x.test".to_owned(),
         api_key: Some(Secret::new(KEY)),
-        key_variable: Some("MINE_KEY".to_owned()),
+        key_source: Some("the environment variable `MINE_KEY`".to_owned()),
         model: "m".to_owned(),
         idle_timeout: Duration::from_secs(1),
         retries: 0,
@@ -115,7 +115,7 @@ fn messages_are_one_line_and_short() {
 
 #[test]
 fn a_server_that_wants_a_key_says_where_to_name_it() {
-    let without = ProviderConfig { api_key: None, key_variable: None, ..config() };
+    let without = ProviderConfig { api_key: None, key_source: None, ..config() };
     let error = classify(&without, "x.test", 401, None, Complaint::parse("{}"));
-    assert!(error.to_string().ends_with("in `models.providers.mine.apiKeyEnv`"), "{error}");
+    assert!(error.to_string().ends_with("in `models.providers.mine.apiKey`"), "{error}");
 }

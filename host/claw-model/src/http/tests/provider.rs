@@ -137,7 +137,7 @@ pub(super) fn config(wire: WireFormat, base_url: &str) -> ProviderConfig {
         wire,
         base_url: base_url.to_owned(),
         api_key: Some(Secret::new(KEY)),
-        key_variable: None,
+        key_source: None,
         model: "m-1".to_owned(),
         idle_timeout: Duration::from_secs(100_000),
         retries: 2,
