@@ -206,7 +206,7 @@ impl Effects {
     async fn http(&self, request: claw_core::effect::HttpRequest) -> Result<(HttpAnswer, u32), EffectError> {
         let plan = plan_http(&request, &HttpLimits::default())?;
         let (permit, index) = self.admit(Action::SendRequest(plan)).await?;
-        match self.context.host.http.send(permit, &self.context.cancel).await {
+        match self.context.host.http.send(permit, &self.component, &|_| None, &self.context.cancel).await {
             Ok(answer) => Ok((answer, index)),
             Err(err) => {
                 self.ended(index, err.to_string()).await?;
