@@ -43,9 +43,8 @@ fn bytes_that_could_end_a_header_field_are_refused() {
 #[test]
 fn a_handshake_is_written_by_the_host_alone() {
     // NET-22, NET-30
-    let with = |name: &str, value: &str| {
-        plan_headers(&[(name.to_owned(), value.as_bytes().to_vec())], Purpose::Handshake)
-    };
+    let with =
+        |name: &str, value: &str| plan_headers(&[(name.to_owned(), value.as_bytes().to_vec())], Purpose::Handshake);
     for name in HOST_HEADERS.into_iter().chain(["upgrade", "Sec-WebSocket-Key", "sec-websocket-protocol", "proxy-x"]) {
         check_refused(with(name, "value"), "E_NET_HEADER");
     }

@@ -317,4 +317,3 @@ fn message_bytes(message: &NetMessage) -> usize {
         NetMessage::Binary(bytes) => bytes.len(),
     }
 }
-

@@ -51,11 +51,7 @@ fn scripted(answers: &[&[&str]], port: u16) -> (HttpBroker, Arc<Script>) {
     (HttpBroker::new(HttpLimits::default(), dialer), script)
 }
 
-async fn send_plan(
-    broker: &HttpBroker,
-    plan: HttpPlan,
-    cancel: &CancellationToken,
-) -> Result<HttpAnswer, EffectError> {
+async fn send_plan(broker: &HttpBroker, plan: HttpPlan, cancel: &CancellationToken) -> Result<HttpAnswer, EffectError> {
     broker.send_plan(plan, &owner("probe"), &|_| None, cancel).await
 }
 

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::dial::TrustRoots;
-use crate::dial::tests::{owner, read_head, scripted, serve, system};
 use crate::dial::tests::Authority;
+use crate::dial::tests::{owner, read_head, scripted, serve, system};
 use crate::net::plan_connect;
 
 const SOON: Duration = Duration::from_secs(5);
