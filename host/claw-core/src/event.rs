@@ -54,6 +54,15 @@ pub enum HostEvent {
         /// What became of it.
         outcome: Arc<ToolOutcome>,
     },
+    /// Something was said to people in a run, and not by the model.
+    Noticed {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// What was said, and by whom.
+        text: Arc<str>,
+    },
     /// A call waits for a person.
     ApprovalRequested {
         /// The approval with its card.

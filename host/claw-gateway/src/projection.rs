@@ -77,9 +77,14 @@ impl Projection {
                 frames.extend(state.tool_ended(run, at, call, tool, outcome));
                 frames
             }
+            HostEvent::Noticed { run, session, text } => {
+                let state = self.run(run, session, at, now);
+                state.show_apart(text);
+                state.flush(run, now, at)
+            }
             HostEvent::ApprovalRequested { approval, card } => {
                 let state = self.run(&approval.run, &approval.session, at, now);
-                state.show_card(card);
+                state.show_apart(card);
                 let mut frames = state.flush(&approval.run, now, at);
                 frames.push(kept("exec.approval.requested", &approval_payload(approval), Some(Scope::Approvals)));
                 frames
@@ -157,8 +162,8 @@ impl Run {
         self.unsent_shown += delta.len();
     }
 
-    /// Shows a card on lines of its own, so that it does not run into what the model says.
-    fn show_card(&mut self, card: &str) {
+    /// Shows a card or a notice on lines of its own, so that it does not run into what the model says.
+    fn show_apart(&mut self, card: &str) {
         let before = self.shown.len();
         if !self.shown.is_empty() {
             self.shown.push_str("\n\n");

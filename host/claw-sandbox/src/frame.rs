@@ -15,7 +15,7 @@ use crate::manifest::Manifest;
 
 /// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
 /// was replaced while it ran.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Host to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub(crate) struct Start {
     pub limits: WorkerLimits,
     /// Directories that its guests may reach; opened before the walls go up.
     pub mounts: Vec<StartMount>,
+    /// What the owner wrote down for the component.
+    pub config: Vec<(String, String)>,
     pub walls: StartWalls,
 }
 
@@ -91,6 +93,18 @@ pub(crate) struct Call {
     pub agent: String,
     pub origin: String,
     pub limits: CallLimits,
+    /// Where the call's random numbers come from.
+    pub seed: [u8; 32],
+    pub clock: CallClock,
+}
+
+/// The time that a call sees.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct CallClock {
+    /// Milliseconds from 1970 to the call's beginning.
+    pub start_ms: u64,
+    /// Readings of an earlier run, to be given again.
+    pub replay: Option<Vec<u32>>,
 }
 
 /// Worker to host.
@@ -108,10 +122,38 @@ pub(crate) enum FromWorker {
     BodyDropped { id: u64, effect: u32 },
     /// For people who wait.
     Progress { id: u64, percent: Option<u8>, note: String },
+    /// A line for the log: one line, no control characters.
+    Log { id: u64, level: LogLevel, context: String, message: String },
     /// The call is over.
-    Done { id: u64, outcome: ToolOutcome, stdio: String },
+    Done { id: u64, outcome: ToolOutcome, trace: Trace },
     /// The manifest, or why there is none.
     Described { id: u64, manifest: Result<Manifest, String> },
+}
+
+/// How much a guest's log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// For who looks for a fault.
+    Debug,
+    /// What is normal and worth a line.
+    Info,
+    /// What is not right but was dealt with.
+    Warn,
+    /// What failed.
+    Error,
+}
+
+/// What a call leaves behind beside its outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// What the guest printed, cut and escaped; for the log.
+    pub stdio: String,
+    /// Log lines over the limits.
+    pub log_dropped: u64,
+    /// What its clocks showed, in milliseconds since its beginning; for a replay.
+    pub clock: Vec<u32>,
 }
 
 /// Why a worker could not start.

@@ -197,6 +197,7 @@ fn deliver(worker: &Worker, frame: FromWorker) -> bool {
         | FromWorker::BodyCredit { id, .. }
         | FromWorker::BodyDropped { id, .. }
         | FromWorker::Progress { id, .. }
+        | FromWorker::Log { id, .. }
         | FromWorker::Done { id, .. }
         | FromWorker::Described { id, .. } => *id,
         FromWorker::Ready { .. } | FromWorker::StartFailed { .. } => return false,

@@ -19,10 +19,13 @@ mod worker;
 mod workspace;
 
 pub use engine::compile_main;
+pub use frame::{LogLevel, Trace};
 pub use limits::{CallLimits, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
 pub use running::{Answerer, BodySink, Pause, Running, Signal};
-pub use sandbox::{CallFacts, Component, Mount, Sandbox, SandboxConfig, SandboxError, Walls, Wasm, WorkerState};
+pub use sandbox::{
+    CallFacts, Component, Ground, Mount, Sandbox, SandboxConfig, SandboxError, Walls, Wasm, WorkerState,
+};
 #[cfg(feature = "bench")]
 pub use worker::bare::Bare;
 pub use worker::worker_main;

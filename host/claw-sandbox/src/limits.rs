@@ -66,3 +66,13 @@ pub(crate) const HEADER_BYTES: usize = 32 << 10;
 pub(crate) const PROGRESS_REPORTS: u32 = 64;
 /// Bytes kept of a progress note.
 pub(crate) const PROGRESS_BYTES: usize = 512;
+/// Effects that a call may ask for.
+pub(crate) const EFFECTS: u32 = 4096;
+/// Log lines of a call.
+pub(crate) const LOG_LINES: u32 = 256;
+/// Bytes kept of a log line.
+pub(crate) const LOG_LINE_BYTES: usize = 2 << 10;
+/// Bytes of all the log lines of a call.
+pub(crate) const LOG_BYTES: usize = 64 << 10;
+/// Readings of its clocks that are kept of a call; a call that looks at the clock more often cannot be replayed.
+pub(crate) const CLOCK_READINGS: usize = 4096;

@@ -9,7 +9,7 @@ use claw_core::outcome::{FailureKind, ToolOutcome};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
-use crate::frame::{BodyPart, FromWorker, ToWorker};
+use crate::frame::{BodyPart, FromWorker, LogLevel, ToWorker, Trace};
 use crate::handle::Worker;
 use crate::limits::BODY_CREDIT_BYTES;
 
@@ -33,12 +33,21 @@ pub enum Signal {
         /// At most 512 bytes.
         note: String,
     },
+    /// A line of the guest's for the log: one line, no control characters, few enough.
+    Log {
+        /// How much it matters.
+        level: LogLevel,
+        /// What it is about, in the guest's words.
+        context: String,
+        /// What it says.
+        message: String,
+    },
     /// The call is over; nothing follows.
     Done {
         /// How.
         outcome: ToolOutcome,
-        /// What the guest printed, cut and escaped; for the log.
-        stdio: String,
+        /// What it leaves behind.
+        trace: Trace,
     },
 }
 
@@ -167,24 +176,25 @@ impl Running {
                 }
                 None
             }
-            Some(FromWorker::Done { outcome, stdio, .. }) => Some(self.end(outcome, stdio)),
+            Some(FromWorker::Log { level, context, message, .. }) => Some(Signal::Log { level, context, message }),
+            Some(FromWorker::Done { outcome, trace, .. }) => Some(self.end(outcome, trace)),
             // Frames that do not belong to a call do not get here.
             Some(FromWorker::Described { .. } | FromWorker::Ready { .. } | FromWorker::StartFailed { .. }) => None,
             None => {
                 let message = "the component's worker process died; the next call gets a new one";
-                Some(self.end(ToolOutcome::failed(FailureKind::Crash, message), String::new()))
+                Some(self.end(ToolOutcome::failed(FailureKind::Crash, message), Trace::default()))
             }
         }
     }
 
-    fn end(&mut self, outcome: ToolOutcome, stdio: String) -> Signal {
+    fn end(&mut self, outcome: ToolOutcome, trace: Trace) -> Signal {
         self.done = true;
         // A guest that finished although it was being stopped has still finished.
         let outcome = match self.stopping.take() {
             Some(stopping) if !outcome.is_done() => stopping.outcome,
             _ => outcome,
         };
-        Signal::Done { outcome, stdio }
+        Signal::Done { outcome, trace }
     }
 }
 

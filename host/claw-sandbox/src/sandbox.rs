@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use claw_core::effect::EffectError;
-use claw_core::id::{ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_policy::{Action, Permit};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::cache::Cache;
 use crate::engine::COMPILED_BYTES;
-use crate::frame::{self, FromWorker, Start, StartMount, StartWalls, ToWorker, VERSION};
+use crate::frame::{self, CallClock, FromWorker, Start, StartMount, StartWalls, ToWorker, VERSION};
 use crate::handle::Worker;
 use crate::limits::{CallLimits, WorkerLimits};
 use crate::manifest::Manifest;
@@ -180,6 +180,21 @@ pub struct CallFacts {
     pub session: SessionKey,
     /// Who started it.
     pub origin: Origin,
+    /// Where the call's random numbers come from: as good as the system's, and the same again in a replay.
+    pub seed: [u8; 32],
+    /// When the call begins.
+    pub begins: Timestamp,
+    /// What the clocks of an earlier run showed, to be shown again.
+    pub clock: Option<Vec<u32>>,
+}
+
+/// What a component's worker is set up with. When any of it changes, the next call gets a new worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// The directories that it may reach.
+    pub mounts: Vec<Mount>,
+    /// What the owner wrote down for it, see `wasi:config`.
+    pub config: Vec<(String, String)>,
 }
 
 /// Whether a component has a live worker.
@@ -206,8 +221,8 @@ pub struct Sandbox {
 struct Slot {
     places: Arc<Semaphore>,
     waiting: Semaphore,
-    /// The live worker and the mounts that it was confined to.
-    worker: tokio::sync::Mutex<Option<(Arc<Worker>, Vec<StartMount>)>>,
+    /// The live worker and what it was set up with.
+    worker: tokio::sync::Mutex<Option<(Arc<Worker>, Ground)>>,
 }
 
 impl Sandbox {
@@ -244,7 +259,8 @@ impl Sandbox {
         let cache = |err| SandboxError::Cache { path: self.config.cache.clone(), err };
         let compiled = self.compile(name, wasm).await?;
         let code = self.cache.put_code(digest, &compiled).map_err(cache)?;
-        let worker = Worker::spawn(&self.config.program, code, self.start_frame(Vec::new()), self.config.idle).await?;
+        let worker =
+            Worker::spawn(&self.config.program, code, self.start_frame(&Ground::default()), self.config.idle).await?;
         let manifest = describe(&worker).await;
         worker.kill();
         let manifest = manifest.map_err(|message| SandboxError::Manifest { component: name.clone(), message })?;
@@ -299,7 +315,7 @@ impl Sandbox {
         component: &Component,
         permit: Permit,
         facts: CallFacts,
-        mounts: &[Mount],
+        ground: &Ground,
         limits: CallLimits,
     ) -> Result<Running, SandboxError> {
         let Action::CallTool(invocation) = permit.into_action() else {
@@ -316,9 +332,11 @@ impl Sandbox {
             agent: facts.session.agent().to_string(),
             origin: facts.origin.as_str().to_owned(),
             limits,
+            seed: facts.seed,
+            clock: CallClock { start_ms: facts.begins.0, replay: facts.clock },
         };
         loop {
-            let worker = self.worker(&slot, component, mounts).await?;
+            let worker = self.worker(&slot, component, ground).await?;
             let begun = worker.begin(|id| ToWorker::Call { id, call: call.clone() }).await;
             if let Some((id, signals)) = begun.map_err(|err| SandboxError::Spawn { err })? {
                 let wall = Duration::from_millis(limits.clamped().wall_ms);
@@ -370,29 +388,28 @@ impl Sandbox {
         Ok(Arc::clone(&slot.places).acquire_owned().await.expect("sandbox: places are never closed"))
     }
 
-    /// The component's live worker, or a new one if there is none, it died, or its mounts are no longer right.
-    async fn worker(&self, slot: &Slot, component: &Component, mounts: &[Mount]) -> Result<Arc<Worker>, SandboxError> {
-        let mounts: Vec<StartMount> = mounts.iter().map(StartMount::from).collect();
+    /// The component's live worker, or a new one if there is none, it died, or its ground is no longer right.
+    async fn worker(&self, slot: &Slot, component: &Component, ground: &Ground) -> Result<Arc<Worker>, SandboxError> {
         let mut live = slot.worker.lock().await;
-        if let Some((worker, confined_to)) = &*live
+        if let Some((worker, set_up_with)) = &*live
             && !worker.is_closed()
-            && *confined_to == mounts
+            && set_up_with == ground
         {
             return Ok(Arc::clone(worker));
         }
-        let worker = match self.spawn(component, &mounts).await {
+        let worker = match self.spawn(component, ground).await {
             // Another build of this program shares the cache: compile again for this one.
             Err(SandboxError::Incompatible { .. }) => {
                 self.admit(&component.name, &component.digest, &component.wasm).await?;
-                self.spawn(component, &mounts).await?
+                self.spawn(component, ground).await?
             }
             spawned => spawned?,
         };
-        *live = Some((Arc::clone(&worker), mounts));
+        *live = Some((Arc::clone(&worker), ground.clone()));
         Ok(worker)
     }
 
-    async fn spawn(&self, component: &Component, mounts: &[StartMount]) -> Result<Arc<Worker>, SandboxError> {
+    async fn spawn(&self, component: &Component, ground: &Ground) -> Result<Arc<Worker>, SandboxError> {
         let code = match self.cache.code(&component.digest) {
             Some(code) => code,
             None => {
@@ -404,10 +421,11 @@ impl Sandbox {
                 })?
             }
         };
-        Worker::spawn(&self.config.program, code, self.start_frame(mounts.to_vec()), self.config.idle).await
+        Worker::spawn(&self.config.program, code, self.start_frame(ground), self.config.idle).await
     }
 
-    fn start_frame(&self, mounts: Vec<StartMount>) -> Start {
+    fn start_frame(&self, ground: &Ground) -> Start {
+        let mounts = ground.mounts.iter().map(StartMount::from).collect();
         let walls = match self.config.walls {
             Walls::Required => StartWalls::Required,
             Walls::BestEffort => StartWalls::BestEffort,
@@ -416,7 +434,7 @@ impl Sandbox {
             #[cfg(feature = "test-weaken")]
             Walls::OnlyWasm => StartWalls::OnlyWasm,
         };
-        Start { version: VERSION, limits: self.config.worker, mounts, walls }
+        Start { version: VERSION, limits: self.config.worker, mounts, config: ground.config.clone(), walls }
     }
 }
 

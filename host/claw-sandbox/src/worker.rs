@@ -5,10 +5,11 @@
 
 #[cfg(feature = "bench")]
 pub(crate) mod bare;
+mod bindings;
 mod call;
 mod door;
+mod family;
 mod guest;
-mod http;
 #[cfg(feature = "test-weaken")]
 mod native;
 mod stdio;
@@ -25,6 +26,8 @@ use wasmtime::Engine;
 
 use self::door::Door;
 use self::guest::Program;
+#[cfg(feature = "test-weaken")]
+use crate::frame::Trace;
 use crate::frame::{self, FromWorker, Start, StartFailure, ToWorker, VERSION};
 use crate::limits::TICK_MS;
 use crate::{confine, engine};
@@ -126,12 +129,12 @@ impl Worker {
                     #[cfg(feature = "test-weaken")]
                     if self.program.only_os() && call.tool == "probe" {
                         let outcome = native::run(&call.arguments);
-                        self.report(&FromWorker::Done { id, outcome, stdio: String::new() });
+                        self.report(&FromWorker::Done { id, outcome, trace: Trace::default() });
                         continue;
                     }
-                    let (outcome, stdio) = call::run(&self.engine, &self.program, &state, &self.door, call);
+                    let (outcome, trace) = call::run(&self.engine, &self.program, &state, &self.door, call);
                     self.door.close(id);
-                    self.report(&FromWorker::Done { id, outcome, stdio });
+                    self.report(&FromWorker::Done { id, outcome, trace });
                 }
                 ToWorker::Describe { id, limits } => {
                     let state = self.door.open(id);

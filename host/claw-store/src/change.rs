@@ -2,10 +2,11 @@
 //! transaction that it shares with others.
 
 use claw_core::approval::Approval;
-use claw_core::id::{ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey};
 use claw_core::message::Entry;
 
 use crate::error::Failure;
+use crate::kv::{KvKey, Used};
 use crate::record::JournalStep;
 use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredRun, StoredSession, encode};
 use crate::tables::Tables;
@@ -27,6 +28,10 @@ pub(crate) enum Change {
     Approval(Approval),
     /// Creates or replaces the grants of one build of a component.
     Grants { component: ComponentName, digest: Digest, row: StoredGrants },
+    /// Sets or, without a value, removes a key of a component's store; `used` is what its stores then hold.
+    Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
+    /// Keeps what a replay of a call needs.
+    Recording { run: RunId, call: CallId, bytes: Vec<u8> },
 }
 
 /// What a request answers once its changes are durable.
@@ -68,6 +73,17 @@ impl Change {
             Change::Approval(approval) => apply_approval(tables, approval)?,
             Change::Grants { component, digest, row } => {
                 tables.grants.insert((component.as_str(), digest.0), encode(&row).as_slice())?;
+            }
+            Change::Kv { key, value, used } => {
+                let place = (key.component.as_str(), key.store.as_str(), key.key.as_str());
+                match value {
+                    Some(value) => tables.kv.insert(place, value.as_slice())?,
+                    None => tables.kv.remove(place)?,
+                };
+                tables.kv_used.insert(key.component.as_str(), (used.bytes, used.keys))?;
+            }
+            Change::Recording { run, call, bytes } => {
+                tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Durable sessions, runs, journal and approvals on redb.
+//! Durable sessions, runs, journal, approvals and the components' own stores on redb.
 //!
 //! One file, one writer, many readers. What a method has acknowledged is on the disk; what it refused has left no
 //! trace. The log of a session is always one that a model accepts: every tool call in it has exactly one answer
@@ -18,6 +18,7 @@ mod session;
 
 mod approval;
 mod grants;
+mod kv;
 
 mod change;
 mod log;
@@ -32,6 +33,7 @@ mod writer;
 pub use approval::ApprovalFilter;
 pub use error::{Cause, Refusal, ResolveError, StoreError};
 pub use inbox::Accepted;
+pub use kv::{KvError, KvLimits};
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
 pub use session::{History, Page, Pending, SessionQuery, SessionRow};

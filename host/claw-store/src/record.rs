@@ -25,6 +25,8 @@ pub struct Record {
     pub entries: Vec<Message>,
     /// For the run's journal.
     pub steps: Vec<JournalStep>,
+    /// What a replay of a call needs, in the words of whoever replays it.
+    pub recordings: Vec<(CallId, Vec<u8>)>,
     /// The run is over.
     pub end: Option<RunEnd>,
 }
@@ -103,7 +105,7 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, end } = record;
+    let Record { entries, steps, recordings, end } = record;
     let step_changes = journal_changes(tables, run, &steps, at)?;
     let mut draft = Draft::open(tables, &row, at)?;
     let unheard = row.epoch.is_none() && !draft.calls().is_empty();
@@ -121,6 +123,7 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     let (entries, mut changes) = draft.finish();
     changes.push(Change::Run(row));
     changes.extend(step_changes);
+    changes.extend(recordings.into_iter().map(|(call, bytes)| Change::Recording { run: run.clone(), call, bytes }));
     Ok(Decided { answer: entries, changes })
 }
 

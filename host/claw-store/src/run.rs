@@ -7,12 +7,12 @@
 //! Only `record` moves a run.
 
 use claw_core::event::RunEnd;
-use claw_core::id::{RunId, SessionKey, Timestamp};
+use claw_core::id::{CallId, RunId, SessionKey, Timestamp};
 use claw_core::inbound::{Origin, Source};
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
-use crate::error::{Failure, StoreError};
+use crate::error::{Failure, StoreError, cause};
 use crate::record::JournalStep;
 use crate::row::{StoredRun, decode};
 use crate::store::Store;
@@ -85,6 +85,30 @@ impl Store {
             Ok(Decided { answer: row.attempts, changes: vec![Change::Run(row)] })
         })
         .await
+    }
+
+    /// What was kept for a replay of a run's calls, by call.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn recordings(&self, run: &RunId) -> Result<Vec<(CallId, Vec<u8>)>, StoreError> {
+        self.read(|snapshot| {
+            let mut recordings = Vec::new();
+            for item in snapshot.table(tables::RECORDINGS)?.range((run.as_str(), "")..)? {
+                let (place, bytes) = item?;
+                let (owner, call) = place.value();
+                if owner != run.as_str() {
+                    break;
+                }
+                let call = CallId::parse(call).map_err(|err| StoreError::Row {
+                    kind: "recording",
+                    key: run.to_string(),
+                    err: cause(&err.to_string()),
+                })?;
+                recordings.push((call, bytes.value().to_vec()));
+            }
+            Ok(recordings)
+        })
     }
 
     /// The journal of a run, in order.

@@ -37,6 +37,12 @@ pub(crate) const PENDING: TableDefinition<Text, ()> = TableDefinition::new("pend
 pub(crate) const ASKED: TableDefinition<(Text, Text), ()> = TableDefinition::new("approvals_of_run");
 /// (Component, digest) → grants.
 pub(crate) const GRANTS: TableDefinition<(Text, [u8; 32]), Bytes> = TableDefinition::new("grants");
+/// (Component, store, key) → value, as the component gave it.
+pub(crate) const KV: TableDefinition<(Text, Text, Text), Bytes> = TableDefinition::new("kv");
+/// Component → (bytes, keys) of all its stores.
+pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::new("kv_used");
+/// (Run id, call id) → what a replay of the call needs.
+pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
 /// All tables, open for writing in one transaction.
 pub(crate) struct Tables<'txn> {
@@ -51,6 +57,9 @@ pub(crate) struct Tables<'txn> {
     pub pending: Table<'txn, Text, ()>,
     pub asked: Table<'txn, (Text, Text), ()>,
     pub grants: Table<'txn, (Text, [u8; 32]), Bytes>,
+    pub kv: Table<'txn, (Text, Text, Text), Bytes>,
+    pub kv_used: Table<'txn, Text, (u64, u64)>,
+    pub recordings: Table<'txn, (Text, Text), Bytes>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -68,6 +77,9 @@ impl<'txn> Tables<'txn> {
             pending: txn.open_table(PENDING)?,
             asked: txn.open_table(ASKED)?,
             grants: txn.open_table(GRANTS)?,
+            kv: txn.open_table(KV)?,
+            kv_used: txn.open_table(KV_USED)?,
+            recordings: txn.open_table(RECORDINGS)?,
         })
     }
 }

@@ -27,7 +27,7 @@ use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now, random_bits};
 use crate::run_clock::RunClock;
-use crate::tool_call::{self, CallContext};
+use crate::tool_call::{self, CallContext, Called};
 
 /// The channel of calls that a person makes without a model. Such a run is never taken up again after a restart.
 pub const DIRECT: &str = "direct";
@@ -308,11 +308,12 @@ impl Api {
             cancel: CancellationToken::new(),
             clock: Arc::new(RunClock::start(host.limits.run)),
         };
-        let outcome = tool_call::run(&context, &call).await;
+        let Called { outcome, recording } = tool_call::run(&context, &call).await;
+        let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
         let answered = Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
         let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
-        let record = Record { entries, steps: Vec::new(), end: Some(end) };
+        let record = Record { entries, recordings, end: Some(end), ..Record::default() };
         host.store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)
     }

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use claw_core::id::{ComponentName, Digest, ToolName};
 use claw_core::message::ToolSpec;
 use claw_policy::{Access, ExecGrant, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
-use claw_sandbox::{Component, Sandbox, Scope, Wasm};
-use claw_store::{Store, StoreError};
+use claw_sandbox::{CallLimits, Component, Sandbox, Scope, Wasm};
+use claw_store::{KvLimits, Store, StoreError};
 
 use crate::host::now;
-use crate::settings::Settings;
+use crate::settings::{ComponentSettings, Settings};
 
 /// The components in this program: name, bytes, SHA-256.
 const SHIPPED: &[(&str, &[u8], [u8; 32])] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -52,9 +52,11 @@ pub enum CatalogError {
         #[source]
         err: GrantError,
     },
-    /// The configuration grants something to nobody.
-    #[error("`grants.{component}` in the configuration names no installed component; installed are: {installed}")]
+    /// The configuration speaks of a component that is not there.
+    #[error("`{section}.{component}` in the configuration names no installed component; installed are: {installed}")]
     NoSuchComponent {
+        /// `grants` or `components`.
+        section: &'static str,
         /// Which.
         component: ComponentName,
         /// Those there are.
@@ -87,6 +89,8 @@ pub struct Installed {
     pub component: Component,
     /// Who it is for the policy.
     pub subject: Subject,
+    /// What its owner set for it.
+    pub settings: ComponentSettings,
 }
 
 /// One tool of an installed component.
@@ -166,12 +170,14 @@ impl Catalog {
     fn check_grants(&self, settings: &Settings) -> Result<(), CatalogError> {
         let known =
             |name: &&ComponentName| self.components.contains_key(*name) || self.refused.contains_key(name.as_str());
-        match settings.grants.keys().find(|name| !known(name)) {
+        let granted = settings.grants.keys().map(|name| ("grants", name));
+        let set = settings.components.keys().map(|name| ("components", name));
+        match granted.chain(set).find(|(_, name)| !known(name)) {
             None => Ok(()),
-            Some(component) => {
+            Some((section, component)) => {
                 let installed: Vec<_> = self.components.keys().map(ComponentName::as_str).collect();
                 let installed = installed.join(", ");
-                Err(CatalogError::NoSuchComponent { component: component.clone(), installed })
+                Err(CatalogError::NoSuchComponent { section, component: component.clone(), installed })
             }
         }
     }
@@ -209,7 +215,8 @@ impl Catalog {
             scopes,
             grants,
         };
-        self.components.insert(name, Installed { component, subject });
+        let settings = settings.components.get(&name).cloned().unwrap_or_default();
+        self.components.insert(name, Installed { component, subject, settings });
         Ok(())
     }
 
@@ -241,6 +248,24 @@ impl Catalog {
     /// The component of a tool.
     pub fn owner(&self, tool: &Tool) -> &Installed {
         self.components.get(&tool.component).expect("catalog: a tool's component is installed")
+    }
+}
+
+impl ComponentSettings {
+    /// The limits of one call: the host's, where the component has none of its own.
+    pub fn call_limits(&self, host: CallLimits) -> CallLimits {
+        let own = &self.limits;
+        CallLimits {
+            memory_bytes: own.memory_mib.map_or(host.memory_bytes, |mib| mib << 20),
+            wall_ms: own.call_seconds.map_or(host.wall_ms, |seconds| seconds * 1000),
+            cpu_ms: own.cpu_seconds.map_or(host.cpu_ms, |seconds| seconds * 1000),
+        }
+    }
+
+    /// What its key-value stores may hold.
+    pub fn kv_limits(&self) -> KvLimits {
+        let default = KvLimits::default();
+        KvLimits { bytes: self.limits.store_mib.map_or(default.bytes, |mib| mib << 20), ..default }
     }
 }
 

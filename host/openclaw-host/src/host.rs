@@ -89,7 +89,12 @@ pub fn now() -> Timestamp {
 
 /// Fresh random bits, for ids.
 pub fn random_bits() -> u128 {
-    let mut bytes = [0; 16];
+    u128::from_le_bytes(random_bytes())
+}
+
+/// Fresh random bytes.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("host: the kernel gives random bytes");
-    u128::from_le_bytes(bytes)
+    bytes
 }

@@ -24,5 +24,7 @@ mod run;
 mod run_clock;
 
 mod catalog;
+mod effects;
 mod gate;
+mod recording;
 mod tool_call;

@@ -19,7 +19,7 @@ use crate::crash_point;
 use crate::host::{Host, now};
 use crate::prompt;
 use crate::run_clock::RunClock;
-use crate::tool_call::{self, CallContext};
+use crate::tool_call::{self, CallContext, Called};
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;
@@ -42,7 +42,15 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
     host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
     let limit = limit.map_or(host.limits.run, |limit| limit.min(host.limits.run));
     let clock = Arc::new(RunClock::start(limit));
-    let mut shell = Shell { host: Arc::clone(&host), row, cancel, clock, said: String::new(), cut_off: HashSet::new() };
+    let mut shell = Shell {
+        host: Arc::clone(&host),
+        row,
+        cancel,
+        clock,
+        said: String::new(),
+        recordings: Vec::new(),
+        cut_off: HashSet::new(),
+    };
     let result = shell.go().await;
     let session = shell.row.session.clone();
     match result {
@@ -104,6 +112,8 @@ struct Shell {
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
     said: String,
+    /// What replays of the calls need that were made since the last record.
+    recordings: Vec<(CallId, Vec<u8>)>,
 }
 
 impl Shell {
@@ -210,8 +220,8 @@ impl Shell {
     }
 
     /// Runs one call, or finds out what became of it before a restart.
-    async fn call(&self, call: &ToolCall) -> ToolOutcome {
-        let host = &self.host;
+    async fn call(&mut self, call: &ToolCall) -> ToolOutcome {
+        let host = Arc::clone(&self.host);
         if self.cut_off.contains(&call.id) {
             let message = format!(
                 "the host stopped while `{}` ran: it may or may not have taken effect, and it was not repeated; look \
@@ -230,19 +240,20 @@ impl Shell {
         });
         let cancel = self.cancel.child_token();
         let context = CallContext {
-            host: Arc::clone(host),
+            host: Arc::clone(&host),
             facts: self.facts(),
             cancel: cancel.clone(),
             clock: Arc::clone(&self.clock),
         };
-        let mut outcome = std::pin::pin!(tool_call::run(&context, call));
-        let outcome = tokio::select! {
-            outcome = &mut outcome => outcome,
+        let mut called = std::pin::pin!(tool_call::run(&context, call));
+        let Called { outcome, recording } = tokio::select! {
+            called = &mut called => called,
             () = self.clock.reached() => {
                 cancel.cancel();
-                outcome.await
+                called.await
             }
         };
+        self.recordings.extend(recording.map(|recording| (call.id.clone(), recording.encode())));
         host.tell(HostEvent::ToolEnded {
             run,
             session,
@@ -287,14 +298,15 @@ impl Shell {
     }
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
-        let record = Record { entries, steps, end: None };
+        let recordings = std::mem::take(&mut self.recordings);
+        let record = Record { entries, steps, recordings, end: None };
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;
         Ok(())
     }
 
-    async fn end(&self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
+    async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
         let mut entries = entries;
         match &end {
             RunEnd::Done { .. } => {}
@@ -304,7 +316,8 @@ impl Shell {
                 entries.push(Message::Notice { text: format!("The run was stopped.{said}") });
             }
         }
-        let record = Record { entries, steps: Vec::new(), end: Some(end.clone()) };
+        let recordings = std::mem::take(&mut self.recordings);
+        let record = Record { entries, recordings, end: Some(end.clone()), ..Record::default() };
         crash_point::pass("ending");
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("ended");

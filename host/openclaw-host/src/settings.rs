@@ -22,7 +22,7 @@ use std::time::Duration;
 use claw_core::id::ComponentName;
 
 pub use env::Env;
-pub use file::{AuthMode, ConfigFile, Preset, Walls, Wire};
+pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, Walls, Wire};
 pub use issue::{Issue, Severity};
 pub use keys::Position;
 pub use load::{CONFIG_NAME, LoadedFile, load};
@@ -43,6 +43,8 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// What each component is granted, as texts that the policy room parses.
     pub grants: BTreeMap<ComponentName, Vec<String>>,
+    /// What each component is told and where its calls end.
+    pub components: BTreeMap<ComponentName, ComponentSettings>,
     /// How calls wait for their owner.
     pub approvals: ApprovalSettings,
     /// Where runs and calls end.
@@ -102,6 +104,15 @@ pub struct PolicySettings {
 pub struct SandboxSettings {
     /// What to do where the kernel lacks a wall.
     pub walls: Walls,
+}
+
+/// One component.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComponentSettings {
+    /// What it reads through `wasi:config`, sorted by name.
+    pub config: Vec<(String, String)>,
+    /// Where its calls end, where that differs from [`LimitSettings`].
+    pub limits: ComponentLimitsFile,
 }
 
 /// How calls wait for their owner.

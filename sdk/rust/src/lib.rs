@@ -41,7 +41,7 @@
 //! ```
 //!
 //! What a component does not use it does not import, and what it does not import cannot be granted to it. So each
-//! scope in the macro goes with a use of the matching module: [`workspace`], [`exec`] or `http`.
+//! scope in the macro goes with a use of the matching module, e.g. [`workspace`], [`exec`] or `http`.
 
 /// The generated bindings of the world `openclaw:tool/tool`. The modules of this crate are their readable face; use
 /// them directly only for what the macro cannot say.
@@ -54,6 +54,13 @@ pub mod bindings {
             "../../wit/session",
             "../../wit/exec",
             "../../wit/workspace",
+            "../../wit/net",
+            "../../wit/secrets",
+            "../../wit/llm",
+            "../../wit/message",
+            "../../wit/deps/keyvalue",
+            "../../wit/deps/config",
+            "../../wit/deps/logging",
             "../../wit/tool",
         ],
         world: "openclaw:tool/tool",
@@ -79,7 +86,45 @@ pub use tool::{NoArgs, Tool, json};
 
 /// Programs of the host's machine. Using it needs an `exec` scope.
 pub mod exec {
-    pub use crate::bindings::openclaw::exec::exec::{Command, End, Exit, run};
+    pub use crate::bindings::openclaw::exec::exec::{
+        Background, Command, End, Exit, Process, Progress, Summary, Terminal, run,
+    };
+}
+
+/// WebSocket and TCP connections that the host holds. Using it needs a `net` scope.
+pub mod net {
+    pub use crate::bindings::openclaw::net::net::{Chunk, Close, Connection, Incoming, Message, Websocket};
+}
+
+/// Secrets of the owner's vault. Using it needs a `secret` scope.
+pub mod secrets {
+    pub use crate::bindings::openclaw::secrets::secrets::{Secret, get, reveal};
+}
+
+/// Questions to a language model. Using it needs an `llm` scope.
+pub mod llm {
+    pub use crate::bindings::openclaw::llm::llm::{Completion, Message, Request, Role, complete};
+}
+
+/// Messages to people. Using it needs a `message` scope.
+pub mod message {
+    pub use crate::bindings::openclaw::message::message::send;
+}
+
+/// Key-value stores of the component's own. Using it needs a `kv` scope.
+pub mod keyvalue {
+    pub use crate::bindings::wasi::keyvalue::atomics::increment;
+    pub use crate::bindings::wasi::keyvalue::store::{Bucket, Error, KeyResponse, open};
+}
+
+/// What the owner wrote down for this component. Needs no scope.
+pub mod config {
+    pub use crate::bindings::wasi::config::store::{Error, get, get_all};
+}
+
+/// Lines for the host's log. Needs no scope.
+pub mod log {
+    pub use crate::bindings::wasi::logging::logging::{Level, log};
 }
 
 /// Files of the agent's workspace. Using it needs an `fs` scope.
@@ -91,7 +136,7 @@ pub mod workspace {
 
 /// The run that the current call serves. Needs no scope.
 pub mod session {
-    pub use crate::bindings::openclaw::session::run::{Info, get_info, is_cancelled, progress};
+    pub use crate::bindings::openclaw::session::run::{Budget, Info, get_budget, get_info, is_cancelled, progress};
 }
 
 /// What [`export_component!`] expands to. Not for direct use.

@@ -62,7 +62,7 @@ enum Stage {
 /// Something that the client is told.
 enum Heard {
     Text(String),
-    Card(String),
+    Apart(String),
     Ended(Result<RunEnd, RpcError>),
 }
 
@@ -109,7 +109,7 @@ impl Answer {
                     self.sent.push_str(&text);
                     self.chunk(json!({"content": text}), Value::Null)
                 }
-                Ok(Heard::Card(card)) => self.chunk(json!({"content": format!("\n\n{card}\n\n")}), Value::Null),
+                Ok(Heard::Apart(card)) => self.chunk(json!({"content": format!("\n\n{card}\n\n")}), Value::Null),
                 Ok(Heard::Ended(end)) => {
                     self.stage = Stage::Over;
                     self.closing(end)
@@ -130,7 +130,10 @@ impl Answer {
                     return Heard::Text(delta.as_ref().to_owned());
                 }
                 Ok(HostEvent::ApprovalRequested { approval, card }) if approval.run == self.run => {
-                    return Heard::Card(card.as_ref().to_owned());
+                    return Heard::Apart(card.as_ref().to_owned());
+                }
+                Ok(HostEvent::Noticed { run, text, .. }) if run == self.run => {
+                    return Heard::Apart(text.as_ref().to_owned());
                 }
                 Ok(HostEvent::RunEnded { run, end, .. }) if run == self.run => {
                     return Heard::Ended(Ok((*end).clone()));

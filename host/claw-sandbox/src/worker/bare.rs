@@ -14,7 +14,7 @@ use super::call;
 use super::door::Door;
 use super::guest::Program;
 use crate::engine;
-use crate::frame::{self, Start, StartMount, StartWalls, VERSION};
+use crate::frame::{self, CallClock, Start, StartMount, StartWalls, VERSION};
 use crate::limits::{CallLimits, WorkerLimits};
 use crate::sandbox::Mount;
 
@@ -41,7 +41,7 @@ impl Bare {
         // SAFETY: the file holds what the compiler gave a moment ago, and only this process has it.
         let component = unsafe { engine::load(&engine, code.as_raw_fd()) }.map_err(|err| said(&err))?;
         let mounts = mounts.iter().map(StartMount::from).collect();
-        let start = Start { version: VERSION, limits, mounts, walls: StartWalls::Required };
+        let start = Start { version: VERSION, limits, mounts, config: Vec::new(), walls: StartWalls::Required };
         let program = Program::prepare(&engine, &component, &start).map_err(|err| said(&err))?;
         let (ours, nobody) = UnixStream::pair().map_err(|err| said(&err))?;
         Ok(Bare { engine, program, door: Arc::new(Door::new(ours)), _nobody: nobody })
@@ -58,6 +58,8 @@ impl Bare {
             agent: "main".to_owned(),
             origin: "owner".to_owned(),
             limits: CallLimits::default(),
+            seed: [0; 32],
+            clock: CallClock::default(),
         };
         let state = self.door.open(1);
         let (outcome, _) = call::run(&self.engine, &self.program, &state, &self.door, call);

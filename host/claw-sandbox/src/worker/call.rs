@@ -9,25 +9,27 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
 use super::stdio::Printed;
-use crate::frame::Call;
-use crate::limits::{CallLimits, HANDLES, HOSTCALL_BYTES, RESULT_BYTES, TICK_MS};
+use crate::frame::{Call, Trace};
+use crate::limits::{CallLimits, HANDLES, HOSTCALL_BYTES, RESULT_BYTES};
 use crate::manifest::{Manifest, Scope, ToolManifest};
 
-/// Runs one call in a fresh instance; gives its outcome and what the guest printed.
+/// Runs one call in a fresh instance; gives its outcome and what it leaves behind.
 pub(super) fn run(
     engine: &Engine,
     program: &Program,
     state: &Arc<CallState>,
     door: &Arc<Door>,
     call: Call,
-) -> (ToolOutcome, String) {
+) -> (ToolOutcome, Trace) {
     let limits = call.limits.clamped();
     let printed = Printed::default();
-    let outcome = match program.guest(state, door, Some(&call), &printed, limits.memory_bytes) {
+    match program.guest(state, door, Some(&call), &printed, limits) {
         Ok(guest) => invoke(engine, program, guest, state, call, &printed, limits),
-        Err(err) => ToolOutcome::failed(FailureKind::Unavailable, format!("a granted folder cannot be opened: {err}")),
-    };
-    (outcome, printed.text())
+        Err(err) => {
+            let message = format!("a granted folder cannot be opened: {err}");
+            (ToolOutcome::failed(FailureKind::Unavailable, message), Trace::default())
+        }
+    }
 }
 
 fn invoke(
@@ -38,15 +40,15 @@ fn invoke(
     call: Call,
     printed: &Printed,
     limits: CallLimits,
-) -> ToolOutcome {
-    let mut store = store(engine, guest, state, limits);
+) -> (ToolOutcome, Trace) {
+    let mut store = store(engine, guest, state);
     let call = wit::Call { id: call.call, tool: call.tool, arguments: call.arguments };
     let result = program
         .pre
         .instantiate(&mut store)
         .and_then(|instance| program.indices.load(&mut store, &instance))
         .and_then(|tool| tool.openclaw_tool_guest().call_invoke(&mut store, &call));
-    match result {
+    let outcome = match result {
         Ok(Ok(text)) if text.len() > RESULT_BYTES => {
             let message = format!("the tool returned {} bytes; at most {RESULT_BYTES} are taken", text.len());
             ToolOutcome::failed(FailureKind::DataLimit, message)
@@ -55,7 +57,9 @@ fn invoke(
         Ok(Err(_)) if state.is_cancelled() => cancelled(),
         Ok(Err(error)) => refused_or(state, error),
         Err(error) => trapped(&error, &store, state, printed, limits),
-    }
+    };
+    let guest = store.data();
+    (outcome, Trace { stdio: printed.text(), log_dropped: guest.log.dropped, clock: guest.time.kept() })
 }
 
 /// Reads a component's manifest with nothing granted.
@@ -68,8 +72,8 @@ pub(super) fn describe(
 ) -> Result<Manifest, String> {
     let limits = limits.clamped();
     let printed = Printed::default();
-    let guest = program.guest(state, door, None, &printed, limits.memory_bytes).map_err(|err| err.to_string())?;
-    let mut store = store(engine, guest, state, limits);
+    let guest = program.guest(state, door, None, &printed, limits).map_err(|err| err.to_string())?;
+    let mut store = store(engine, guest, state);
     let manifest = program
         .pre
         .instantiate(&mut store)
@@ -81,19 +85,19 @@ pub(super) fn describe(
     Ok(manifest)
 }
 
-fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>, limits: CallLimits) -> Store<Guest> {
+fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>) -> Store<Guest> {
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
     store.set_max_component_handles(HANDLES);
     store.set_epoch_deadline(1);
     let state = Arc::clone(state);
-    let mut ticks_left = limits.cpu_ms / TICK_MS + 1;
     // Called once per tick in which guest code runs, and once after a long host call: so ticks are CPU time, and
     // waiting for an answer costs nothing.
-    store.epoch_deadline_callback(move |_| {
-        ticks_left = ticks_left.saturating_sub(1);
-        if state.is_cancelled() || ticks_left == 0 {
+    store.epoch_deadline_callback(move |mut store| {
+        let guest = store.data_mut();
+        guest.ticks_left = guest.ticks_left.saturating_sub(1);
+        if state.is_cancelled() || guest.ticks_left == 0 {
             return Ok(UpdateDeadline::Interrupt);
         }
         Ok(UpdateDeadline::Continue(1))

@@ -10,6 +10,7 @@ use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::frame::{self, BodyPart, FromWorker};
+use crate::limits::EFFECTS;
 
 /// The way out, shared by all calls of the worker.
 pub(super) struct Door {
@@ -113,6 +114,11 @@ impl CallState {
         self.cancelled.load(Ordering::Acquire)
     }
 
+    /// Effects that the call may still ask for.
+    pub(super) fn effects_left(&self) -> u32 {
+        EFFECTS.saturating_sub(self.next_effect.load(Ordering::Relaxed))
+    }
+
     pub(super) fn refusal(&self) -> Option<EffectError> {
         lock(&self.refusal).clone()
     }
@@ -148,8 +154,10 @@ impl CallState {
     ) -> Result<(u32, oneshot::Receiver<Result<EffectReply, EffectError>>), EffectError> {
         let (sender, receiver) = oneshot::channel();
         let effect = self.next_effect.fetch_add(1, Ordering::Relaxed);
-        if effect >= BODY {
-            return Err(EffectError::Limit("effects per call".to_owned()));
+        if effect >= EFFECTS {
+            // Counting on would wrap around some day.
+            self.next_effect.store(EFFECTS, Ordering::Relaxed);
+            return Err(EffectError::Limit(format!("a call may ask for {EFFECTS} effects")));
         }
         {
             let mut waiting = lock(&self.waiting);

@@ -1,45 +1,28 @@
 //! What one guest instance sees: its WASI context, its limits, and our own interfaces.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use claw_core::effect::{EffectError, EffectReply, EffectRequest, ExecEnd, ExecRequest};
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, ResourceLimiter};
 use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::bindings;
+use super::bindings::openclaw::session::run;
 use super::door::{CallState, Door};
-use super::http::HttpDoor;
+use super::family::http::HttpDoor;
+use super::family::logging::LogBudget;
+use super::family::time::{self, Time};
 use super::stdio::Printed;
-use crate::frame::{Call, FromWorker, Start, StartMount};
-use crate::limits::{HEADER_BYTES, PROGRESS_BYTES, PROGRESS_REPORTS, RANDOM_BYTES, TABLE_ELEMENTS, TABLE_ENTRIES};
-use crate::workspace::{Change, FileError, Kind, Listing, Mode, Workspace};
-
-mod bindings {
-    wasmtime::component::bindgen!({
-        world: "openclaw:tool/tool",
-        path: [
-            "../../wit/types",
-            "../../wit/manifest",
-            "../../wit/session",
-            "../../wit/exec",
-            "../../wit/workspace",
-            "../../wit/tool",
-        ],
-    });
-}
+use crate::frame::{Call, Start, StartMount};
+use crate::limits::{CallLimits, HEADER_BYTES, RANDOM_BYTES, TABLE_ELEMENTS, TABLE_ENTRIES, TICK_MS};
+use crate::workspace::{Mode, Workspace};
 
 /// The words of the world, under one name.
 pub(super) mod wit {
-    pub(in crate::worker) use super::bindings::exports::openclaw::tool::guest::{Call, ToolError};
-    pub(in crate::worker) use super::bindings::openclaw::manifest::manifest::{Access, Manifest, Scope};
+    pub(in crate::worker) use crate::worker::bindings::exports::openclaw::tool::guest::{Call, ToolError};
+    pub(in crate::worker) use crate::worker::bindings::openclaw::manifest::manifest::{Access, Manifest, Scope};
 }
-
-use bindings::openclaw::exec::exec;
-use bindings::openclaw::session::run;
-use bindings::openclaw::types::types;
-use bindings::openclaw::workspace::files;
 
 /// A component, linked once; each call instantiates it anew.
 pub(super) struct Program {
@@ -47,6 +30,7 @@ pub(super) struct Program {
     pub(super) indices: bindings::ToolIndices,
     mounts: Vec<StartMount>,
     workspace: Option<Arc<Workspace>>,
+    config: Arc<[(String, String)]>,
     #[cfg(feature = "test-weaken")]
     walls: crate::frame::StartWalls,
 }
@@ -56,13 +40,19 @@ pub(super) struct Guest {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     http_door: HttpDoor,
-    table: ResourceTable,
+    pub(super) table: ResourceTable,
     pub(super) limiter: Limiter,
-    call: Arc<CallState>,
-    door: Arc<Door>,
-    workspace: Option<Arc<Workspace>>,
-    info: run::Info,
-    progress: AtomicU32,
+    /// Ticks of CPU time that the call may still use.
+    pub(super) ticks_left: u64,
+    pub(super) call: Arc<CallState>,
+    pub(super) door: Arc<Door>,
+    pub(super) workspace: Option<Arc<Workspace>>,
+    pub(super) config: Arc<[(String, String)]>,
+    pub(super) info: run::Info,
+    /// Progress reports so far.
+    pub(super) progress: u32,
+    pub(super) log: LogBudget,
+    pub(super) time: Time,
 }
 
 impl Program {
@@ -87,6 +77,7 @@ impl Program {
             indices,
             mounts,
             workspace,
+            config: start.config.clone().into(),
             #[cfg(feature = "test-weaken")]
             walls: start.walls,
         })
@@ -105,13 +96,20 @@ impl Program {
         door: &Arc<Door>,
         call: Option<&Call>,
         printed: &Printed,
-        memory_bytes: u64,
+        limits: CallLimits,
     ) -> wasmtime::Result<Guest> {
         let mut wasi = WasiCtxBuilder::new();
+        let time = Time::new(call.map(|call| call.clock.clone()).unwrap_or_default());
+        let seed = call.map(|call| call.seed).unwrap_or_default();
         // The call owns its thread, so file operations need no other one.
         wasi.allow_blocking_current_thread(true)
             .stdout(printed.clone())
             .stderr(printed.clone())
+            .wall_clock(time.clone())
+            .monotonic_clock(time.clone())
+            .secure_random(time::random(seed))
+            .insecure_random(time::random(seed))
+            .insecure_random_seed(u128::from_le_bytes(*seed.first_chunk().expect("guest: a seed has 32 bytes")))
             .max_random_size(RANDOM_BYTES);
         let granted = call.is_some();
         for mount in self.mounts.iter().filter(|_| granted) {
@@ -128,7 +126,8 @@ impl Program {
             http,
             http_door: HttpDoor { call: Arc::clone(state), door: Arc::clone(door) },
             table,
-            limiter: Limiter::new(memory_bytes),
+            limiter: Limiter::new(limits.memory_bytes),
+            ticks_left: limits.cpu_ms / TICK_MS + 1,
             call: Arc::clone(state),
             door: Arc::clone(door),
             workspace: self.workspace.clone().filter(|_| granted),
@@ -138,7 +137,10 @@ impl Program {
                 agent_id: text(|call| &call.agent),
                 origin: text(|call| &call.origin),
             },
-            progress: AtomicU32::new(0),
+            config: if granted { Arc::clone(&self.config) } else { Arc::default() },
+            progress: 0,
+            log: LogBudget::default(),
+            time,
         })
     }
 }
@@ -169,6 +171,11 @@ impl Limiter {
     fn new(memory_bytes: u64) -> Self {
         let memory_left = usize::try_from(memory_bytes).unwrap_or(usize::MAX);
         Limiter { memory_left, elements_left: TABLE_ELEMENTS, refused: false }
+    }
+
+    /// Bytes of memory that may still be taken.
+    pub(super) fn memory_left(&self) -> u64 {
+        self.memory_left as u64
     }
 
     fn take(left: &mut usize, refused: &mut bool, current: usize, desired: usize) -> bool {
@@ -205,150 +212,5 @@ impl ResourceLimiter for Limiter {
 
     fn memories(&self) -> usize {
         8
-    }
-}
-
-// === impl openclaw:session ===
-
-impl run::Host for Guest {
-    fn get_info(&mut self) -> run::Info {
-        self.info.clone()
-    }
-
-    fn is_cancelled(&mut self) -> bool {
-        self.call.is_cancelled()
-    }
-
-    fn progress(&mut self, percent: Option<u8>, note: String) {
-        if self.progress.fetch_add(1, Ordering::Relaxed) >= PROGRESS_REPORTS {
-            return;
-        }
-        let end = note.floor_char_boundary(PROGRESS_BYTES);
-        let percent = percent.map(|percent| percent.min(100));
-        let frame = FromWorker::Progress { id: self.call.id, percent, note: note[..end].to_owned() };
-        // A report that does not get through is not missed; a broken socket ends the worker elsewhere.
-        let _ = self.door.send(&frame);
-    }
-}
-
-impl types::Host for Guest {}
-
-impl bindings::openclaw::manifest::manifest::Host for Guest {}
-
-// === impl openclaw:exec ===
-
-impl exec::Host for Guest {
-    fn run(&mut self, command: exec::Command) -> Result<exec::Exit, types::Error> {
-        let request = ExecRequest {
-            argv: command.argv,
-            cwd: command.cwd.unwrap_or_default(),
-            env: command.env,
-            stdin: command.stdin.unwrap_or_default(),
-            timeout_ms: command.timeout_ms,
-            max_output_bytes: command.max_output_bytes,
-        };
-        match self.call.ask_blocking(&self.door, EffectRequest::Exec(request)) {
-            Ok(EffectReply::Exec(exit)) => Ok(exec::Exit {
-                end: match exit.ended {
-                    ExecEnd::Code(code) => exec::End::Code(code),
-                    ExecEnd::Signal(signal) => exec::End::Signal(signal),
-                    ExecEnd::TimedOut => exec::End::TimedOut,
-                    ExecEnd::Cancelled => return Err(types::Error::Cancelled),
-                },
-                stdout: exit.stdout,
-                stderr: exit.stderr,
-                stdout_dropped: exit.stdout_dropped,
-                stderr_dropped: exit.stderr_dropped,
-                duration_ms: exit.duration_ms,
-            }),
-            Ok(EffectReply::Http(_)) => Err(types::Error::Other("the host answered another question".to_owned())),
-            Err(err) => Err(err.into()),
-        }
-    }
-}
-
-impl From<EffectError> for types::Error {
-    fn from(err: EffectError) -> Self {
-        match err {
-            EffectError::Denied { code, reason } => types::Error::Denied(types::Denial { code, reason }),
-            EffectError::Limit(text) => types::Error::Limit(text),
-            EffectError::Invalid(text) => types::Error::Invalid(text),
-            EffectError::Unavailable(text) => types::Error::Unavailable(text),
-            EffectError::Cancelled => types::Error::Cancelled,
-            EffectError::Other(text) => types::Error::Other(text),
-        }
-    }
-}
-
-// === impl openclaw:workspace ===
-
-impl Guest {
-    fn workspace(&self) -> Result<&Workspace, types::Error> {
-        self.workspace.as_deref().ok_or_else(|| {
-            types::Error::Denied(types::Denial {
-                code: "E_POLICY_DENY".to_owned(),
-                reason: "no folder is granted to this component; the owner can grant `fs workspace read`".to_owned(),
-            })
-        })
-    }
-}
-
-impl files::Host for Guest {
-    fn read_range(&mut self, path: String, offset: u64, max_bytes: u64) -> Result<files::Slice, types::Error> {
-        let slice = self.workspace()?.read_range(&path, offset, max_bytes)?;
-        Ok(files::Slice { bytes: slice.bytes, size: slice.size })
-    }
-
-    fn commit(&mut self, changes: Vec<files::Change>) -> Result<(), types::Error> {
-        let changes = changes.into_iter().map(|change| match change {
-            files::Change::Put((path, bytes)) => Change::Put(path, bytes),
-            files::Change::Remove(path) => Change::Remove(path),
-        });
-        Ok(self.workspace()?.commit(changes.collect())?)
-    }
-
-    fn list_directory(&mut self, path: String, limit: u32) -> Result<files::Listing, types::Error> {
-        Ok(self.workspace()?.list_directory(&path, limit)?.into())
-    }
-
-    fn glob(&mut self, pattern: String, limit: u32) -> Result<files::Listing, types::Error> {
-        let stop = || self.call.is_cancelled();
-        Ok(self.workspace()?.glob(&pattern, limit, &stop)?.into())
-    }
-
-    fn grep(&mut self, pattern: String, glob: Option<String>, limit: u32) -> Result<files::Hits, types::Error> {
-        let stop = || self.call.is_cancelled();
-        let found = self.workspace()?.grep(&pattern, glob.as_deref(), limit, &stop)?;
-        let hits = found.hits.into_iter().map(|hit| files::Hit { path: hit.path, line: hit.line, text: hit.text });
-        Ok(files::Hits { hits: hits.collect(), more: found.more })
-    }
-}
-
-impl From<Listing> for files::Listing {
-    fn from(listing: Listing) -> Self {
-        let entries = listing.entries.into_iter().map(|entry| files::Entry {
-            path: entry.path,
-            kind: match entry.kind {
-                Kind::File => files::Kind::File,
-                Kind::Directory => files::Kind::Directory,
-                Kind::Link => files::Kind::Link,
-                Kind::Special => files::Kind::Special,
-            },
-            size: entry.size,
-        });
-        files::Listing { entries: entries.collect(), more: listing.more }
-    }
-}
-
-impl From<FileError> for types::Error {
-    fn from(err: FileError) -> Self {
-        match err {
-            FileError::Denied { code, reason } => types::Error::Denied(types::Denial { code: code.to_owned(), reason }),
-            FileError::NotFound(text) => types::Error::NotFound(text),
-            FileError::Invalid(text) => types::Error::Invalid(text),
-            FileError::Limit(text) => types::Error::Limit(text),
-            FileError::Cancelled => types::Error::Cancelled,
-            FileError::Io(text) => types::Error::Other(text),
-        }
     }
 }

@@ -66,6 +66,27 @@ fn printable(bytes: &[u8]) -> String {
     text
 }
 
+/// A guest's text as one line of at most `max` bytes: no control characters, no line or paragraph separators, nothing
+/// that turns the direction of writing.
+pub(super) fn one_line(text: &str, max: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(max));
+    for c in text.chars() {
+        let hidden = c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        if hidden {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+        if line.len() > max {
+            line.truncate(line.floor_char_boundary(max));
+            line.push('…');
+            break;
+        }
+    }
+    line
+}
+
 impl IsTerminal for Printed {
     fn is_terminal(&self) -> bool {
         false
@@ -120,6 +141,15 @@ impl Pollable for Printed {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_text_is_one_line_whatever_stands_in_it() {
+        // RS-22
+        let line = one_line("a\nb\r\u{1b}[31m\u{2028}\u{202e}\"c\"", 1000);
+        assert_eq!(line, "a\\nb\\r\\u{1b}[31m\\u{2028}\\u{202e}\"c\"");
+        let cut = one_line(&"ä".repeat(1000), 11);
+        assert!(cut.len() <= 11 + '…'.len_utf8() && cut.ends_with('…'), "{cut}");
+    }
 
     #[test]
     fn a_flood_keeps_its_first_and_last_bytes_and_counts_the_rest() {

@@ -145,7 +145,7 @@ fn session(row: &SessionRow) -> Value {
 }
 
 pub(super) fn component(host: &Host, installed: &Installed) -> Value {
-    let Installed { component, subject } = installed;
+    let Installed { component, subject, .. } = installed;
     let tools: Vec<_> = component.manifest.tools.iter().map(|tool| &tool.name).collect();
     json!({
         "name": component.name,

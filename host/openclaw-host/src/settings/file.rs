@@ -21,6 +21,8 @@ pub struct ConfigFile {
     pub sandbox: SandboxFile,
     /// What each component is granted, by its name, e.g. `{ web: ["http https://api.example.com GET"] }`.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// What each component is told and where its calls end, by its name.
+    pub components: BTreeMap<String, ComponentFile>,
     /// How calls wait for their owner.
     pub approvals: ApprovalsFile,
     /// Where runs and calls end.
@@ -153,6 +155,40 @@ pub enum Walls {
     Required,
     /// Components run behind WebAssembly alone where the kernel lacks these.
     BestEffort,
+}
+
+/// One component.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ComponentFile {
+    /// What it reads through `wasi:config`: texts by name, e.g. `{ language: "de" }`. No place for secrets.
+    pub config: BTreeMap<String, String>,
+    /// Where its calls end; what is not said here is as in `limits`.
+    pub limits: ComponentLimitsFile,
+}
+
+/// Limits of one component's calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ComponentLimitsFile {
+    /// Memory of one call, in MiB.
+    #[schemars(with = "u64", range(min = 1, max = 4096))]
+    #[serde(rename = "memoryMiB", skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// Seconds of one call, without the time it waits for approvals.
+    #[schemars(with = "u64", range(min = 1, max = 3600))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_seconds: Option<u64>,
+    /// Seconds of computing in one call.
+    #[schemars(with = "u64", range(min = 1, max = 3600))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<u64>,
+    /// What its key-value stores hold together, in MiB.
+    #[schemars(with = "u64", range(min = 1, max = 4096))]
+    #[serde(rename = "storeMiB", skip_serializing_if = "Option::is_none")]
+    pub store_mib: Option<u64>,
 }
 
 /// How calls wait for their owner.

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::env::{self, Env};
-use super::file::{AuthMode, ConfigFile};
+use super::file::{AuthMode, ComponentFile, ConfigFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
-    AgentSettings, ApprovalSettings, Flags, GatewaySettings, LimitSettings, LogSettings, PolicySettings,
-    SandboxSettings, Settings, SettingsError, provider,
+    AgentSettings, ApprovalSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings, LogSettings,
+    PolicySettings, SandboxSettings, Settings, SettingsError, provider,
 };
 
 /// The settings, with what there is to say about them.
@@ -77,11 +77,13 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
     let gateway = merge.gateway(env, flags);
     let model = provider::select(&mut merge, env);
     let grants = merge.grants(&config.grants);
+    let components = merge.components(&config.components);
     let settings = Settings {
         gateway,
         policy: PolicySettings { preset: merge.plain("policy.preset", config.policy.preset) },
         sandbox: SandboxSettings { walls: merge.plain("sandbox.walls", config.sandbox.walls) },
         grants,
+        components,
         approvals: ApprovalSettings {
             expiry: merge.seconds("approvals.expirySeconds", config.approvals.expiry_seconds),
         },
@@ -194,6 +196,22 @@ impl Merge<'_> {
             }
         }
         grants
+    }
+
+    fn components(&mut self, file: &BTreeMap<String, ComponentFile>) -> BTreeMap<ComponentName, ComponentSettings> {
+        let mut components = BTreeMap::new();
+        for (name, component) in file {
+            let path = format!("components.{name}");
+            match ComponentName::parse(name) {
+                Ok(name) => {
+                    self.note(path, component, Origin::File);
+                    let config = component.config.clone().into_iter().collect();
+                    components.insert(name, ComponentSettings { config, limits: component.limits });
+                }
+                Err(err) => self.complain(Issue::error(path, err.to_string())),
+            }
+        }
+        components
     }
 
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {

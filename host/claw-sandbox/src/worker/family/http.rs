@@ -12,14 +12,14 @@ use http_body_util::{BodyExt, Limited};
 use tokio::sync::mpsc;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::door::{Answered, CallState, Door};
 use crate::frame::{BodyPart, FromWorker};
 use crate::limits::REQUEST_BODY_BYTES;
+use crate::worker::door::{Answered, CallState, Door};
 
 /// Sends the requests of one call.
-pub(super) struct HttpDoor {
-    pub(super) call: Arc<CallState>,
-    pub(super) door: Arc<Door>,
+pub(in crate::worker) struct HttpDoor {
+    pub(in crate::worker) call: Arc<CallState>,
+    pub(in crate::worker) door: Arc<Door>,
 }
 
 type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
@@ -76,9 +76,10 @@ fn to_wasi(err: EffectError) -> Error {
         EffectError::Denied { .. } => Error::HttpRequestDenied,
         EffectError::Invalid(_) => Error::HttpRequestUriInvalid,
         EffectError::Limit(_) => Error::ConnectionLimitReached,
-        EffectError::Unavailable(text) => Error::InternalError(Some(text)),
         EffectError::Cancelled => Error::ConnectionTerminated,
-        EffectError::Other(text) => Error::InternalError(Some(text)),
+        EffectError::Unavailable(text) | EffectError::NotFound(text) | EffectError::Other(text) => {
+            Error::InternalError(Some(text))
+        }
     }
 }
 

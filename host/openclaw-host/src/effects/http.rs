@@ -1,0 +1,54 @@
+//! Requests.
+
+use claw_core::effect::{EffectError, EffectReply, HttpRequest};
+use claw_effects::{HttpAnswer, HttpLimits, plan_http};
+use claw_policy::Action;
+
+use super::Effects;
+
+impl Effects {
+    pub(super) async fn http(&self, request: HttpRequest) -> Result<(HttpAnswer, u32), EffectError> {
+        let plan = plan_http(&request, &HttpLimits::default())?;
+        let (permit, index) = self.admit(Action::SendRequest(plan)).await?;
+        match self.context.host.http.send(permit, &self.component, &|_| None, &self.context.cancel).await {
+            Ok(answer) => Ok((answer, index)),
+            Err(err) => {
+                self.ended(index, err.to_string()).await?;
+                Err(err)
+            }
+        }
+    }
+
+    /// Passes a response on to the guest as it arrives; gives what a replay needs of it.
+    pub(super) async fn pump(&self, effect: u32, index: u32, answer: HttpAnswer) -> (Answer, Option<Vec<u8>>) {
+        let HttpAnswer { head, mut body } = answer;
+        let summary = format!("status {}", head.status);
+        let sink = self.answerer.answer_with_body(effect, EffectReply::Http(head.clone())).await;
+        let mut kept = Some(Vec::new());
+        let passed = async {
+            while let Some(chunk) = body.next().await? {
+                let room = kept.as_ref().is_some_and(|kept| self.recorder.has_room_for(kept.len() + chunk.len()));
+                match &mut kept {
+                    Some(kept) if room => kept.extend_from_slice(&chunk),
+                    _ => kept = None,
+                }
+                sink.send(chunk).await?;
+            }
+            Ok(())
+        };
+        let passed: Result<(), EffectError> = passed.await;
+        let failed = passed.as_ref().err().cloned();
+        sink.end(passed).await;
+        if let Err(err) = self.ended(index, summary).await {
+            tracing::error!(call = %self.call.id, %err, "the end of an effect could not be recorded");
+        }
+        match failed {
+            // A body that broke off is replayed as a request that failed.
+            Some(err) => (Err(err), None),
+            None => (Ok(EffectReply::Http(head)), kept),
+        }
+    }
+}
+
+/// The answer to a request.
+type Answer = Result<EffectReply, EffectError>;

@@ -1,0 +1,93 @@
+//! Questions of a component to the model.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use claw_core::effect::{EffectError, LlmReply, LlmRequest};
+use claw_core::message::Message;
+use claw_model::{Prompt, StopReason};
+use claw_policy::Action;
+
+use super::Effects;
+
+/// Questions of one call.
+const QUESTIONS: u32 = 8;
+/// Messages of one question.
+const MESSAGES: usize = 64;
+/// Bytes of one question.
+const QUESTION_BYTES: usize = 256 << 10;
+/// Tokens of one answer.
+const ANSWER_TOKENS: u32 = 4096;
+/// One answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// The only alias: the model of the run.
+const DEFAULT: &str = "default";
+
+impl Effects {
+    pub(super) async fn llm(&self, request: LlmRequest) -> Result<LlmReply, EffectError> {
+        let request = plan(request)?;
+        let (permit, index) = self.admit(Action::AskModel(request)).await?;
+        let Action::AskModel(request) = permit.into_action() else {
+            unreachable!("effects: the permit is for a question")
+        };
+        if request.model != DEFAULT {
+            return Err(EffectError::NotFound(format!("there is no model `{}`; there is `{DEFAULT}`", request.model)));
+        }
+        if self.questions.fetch_add(1, Ordering::Relaxed) >= QUESTIONS {
+            return Err(EffectError::Limit(format!("a call may ask the model {QUESTIONS} questions")));
+        }
+        let answer = {
+            let _pause = self.answerer.pause();
+            self.ask_model(request).await
+        };
+        let summary = match &answer {
+            Ok(reply) => format!("{} tokens in, {} out", reply.input_tokens, reply.output_tokens),
+            Err(err) => err.to_string(),
+        };
+        self.ended(index, summary).await?;
+        answer
+    }
+
+    async fn ask_model(&self, request: LlmRequest) -> Result<LlmReply, EffectError> {
+        let message = |message: claw_core::effect::LlmMessage| match message.by_model {
+            true => Message::Assistant { text: message.text, calls: Vec::new() },
+            false => Message::User { text: message.text },
+        };
+        let prompt = Prompt {
+            system: request.system,
+            messages: request.messages.into_iter().map(message).collect(),
+            tools: Vec::new(),
+            max_output_tokens: request.max_tokens,
+        };
+        let mut nobody = |_: &str| {};
+        let reply = tokio::select! {
+            reply = self.context.host.model.complete(&prompt, &mut nobody) => reply,
+            () = self.context.cancel.cancelled() => return Err(EffectError::Cancelled),
+            () = tokio::time::sleep(ANSWER_WITHIN) => {
+                let seconds = ANSWER_WITHIN.as_secs();
+                return Err(EffectError::Limit(format!("the model did not answer within {seconds} s")));
+            }
+        };
+        let reply = reply.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        Ok(LlmReply {
+            cut: reply.stop == StopReason::MaxTokens,
+            text: reply.text,
+            input_tokens: reply.usage.input_tokens,
+            output_tokens: reply.usage.output_tokens,
+        })
+    }
+}
+
+fn plan(request: LlmRequest) -> Result<LlmRequest, EffectError> {
+    let Some(last) = request.messages.last() else {
+        return Err(EffectError::Invalid("a question needs at least one message".to_owned()));
+    };
+    if last.by_model {
+        return Err(EffectError::Invalid("the last message of a question is the user's".to_owned()));
+    }
+    if request.messages.len() > MESSAGES || request.bytes() > QUESTION_BYTES {
+        let message = format!("a question has at most {MESSAGES} messages and {QUESTION_BYTES} bytes");
+        return Err(EffectError::Limit(message));
+    }
+    Ok(LlmRequest { max_tokens: request.max_tokens.clamp(1, ANSWER_TOKENS), ..request })
+}

@@ -1,0 +1,50 @@
+//! Messages of a component to the owner.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use claw_core::effect::{EffectError, MessageRequest};
+use claw_core::event::HostEvent;
+use claw_core::message::Message;
+use claw_policy::Action;
+use claw_store::Record;
+
+use super::Effects;
+use crate::host::now;
+
+/// Messages of one call.
+const MESSAGES: u32 = 8;
+/// Bytes of one message.
+const TEXT_BYTES: usize = 16 << 10;
+/// The only recipient: the conversation that the run belongs to.
+const SESSION: &str = "session";
+
+impl Effects {
+    pub(super) async fn message(&self, request: MessageRequest) -> Result<(), EffectError> {
+        if request.text.is_empty() || request.text.len() > TEXT_BYTES {
+            return Err(EffectError::Invalid(format!("a message has 1 to {TEXT_BYTES} bytes")));
+        }
+        let (permit, index) = self.admit(Action::SendMessage(request)).await?;
+        let Action::SendMessage(request) = permit.into_action() else {
+            unreachable!("effects: the permit is for a message")
+        };
+        if request.to != SESSION {
+            return Err(EffectError::NotFound(format!("there is no recipient `{}`; there is `{SESSION}`", request.to)));
+        }
+        if self.messages.fetch_add(1, Ordering::Relaxed) >= MESSAGES {
+            return Err(EffectError::Limit(format!("a call may send {MESSAGES} messages")));
+        }
+        // The sender stands in front, in words that the component does not choose.
+        let text = format!("Message from `{}`:\n{}", self.component, request.text);
+        let facts = &self.context.facts;
+        let record = Record { entries: vec![Message::Notice { text: text.clone() }], ..Record::default() };
+        let recorded = self.context.host.store.record(&facts.run, record, now()).await;
+        recorded.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        self.context.host.tell(HostEvent::Noticed {
+            run: facts.run.clone(),
+            session: facts.session.clone(),
+            text: Arc::from(text),
+        });
+        self.ended(index, "sent".to_owned()).await
+    }
+}
