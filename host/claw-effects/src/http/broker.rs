@@ -174,7 +174,7 @@ fn build(plan: HttpPlan, secrets: Secrets<'_>) -> Result<(Request, Mask), Effect
     let method = Method::from_bytes(plan.method.as_bytes()).map_err(|_| invalid("method"))?;
     let url = Url::parse(&plan.target.url()).map_err(|_| invalid("URL"))?;
     // What was decided on is what is sent, letter for letter.
-    if &url[url::Position::BeforePath..] != plan.target.path_and_query {
+    if url[url::Position::BeforePath..] != plan.target.path_and_query {
         return Err(invalid("path"));
     }
     let Filled { mut headers, mask } = secret::fill(plan.headers, secrets)?;

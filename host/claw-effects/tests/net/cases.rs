@@ -1,6 +1,6 @@
 //! The cases, each by the number it has in the list of attacks.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use claw_core::effect::{EffectError, NetMessage, NetReply};
 use claw_effects::{Connection, HttpAnswer, HttpLimits, NetLimits};
@@ -8,6 +8,7 @@ use futures_util::SinkExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message;
 

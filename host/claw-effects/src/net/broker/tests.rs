@@ -129,7 +129,6 @@ async fn tls_without_a_farewell_is_a_broken_connection() {
 #[tokio::test]
 async fn the_handshake_is_that_of_the_plan_and_secrets_come_back_masked() {
     // NET-22, SE-06
-    #[expect(clippy::result_large_err, reason = "the signature is the library's")]
     fn answer(asked: &Asked, mut answer: Answer) -> Result<Answer, ErrorResponse> {
         let header = |name: &str| asked.headers()[name].to_str().unwrap();
         assert_eq!(asked.uri().to_string(), "/x%20y?q=1");
