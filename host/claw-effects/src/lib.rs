@@ -1,10 +1,25 @@
-//! Effects on the world, each with its permit: programs and HTTP.
+//! Effects on the world, each with its permit: programs, HTTP and connections.
 //!
 //! The only place that dials or spawns for a guest. A *plan* is made from the guest's words without touching the
 //! world beyond looking; policy decides on the plan; what then runs takes a [`claw_policy::Permit`] and nothing else.
 
 pub mod exec;
-pub mod http;
 
+// From a guest's words to a plan.
+mod header;
+mod target;
+
+// From a plan to the wire.
+pub mod dial;
+pub mod http;
+mod limit;
+pub mod mask;
+pub mod net;
+pub mod secret;
+
+pub use dial::{Dialer, TrustError, TrustRoots};
 pub use exec::{ExecLimits, ExecPaths, exec_child_main, plan_exec, run_exec};
 pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, plan_http};
+pub use mask::{Mask, MaskStream};
+pub use net::{Connection, NetBroker, NetLimits, plan_connect};
+pub use secret::{Secrets, secrets_in};

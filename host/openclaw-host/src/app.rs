@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::AgentId;
-use claw_effects::{ExecPaths, HttpBroker, HttpLimits};
+use claw_effects::{Dialer, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, TrustRoots};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_policy::{Policy, PolicyFile};
@@ -82,13 +82,17 @@ impl App {
         let policy = Policy::load(preset, &owner_policies(&home.policies())?);
         let policy = policy.map_err(|err| Failure::new(Exit::Config, err))?;
         let (driver, events) = mpsc::channel(WAITING);
+        let dialer = Dialer::new(Some(gateway.local_addr().port()), &TrustRoots::Public);
+        let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
         let host = Host {
             store,
             sandbox,
             catalog,
             gate: Gate::new(Arc::new(policy), settings.approvals.expiry),
             model,
-            http: HttpBroker::new(HttpLimits::default(), Some(gateway.local_addr().port())),
+            http: HttpBroker::new(HttpLimits::default(), dialer.clone()),
+            net: NetBroker::new(NetLimits::default(), dialer),
+            vault: Arc::clone(vault),
             exec: ExecPaths {
                 launcher: program()?,
                 workspace: settings.agent.workspace.clone(),

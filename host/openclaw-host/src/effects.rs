@@ -5,6 +5,8 @@ mod http;
 mod kv;
 mod llm;
 mod message;
+mod net;
+mod secret;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,6 +36,8 @@ pub struct Effects {
     kv_noted: OnceCell<()>,
     questions: AtomicU32,
     messages: AtomicU32,
+    connections: net::Connections,
+    next_connection: AtomicU32,
     recorder: Recorder,
 }
 
@@ -49,6 +53,8 @@ impl Effects {
             kv_noted: OnceCell::new(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
+            connections: net::Connections::default(),
+            next_connection: AtomicU32::new(0),
             recorder: Recorder::default(),
         }
     }
@@ -65,6 +71,8 @@ impl Effects {
                 }
                 Err(err) => Err(err),
             },
+            EffectRequest::Net(request) => self.net(request).await.map(EffectReply::Net),
+            EffectRequest::Secret(request) => self.secret(request).await.map(EffectReply::Secret),
             EffectRequest::Kv(request) => self.kv(request).await.map(EffectReply::Kv),
             EffectRequest::Llm(request) => self.llm(request).await.map(EffectReply::Llm),
             EffectRequest::Message(request) => self.message(request).await.map(|()| EffectReply::Message),

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use claw_core::event::HostEvent;
 use claw_core::id::{AgentId, Timestamp};
-use claw_effects::{ExecPaths, HttpBroker};
+use claw_effects::{ExecPaths, HttpBroker, NetBroker};
 use claw_model::Model;
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
 use claw_store::Store;
+use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 
 use crate::catalog::Catalog;
@@ -28,8 +29,12 @@ pub struct Host {
     pub gate: Gate,
     /// Who answers.
     pub model: Model,
-    /// Dials for guests.
+    /// Sends requests for guests.
     pub http: HttpBroker,
+    /// Opens connections for guests.
+    pub net: NetBroker,
+    /// The owner's secrets.
+    pub vault: Arc<Vault>,
     /// Where programs run for guests.
     pub exec: ExecPaths,
     /// What clients are told.

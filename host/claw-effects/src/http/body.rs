@@ -6,8 +6,18 @@ use reqwest::Response;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::dial;
+use crate::limit::{self, Slot};
+use crate::mask::{Mask, MaskStream};
+
 /// Bytes of one piece.
 const MAX_CHUNK_BYTES: usize = 64 * 1024;
+
+/// How much of a body there may be, and until when.
+pub(super) struct BodyLimits {
+    pub max_bytes: u64,
+    pub deadline: Instant,
+}
 
 /// The rest of an answer. Dropping it closes the connection.
 #[derive(Debug)]
@@ -16,15 +26,27 @@ pub struct HttpBody {
     response: Option<Response>,
     /// What arrived in a piece that was too long.
     rest: Bytes,
+    /// Hides the secrets that were sent; nothing if none were.
+    mask: Option<MaskStream>,
     /// Bytes that may still arrive.
     left: u64,
     deadline: Instant,
     cancel: CancellationToken,
+    /// Given back with the body.
+    _slot: Slot,
 }
 
 impl HttpBody {
-    pub(super) fn new(response: Response, cap: u64, deadline: Instant, cancel: CancellationToken) -> Self {
-        HttpBody { response: Some(response), rest: Bytes::new(), left: cap, deadline, cancel }
+    pub(super) fn new(
+        response: Response,
+        limits: BodyLimits,
+        mask: &Mask,
+        cancel: CancellationToken,
+        slot: Slot,
+    ) -> Self {
+        let BodyLimits { max_bytes, deadline } = limits;
+        let mask = (!mask.is_empty()).then(|| mask.stream());
+        HttpBody { response: Some(response), rest: Bytes::new(), mask, left: max_bytes, deadline, cancel, _slot: slot }
     }
 
     /// The next piece, 1 byte to 64 KiB; nothing at the end.
@@ -47,32 +69,35 @@ impl HttpBody {
         Ok((length > 0).then(|| self.rest.split_to(length)))
     }
 
-    /// What arrives next; empty at the end.
+    /// What arrives next and can be passed on; empty at the end.
     async fn receive(&mut self) -> Result<Bytes, EffectError> {
         while let Some(response) = &mut self.response {
             let piece = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Err(EffectError::Cancelled),
                 () = tokio::time::sleep_until(self.deadline) => {
-                    return Err(EffectError::Limit("the answer took too long to arrive".into()));
+                    return Err(limit::reached("the answer took too long to arrive"));
                 }
                 piece = response.chunk() => piece,
             };
-            let piece = piece.map_err(|err| {
-                EffectError::Unavailable(format!("the answer broke off: {}", super::broker::chain(&err)))
-            })?;
-            match piece {
-                None => self.response = None,
+            let piece = piece
+                .map_err(|err| EffectError::Unavailable(format!("the answer broke off: {}", dial::chain(&err))))?;
+            let passed = match piece {
+                None => {
+                    self.response = None;
+                    self.mask.take().map_or_else(Bytes::new, |mut mask| mask.finish().into())
+                }
                 Some(piece) => {
                     self.left = self
                         .left
                         .checked_sub(piece.len() as u64)
-                        .ok_or_else(|| EffectError::Limit("the answer's body is too long".into()))?;
-                    // An empty piece would look like the end.
-                    if !piece.is_empty() {
-                        return Ok(piece);
-                    }
+                        .ok_or_else(|| limit::reached("the answer's body is too long"))?;
+                    self.mask.as_mut().map_or_else(|| piece.clone(), |mask| mask.push(&piece).into())
                 }
+            };
+            // An empty piece would look like the end.
+            if !passed.is_empty() {
+                return Ok(passed);
             }
         }
         Ok(Bytes::new())

@@ -1,29 +1,30 @@
 //! Sends permitted requests.
 
-use std::error::Error;
-use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use claw_core::effect::{AddressClass, EffectError, HttpHead, HttpPlan, Target};
+use claw_core::effect::{EffectError, HttpHead, HttpPlan};
+use claw_core::id::ComponentName;
 use claw_policy::{Action, Permit};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
 use reqwest::{Client, Method, Request, Response, Url};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::http::address;
-use crate::http::body::HttpBody;
-use crate::http::lookup::{self, CheckedLookup, Lookup, LookupError, OwnAddresses};
+use crate::dial::{self, CONNECT, Dialer};
+use crate::http::body::{BodyLimits, HttpBody};
 use crate::http::plan::HttpLimits;
+use crate::limit::{self, Slots};
+use crate::mask::Mask;
+use crate::secret::{self, Filled, Secrets};
 
-/// Time to connect, name lookup and TLS included.
-const CONNECT: Duration = Duration::from_secs(30);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
-/// Unused connections that are kept for each scheme, host and port.
+/// Unused connections that a component keeps for each scheme, host and port.
 const IDLE_PER_HOST: usize = 4;
+/// Components whose unused connections are kept.
+const MAX_CLIENTS: usize = 16;
 
 /// Answer fields that concern only the connection between host and server.
 const HOP_HEADERS: [&str; 6] = ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
@@ -37,50 +38,61 @@ pub struct HttpAnswer {
     pub body: HttpBody,
 }
 
-/// Sends requests for guests. Holds the connections that are kept for reuse; costs nothing until the first request.
+/// Sends requests for guests. Connections and TLS sessions are kept for reuse, for each component its own, so that no
+/// component can tell from the time it takes where another one has been.
 #[derive(Debug)]
 pub struct HttpBroker {
     limits: HttpLimits,
-    own_port: Option<u16>,
-    lookup: Lookup,
-    client: OnceLock<Client>,
+    dialer: Dialer,
+    slots: Arc<Slots>,
+    /// The one used last comes last.
+    clients: Mutex<Vec<(ComponentName, Client)>>,
 }
 
 impl HttpBroker {
-    /// A broker within `limits`. `own_port` is the port of the host's own gateway, which no guest may dial.
-    pub fn new(limits: HttpLimits, own_port: Option<u16>) -> Self {
-        HttpBroker::with_lookup(limits, own_port, Lookup::System)
+    /// A broker within `limits`.
+    pub fn new(limits: HttpLimits, dialer: Dialer) -> Self {
+        HttpBroker { limits, dialer, slots: Arc::default(), clients: Mutex::default() }
     }
 
-    pub(super) fn with_lookup(limits: HttpLimits, own_port: Option<u16>, lookup: Lookup) -> Self {
-        HttpBroker { limits, own_port, lookup, client: OnceLock::new() }
-    }
-
-    /// Sends the permitted request and waits for the head of the answer. `cancel` ends it, and later its body, early.
+    /// Sends the permitted request for `owner` and waits for the head of the answer. The placeholders in its header
+    /// fields are filled from `secrets`, and the answer is masked with what was filled in. `cancel` ends the request,
+    /// and later the body of its answer, early.
     ///
     /// Cancel-safe: dropping the future closes the connection.
     /// # Errors
     /// [`EffectError::Denied`] with `E_NET_ADDR` if the name leads to an address that may not be reached by name, or to
-    /// the host's own gateway; [`EffectError::Limit`] at a time-out or an oversized head; [`EffectError::Cancelled`];
-    /// [`EffectError::Unavailable`] if the server cannot be reached or its certificate is not valid (`E_NET_TLS`).
-    pub async fn send(&self, permit: Permit, cancel: &CancellationToken) -> Result<HttpAnswer, EffectError> {
+    /// the host's own gateway, and with `E_SECRET_SCOPE` if a secret is not there; [`EffectError::Limit`] with
+    /// `E_NET_LIMIT` at a time-out or an oversized head, with `E_BUSY` if the owner has too many requests open;
+    /// [`EffectError::Cancelled`]; [`EffectError::Unavailable`] if the server cannot be reached or its certificate is
+    /// not valid (`E_NET_TLS`).
+    pub async fn send(
+        &self,
+        permit: Permit,
+        owner: &ComponentName,
+        secrets: Secrets<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<HttpAnswer, EffectError> {
         match permit.into_action() {
-            Action::SendRequest(plan) => self.send_plan(plan, cancel).await,
+            Action::SendRequest(plan) => self.send_plan(plan, owner, secrets, cancel).await,
             other => Err(EffectError::Other(format!("a permit for `{}` does not send a request", other.name()))),
         }
     }
 
-    pub(super) async fn send_plan(
+    pub(crate) async fn send_plan(
         &self,
         plan: HttpPlan,
+        owner: &ComponentName,
+        secrets: Secrets<'_>,
         cancel: &CancellationToken,
     ) -> Result<HttpAnswer, EffectError> {
-        self.check_target(&plan.target)?;
+        self.dialer.check(&plan.target)?;
+        let slot = self.slots.take(owner)?;
         let deadline = Instant::now() + self.limits.max_total;
         let first_byte = Duration::from_millis(plan.first_byte_timeout_ms).min(self.limits.max_first_byte);
         let host = plan.target.host.clone();
-        let client = self.client_for(plan.target.port)?;
-        let request = build(plan)?;
+        let client = self.client_for(owner, plan.target.port)?;
+        let (request, mask) = build(plan, secrets)?;
         let response = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(EffectError::Cancelled),
@@ -88,52 +100,39 @@ impl HttpBroker {
                 Ok(sent) => sent.map_err(|err| explain(&host, &err))?,
                 Err(_) => {
                     let ms = first_byte.as_millis();
-                    return Err(EffectError::Limit(format!("`{host}` did not answer within {ms} ms")));
+                    return Err(limit::reached(format_args!("`{host}` did not answer within {ms} ms")));
                 }
             },
         };
-        let head = self.head_of(&response)?;
+        let head = self.head_of(&response, &mask)?;
         debug!(%host, status = head.status, "request answered");
-        let body = HttpBody::new(response, self.limits.max_response_bytes, deadline, cancel.clone());
+        let limits = BodyLimits { max_bytes: self.limits.max_response_bytes, deadline };
+        let body = HttpBody::new(response, limits, &mask, cancel.clone(), slot);
         Ok(HttpAnswer { head, body })
     }
 
-    /// The last look before dialling, at what the plan says and at what it does not: the port of the gateway.
-    fn check_target(&self, target: &Target) -> Result<(), EffectError> {
-        let Target { host, port, .. } = target;
-        let refuse = |reason: &str| Err(EffectError::denied("E_NET_ADDR", format!("`{host}` {reason}")));
-        if address::classify_host(host) != target.address {
-            return refuse("is not of the kind that was decided on: ask again");
+    /// The owner's client for requests to `port`.
+    fn client_for(&self, owner: &ComponentName, port: u16) -> Result<Client, EffectError> {
+        // Apart from the one that is kept, whose connections have not been checked for this.
+        if self.dialer.is_own_port(port) {
+            return self.make_client(port);
         }
-        let literal: Option<IpAddr> = host.parse().ok();
-        if target.address == AddressClass::Metadata && literal.is_none() {
-            return refuse("is a cloud metadata service: it can only be granted by its address");
+        let mut clients = self.clients.lock().expect("http: no code panics while it holds the clients");
+        let client = match clients.iter().position(|(known, _)| known == owner) {
+            Some(position) => clients.remove(position).1,
+            None => self.make_client(port)?,
+        };
+        if clients.len() >= MAX_CLIENTS {
+            clients.remove(0);
         }
-        let is_own_address =
-            || target.address == AddressClass::Loopback || literal.is_some_and(lookup::is_of_this_machine);
-        if self.own_port == Some(*port) && is_own_address() {
-            return refuse("with this port is the host's own gateway, which no component may reach");
-        }
-        Ok(())
+        clients.push((owner.clone(), client.clone()));
+        Ok(client)
     }
 
-    /// The client for requests to `port`.
-    fn client_for(&self, port: u16) -> Result<Client, EffectError> {
-        // Apart from the shared one, whose kept connections have not been checked for this.
-        if self.own_port == Some(port) {
-            return self.make_client(OwnAddresses::Refused);
-        }
-        if let Some(client) = self.client.get() {
-            return Ok(client.clone());
-        }
-        let made = self.make_client(OwnAddresses::Allowed)?;
-        Ok(self.client.get_or_init(|| made).clone())
-    }
-
-    fn make_client(&self, own_addresses: OwnAddresses) -> Result<Client, EffectError> {
-        let lookup = CheckedLookup { lookup: self.lookup.clone(), own_addresses };
+    fn make_client(&self, port: u16) -> Result<Client, EffectError> {
         let builder = Client::builder()
-            .dns_resolver(Arc::new(lookup))
+            .dns_resolver(Arc::new(self.dialer.lookup_for(port)))
+            .use_preconfigured_tls(self.dialer.tls(&["http/1.1"]))
             .redirect(reqwest::redirect::Policy::none())
             // A proxy of the environment would resolve names by itself.
             .no_proxy()
@@ -144,72 +143,56 @@ impl HttpBroker {
             .connect_timeout(CONNECT)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST);
-        builder.build().map_err(|err| EffectError::Other(format!("the HTTP client cannot be made: {}", chain(&err))))
+        builder
+            .build()
+            .map_err(|err| EffectError::Other(format!("the HTTP client cannot be made: {}", dial::chain(&err))))
     }
 
-    fn head_of(&self, response: &Response) -> Result<HttpHead, EffectError> {
+    fn head_of(&self, response: &Response, mask: &Mask) -> Result<HttpHead, EffectError> {
         let fields = response.headers();
         let bytes: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         let most = self.limits.max_response_header_bytes;
         if bytes > most {
-            return Err(EffectError::Limit(format!("the answer's header fields have {bytes} bytes, limit {most}")));
+            return Err(limit::reached(format_args!("the answer's header fields have {bytes} bytes, limit {most}")));
         }
-        let is_for_guest = |name: &str| !HOP_HEADERS.contains(&name) && !name.starts_with("proxy-");
+        let is_for_guest = |name: &str| {
+            // What a mask changes has another length.
+            let is_known = mask.is_empty() || name != "content-length";
+            is_known && !HOP_HEADERS.contains(&name) && !name.starts_with("proxy-")
+        };
         let headers = fields
             .iter()
             .filter(|(name, _)| is_for_guest(name.as_str()))
-            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .map(|(name, value)| (mask.text(name.as_str()).into_owned(), mask.bytes(value.as_bytes()).into_owned()))
             .collect();
         Ok(HttpHead { status: response.status().as_u16(), headers })
     }
 }
 
-fn build(plan: HttpPlan) -> Result<Request, EffectError> {
+fn build(plan: HttpPlan, secrets: Secrets<'_>) -> Result<(Request, Mask), EffectError> {
     let invalid = |what: &str| EffectError::Invalid(format!("the plan's {what} is not valid"));
     let method = Method::from_bytes(plan.method.as_bytes()).map_err(|_| invalid("method"))?;
     let url = Url::parse(&plan.target.url()).map_err(|_| invalid("URL"))?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in plan.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("header field"))?;
-        let value = HeaderValue::from_bytes(&value).map_err(|_| invalid("header field"))?;
-        headers.append(name, value);
+    // What was decided on is what is sent, letter for letter.
+    if url[url::Position::BeforePath..] != plan.target.path_and_query {
+        return Err(invalid("path"));
     }
+    let Filled { mut headers, mask } = secret::fill(plan.headers, secrets)?;
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let mut request = Request::new(method, url);
     *request.headers_mut() = headers;
     // Without a body, GET gets no content length.
     *request.body_mut() = (!plan.body.is_empty()).then(|| plan.body.into());
-    Ok(request)
+    Ok((request, mask))
 }
 
-/// What the guest is told. The cause may lie deep: the client wraps what the lookup said several times.
+/// What the guest is told.
 fn explain(host: &str, err: &reqwest::Error) -> EffectError {
-    let causes = || std::iter::successors(Some(err as &dyn Error), |&err| err.source());
-    if let Some(refusal) = causes().find_map(|err| err.downcast_ref::<LookupError>()) {
-        return match refusal {
-            LookupError::NotPublic { .. } | LookupError::OwnGateway { .. } => {
-                EffectError::denied("E_NET_ADDR", refusal.to_string())
-            }
-            LookupError::NoAddress { .. } | LookupError::Failed { .. } => EffectError::Unavailable(chain(refusal)),
-        };
+    let is_too_large = |err: &hyper::Error| err.is_parse_too_large();
+    if dial::causes(err).filter_map(|err| err.downcast_ref()).any(is_too_large) {
+        return limit::reached(format_args!("the answer of `{host}` has too many or too long header fields"));
     }
-    let chain = chain(err);
-    // The TLS library's own error type is not among this crate's dependencies.
-    if chain.contains("certificate") {
-        return EffectError::Unavailable(format!("E_NET_TLS: `{host}` could not prove who it is: {chain}"));
-    }
-    EffectError::Unavailable(format!("`{host}` could not be reached: {chain}"))
-}
-
-/// An error and its causes in one line. Without the URL, whose query may hold secrets.
-pub(super) fn chain(err: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(err), |&err| err.source());
-    let texts: Vec<String> = causes
-        .map(|cause| match cause.downcast_ref::<reqwest::Error>() {
-            Some(_) => "the request failed".to_owned(),
-            None => cause.to_string(),
-        })
-        .collect();
-    texts.join(": ")
+    dial::explain(host, err)
 }
 
 #[cfg(test)]

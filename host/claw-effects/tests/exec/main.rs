@@ -3,9 +3,10 @@
 
 mod bench;
 mod cases;
+#[path = "../harness.rs"]
+mod harness;
 mod probe;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,30 +21,7 @@ fn main() -> ExitCode {
         ["probe", action, rest @ ..] => probe::act(action, rest),
         ["host", workspace, scratch] => cases::be_a_host(workspace, scratch),
         ["measure"] => bench::measure(),
-        _ => return run_tests(&args),
+        _ => return harness::run(&args, cases::ALL),
     }
     ExitCode::SUCCESS
-}
-
-/// A small stand-in for the usual harness, with its list and its filter.
-fn run_tests(args: &[&str]) -> ExitCode {
-    if args.contains(&"--list") {
-        // Runners ask a second time for what is ignored: here that is nothing.
-        let listed = if args.contains(&"--ignored") { &[] } else { cases::ALL };
-        listed.iter().for_each(|(name, _)| println!("{name}: test"));
-        return ExitCode::SUCCESS;
-    }
-    let filter = args.iter().find(|arg| !arg.starts_with('-')).copied().unwrap_or_default();
-    let exact = args.contains(&"--exact");
-    let wanted = |name: &str| if exact { name == filter } else { name.contains(filter) };
-    let mut failed = Vec::new();
-    for (name, test) in cases::ALL.iter().filter(|(name, _)| wanted(name)) {
-        let passed = catch_unwind(AssertUnwindSafe(test)).is_ok();
-        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-        if !passed {
-            failed.push(name);
-        }
-    }
-    println!("\n{} failed {failed:?}", failed.len());
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -9,8 +9,10 @@ use super::Effects;
 impl Effects {
     pub(super) async fn http(&self, request: HttpRequest) -> Result<(HttpAnswer, u32), EffectError> {
         let plan = plan_http(&request, &HttpLimits::default())?;
+        let secrets = self.secrets_for(&plan.headers, &plan.target).await?;
         let (permit, index) = self.admit(Action::SendRequest(plan)).await?;
-        match self.context.host.http.send(permit, &self.context.cancel).await {
+        let broker = &self.context.host.http;
+        match broker.send(permit, &self.component, &|name| secrets.value(name), &self.context.cancel).await {
             Ok(answer) => Ok((answer, index)),
             Err(err) => {
                 self.ended(index, err.to_string()).await?;

@@ -1,32 +1,15 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use claw_core::effect::HttpRequest;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use claw_core::effect::{AddressClass, HttpRequest};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 use super::*;
-use crate::http::lookup::tests::Script;
+use crate::dial::TrustRoots;
+use crate::dial::tests::{Script, owner, read_head, serve, system};
 use crate::http::plan::plan_http;
-
-/// A server that gives each connection to `answer` and counts them.
-async fn serve<F, A>(answer: A) -> (u16, Arc<AtomicUsize>)
-where
-    F: Future<Output = ()> + Send + 'static,
-    A: Fn(TcpStream) -> F + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&connections);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            count.fetch_add(1, Ordering::SeqCst);
-            tokio::spawn(answer(stream));
-        }
-    });
-    (port, connections)
-}
 
 /// A server that answers every request on a connection with `text`, and puts the request into the body for `{}`.
 async fn serve_text(text: &'static str) -> (u16, Arc<AtomicUsize>) {
@@ -44,14 +27,6 @@ async fn serve_text(text: &'static str) -> (u16, Arc<AtomicUsize>) {
     .await
 }
 
-async fn read_head(stream: &mut TcpStream) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    Some(String::from_utf8(head).unwrap())
-}
-
 fn plan(url: &str) -> HttpPlan {
     let request = HttpRequest {
         method: "GET".into(),
@@ -64,17 +39,24 @@ fn plan(url: &str) -> HttpPlan {
 }
 
 fn broker() -> HttpBroker {
-    HttpBroker::new(HttpLimits::default(), None)
+    limited(HttpLimits::default())
+}
+
+fn limited(limits: HttpLimits) -> HttpBroker {
+    HttpBroker::new(limits, system(None))
 }
 
 fn scripted(answers: &[&[&str]], port: u16) -> (HttpBroker, Arc<Script>) {
-    let script = Script::new(answers, ([127, 0, 0, 1], port).into());
-    let lookup = Lookup::Scripted(Arc::clone(&script));
-    (HttpBroker::with_lookup(HttpLimits::default(), None, lookup), script)
+    let (dialer, script) = crate::dial::tests::scripted(answers, port, &TrustRoots::Public);
+    (HttpBroker::new(HttpLimits::default(), dialer), script)
+}
+
+async fn send_plan(broker: &HttpBroker, plan: HttpPlan, cancel: &CancellationToken) -> Result<HttpAnswer, EffectError> {
+    broker.send_plan(plan, &owner("probe"), &|_| None, cancel).await
 }
 
 async fn send(broker: &HttpBroker, url: &str) -> Result<HttpAnswer, EffectError> {
-    broker.send_plan(plan(url), &CancellationToken::new()).await
+    send_plan(broker, plan(url), &CancellationToken::new()).await
 }
 
 async fn text(mut answer: HttpAnswer) -> Result<String, EffectError> {
@@ -98,17 +80,22 @@ fn check_denied(result: Result<HttpAnswer, EffectError>, named: &str) {
     }
 }
 
+#[track_caller]
+fn check_limit(error: EffectError) {
+    assert!(matches!(&error, EffectError::Limit(text) if text.starts_with("E_NET_LIMIT")), "{error:?}");
+}
+
 #[tokio::test]
 async fn the_server_sees_the_host_of_the_url_and_the_path_of_the_plan() {
     // NET-22
     let (port, _) = serve_text("{}").await;
     let (broker, script) = scripted(&[&["8.8.8.8"]], port);
-    let url = format!("http://EXAMPLE.test:{port}/a/../b%20c?q=%41");
+    let url = format!("http://EXAMPLE.test:{port}/a/./b%20c?q=%41");
     let seen = text(send(&broker, &url).await.unwrap()).await.unwrap();
-    assert!(seen.starts_with("GET /b%20c?q=%41 HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.starts_with("GET /a/b%20c?q=%41 HTTP/1.1\r\n"), "{seen}");
     assert!(seen.contains(&format!("host: example.test:{port}\r\n")), "{seen}");
     assert!(seen.contains("x-guest: 1\r\n") && !seen.contains("internal.test"), "{seen}");
-    assert!(!seen.contains("accept-encoding") && !seen.contains("user-agent"), "{seen}");
+    assert!(seen.contains("accept-encoding: identity\r\n") && !seen.contains("user-agent"), "{seen}");
     assert_eq!(script.asked(), ["example.test"]);
 }
 
@@ -160,7 +147,7 @@ async fn a_literal_or_localhost_is_dialled_as_the_plan_says() {
 #[tokio::test]
 async fn the_hosts_own_gateway_is_never_dialled() {
     let (port, connections) = serve(|_| pending()).await;
-    let broker = HttpBroker::new(HttpLimits::default(), Some(port));
+    let broker = HttpBroker::new(HttpLimits::default(), system(Some(port)));
     for host in ["127.0.0.1", "127.9.9.9", "localhost", "x.localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"] {
         check_denied(send(&broker, &format!("http://{host}:{port}/")).await, "own gateway");
     }
@@ -171,7 +158,7 @@ async fn the_hosts_own_gateway_is_never_dialled() {
 async fn a_plan_with_a_false_class_and_a_metadata_name_are_denied() {
     let mut forged = plan("http://127.0.0.1:9/");
     forged.target.address = AddressClass::Public;
-    check_denied(broker().send_plan(forged, &CancellationToken::new()).await, "ask again");
+    check_denied(send_plan(&broker(), forged, &CancellationToken::new()).await, "ask again");
     // NET-15
     check_denied(send(&broker(), "http://metadata.google.internal/").await, "metadata");
 }
@@ -199,7 +186,7 @@ async fn an_endless_body_ends_at_the_cap_and_is_not_unpacked() {
     })
     .await;
     let limits = HttpLimits { max_response_bytes: 1_000_000, ..HttpLimits::default() };
-    let broker = HttpBroker::new(limits, None);
+    let broker = limited(limits);
     let mut answer = send(&broker, &format!("http://127.0.0.1:{port}/")).await.unwrap();
     let mut received = 0;
     let error = loop {
@@ -208,7 +195,8 @@ async fn an_endless_body_ends_at_the_cap_and_is_not_unpacked() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, EffectError::Limit(_)) && received <= 1_000_000, "{error:?} after {received}");
+    check_limit(error);
+    assert!(received <= 1_000_000, "{received}");
     assert_eq!(answer.body.next().await.unwrap(), None);
 }
 
@@ -222,8 +210,8 @@ async fn a_server_that_never_answers_or_drips_reaches_a_time_limit() {
     .await;
     let mut slow = plan(&format!("http://127.0.0.1:{port}/"));
     slow.first_byte_timeout_ms = 50;
-    let error = broker().send_plan(slow, &CancellationToken::new()).await.unwrap_err();
-    assert!(matches!(error, EffectError::Limit(_)), "{error:?}");
+    let error = send_plan(&broker(), slow, &CancellationToken::new()).await.unwrap_err();
+    check_limit(error);
 
     let (port, _) = serve(|mut stream| async move {
         read_head(&mut stream).await;
@@ -232,9 +220,9 @@ async fn a_server_that_never_answers_or_drips_reaches_a_time_limit() {
     })
     .await;
     let limits = HttpLimits { max_total: Duration::from_millis(100), ..HttpLimits::default() };
-    let answer = send(&HttpBroker::new(limits, None), &format!("http://127.0.0.1:{port}/")).await.unwrap();
+    let answer = send(&limited(limits), &format!("http://127.0.0.1:{port}/")).await.unwrap();
     let error = text(answer).await.unwrap_err();
-    assert!(matches!(error, EffectError::Limit(_)), "{error:?}");
+    check_limit(error);
 }
 
 #[tokio::test]
@@ -242,11 +230,11 @@ async fn an_oversized_head_is_refused() {
     // NET-33
     let large = serve_large_head(1, 100_000).await;
     let error = send(&broker(), &format!("http://127.0.0.1:{large}/")).await.unwrap_err();
-    assert!(matches!(error, EffectError::Limit(_)), "{error:?}");
+    check_limit(error);
     for (count, bytes) in [(100_000, 1), (1, 1_000_000)] {
         let port = serve_large_head(count, bytes).await;
         let error = send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
-        assert!(matches!(error, EffectError::Unavailable(_)), "{error:?}");
+        check_limit(error);
     }
 }
 
@@ -264,11 +252,11 @@ async fn cancelling_ends_the_wait_and_the_body() {
     let (port, _) = serve_text("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx").await;
     let cancel = CancellationToken::new();
     let url = format!("http://127.0.0.1:{port}/");
-    let mut answer = broker().send_plan(plan(&url), &cancel).await.unwrap();
+    let mut answer = send_plan(&broker(), plan(&url), &cancel).await.unwrap();
     assert_eq!(answer.body.next().await.unwrap().unwrap(), "x");
     cancel.cancel();
     assert_eq!(answer.body.next().await, Err(EffectError::Cancelled));
-    assert_eq!(broker().send_plan(plan(&url), &cancel).await.unwrap_err(), EffectError::Cancelled);
+    assert_eq!(send_plan(&broker(), plan(&url), &cancel).await.unwrap_err(), EffectError::Cancelled);
 }
 
 #[tokio::test]
@@ -277,4 +265,108 @@ async fn a_server_that_is_not_there_is_unavailable_and_its_query_is_not_repeated
     let error = send(&broker(), &format!("http://127.0.0.1:{port}/?key=secret")).await.unwrap_err();
     let EffectError::Unavailable(text) = error else { panic!("{error:?}") };
     assert!(text.contains("127.0.0.1") && text.contains("refused") && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_lies_about_its_length_gains_nothing() {
+    // NET-33
+    let (port, _) = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\nx";
+        stream.write_all(head.as_bytes()).await.unwrap();
+    })
+    .await;
+    let answer = send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap();
+    let error = text(answer).await.unwrap_err();
+    assert!(matches!(error, EffectError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_component_that_floods_is_busy_and_others_are_not() {
+    // NET-35
+    let (port, connections) = serve(|stream| async move {
+        let _open = stream;
+        pending().await
+    })
+    .await;
+    let broker = Arc::new(broker());
+    let plan = plan(&format!("http://127.0.0.1:{port}/"));
+    let cancel = CancellationToken::new();
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (broker, plan, cancel) = (Arc::clone(&broker), plan.clone(), cancel.clone());
+        running.spawn(async move { send_plan(&broker, plan, &cancel).await });
+    }
+    for _ in 0..8 {
+        let refused = running.join_next().await.unwrap().unwrap().unwrap_err();
+        assert!(matches!(&refused, EffectError::Limit(text) if text.starts_with("E_BUSY")), "{refused:?}");
+    }
+    let other = broker.slots.take(&owner("other"));
+    assert!(other.is_ok());
+    cancel.cancel();
+    while let Some(ended) = running.join_next().await {
+        assert_eq!(ended.unwrap().unwrap_err(), EffectError::Cancelled);
+    }
+    assert!(connections.load(Ordering::SeqCst) <= 32);
+    assert!(broker.slots.take(&owner("probe")).is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_counts_until_its_body_is_done_with() {
+    // NET-35
+    let (port, _) = serve_text("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nx").await;
+    let (broker, url) = (broker(), format!("http://127.0.0.1:{port}/"));
+    let mut answers = Vec::new();
+    for _ in 0..32 {
+        answers.push(send(&broker, &url).await.unwrap());
+    }
+    let refused = send(&broker, &url).await.unwrap_err();
+    assert!(matches!(&refused, EffectError::Limit(text) if text.starts_with("E_BUSY")), "{refused:?}");
+    answers.pop();
+    assert!(send(&broker, &url).await.is_ok());
+}
+
+#[tokio::test]
+async fn components_do_not_share_connections_and_few_are_kept() {
+    let (port, connections) = serve_text("{}").await;
+    let (broker, url) = (broker(), format!("http://127.0.0.1:{port}/"));
+    let send_as = async |name: &str| {
+        let sent = broker.send_plan(plan(&url), &owner(name), &|_| None, &CancellationToken::new()).await;
+        text(sent.unwrap()).await.unwrap()
+    };
+    for name in ["one", "two", "one", "two"] {
+        send_as(name).await;
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    for count in 0..2 * MAX_CLIENTS {
+        send_as(&format!("many-{count}")).await;
+    }
+    assert_eq!(broker.clients.lock().unwrap().len(), MAX_CLIENTS);
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_server_and_comes_back_masked() {
+    // SE-06
+    let (port, _) = serve(|mut stream| async move {
+        let request = read_head(&mut stream).await.unwrap();
+        assert!(request.contains("authorization: Bearer s3cr3t-value\r\n"), "{request}");
+        let head = format!("x-echo: s3cr3t-value\r\ncontent-length: {}\r\n", request.len());
+        stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes()).await.unwrap();
+        // In two pieces, cut within the secret.
+        let (first, second) = request.split_at(request.find("cr3t").unwrap());
+        stream.write_all(first.as_bytes()).await.unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(second.as_bytes()).await.unwrap();
+    })
+    .await;
+    let mut with_secret = plan(&format!("http://127.0.0.1:{port}/"));
+    with_secret.headers.push(("authorization".into(), b"Bearer {{secret:api}}".to_vec()));
+    let vault = |name: &str| (name == "api").then(|| Zeroizing::new("s3cr3t-value".to_owned()));
+    let cancel = CancellationToken::new();
+    let answer = broker().send_plan(with_secret.clone(), &owner("probe"), &vault, &cancel).await.unwrap();
+    assert_eq!(answer.head.headers, [("x-echo".to_owned(), b"<secret api>".to_vec())]);
+    let body = text(answer).await.unwrap();
+    assert!(body.contains("authorization: Bearer <secret api>\r\n") && !body.contains("s3cr3t"), "{body}");
+    let missing = broker().send_plan(with_secret, &owner("probe"), &|_| None, &cancel).await.unwrap_err();
+    assert!(matches!(&missing, EffectError::Denied { code, .. } if code == "E_SECRET_SCOPE"), "{missing:?}");
 }

@@ -57,7 +57,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 14] = [
 ];
 
 /// The class of a literal address. An IPv6 form of an IPv4 address is never public, whatever it carries.
-pub(super) fn classify(address: IpAddr) -> AddressClass {
+pub(crate) fn classify(address: IpAddr) -> AddressClass {
     let carried = match address {
         IpAddr::V4(_) => None,
         IpAddr::V6(v6) => carried_v4(v6),
@@ -77,7 +77,7 @@ pub(super) fn classify(address: IpAddr) -> AddressClass {
 }
 
 /// The class of a name, before it is looked up.
-pub(super) fn classify_name(name: &str) -> AddressClass {
+pub(crate) fn classify_name(name: &str) -> AddressClass {
     if is_localhost(name) {
         AddressClass::Loopback
     } else if METADATA_NAMES.contains(&name) {
@@ -88,12 +88,12 @@ pub(super) fn classify_name(name: &str) -> AddressClass {
 }
 
 /// The class of a plan's host, which is an address or a name in canonical form.
-pub(super) fn classify_host(host: &str) -> AddressClass {
+pub(crate) fn classify_host(host: &str) -> AddressClass {
     host.parse().map_or_else(|_| classify_name(host), classify)
 }
 
 /// Whether this is one of the names that always mean this machine (RFC 6761).
-pub(super) fn is_localhost(name: &str) -> bool {
+pub(crate) fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 

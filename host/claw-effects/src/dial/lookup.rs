@@ -6,11 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use claw_core::effect::AddressClass;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::http::address;
+use crate::dial::address;
 
 /// Who answers lookups.
 #[derive(Clone, Debug)]
-pub(super) enum Lookup {
+pub(crate) enum Lookup {
     /// The operating system.
     System,
     /// A test's script.
@@ -20,7 +20,7 @@ pub(super) enum Lookup {
 
 /// Whether a name may lead to this machine by one of its public addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OwnAddresses {
+pub(crate) enum OwnAddresses {
     Allowed,
     /// For requests to the port that the host's own gateway listens on.
     Refused,
@@ -28,14 +28,14 @@ pub(super) enum OwnAddresses {
 
 /// The only resolver of the broker's clients.
 #[derive(Clone, Debug)]
-pub(super) struct CheckedLookup {
+pub(crate) struct CheckedLookup {
     pub lookup: Lookup,
     pub own_addresses: OwnAddresses,
 }
 
 /// Why a name leads nowhere.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LookupError {
+pub(crate) enum LookupError {
     #[error("`{name}` leads to {address}, a {} address: only public addresses may be reached by name", .class.as_str())]
     NotPublic { name: String, address: IpAddr, class: AddressClass },
     #[error("`{name}` leads to the host's own gateway")]
@@ -64,7 +64,7 @@ impl Resolve for CheckedLookup {
 impl CheckedLookup {
     /// All addresses of `name`; an error if one of them must not be dialled. What comes out is what is dialled, so a
     /// second lookup with another answer cannot slip in between.
-    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, LookupError> {
         // Never asked of anybody: the plan has shown it as loopback.
         if address::is_localhost(name) {
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
@@ -97,7 +97,7 @@ impl Lookup {
     }
 
     /// Port 0 stands for the URL's port.
-    fn sockets(&self, addresses: Vec<IpAddr>) -> Vec<SocketAddr> {
+    pub(crate) fn sockets(&self, addresses: Vec<IpAddr>) -> Vec<SocketAddr> {
         match self {
             Lookup::System => addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect(),
             #[cfg(test)]
@@ -107,9 +107,9 @@ impl Lookup {
 }
 
 /// Whether `address` is one of this machine's: only those can be bound.
-pub(super) fn is_of_this_machine(address: IpAddr) -> bool {
+pub(crate) fn is_of_this_machine(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified() || UdpSocket::bind((address.to_canonical(), 0)).is_ok()
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

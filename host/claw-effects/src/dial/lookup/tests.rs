@@ -6,20 +6,20 @@ use super::*;
 /// Answers lookups from a list, the last answer again and again, and notes what was asked. What passed the check is
 /// reached at `server`, as a test cannot dial public addresses.
 #[derive(Debug)]
-pub(in crate::http) struct Script {
+pub(crate) struct Script {
     answers: Mutex<VecDeque<Vec<IpAddr>>>,
     asked: Mutex<Vec<String>>,
     server: SocketAddr,
 }
 
 impl Script {
-    pub(in crate::http) fn new(answers: &[&[&str]], server: SocketAddr) -> Arc<Self> {
+    pub(crate) fn new(answers: &[&[&str]], server: SocketAddr) -> Arc<Self> {
         let parse = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
         let answers = Mutex::new(answers.iter().map(parse).collect());
         Arc::new(Script { answers, asked: Mutex::default(), server })
     }
 
-    pub(in crate::http) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
