@@ -3,8 +3,10 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
 use libc::{c_char, c_int, c_ulong};
 
@@ -126,4 +128,13 @@ fn add_v6(address: Ipv6Addr) {
     };
     let what = format!("`{address}` cannot be set: the cases need IPv6");
     control(&socket(libc::AF_INET6), libc::SIOCSIFADDR, &mut request, &what);
+    // The kernel takes a moment to find that nobody else has the address; until then it cannot be bound.
+    let is_ready = || UdpSocket::bind((address, 0)).is_ok();
+    let ready = (0..5000).any(|_| {
+        is_ready() || {
+            thread::sleep(Duration::from_millis(1));
+            false
+        }
+    });
+    assert!(ready, "`{address}` was set and does not become usable");
 }
