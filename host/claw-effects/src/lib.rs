@@ -6,5 +6,8 @@
 pub mod exec;
 pub mod http;
 
-pub use exec::{ExecLimits, ExecPaths, exec_child_main, plan_exec, run_exec};
+pub use exec::{
+    CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProbeOutcome, ProbeResult, ProcessOwner, Processes,
+    cgroups, containment_probe, exec_child_main, plan_exec, prepare_cgroups, run_exec,
+};
 pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, plan_http};

@@ -253,6 +253,7 @@ impl exec::Host for Guest {
                     ExecEnd::Code(code) => exec::End::Code(code),
                     ExecEnd::Signal(signal) => exec::End::Signal(signal),
                     ExecEnd::TimedOut => exec::End::TimedOut,
+                    ExecEnd::MemoryLimit => exec::End::MemoryLimit,
                     ExecEnd::Cancelled => return Err(types::Error::Cancelled),
                 },
                 stdout: exit.stdout,
