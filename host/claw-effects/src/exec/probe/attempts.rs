@@ -33,6 +33,9 @@ const FAMILIES: [(&str, libc::c_int, libc::c_int); 10] = [
     ("a Bluetooth socket", libc::AF_BLUETOOTH, libc::SOCK_RAW),
 ];
 
+/// No descriptor, address, request or process has this number.
+const NOTHING: i64 = -1;
+
 /// The main function of the probe: targets from standard input, results to standard output.
 pub(in crate::exec) fn attempt_all() -> i32 {
     let tried = order::receive(&mut io::stdin()).and_then(|range: Range| {
@@ -99,13 +102,13 @@ impl Results {
 
     fn system_calls(&mut self) {
         for &(name, call) in syscalls::REFUSED.iter().chain(syscalls::REFUSED_HERE) {
-            self.refused("EX-27", name.trim_start_matches("SYS_"), &plain(call, 0), &[libc::EPERM]);
+            self.refused("EX-27", name.trim_start_matches("SYS_"), &plain(call, NOTHING), &[libc::EPERM]);
         }
         for &(name, call) in syscalls::UNKNOWN {
-            self.refused("EX-27", name.trim_start_matches("SYS_"), &plain(call, 0), &[libc::ENOSYS]);
+            self.refused("EX-27", name.trim_start_matches("SYS_"), &plain(call, NOTHING), &[libc::ENOSYS]);
         }
         for &(name, call) in syscalls::UNSUPPORTED {
-            self.refused("EX-27", name.trim_start_matches("SYS_"), &plain(call, 0), &[libc::EOPNOTSUPP]);
+            self.refused("EX-27", name.trim_start_matches("SYS_"), &plain(call, NOTHING), &[libc::EOPNOTSUPP]);
         }
         for flag in syscalls::NAMESPACE_FLAGS {
             let flag = i64::from(flag);
