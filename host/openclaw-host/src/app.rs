@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::AgentId;
-use claw_effects::{Dialer, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, TrustRoots};
+use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes, TrustRoots};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_policy::{Policy, PolicyFile};
@@ -84,6 +84,12 @@ impl App {
         let (driver, events) = mpsc::channel(WAITING);
         let dialer = Dialer::new(Some(gateway.local_addr().port()), &TrustRoots::Public);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
+        let exec = ExecPaths {
+            launcher: program()?,
+            workspace: settings.agent.workspace.clone(),
+            scratch: home.scratch(),
+            cgroups: claw_effects::prepare_cgroups(),
+        };
         let host = Host {
             store,
             sandbox,
@@ -93,11 +99,9 @@ impl App {
             http: HttpBroker::new(HttpLimits::default(), dialer.clone()),
             net: NetBroker::new(NetLimits::default(), dialer),
             vault: Arc::clone(vault),
-            exec: ExecPaths {
-                launcher: program()?,
-                workspace: settings.agent.workspace.clone(),
-                scratch: home.scratch(),
-            },
+            processes: Processes::new(exec.clone()),
+            exec,
+            exec_gate: ExecGate::default(),
             events: broadcast::Sender::new(EVENTS),
             driver,
             limits: limits(settings),
@@ -144,6 +148,7 @@ impl App {
         patience.abort();
         let _ = tokio::join!(api, gateway);
         host.sandbox.stop().await;
+        host.processes.stop_all().await;
         // The last clone closes the store; the writer has flushed by then whatever it acknowledged.
         host.store.clone().close();
     }
