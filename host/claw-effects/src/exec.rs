@@ -25,6 +25,6 @@ pub use cgroup::{CgroupState, cgroups, prepare_cgroups};
 pub use child::exec_child_main;
 pub use gate::{ExecGate, ExecPass};
 pub use plan::{ExecLimits, plan_exec};
-pub use probe::{ProbeOutcome, ProbeResult, containment_probe};
+pub use probe::containment_probe;
 pub use processes::{ProcessOwner, Processes};
 pub use run::{ExecPaths, run_exec};

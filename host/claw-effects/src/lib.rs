@@ -19,8 +19,8 @@ pub mod secret;
 
 pub use dial::{Dialer, TrustError, TrustRoots};
 pub use exec::{
-    CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProbeOutcome, ProbeResult, ProcessOwner, Processes,
-    cgroups, containment_probe, exec_child_main, plan_exec, prepare_cgroups, run_exec,
+    CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProcessOwner, Processes, cgroups, containment_probe,
+    exec_child_main, plan_exec, prepare_cgroups, run_exec,
 };
 pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, plan_http};
 pub use mask::{Mask, MaskStream};

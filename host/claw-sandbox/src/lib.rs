@@ -15,6 +15,7 @@ mod sandbox;
 
 mod confine;
 mod engine;
+mod selftest;
 mod worker;
 mod workspace;
 
@@ -26,6 +27,7 @@ pub use running::{Answerer, BodySink, Pause, Running, Signal};
 pub use sandbox::{
     CallFacts, Component, Ground, Mount, Sandbox, SandboxConfig, SandboxError, Walls, Wasm, WorkerState,
 };
+pub use selftest::containment_probe;
 #[cfg(feature = "bench")]
 pub use worker::bare::Bare;
 pub use worker::worker_main;

@@ -199,7 +199,7 @@ async fn shutdown_signal() -> &'static str {
 }
 
 /// This very program, whatever happens to its file meanwhile.
-fn program() -> Result<PathBuf, Failure> {
+pub fn program() -> Result<PathBuf, Failure> {
     let program = PathBuf::from("/proc/self/exe");
     if program.exists() { Ok(program) } else { Ok(std::env::current_exe()?) }
 }

@@ -13,6 +13,7 @@ pub mod vault;
 
 pub mod client;
 pub mod doctor;
+mod selftest;
 
 mod legible;
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use claw_core::effect::{EffectError, ExecEnd, ExecRequest};
+use claw_core::probe::{ProbeOutcome, ProbeResult};
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -28,30 +29,6 @@ pub(super) use attempts::attempt_all;
 pub(super) const WORD: &str = "probe";
 /// What the attempts may take together.
 const TIMEOUT_MS: u64 = 30_000;
-
-/// What came of one attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeResult {
-    /// The attack's number in the list of cases, e.g. `EX-27`.
-    pub id: String,
-    /// What was attempted, e.g. `ptrace`.
-    pub what: String,
-    /// Whether the wall held.
-    pub result: ProbeOutcome,
-    /// What the kernel said, e.g. `EPERM`.
-    pub detail: String,
-}
-
-/// Whether a wall held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProbeOutcome {
-    /// It did.
-    Pass,
-    /// It did not.
-    Fail,
-    /// This kernel has no such wall, and no other stands in for it.
-    Unsupported,
-}
 
 /// What the attempts are aimed at.
 #[derive(Debug, Serialize, Deserialize)]

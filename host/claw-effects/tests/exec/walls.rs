@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use claw_core::effect::ExecEnd;
-use claw_effects::{ProbeOutcome, containment_probe};
+use claw_core::probe::ProbeOutcome;
+use claw_effects::containment_probe;
 use tokio::time::Instant;
 
 use crate::cases::{Ground, block_on, cases, this_program};
