@@ -25,7 +25,7 @@ pub fn report(exit: &Exit) -> String {
     text
 }
 
-fn push_output(text: &mut String, name: &str, bytes: &[u8], dropped: u64) {
+pub fn push_output(text: &mut String, name: &str, bytes: &[u8], dropped: u64) {
     if bytes.is_empty() {
         return;
     }

@@ -31,6 +31,7 @@ mod run_clock;
 mod catalog;
 mod effects;
 mod gate;
+mod masking;
 mod recording;
 mod replay;
 mod tool_call;

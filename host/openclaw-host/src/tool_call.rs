@@ -14,6 +14,7 @@ use crate::catalog::Installed;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
+use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
 
@@ -70,7 +71,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
-        Ok(admitted) => in_sandbox(context, call, installed, admitted.permit).await,
+        Ok(admitted) => masked(&host.vault, in_sandbox(context, call, installed, admitted.permit).await),
         Err(refused) => refusal(refused).into(),
     }
 }
@@ -126,12 +127,16 @@ async fn in_sandbox(
                 tasks.spawn(async move { effects.perform(effect, request).await }.in_current_span());
             }
             Signal::Progress { percent, note } => {
+                let note = mask_line(&host.vault, &note);
                 tracing::debug!(call = %call.id, tool = %call.tool, percent, note, "tool progress");
             }
-            Signal::Log { level, context, message } => log(call, level, &context, &message),
+            Signal::Log { level, context: about, message } => {
+                log(call, level, &mask_line(&host.vault, &about), &mask_line(&host.vault, &message));
+            }
             Signal::Done { outcome, trace } => {
                 if !trace.stdio.is_empty() {
-                    tracing::debug!(call = %call.id, tool = %call.tool, stdio = trace.stdio, "tool printed");
+                    let stdio = mask_line(&host.vault, &trace.stdio);
+                    tracing::debug!(call = %call.id, tool = %call.tool, stdio, "tool printed");
                 }
                 if trace.log_dropped > 0 {
                     tracing::warn!(call = %call.id, tool = %call.tool, "{} log lines dropped", trace.log_dropped);
