@@ -23,6 +23,7 @@ use crate::api::{self, Api};
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
+use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
@@ -71,6 +72,8 @@ impl App {
     async fn build(start: &Start) -> Result<App, Failure> {
         let Start { settings, home, .. } = start;
         let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
+        // Whoever holds the store is the only host of this home, so nobody is at work in there.
+        home.empty_scratch();
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
         let catalog =
@@ -91,6 +94,7 @@ impl App {
                 workspace: settings.agent.workspace.clone(),
                 scratch: home.scratch(),
             },
+            folders: Folders::new(settings, home),
             events: broadcast::Sender::new(EVENTS),
             driver,
             limits: limits(settings),

@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
+use crate::folders::Folders;
 use crate::gate::Gate;
 
 /// The running host. One value, shared by all tasks.
@@ -32,6 +33,8 @@ pub struct Host {
     pub http: HttpBroker,
     /// Where programs run for guests.
     pub exec: ExecPaths,
+    /// What components can reach of the file system.
+    pub folders: Folders,
     /// What clients are told.
     pub events: broadcast::Sender<HostEvent>,
     /// The way to the lane driver.

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 
+use crate::folders::NamedFolders;
+
 pub use env::Env;
 pub use file::{AuthMode, ConfigFile, Preset, Walls, Wire};
 pub use issue::{Issue, Severity};
@@ -43,6 +45,10 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// What each component is granted, as texts that the policy room parses.
     pub grants: BTreeMap<ComponentName, Vec<String>>,
+    /// The owner's folders that can be granted.
+    pub folders: NamedFolders,
+    /// What is set for one component alone.
+    pub components: BTreeMap<ComponentName, ComponentSettings>,
     /// How calls wait for their owner.
     pub approvals: ApprovalSettings,
     /// Where runs and calls end.
@@ -102,6 +108,20 @@ pub struct PolicySettings {
 pub struct SandboxSettings {
     /// What to do where the kernel lacks a wall.
     pub walls: Walls,
+}
+
+/// What is set for one component alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComponentSettings {
+    /// Its limits.
+    pub limits: ComponentLimits,
+}
+
+/// The limits of one component.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComponentLimits {
+    /// What its own folder may hold, in MiB, 1 to 1,048,576; `None` for the default.
+    pub scratch_mib: Option<u64>,
 }
 
 /// How calls wait for their owner.

@@ -21,6 +21,10 @@ pub struct ConfigFile {
     pub sandbox: SandboxFile,
     /// What each component is granted, by its name, e.g. `{ web: ["http https://api.example.com GET"] }`.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// Folders that can be granted, by the name that grants call them: `{ notes: "/home/me/notes" }`.
+    pub folders: BTreeMap<String, PathBuf>,
+    /// What is set for one component alone, by its name.
+    pub components: BTreeMap<String, ComponentFile>,
     /// How calls wait for their owner.
     pub approvals: ApprovalsFile,
     /// Where runs and calls end.
@@ -153,6 +157,26 @@ pub enum Walls {
     Required,
     /// Components run behind WebAssembly alone where the kernel lacks these.
     BestEffort,
+}
+
+/// What is set for one component alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ComponentFile {
+    /// Its limits.
+    pub limits: ComponentLimitsFile,
+}
+
+/// The limits of one component.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ComponentLimitsFile {
+    /// What its own folder may hold, in MiB. Without it: 256.
+    #[schemars(with = "u64", range(min = 1, max = 1048576))]
+    #[serde(rename = "scratchMiB", skip_serializing_if = "Option::is_none")]
+    pub scratch_mib: Option<u64>,
 }
 
 /// How calls wait for their owner.
