@@ -6,6 +6,7 @@ mod provider;
 
 mod bad_input;
 mod crash;
+mod files;
 mod providers;
 mod runs;
 mod secrets;

@@ -20,12 +20,12 @@ mod worker;
 mod workspace;
 
 pub use engine::compile_main;
-pub use frame::{LogLevel, Trace};
+pub use frame::{LogLevel, Quota, Trace};
 pub use limits::{CallLimits, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
 pub use running::{Answerer, BodySink, Pause, Running, Signal};
 pub use sandbox::{
-    CallFacts, Component, Ground, Mount, Sandbox, SandboxConfig, SandboxError, Walls, Wasm, WorkerState,
+    CallFacts, Component, Ground, Mount, Place, Sandbox, SandboxConfig, SandboxError, Walls, Wasm, WorkerState,
 };
 pub use selftest::containment_probe;
 #[cfg(feature = "bench")]

@@ -48,6 +48,9 @@ pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
 pub(crate) const HANDLES: usize = 4096;
 /// Live entries of the host's table for a call.
 pub(crate) const TABLE_ENTRIES: usize = 1024;
+/// Files and directories that a call may hold open: the calls of a worker together stay below its descriptors, so that
+/// none can keep the others from opening theirs.
+pub(crate) const OPEN_FILES: usize = 100;
 /// Table elements of all the call's instances together; interpreters need about 50,000.
 pub(crate) const TABLE_ELEMENTS: usize = 200_000;
 /// Random bytes that a guest gets in one host call.

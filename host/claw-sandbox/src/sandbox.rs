@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::cache::Cache;
 use crate::engine::COMPILED_BYTES;
-use crate::frame::{self, CallClock, FromWorker, Start, StartMount, StartWalls, ToWorker, VERSION};
+use crate::frame::{self, CallClock, FromWorker, Quota, Start, StartMount, StartPlace, StartWalls, ToWorker, VERSION};
 use crate::handle::Worker;
 use crate::limits::{CallLimits, WorkerLimits};
 use crate::manifest::Manifest;
@@ -169,6 +169,22 @@ pub struct Mount {
     pub host: PathBuf,
     /// Whether it may be changed.
     pub write: bool,
+    /// What kind of folder it is.
+    pub place: Place,
+}
+
+/// What kind of folder a mount is; decides which rules hold in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The agent's workspace; its path may be or contain a link.
+    Workspace,
+    /// A folder that the owner has named, by its canonical path.
+    Named,
+    /// The component's own folder, by its canonical path.
+    Scratch {
+        /// What may lie in it.
+        quota: Quota,
+    },
 }
 
 /// What the guest may know of its run.
@@ -441,7 +457,12 @@ impl Sandbox {
 impl From<&Mount> for StartMount {
     fn from(mount: &Mount) -> Self {
         let host = mount.host.to_string_lossy().into_owned();
-        StartMount { guest: mount.guest.clone(), host, write: mount.write }
+        let place = match mount.place {
+            Place::Workspace => StartPlace::Workspace,
+            Place::Named => StartPlace::Named,
+            Place::Scratch { quota } => StartPlace::Scratch { quota },
+        };
+        StartMount { guest: mount.guest.clone(), host, write: mount.write, place }
     }
 }
 

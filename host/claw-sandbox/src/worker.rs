@@ -10,6 +10,8 @@ mod call;
 mod door;
 mod family;
 mod guest;
+mod meter;
+mod mount;
 #[cfg(feature = "test-weaken")]
 mod native;
 mod stdio;
@@ -58,6 +60,9 @@ fn serve(mut socket: UnixStream) -> io::Result<()> {
         Err(why) => return door.send(&FromWorker::StartFailed { why }),
     };
     door.send(&FromWorker::Ready { version: VERSION })?;
+    let sweeper = Arc::clone(&worker);
+    // Beside the calls: a large workspace takes a while, and nobody waits for it.
+    std::thread::Builder::new().name("sweep".to_owned()).spawn(move || sweeper.program.sweep())?;
     for number in 1..worker.readers {
         let worker = Arc::clone(&worker);
         std::thread::Builder::new().name(format!("call-{number}")).spawn(move || worker.read_and_run())?;
@@ -112,7 +117,7 @@ impl Worker {
         let program = Program::prepare(&engine, &loaded, start).map_err(|err| other(&format!("{err:#}")))?;
         let reading = door.reader().map_err(|err| other(&err))?;
         drop(component);
-        confine::worker(&start.mounts, &start.limits, start.walls).map_err(StartFailure::Kernel)?;
+        confine::worker(&program.granted(), &start.limits, start.walls).map_err(StartFailure::Kernel)?;
         let ticker = Ticker::start(engine.clone()).map_err(|err| other(&err))?;
         // One thread always reads, so that a cancel gets through while every other one runs a call.
         let readers = start.limits.concurrency + 1;

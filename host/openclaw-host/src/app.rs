@@ -24,6 +24,7 @@ use crate::api::{self, Api};
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
+use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
@@ -74,6 +75,8 @@ impl App {
         let Start { settings, home, vault, .. } = start;
         let model = model(&settings.model, vault).await?;
         let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
+        // Whoever holds the store is the only host of this home, so nobody is at work in there.
+        home.empty_scratch();
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
         let catalog =
@@ -102,6 +105,7 @@ impl App {
             processes: Processes::new(exec.clone()),
             exec,
             exec_gate: ExecGate::default(),
+            folders: Folders::new(settings, home),
             events: broadcast::Sender::new(EVENTS),
             driver,
             limits: limits(settings),

@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
+use crate::folders::Folders;
 use crate::gate::Gate;
 
 /// The running host. One value, shared by all tasks.
@@ -41,6 +42,8 @@ pub struct Host {
     pub exec_gate: ExecGate,
     /// Programs that outlive their calls.
     pub processes: Processes,
+    /// What components can reach of the file system.
+    pub folders: Folders,
     /// What clients are told.
     pub events: broadcast::Sender<HostEvent>,
     /// The way to the lane driver.

@@ -4,6 +4,7 @@
 
 pub mod cli;
 
+pub mod folders;
 pub mod home;
 pub mod logs;
 pub mod settings;

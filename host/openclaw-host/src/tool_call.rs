@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use claw_core::message::ToolCall;
 use claw_core::outcome::{FailureKind, ToolOutcome};
-use claw_policy::{Access, Action, Denial, Facts, Folder, ToolInvocation};
+use claw_policy::{Access, Action, Denial, Facts, ToolInvocation};
 use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, SandboxError, Signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -167,21 +167,14 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
 
 /// The folders that policy lets the component reach now.
 pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
-    let folders = host.policy().folders(&installed.subject, facts);
-    let mount = |(folder, access)| {
-        let path = match folder {
-            Folder::Workspace => host.about.workspace.clone(),
-            Folder::Scratch | Folder::Named(_) => return None,
-        };
-        Some(Mount { guest: format!("/{folder}"), host: path, write: access == Access::ReadWrite })
-    };
-    folders.into_iter().filter_map(mount).collect()
+    host.folders.mounts(&installed.component.name, host.policy().folders(&installed.subject, facts))
 }
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.
 pub fn repeatable(host: &Host, call: &ToolCall, facts: &Facts) -> claw_store::Repeatable {
     let Some(tool) = host.catalog.tool(&call.tool) else { return claw_store::Repeatable::Yes };
-    let writes = mounts(host, host.catalog.owner(tool), facts).iter().any(|mount| mount.write);
+    let allowed = host.policy().folders(&host.catalog.owner(tool).subject, facts);
+    let writes = allowed.iter().any(|(_, access)| *access == Access::ReadWrite);
     if writes { claw_store::Repeatable::No } else { claw_store::Repeatable::Yes }
 }
 

@@ -123,6 +123,11 @@ impl CallState {
         lock(&self.refusal).clone()
     }
 
+    /// Keeps the words of a refusal that the guest gets only as a number.
+    pub(super) fn refused(&self, refusal: EffectError) {
+        *lock(&self.refusal) = Some(refusal);
+    }
+
     /// Asks for an effect and blocks this thread until its answer is here.
     pub(super) fn ask_blocking(&self, door: &Door, request: EffectRequest) -> Result<EffectReply, EffectError> {
         let (effect, answer) = self.ask(door, request)?;
@@ -174,7 +179,7 @@ impl CallState {
 
     fn remember<T>(&self, answered: Result<T, EffectError>) -> Result<T, EffectError> {
         if let Err(err @ EffectError::Denied { .. }) = &answered {
-            *lock(&self.refusal) = Some(err.clone());
+            self.refused(err.clone());
         }
         answered
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use claw_core::id::{CallId, ComponentName, ToolName};
 use claw_policy::{Action, Decision, Facts, Policy, Preset, Subject, ToolInvocation};
 use claw_sandbox::{
-    Bare, CallFacts, CallLimits, Component, Mount, Sandbox, SandboxConfig, Signal, Walls, Wasm, WorkerLimits,
+    Bare, CallFacts, CallLimits, Component, Mount, Place, Sandbox, SandboxConfig, Signal, Walls, Wasm, WorkerLimits,
 };
 
 use crate::report::{Report, Row};
@@ -129,7 +129,8 @@ impl Caller {
             runtime.block_on(sandbox.install(name.clone(), Wasm::new(component(component_name)?.into())))?;
         let granted = component_name == "files";
         let grants: &[&str] = if granted { &["fs workspace read-write"] } else { &[] };
-        let mount = Mount { guest: "/workspace".to_owned(), host: folder.to_owned(), write: true };
+        let mount =
+            Mount { guest: "/workspace".to_owned(), host: folder.to_owned(), write: true, place: Place::Workspace };
         Ok(Caller {
             policy: Policy::load(Preset::Cautious, &[])?,
             sandbox,

@@ -23,6 +23,8 @@ pub struct ConfigFile {
     pub sandbox: SandboxFile,
     /// What each component is granted, by its name, e.g. `{ web: ["http https://api.example.com GET"] }`.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// Folders that can be granted, by the name that grants call them: `{ notes: "/home/me/notes" }`.
+    pub folders: BTreeMap<String, PathBuf>,
     /// What each component is told and where its calls end, by its name.
     pub components: BTreeMap<String, ComponentFile>,
     /// How calls wait for their owner.
@@ -247,6 +249,10 @@ pub struct ComponentLimitsFile {
     #[schemars(with = "u64", range(min = 1, max = 4096))]
     #[serde(rename = "storeMiB", skip_serializing_if = "Option::is_none")]
     pub store_mib: Option<u64>,
+    /// What its own folder may hold, in MiB. Without it: 256.
+    #[schemars(with = "u64", range(min = 1, max = 1048576))]
+    #[serde(rename = "scratchMiB", skip_serializing_if = "Option::is_none")]
+    pub scratch_mib: Option<u64>,
 }
 
 /// How calls wait for their owner.
