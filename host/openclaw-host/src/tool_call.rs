@@ -76,9 +76,16 @@ async fn in_sandbox(
         clock: None,
     };
     let ground = Ground { mounts: mounts(host, installed, &context.facts), config: Vec::new() };
-    let mut running = match host.sandbox.start(&installed.component, permit, facts, &ground, host.limits.call).await {
-        Ok(running) => running,
-        Err(err) => return not_started(err),
+    let starting = host.sandbox.start(&installed.component, permit, facts, &ground, host.limits.call);
+    let mut running = tokio::select! {
+        running = starting => match running {
+            Ok(running) => running,
+            Err(err) => return not_started(err),
+        },
+        // It may have to wait for its turn.
+        () = context.cancel.cancelled() => {
+            return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped");
+        }
     };
     let component = installed.subject.component.clone();
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer()));
