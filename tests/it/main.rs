@@ -7,5 +7,6 @@ mod provider;
 mod bad_input;
 mod crash;
 mod providers;
+mod sandbox;
 mod walls;
 mod way;
