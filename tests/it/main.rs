@@ -9,6 +9,7 @@ mod crash;
 mod files;
 mod providers;
 mod runs;
+mod sandbox;
 mod secrets;
 mod walls;
 mod way;

@@ -50,6 +50,8 @@ pub(crate) fn worker(granted: &[Granted<'_>], limits: &WorkerLimits, walls: Star
         return Ok(());
     }
     rlimits(limits.descriptors, limits.data_mib << 20)?;
+    // Guests that compute must not keep the host from answering. Inherited by the threads that are yet to be made.
+    yield_to_others(WORKER_NICENESS)?;
     let required = walls != StartWalls::BestEffort;
     or_tolerate(required, landlock(granted, required))?;
     or_tolerate(required, seccomp())
@@ -61,11 +63,23 @@ pub(crate) fn worker(granted: &[Granted<'_>], limits: &WorkerLimits, walls: Star
 /// Names what could not be set up.
 pub(crate) fn compiler() -> Result<(), String> {
     inherit_nothing();
+    // A host that is killed must not leave a compiler behind.
+    // SAFETY: a plain flag of the calling process.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    yield_to_others(COMPILER_NICENESS)?;
     // 400 MB is what the largest interpreter takes; five minutes is far beyond it on a slow machine.
     rlimits(16, 2 << 30)?;
     limit(Resource::Cpu, 300)?;
     landlock(&[], false)?;
     seccomp()
+}
+
+/// Workers get a third of the processor when the host wants it too, the compiler a tenth.
+const WORKER_NICENESS: i32 = 5;
+const COMPILER_NICENESS: i32 = 10;
+
+fn yield_to_others(niceness: i32) -> Result<(), String> {
+    rustix::process::nice(niceness).map(|_| ()).map_err(|err| format!("a lower priority: {err}"))
 }
 
 fn or_tolerate(required: bool, result: Result<(), String>) -> Result<(), String> {

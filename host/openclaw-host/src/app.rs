@@ -14,7 +14,7 @@ use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroke
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_policy::{Policy, PolicyFile};
-use claw_sandbox::{CallLimits, Sandbox, SandboxConfig, WorkerLimits};
+use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{Store, StoreError};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
@@ -32,8 +32,6 @@ use crate::provider_key;
 use crate::run;
 use crate::settings::{AuthMode, ModelSettings, Settings, Walls, Wire};
 
-/// A worker without a call for this long is ended: idle memory is the host's alone.
-const WORKER_IDLE: Duration = Duration::from_secs(60);
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
 const GRACE: Duration = Duration::from_secs(10);
 /// Events that a slow connection may be behind before it is told to read the state again.
@@ -229,7 +227,7 @@ fn sandbox_config(settings: &Settings, home: &Home) -> Result<SandboxConfig, Fai
         cache_key: cache_key(&home.file("cache.key"))?,
         walls: walls(settings),
         worker: WorkerLimits::default(),
-        idle: WORKER_IDLE,
+        host: HostLimits::default(),
     })
 }
 

@@ -101,9 +101,16 @@ async fn in_sandbox(
     };
     let ground = Ground { mounts: mounts(host, installed, &context.facts), config: installed.settings.config.clone() };
     let limits = installed.settings.call_limits(host.limits.call);
-    let mut running = match host.sandbox.start(&installed.component, permit, facts, &ground, limits).await {
-        Ok(running) => running,
-        Err(err) => return not_started(err).into(),
+    let starting = host.sandbox.start(&installed.component, permit, facts, &ground, limits);
+    let mut running = tokio::select! {
+        running = starting => match running {
+            Ok(running) => running,
+            Err(err) => return not_started(err).into(),
+        },
+        // It may have to wait for its turn.
+        () = context.cancel.cancelled() => {
+            return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
+        }
     };
     let component = installed.subject.component.clone();
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer()));

@@ -11,11 +11,12 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings;
 use super::bindings::openclaw::session::run;
+use super::chance::Given;
 use super::door::{CallState, Door};
 use super::family::files::Files;
 use super::family::http::HttpDoor;
 use super::family::logging::LogBudget;
-use super::family::time::{self, Time};
+use super::family::time::Time;
 use super::mount::Mount;
 use super::stdio::Printed;
 use crate::confine::Granted;
@@ -59,6 +60,7 @@ pub(super) struct Guest {
     pub(super) progress: u32,
     pub(super) log: LogBudget,
     pub(super) time: Time,
+    pub(super) random: Given,
 }
 
 impl Program {
@@ -121,14 +123,15 @@ impl Program {
         let mut wasi = WasiCtxBuilder::new();
         let time = Time::new(call.map(|call| call.clock.clone()).unwrap_or_default());
         let seed = call.map(|call| call.seed).unwrap_or_default();
+        let random = Given::default();
         // The call owns its thread, so file operations need no other one.
         wasi.allow_blocking_current_thread(true)
             .stdout(printed.clone())
             .stderr(printed.clone())
             .wall_clock(time.clone())
             .monotonic_clock(time.clone())
-            .secure_random(time::random(seed))
-            .insecure_random(time::random(seed))
+            .secure_random(random.generator(seed))
+            .insecure_random(random.generator(seed))
             .insecure_random_seed(u128::from_le_bytes(*seed.first_chunk().expect("guest: a seed has 32 bytes")))
             .max_random_size(RANDOM_BYTES);
         let granted = call.is_some();
@@ -156,8 +159,9 @@ impl Program {
             },
             config: if granted { Arc::clone(&self.config) } else { Arc::default() },
             progress: 0,
-            log: LogBudget::default(),
+            log: LogBudget::new(limits.log_lines),
             time,
+            random,
         })
     }
 }

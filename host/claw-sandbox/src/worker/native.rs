@@ -7,8 +7,17 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use claw_core::outcome::ToolOutcome;
 use serde_json::{Value, json};
 
+use super::guest::Program;
+use crate::frame::Call;
+
+/// What a test wants in place of a call: the probe's steps as native code, or a fault in the host's own code.
+pub(super) fn instead(program: &Program, call: &Call) -> Option<ToolOutcome> {
+    assert!(!call.arguments.contains(r#""fault":"host""#), "the fault that a test asked for");
+    (program.only_os() && call.tool == "probe").then(|| run(&call.arguments))
+}
+
 /// Runs `{"steps": [...]}`; each step is one of the probe's, by host path or address.
-pub(super) fn run(arguments: &str) -> ToolOutcome {
+fn run(arguments: &str) -> ToolOutcome {
     let arguments: Value = serde_json::from_str(arguments).unwrap_or_default();
     let steps = arguments["steps"].as_array().cloned().unwrap_or_default();
     let outcomes: Vec<Value> = steps.iter().map(|step| report(step_of(step))).collect();
