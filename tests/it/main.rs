@@ -3,9 +3,12 @@
 mod client;
 mod host;
 mod provider;
+mod vitals;
 
 mod bad_input;
 mod crash;
+mod hostile;
+mod imports;
 mod providers;
 mod walls;
 mod way;

@@ -17,18 +17,18 @@ mod stdio;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use claw_core::outcome::{FailureKind, ToolOutcome};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use wasmtime::Engine;
 
-use self::door::Door;
+use self::door::{CallState, Door};
 use self::guest::Program;
-#[cfg(feature = "test-weaken")]
-use crate::frame::Trace;
-use crate::frame::{self, FromWorker, Start, StartFailure, ToWorker, VERSION};
+use crate::frame::{self, FromWorker, Start, StartFailure, ToWorker, Trace, VERSION};
 use crate::limits::TICK_MS;
 use crate::{confine, engine};
 
@@ -132,7 +132,7 @@ impl Worker {
                         self.report(&FromWorker::Done { id, outcome, trace: Trace::default() });
                         continue;
                     }
-                    let (outcome, trace) = call::run(&self.engine, &self.program, &state, &self.door, call);
+                    let (outcome, trace) = self.run(&state, call);
                     self.door.close(id);
                     self.report(&FromWorker::Done { id, outcome, trace });
                 }
@@ -149,6 +149,15 @@ impl Worker {
                 ToWorker::Start(_) => end(1),
             }
         }
+    }
+
+    /// Runs a call so that a bug in the host's part of it ends this call, not the thread that others wait for.
+    fn run(&self, state: &Arc<CallState>, call: frame::Call) -> (ToolOutcome, Trace) {
+        let run = AssertUnwindSafe(|| call::run(&self.engine, &self.program, state, &self.door, call));
+        std::panic::catch_unwind(run).unwrap_or_else(|_| {
+            let message = "the host's own part of the call panicked: a bug of openclaw-host, please report it";
+            (ToolOutcome::failed(FailureKind::Crash, message), Trace::default())
+        })
     }
 
     fn report(&self, frame: &FromWorker) {
