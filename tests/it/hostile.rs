@@ -1,7 +1,7 @@
 //! Each hostile guest and the test that holds against it. A guest under `tests/guests` without a line here, or a line
 //! without its test, does not compile.
 
-use crate::bad_input::{attacks, cores, guests, load, odd};
+use crate::bad_input::{attacks, cores, guests, odd};
 
 /// Takes `guest => path::of::its::test`.
 macro_rules! hostile_guests {
@@ -21,7 +21,7 @@ hostile_guests! {
     odd_results => odd::an_odd_result_is_taken_as_what_it_is,
     return_garbage => guests::a_component_that_describes_itself_with_nonsense_stays_off_and_is_listed,
     spin_at_start => cores::a_guest_that_spins_before_its_own_code_runs_is_ended,
-    spin_forever => load::sixty_four_spinning_calls_leave_the_host_answering,
+    spin_forever => guests::a_guest_that_never_returns_is_ended_by_its_deadline,
     trap => guests::a_guest_that_crashes_fails_that_call_and_the_next_one_starts_afresh,
 }
 

@@ -24,7 +24,11 @@ pub struct Vitals {
 impl Vitals {
     pub fn of(host: &Host) -> Vitals {
         let pid = host.pid();
-        Vitals { workers: children(pid).len(), descriptors: descriptors(pid), memory_kib: memory_kib(pid, "VmRSS:") }
+        Vitals {
+            workers: children(pid).len(),
+            descriptors: descriptors(pid),
+            memory_kib: memory_kib(pid, "VmRSS:").expect("the host runs"),
+        }
     }
 
     /// Waits until the host holds about as much as before, and not more processes than it has components in use.
@@ -56,11 +60,12 @@ pub fn descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// A size of a process in KiB, as `/proc` names it: `VmRSS:` for now, `VmHWM:` for the most it ever had.
-pub fn memory_kib(pid: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_else(|| panic!("no {field} of {pid}"));
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+/// A size of a process in KiB, as `/proc` names it: `VmRSS:` for now, `VmHWM:` for the most it ever had. None
+/// if it has ended.
+pub fn memory_kib(pid: u32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Bytes of all files in the home's folder of logs.

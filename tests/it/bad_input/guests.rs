@@ -34,7 +34,7 @@ fn shown(text: &str) -> &str {
 
 // RS-01
 #[tokio::test]
-async fn a_guest_that_never_returns_is_ended_by_its_deadline() {
+pub async fn a_guest_that_never_returns_is_ended_by_its_deadline() {
     let call = ("spin_forever {}", "E_LIMIT_CPU");
     check("spin_forever", "{callSeconds: 1}", &[call, call]).await;
 }

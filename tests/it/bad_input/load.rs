@@ -18,11 +18,11 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 #[tokio::test]
 pub async fn sixty_four_spinning_calls_leave_the_host_answering() {
     let home = home().config("{limits: {callSeconds: 60}}");
-    let wasm = std::fs::read(test_guest("spin_forever")).unwrap();
+    let wasm = std::fs::read(test_guest("spin_at_start")).unwrap();
     std::fs::create_dir_all(home.path().join("components")).unwrap();
-    let name = |number: usize| format!("spin_forev{number:02}");
+    let name = |number: usize| format!("spin_at_sta{number:02}");
     for number in 0..COMPONENTS {
-        let renamed = super::cores::replace(&wasm, b"spin_forever", name(number).as_bytes());
+        let renamed = super::cores::replace(&wasm, b"spin_at_start", name(number).as_bytes());
         std::fs::write(home.path().join(format!("components/{}.wasm", name(number))), renamed).unwrap();
     }
     let running = home.start();

@@ -167,7 +167,7 @@ pub const WASI: &[Row] = &[
         "handle",
         Denied {
             step: r#"{"wasi": {"op": "http_handle", "authority": "example.com"}}"#,
-            codes: &["E_POLICY_DENY", "E_NET_HOST"],
+            codes: &["HttpRequestDenied"],
         },
     ),
     ("wasi:http/types", "*", Harmless { why: "builds a request that only the handler can send" }),

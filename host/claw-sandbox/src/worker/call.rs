@@ -10,7 +10,7 @@ use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
 use super::stdio::Printed;
 use crate::frame::{Call, Trace};
-use crate::limits::{CallLimits, HANDLES, HOSTCALL_BYTES, RESULT_BYTES};
+use crate::limits::{CallLimits, HANDLES, HEADER_BYTES, HOSTCALL_BYTES, RESULT_BYTES};
 use crate::manifest::{Manifest, Scope, ToolManifest};
 
 /// Runs one call in a fresh instance; gives its outcome and what it leaves behind.
@@ -147,8 +147,11 @@ fn trapped(
             (FailureKind::MemoryLimit, format!("the guest wanted more than its {mib} MiB of memory"))
         }
         _ if is_handle_limit(error) => (FailureKind::HandleLimit, "the guest held too many handles".to_owned()),
-        _ if error.to_string().contains("fuel allocated for hostcalls") => {
+        _ if says(error, "fuel allocated for hostcalls") => {
             (FailureKind::DataLimit, format!("the guest passed more than {HOSTCALL_BYTES} bytes to one host call"))
+        }
+        _ if says(error, "total size of fields exceeds limit") => {
+            (FailureKind::DataLimit, format!("the guest made a header list of more than {HEADER_BYTES} bytes"))
         }
         _ => (FailureKind::Crash, crash(error, printed)),
     };
@@ -157,7 +160,13 @@ fn trapped(
 
 fn is_handle_limit(error: &wasmtime::Error) -> bool {
     matches!(error.downcast_ref::<wasmtime_wasi::ResourceTableError>(), Some(wasmtime_wasi::ResourceTableError::Full))
-        || error.to_string().contains("resource table has no free keys")
+        || says(error, "resource table has no free keys")
+}
+
+/// Whether the cause is the engine's own error of these words: it has no type for it. Around the cause stands the
+/// guest's backtrace.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.root_cause().to_string().contains(words)
 }
 
 /// The trap in one line, the innermost frames, and the guest's own last words.

@@ -44,7 +44,7 @@ impl Kind {
 
 fn nothing(stream: &OutputStream, count: usize) -> Result<(), ToolError> {
     for _ in 0..count {
-        stream.check_write().and_then(|_| stream.write(&[])).map_err(|err| ToolError::failed(err.to_string()))?;
+        stream.blocking_write_and_flush(&[]).map_err(|err| ToolError::failed(err.to_string()))?;
     }
     Ok(())
 }

@@ -120,6 +120,7 @@ fn handle(authority: &str) -> Outcome {
     let refused = |()| Failure::of_probe("the request is malformed");
     request.set_scheme(Some(&Scheme::Http)).map_err(refused)?;
     request.set_authority(Some(authority)).map_err(refused)?;
+    request.set_path_with_query(Some("/")).map_err(refused)?;
     let body = request.body().map_err(refused)?;
     let answer = outgoing_handler::handle(request, None).map_err(|code| http(&code))?;
     OutgoingBody::finish(body, None).map_err(|code| http(&code))?;

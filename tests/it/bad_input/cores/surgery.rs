@@ -19,6 +19,8 @@ const FUNC_REF: u8 = 0x70;
 /// What is added.
 #[derive(Default)]
 pub struct Patch {
+    /// The first size of the module's own memory, in pages of 64 KiB.
+    pub first_memory: Option<u32>,
     /// Further memories, by their first size in pages of 64 KiB.
     pub memories: Vec<u32>,
     /// Further tables, by their first size in elements.
@@ -33,10 +35,7 @@ pub struct Patch {
 pub enum Body {
     /// Never returns.
     Spin,
-    /// Grows the further memories in turn by `pages`; traps unless that works `granted` times and then fails `refused`
-    /// times.
-    GrowMemories { pages: u32, granted: u32, refused: u32 },
-    /// Grows the first further table; traps if that works.
+    /// Takes the limit off the module's own table and grows it; traps if that works.
     GrowTable { elements: u32 },
 }
 
@@ -54,7 +53,10 @@ impl Patch {
     }
 
     fn patch(&self, sections: &mut Sections) {
-        let first_table = count(sections, TABLES);
+        if let Some(pages) = self.first_memory {
+            let (_, memories) = sections.iter_mut().find(|(id, _)| *id == MEMORIES).expect("a memory");
+            *memories = [&[1, 0], &leb(pages)[..]].concat();
+        }
         for pages in &self.memories {
             add(sections, MEMORIES, &[&[0], &leb(*pages)[..]].concat());
         }
@@ -70,7 +72,13 @@ impl Patch {
             add(sections, TYPES, &[0x60, 0, 0]);
             let function = imported_functions(sections) + count(sections, FUNCTIONS);
             add(sections, FUNCTIONS, &leb(signature));
-            let code = body.code(first_table);
+            if matches!(body, Body::GrowTable { .. }) {
+                let (_, tables) = sections.iter_mut().find(|(id, _)| *id == TABLES).expect("a table");
+                assert_eq!(tables[..3], [1, FUNC_REF, 1], "one table of functions with a limit");
+                let (first_size, _) = read(&tables[3..]);
+                *tables = [&[1, FUNC_REF, 0], &leb(first_size)[..]].concat();
+            }
+            let code = body.code();
             add(sections, CODE, &[&leb(u32::try_from(code.len()).unwrap())[..], &code].concat());
             assert!(sections.iter().all(|(id, _)| *id != START), "it has a start function already");
             insert(sections, START, leb(function));
@@ -79,42 +87,23 @@ impl Patch {
 }
 
 impl Body {
-    fn code(&self, first_table: u32) -> Vec<u8> {
+    fn code(&self) -> Vec<u8> {
         // No locals.
         let mut code = vec![0];
         match self {
             // loop br 0 end
             Body::Spin => code.extend([0x03, 0x40, 0x0c, 0x00, 0x0b]),
-            Body::GrowMemories { pages, granted, refused } => {
-                for turn in 0..granted + refused {
-                    // i32.const pages, memory.grow 1 or 2, i32.const -1, i32.eq
-                    code.push(0x41);
-                    code.extend(signed_leb(*pages));
-                    code.extend([0x40, 1 + u8::try_from(turn % 2).unwrap(), 0x41, 0x7f, 0x46]);
-                    if turn >= *granted {
-                        // i32.eqz
-                        code.push(0x45);
-                    }
-                    code.extend(TRAP_IF);
-                }
-            }
             Body::GrowTable { elements } => {
-                // ref.null func, i32.const elements, table.grow, i32.const -1, i32.ne
+                // ref.null func, i32.const elements, table.grow 0, i32.const -1, i32.ne, if unreachable end
                 code.extend([0xd0, FUNC_REF, 0x41]);
                 code.extend(signed_leb(*elements));
-                code.extend([0xfc, 0x0f]);
-                code.extend(leb(first_table));
-                code.extend([0x41, 0x7f, 0x47]);
-                code.extend(TRAP_IF);
+                code.extend([0xfc, 0x0f, 0x00, 0x41, 0x7f, 0x47, 0x04, 0x40, 0x00, 0x0b]);
             }
         }
         code.push(0x0b);
         code
     }
 }
-
-/// `if unreachable end`
-const TRAP_IF: [u8; 4] = [0x04, 0x40, 0x00, 0x0b];
 
 fn split(module: &[u8]) -> Sections {
     let mut rest = &module[HEADER_BYTES..];
