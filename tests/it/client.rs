@@ -80,12 +80,9 @@ impl Client {
     pub async fn frame(&mut self) -> Option<Value> {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("no frame in time");
-            match &message {
-                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(text).unwrap()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                    eprintln!("closed: {message:?}");
-                    return None;
-                }
+            match message {
+                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
             }
         }
