@@ -17,6 +17,9 @@ pub mod mask;
 pub mod net;
 pub mod secret;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+
 pub use dial::{Dialer, TrustError, TrustRoots};
 pub use exec::{ExecLimits, ExecPaths, exec_child_main, plan_exec, run_exec};
 pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, plan_http};

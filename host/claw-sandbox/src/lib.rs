@@ -18,6 +18,9 @@ mod engine;
 mod worker;
 mod workspace;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+
 pub use engine::compile_main;
 pub use frame::{LogLevel, Trace};
 pub use limits::{CallLimits, WorkerLimits};

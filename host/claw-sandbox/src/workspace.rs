@@ -15,6 +15,8 @@ mod plan;
 mod search;
 mod walk;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;
 
