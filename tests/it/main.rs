@@ -6,8 +6,10 @@ mod provider;
 
 mod bad_input;
 mod crash;
+mod files;
 mod providers;
 mod runs;
+mod sandbox;
 mod secrets;
 mod walls;
 mod way;

@@ -149,3 +149,17 @@ fn children(pid: u32) -> Vec<u32> {
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()).collect()
 }
+
+// AU-08
+#[test]
+fn the_self_test_finds_every_wall_in_its_place() {
+    let home = Home::cold();
+    let tested = home.json(&["selftest", "--containment"]);
+    let results = tested["results"].as_array().unwrap();
+    let (worker, program) =
+        results.iter().partition::<Vec<_>, _>(|it| it["what"].as_str().unwrap().starts_with("worker: "));
+    assert!(worker.len() > 50 && program.len() > 50, "{} and {}", worker.len(), program.len());
+    let open: Vec<_> = results.iter().filter(|it| it["result"] != "pass").collect();
+    assert!(open.is_empty(), "{open:#?}");
+    assert_eq!(home.run(&["selftest", "--containment"]).status.code(), Some(0));
+}

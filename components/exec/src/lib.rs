@@ -1,6 +1,7 @@
 //! The component `exec`: runs programs of the host's machine. `line` and `report` are pure.
 
 mod line;
+mod process;
 mod report;
 mod run;
 
@@ -10,6 +11,6 @@ openclaw_sdk::export_component! {
     name: "exec",
     version: env!("CARGO_PKG_VERSION"),
     summary: "Runs programs in the workspace.",
-    tools: [run::Exec],
+    tools: [run::Exec, process::ProcessTool],
     scopes: [scope::exec(&["**"])],
 }

@@ -14,6 +14,7 @@ pub fn report(exit: &Exit) -> String {
         End::Code(code) => format!("exit code {code}"),
         End::Signal(signal) => format!("ended by signal {signal}"),
         End::TimedOut => "timed out; the program and all it started were ended".to_owned(),
+        End::MemoryLimit => "reached the limit of its memory and was ended".to_owned(),
     };
     text.push_str(&format!(" after {} ms\n", exit.duration_ms));
     push_output(&mut text, "stdout", &exit.stdout, exit.stdout_dropped);
@@ -24,7 +25,7 @@ pub fn report(exit: &Exit) -> String {
     text
 }
 
-fn push_output(text: &mut String, name: &str, bytes: &[u8], dropped: u64) {
+pub fn push_output(text: &mut String, name: &str, bytes: &[u8], dropped: u64) {
     if bytes.is_empty() {
         return;
     }

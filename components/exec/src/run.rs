@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openclaw_sdk::exec::{self, Command};
+use openclaw_sdk::exec::{self, Background, Command, Process, Terminal};
 use openclaw_sdk::{HostError, JsonSchema, Tool, ToolError};
 use serde::Deserialize;
 
@@ -38,6 +38,13 @@ pub struct ExecArgs {
     timeout: Option<u64>,
     /// Text for the program's standard input.
     stdin: Option<String>,
+    /// Let the program go on in the background for at most this many seconds, 1 to 86400, and answer at once with the
+    /// id that `process` takes. `timeout` is not used then.
+    #[schemars(range(min = 1))]
+    background: Option<u64>,
+    /// Give a background program a terminal of 80 by 24.
+    #[serde(default)]
+    pty: bool,
 }
 
 impl Tool for Exec {
@@ -46,10 +53,15 @@ impl Tool for Exec {
     const DESCRIPTION: &'static str = "Runs a program in the workspace and waits for its end. Give `argv` (program and \
         arguments) or `command` (a command line); lines that need a shell are harder to get approved. Answers with the \
         exit code, stdout and stderr, each cut in the middle at 48 KiB. Nothing that the program starts outlives the \
-        call. The owner may be asked first; a refusal is final for this call.";
+        call, unless `background` asks for it; then `process` tells how it goes on. The owner may be asked first; a refusal is final for this call.";
 
     fn call(args: ExecArgs) -> Result<String, ToolError> {
+        let background = args.background()?;
         let command = args.command()?;
+        if let Some(background) = background {
+            let process = Process::spawn(&command, background)?;
+            return Ok(format!("runs in the background as `{}`; `process` reads what it writes", process.id()));
+        }
         match exec::run(&command) {
             Ok(exit) => Ok(report(&exit)),
             // Where and why it broke is unknown, so the program may have started.
@@ -60,6 +72,15 @@ impl Tool for Exec {
 }
 
 impl ExecArgs {
+    fn background(&self) -> Result<Option<Background>, ToolError> {
+        let terminal = self.pty.then_some(Terminal { columns: 80, rows: 24 });
+        match self.background {
+            Some(seconds) => Ok(Some(Background { ttl_ms: seconds.saturating_mul(1_000), terminal })),
+            None if self.pty => Err(ToolError::invalid("`pty` needs `background`")),
+            None => Ok(None),
+        }
+    }
+
     fn command(self) -> Result<Command, ToolError> {
         let argv = match (self.argv, self.command) {
             (Some(argv), None) if !argv.is_empty() => argv,

@@ -13,6 +13,7 @@ pub mod turn;
 
 pub mod effect;
 pub mod outcome;
+pub mod probe;
 
 pub mod approval;
 pub mod event;

@@ -1,9 +1,9 @@
-//! Programs: one sandboxed run of one program.
+//! Programs: one sandboxed run of one program, waited for or in the background.
 //!
 //! ```text
 //! host ──spawns──► launcher exec-child ──forks──► the program (Landlock, seccomp, limits)
 //!   │                (the supervisor)                 └─► whatever it starts
-//!   └──── control socket: order ►, ◄ report ────┘
+//!   └──── control socket: order ►, ◄ reports ───┘
 //! ```
 //!
 //! The supervisor outlives the host's interest by half a second at most: when the control socket closes, because the
@@ -11,11 +11,20 @@
 //! it. See `docs/exec.md`.
 
 mod capture;
+mod cgroup;
 mod child;
+mod gate;
 mod order;
 mod plan;
+mod probe;
+mod processes;
 mod run;
+mod terminal;
 
+pub use cgroup::{CgroupState, cgroups, prepare_cgroups};
 pub use child::exec_child_main;
+pub use gate::{ExecGate, ExecPass};
 pub use plan::{ExecLimits, plan_exec};
+pub use probe::containment_probe;
+pub use processes::{ProcessOwner, Processes};
 pub use run::{ExecPaths, run_exec};

@@ -21,7 +21,10 @@ pub mod secret;
 pub mod fuzz;
 
 pub use dial::{Dialer, TrustError, TrustRoots};
-pub use exec::{ExecLimits, ExecPaths, exec_child_main, plan_exec, run_exec};
+pub use exec::{
+    CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProcessOwner, Processes, cgroups, containment_probe,
+    exec_child_main, plan_exec, prepare_cgroups, run_exec,
+};
 pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, plan_http};
 pub use mask::{Mask, MaskStream};
 pub use net::{Connection, NetBroker, NetLimits, plan_connect};

@@ -9,8 +9,9 @@ use claw_core::rfc3339;
 use sha2::{Digest as _, Sha256};
 
 use crate::action::{Action, ToolInvocation};
+use crate::program::ProgramKind;
 use crate::subject::{Facts, Subject};
-use crate::visible::show;
+use crate::visible::{self, show};
 
 /// The longest card that can be approved, as [`render_text`] shows it without the last two lines. Nobody reads more,
 /// and what nobody reads must not be approved. 16 KiB fits about four full chat messages.
@@ -88,6 +89,15 @@ fn program_lines(plan: &ExecPlan, lines: &mut Vec<(String, String)>) {
     }
     let program = show(&plan.program.to_string_lossy());
     lines.push(line("Program", format!("{program}, sha256 {}", plan.program_digest.short())));
+    let kind = ProgramKind::of(plan);
+    if kind.in_workspace {
+        lines
+            .push(line("Caution", "the program stands in the workspace: the component may have written it".to_owned()));
+    }
+    if let Some(argument) = &kind.risky_argument {
+        let effect = "can run code or write files: no grant covers it";
+        lines.push(line("Caution", format!("argument {} {effect}", visible::quote(argument))));
+    }
     lines.push(line("Directory", show(&plan.cwd.to_string_lossy())));
     if plan.env.is_empty() {
         lines.push(line("Environment additions", "none".to_owned()));

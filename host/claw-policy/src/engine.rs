@@ -395,6 +395,7 @@ fn program_entity(uid: EntityUid, plan: &ExecPlan) -> Entity {
             ("shell", Value::new_bool(kind.shell)),
             ("wrapper", Value::new_bool(kind.wrapper)),
             ("interpreter_inline", Value::new_bool(kind.interpreter_inline)),
+            ("risky_argument", Value::new_bool(kind.risky_argument.is_some())),
             ("in_workspace", Value::new_bool(kind.in_workspace)),
         ],
     )

@@ -1,21 +1,26 @@
 //! What kind of program a command runs, as far as its name and arguments tell.
 //!
 //! A grant or a policy for `ls` must not open `env ls`, `sh -c …` or `python -c …`: such programs do whatever their
-//! arguments say. The tables err on the side of asking; they save questions and are no wall, the sandbox is.
+//! arguments say. Nor must a grant for `git log **` open `git log --output=x`. The tables err on the side of asking;
+//! they save questions and are no wall, the sandbox is.
+
+mod arguments;
 
 use std::path::Path;
 
 use claw_core::effect::ExecPlan;
 
 /// What policies may know about a program.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ProgramKind {
     /// A command shell.
     pub(crate) shell: bool,
-    /// Its purpose, or its purpose with these arguments, is to run other programs.
+    /// Its purpose is to run other programs.
     pub(crate) wrapper: bool,
     /// An interpreter whose code stands in the arguments or comes from standard input.
     pub(crate) interpreter_inline: bool,
+    /// The first argument that makes it run code, or write where the argument says.
+    pub(crate) risky_argument: Option<String>,
     /// Its file stands in the workspace: whoever asks may have written it.
     pub(crate) in_workspace: bool,
 }
@@ -116,12 +121,30 @@ const WRAPPERS: &[&str] = &[
     "valgrind",
     "perf",
     "catchsegv",
-];
-
-/// Arguments that make these programs run others.
-const WRAPPER_ARGUMENTS: &[(&[&str], &[&str])] = &[
-    (&["find", "gfind"], &["-exec", "-execdir", "-ok", "-okdir"]),
-    (&["fd", "fdfind"], &["-x", "-X", "--exec", "--exec-batch"]),
+    "docker",
+    "podman",
+    "nerdctl",
+    "kubectl",
+    "machinectl",
+    "toolbox",
+    "distrobox",
+    "flatpak",
+    "snap",
+    "nix",
+    "nix-shell",
+    "direnv",
+    "conda",
+    "mise",
+    "asdf",
+    "poetry",
+    "pipenv",
+    "uv",
+    "faketime",
+    "torsocks",
+    "proxychains",
+    "sshpass",
+    "mosh",
+    "logsave",
 ];
 
 /// Interpreters, each with the options that neither carry code nor take a value. Any other option in front of the
@@ -140,7 +163,7 @@ const INTERPRETERS: &[(&[&str], &[&str])] = &[
 const PRINT_AND_END: &[&str] = &["--version", "-V", "--help", "-h"];
 
 /// Programs whose ordinary operands are code (`awk`, `sed` with its `e` command), or that run commands found in their
-/// input.
+/// input: pagers and editors start a shell for `!`.
 const ALWAYS_INLINE: &[&str] = &[
     "awk",
     "gawk",
@@ -168,6 +191,20 @@ const ALWAYS_INLINE: &[&str] = &[
     "emacs",
     "m4",
     "dc",
+    "less",
+    "more",
+    "most",
+    "pg",
+    "man",
+    "info",
+    "nano",
+    "pico",
+    "mc",
+    "ftp",
+    "gnuplot",
+    "mail",
+    "mutt",
+    "octave",
 ];
 
 impl ProgramKind {
@@ -180,20 +217,20 @@ impl ProgramKind {
         for name in [Some(plan.program.as_path()), typed].into_iter().flatten().filter_map(Path::file_name) {
             let name = name.to_string_lossy();
             kind.shell |= is_one_of(SHELLS, &name);
-            kind.wrapper |= is_wrapper(&name, arguments);
+            kind.wrapper |= is_wrapper(&name);
             kind.interpreter_inline |= runs_inline_code(&name, arguments);
+            if kind.risky_argument.is_none() {
+                kind.risky_argument = arguments::risky(&name, arguments).map(str::to_owned);
+            }
         }
         kind
     }
 }
 
-fn is_wrapper(name: &str, arguments: &[String]) -> bool {
+fn is_wrapper(name: &str) -> bool {
     // The dynamic loader runs the program it is given.
     let is_loader = name.starts_with("ld-") || name.starts_with("ld.so");
-    let by_argument = WRAPPER_ARGUMENTS.iter().any(|(programs, options)| {
-        is_one_of(programs, name) && arguments.iter().any(|argument| options.contains(&argument.as_str()))
-    });
-    is_loader || by_argument || is_one_of(WRAPPERS, name)
+    is_loader || is_one_of(WRAPPERS, name)
 }
 
 fn runs_inline_code(name: &str, arguments: &[String]) -> bool {

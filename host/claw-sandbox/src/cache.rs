@@ -4,10 +4,12 @@
 //! record with the code's digest and the component's manifest, sealed with a message authentication code. The record is
 //! read at start; the code is opened, checked and handed over as that very descriptor when a worker starts.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use claw_core::id::Digest;
 use hmac::{Hmac, Mac};
@@ -20,6 +22,9 @@ use crate::manifest::Manifest;
 pub(crate) struct Cache {
     directory: PathBuf,
     key: [u8; 32],
+    /// More than this is not kept, but for what is needed now.
+    most_bytes: u64,
+    engine: &'static str,
 }
 
 /// What is known of a compiled component without opening its code.
@@ -34,9 +39,18 @@ const RECORD_BYTES: u64 = 8 << 20;
 
 impl Cache {
     /// Opens the cache, making its directory (0700) if needed. `key` must be secret and stay the same.
-    pub(crate) fn open(directory: &Path, key: [u8; 32]) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Also if somebody else could write into the directory.
+    pub(crate) fn open(directory: &Path, key: [u8; 32], most_bytes: u64) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        Ok(Cache { directory: directory.to_owned(), key })
+        let found = fs::symlink_metadata(directory)?;
+        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw();
+        if !is_ours || found.mode() & 0o077 != 0 {
+            let message = "it must be a directory of this user's that nobody else may enter (mode 0700)";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        Ok(Cache { directory: directory.to_owned(), key, most_bytes, engine: ENGINE_VERSION })
     }
 
     /// The stored manifest of a component; `None` if it is not cached or the record does not hold.
@@ -51,7 +65,13 @@ impl Cache {
         let mut hash = Sha256::new();
         let length = io::copy(&mut (&mut file).take(COMPILED_BYTES as u64 + 1), &mut hash).ok()?;
         let digest = Digest(hash.finalize().into());
-        (length <= COMPILED_BYTES as u64 && digest == record.compiled).then_some(file)
+        if length > COMPILED_BYTES as u64 || digest != record.compiled {
+            return None;
+        }
+        // What was used last is thrown away last. A file system without such times only chooses worse.
+        #[expect(clippy::disallowed_methods, reason = "the age of a file is no decision of the host's")]
+        let _ = file.set_modified(SystemTime::now());
+        Some(file)
     }
 
     /// Stores compiled code so that a worker can describe it; the record follows with [`Cache::seal`].
@@ -70,6 +90,43 @@ impl Cache {
         self.write(&self.path(component, "record"), &bytes)
     }
 
+    /// Removes the longest unused components until the rest fits, but nothing that is needed. What cannot be removed
+    /// stays.
+    pub(crate) fn make_room(&self, needed: &HashSet<Digest>) {
+        let needed: HashSet<String> = needed.iter().map(|component| self.stem(component)).collect();
+        let mut kept = self.kept();
+        kept.sort_by_key(|entry| std::cmp::Reverse(entry.used));
+        let mut bytes = 0_u64;
+        for entry in kept {
+            bytes = bytes.saturating_add(entry.bytes);
+            if bytes > self.most_bytes && !needed.contains(&entry.stem) {
+                bytes -= entry.bytes;
+                for path in entry.files {
+                    let _ = fs::remove_file(path);
+                }
+            }
+        }
+    }
+
+    fn kept(&self) -> Vec<Entry> {
+        let mut entries: HashMap<String, Entry> = HashMap::new();
+        for file in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            let path = file.path();
+            let (Ok(about), Some(stem)) = (file.metadata(), path.file_stem()) else { continue };
+            let stem = stem.to_string_lossy().into_owned();
+            let entry = entries.entry(stem.clone()).or_insert_with(|| Entry {
+                stem,
+                bytes: 0,
+                used: SystemTime::UNIX_EPOCH,
+                files: Vec::new(),
+            });
+            entry.bytes += about.len();
+            entry.used = entry.used.max(about.modified().unwrap_or(SystemTime::UNIX_EPOCH));
+            entry.files.push(path);
+        }
+        entries.into_values().collect()
+    }
+
     fn record(&self, component: &Digest) -> Option<Record> {
         let file = open_no_follow(&self.path(component, "record")).ok()?;
         let mut bytes = Vec::new();
@@ -83,15 +140,20 @@ impl Cache {
     fn code_of(&self, component: &Digest, record: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("cache: HMAC takes keys of any length");
         mac.update(b"openclaw-host cache record\0");
-        mac.update(ENGINE_VERSION.as_bytes());
+        mac.update(self.engine.as_bytes());
         mac.update(&component.0);
         mac.update(record);
         mac
     }
 
     fn path(&self, component: &Digest, kind: &str) -> PathBuf {
-        let engine = ENGINE_VERSION.replace('/', "-");
-        self.directory.join(format!("{component}-{engine}-{}.{kind}", std::env::consts::ARCH))
+        self.directory.join(format!("{}.{kind}", self.stem(component)))
+    }
+
+    /// What the names of a component's files begin with. No dots but the one before the kind.
+    fn stem(&self, component: &Digest) -> String {
+        let engine = self.engine.replace(['/', '.'], "-");
+        format!("{component}-{engine}-{}", std::env::consts::ARCH)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -107,74 +169,17 @@ impl Cache {
     }
 }
 
+/// The files of one component and engine.
+struct Entry {
+    stem: String,
+    bytes: u64,
+    used: SystemTime,
+    files: Vec<PathBuf>,
+}
+
 fn open_no_follow(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn manifest() -> Manifest {
-        Manifest {
-            name: "a".into(),
-            version: "1".into(),
-            summary: String::new(),
-            tools: Vec::new(),
-            scopes: Vec::new(),
-        }
-    }
-
-    fn stored() -> (tempfile::TempDir, Cache, Digest) {
-        let home = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&home.path().join("cache"), [7; 32]).unwrap();
-        let component = Digest([1; 32]);
-        cache.put_code(&component, b"code").unwrap();
-        cache.seal(&component, b"code", manifest()).unwrap();
-        (home, cache, component)
-    }
-
-    #[test]
-    fn what_was_stored_is_found_again() {
-        let (_home, cache, component) = stored();
-        assert_eq!(cache.manifest(&component), Some(manifest()));
-        assert!(cache.code(&component).is_some());
-        assert!(cache.code(&Digest([2; 32])).is_none());
-    }
-
-    // RS-28
-    #[test]
-    fn code_that_changed_is_never_handed_out() {
-        let (_home, cache, component) = stored();
-        let path = cache.path(&component, "cwasm");
-        for changed in [&b"codf"[..], b"cod", b"codee", b""] {
-            fs::write(&path, changed).unwrap();
-            assert!(cache.code(&component).is_none(), "{changed:?}");
-        }
-        let elsewhere = path.with_extension("elsewhere");
-        fs::write(&elsewhere, b"code").unwrap();
-        fs::remove_file(&path).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-        assert!(cache.code(&component).is_none(), "a link");
-    }
-
-    #[test]
-    fn a_record_that_was_changed_or_moved_or_made_with_another_key_does_not_hold() {
-        let (_home, cache, component) = stored();
-        let path = cache.path(&component, "record");
-        let good = fs::read(&path).unwrap();
-        for position in [0, good.len() / 2, good.len() - 1] {
-            let mut bad = good.clone();
-            bad[position] ^= 1;
-            fs::write(&path, bad).unwrap();
-            assert_eq!(cache.manifest(&component), None);
-        }
-        let other = Digest([9; 32]);
-        fs::write(cache.path(&other, "record"), &good).unwrap();
-        assert_eq!(cache.manifest(&other), None);
-        fs::write(&path, &good).unwrap();
-        let stranger = Cache { directory: cache.directory.clone(), key: [8; 32] };
-        assert_eq!(stranger.manifest(&component), None);
-        assert!(cache.manifest(&component).is_some());
-    }
-}
+mod tests;

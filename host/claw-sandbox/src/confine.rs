@@ -4,10 +4,10 @@
 //! the process still has one thread, so that each later thread inherits it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::fd::BorrowedFd;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -15,13 +15,19 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-use crate::frame::{StartMount, StartWalls};
+use crate::frame::StartWalls;
 use crate::limits::WorkerLimits;
 
 /// Landlock ABI 3 (Linux 6.2) is the first that guards truncation; without it a read-only grant is not read-only.
 const LANDLOCK_NEEDED: ABI = ABI::V3;
 /// The newest ABI whose rights we name.
 const LANDLOCK_WANTED: ABI = ABI::V6;
+
+/// A directory that the walls let through: the opened one, whatever its path leads to by now.
+pub(crate) struct Granted<'a> {
+    pub(crate) directory: BorrowedFd<'a>,
+    pub(crate) write: bool,
+}
 
 /// Drops what a worker must not have inherited, whatever its parent was.
 pub(crate) fn inherit_nothing() {
@@ -38,14 +44,16 @@ pub(crate) fn inherit_nothing() {
 ///
 /// # Errors
 /// Names the missing kernel feature when all walls are required.
-pub(crate) fn worker(mounts: &[StartMount], limits: &WorkerLimits, walls: StartWalls) -> Result<(), String> {
+pub(crate) fn worker(granted: &[Granted<'_>], limits: &WorkerLimits, walls: StartWalls) -> Result<(), String> {
     #[cfg(feature = "test-weaken")]
     if walls == StartWalls::OnlyWasm {
         return Ok(());
     }
     rlimits(limits.descriptors, limits.data_mib << 20)?;
+    // Guests that compute must not keep the host from answering. Inherited by the threads that are yet to be made.
+    yield_to_others(WORKER_NICENESS)?;
     let required = walls != StartWalls::BestEffort;
-    or_tolerate(required, landlock(mounts, required))?;
+    or_tolerate(required, landlock(granted, required))?;
     or_tolerate(required, seccomp())
 }
 
@@ -55,11 +63,23 @@ pub(crate) fn worker(mounts: &[StartMount], limits: &WorkerLimits, walls: StartW
 /// Names what could not be set up.
 pub(crate) fn compiler() -> Result<(), String> {
     inherit_nothing();
+    // A host that is killed must not leave a compiler behind.
+    // SAFETY: a plain flag of the calling process.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    yield_to_others(COMPILER_NICENESS)?;
     // 400 MB is what the largest interpreter takes; five minutes is far beyond it on a slow machine.
     rlimits(16, 2 << 30)?;
     limit(Resource::Cpu, 300)?;
     landlock(&[], false)?;
     seccomp()
+}
+
+/// Workers get a third of the processor when the host wants it too, the compiler a tenth.
+const WORKER_NICENESS: i32 = 5;
+const COMPILER_NICENESS: i32 = 10;
+
+fn yield_to_others(niceness: i32) -> Result<(), String> {
+    rustix::process::nice(niceness).map(|_| ()).map_err(|err| format!("a lower priority: {err}"))
 }
 
 fn or_tolerate(required: bool, result: Result<(), String>) -> Result<(), String> {
@@ -79,16 +99,16 @@ fn rlimits(descriptors: u64, data_bytes: u64) -> Result<(), String> {
     limit(Resource::Data, data_bytes)
 }
 
-fn landlock(mounts: &[StartMount], required: bool) -> Result<(), String> {
+fn landlock(granted: &[Granted<'_>], required: bool) -> Result<(), String> {
     let level = if required { CompatLevel::HardRequirement } else { CompatLevel::BestEffort };
-    let status = restrict(mounts, level).map_err(|err| format!("Landlock (ABI 3, Linux 6.2): {err}"))?;
+    let status = restrict(granted, level).map_err(|err| format!("Landlock (ABI 3, Linux 6.2): {err}"))?;
     match status {
         RulesetStatus::NotEnforced if required => Err("Landlock (switched off in this kernel)".to_owned()),
         _ => Ok(()),
     }
 }
 
-fn restrict(mounts: &[StartMount], level: CompatLevel) -> Result<RulesetStatus, landlock::RulesetError> {
+fn restrict(granted: &[Granted<'_>], level: CompatLevel) -> Result<RulesetStatus, landlock::RulesetError> {
     let all = AccessFs::from_all(LANDLOCK_WANTED);
     let mut ruleset = Ruleset::default()
         .set_compatibility(level)
@@ -98,17 +118,15 @@ fn restrict(mounts: &[StartMount], level: CompatLevel) -> Result<RulesetStatus, 
         .handle_access(AccessNet::from_all(LANDLOCK_WANTED))?
         .scope(Scope::from_all(LANDLOCK_WANTED))?
         .create()?;
-    for mount in mounts {
-        if let Ok(directory) = PathFd::new(Path::new(&mount.host)) {
-            ruleset = ruleset.add_rule(PathBeneath::new(directory, rights(mount)))?;
-        }
+    for granted in granted {
+        ruleset = ruleset.add_rule(PathBeneath::new(granted.directory, rights(granted)))?;
     }
     Ok(ruleset.restrict_self()?.ruleset)
 }
 
-fn rights(mount: &StartMount) -> BitFlags<AccessFs> {
+fn rights(granted: &Granted<'_>) -> BitFlags<AccessFs> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    if !mount.write {
+    if !granted.write {
         return read;
     }
     read | AccessFs::WriteFile
@@ -163,6 +181,11 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
         (libc::SYS_prctl, vec![equals(0, libc::PR_SET_NAME.cast_unsigned().into())?, equals(0, 0x5356_4d41)?]),
         // The socket to the host is this process's only socket, and connected: no address can be given.
         (libc::SYS_sendto, vec![equals(4, 0)?]),
+        // Without a path, so that only files that are open for real can get other times: Landlock does not guard these.
+        (
+            libc::SYS_utimensat,
+            vec![SeccompRule::new(vec![SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?])?],
+        ),
         (libc::SYS_ioctl, vec![equals(1, libc::FIONBIO)?, equals(1, libc::FIONREAD)?]),
     ])
 }
@@ -179,6 +202,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_pwrite64,
     libc::SYS_preadv,
     libc::SYS_pwritev,
+    libc::SYS_pwritev2,
     libc::SYS_lseek,
     libc::SYS_recvfrom,
     libc::SYS_close,
@@ -203,7 +227,6 @@ const ALLOWED: &[i64] = &[
     libc::SYS_fsync,
     libc::SYS_fdatasync,
     libc::SYS_fadvise64,
-    libc::SYS_utimensat,
     // Memory.
     libc::SYS_mmap,
     libc::SYS_munmap,

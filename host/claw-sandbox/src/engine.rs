@@ -5,13 +5,12 @@ use std::io::{Read, Write};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::limits::{CallLimits, TABLE_ELEMENTS};
+use crate::admission::{self, Refusal};
+use crate::limits::{MAX_MEMORY_BYTES, TABLE_ELEMENTS};
 
 /// Part of the cache key: changes with every change of the settings below and with every wasmtime release.
-pub(crate) const ENGINE_VERSION: &str = "wasmtime-48.0.8/1";
+pub(crate) const ENGINE_VERSION: &str = "wasmtime-48.0.8/2";
 
-/// The largest linear memory a call can be allowed; the real cap is the call's own limit.
-const MAX_MEMORY_BYTES: usize = 1 << 30;
 /// Largest component, and largest compiled one. Interpreters in a component reach 20 and 40 MB.
 pub(crate) const WASM_BYTES: usize = 64 << 20;
 pub(crate) const COMPILED_BYTES: usize = 256 << 20;
@@ -28,6 +27,7 @@ fn strict() -> Config {
         .wasm_threads(false)
         .wasm_gc(false)
         .wasm_function_references(false)
+        .wasm_exceptions(false)
         .wasm_relaxed_simd(false)
         .max_wasm_stack(512 << 10)
         .memory_guaranteed_dense_image_size(64 << 20)
@@ -53,7 +53,7 @@ pub(crate) fn for_worker(concurrency: u32) -> wasmtime::Result<Engine> {
         .table_elements(TABLE_ELEMENTS)
         .max_core_instance_size(8 << 20)
         .max_component_instance_size(8 << 20)
-        .max_memory_size(MAX_MEMORY_BYTES)
+        .max_memory_size(MAX_MEMORY_BYTES as usize)
         // Clearing what a small guest touched is quicker than giving the pages back and faulting them in again.
         // Two MiB, because the first one is the stack that Rust's linker puts in front of a guest's data: what a call
         // touches lies behind it.
@@ -65,52 +65,40 @@ pub(crate) fn for_worker(concurrency: u32) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-impl CallLimits {
-    /// The limits with each number brought into the engine's range.
-    pub(crate) fn clamped(self) -> CallLimits {
-        CallLimits {
-            memory_bytes: self.memory_bytes.clamp(1 << 20, MAX_MEMORY_BYTES as u64),
-            wall_ms: self.wall_ms.clamp(1, 24 * 3600 * 1000),
-            cpu_ms: self.cpu_ms.clamp(1, 24 * 3600 * 1000),
-        }
-    }
-}
+/// First byte of what the compiler writes: compiled code follows, or a [`Refusal`] as JSON.
+pub(crate) const COMPILED: u8 = 0;
+pub(crate) const REFUSED: u8 = 1;
 
-/// The compiler's process: reads a component from standard input and writes it compiled, or one line of error, after a
-/// status byte. It runs confined: compiling a stranger's bytes is not safe work.
+/// The compiler's process: reads a component from standard input and writes it compiled, or why it is not, after a
+/// status byte. It runs confined: reading and compiling a stranger's bytes is not safe work.
 pub fn compile_main() -> i32 {
     let mut wasm = Vec::new();
     let read = std::io::stdin().lock().take(WASM_BYTES as u64 + 1).read_to_end(&mut wasm);
-    let compiled = match read {
-        Ok(_) => crate::confine::compiler().and_then(|()| compile(&wasm)),
-        Err(err) => Err(format!("cannot read the component: {err}")),
-    };
-    let (status, bytes) = match compiled {
-        Ok(bytes) => (0, bytes),
-        Err(message) => (1, message.into_bytes()),
+    if read.is_err() || crate::confine::compiler().is_err() {
+        return 1;
+    }
+    let (status, bytes) = match compile(&wasm) {
+        Ok(bytes) => (COMPILED, bytes),
+        Err(refusal) => (REFUSED, serde_json::to_vec(&refusal).unwrap_or_default()),
     };
     let mut out = std::io::stdout().lock();
     let written = out.write_all(&[status]).and_then(|()| out.write_all(&bytes)).and_then(|()| out.flush());
-    i32::from(written.is_err() || status != 0)
+    i32::from(written.is_err())
 }
 
-pub(crate) fn compile(wasm: &[u8]) -> Result<Vec<u8>, String> {
-    if wasm.len() > WASM_BYTES {
-        return Err(format!("the component is larger than {} MiB", WASM_BYTES >> 20));
-    }
-    // The binary format's layer field tells a component from a core module.
-    match wasm {
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {}
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            return Err("this is a core module; make it a component with `wasm-tools component new`".to_owned());
-        }
-        _ => return Err("this is not a WebAssembly component".to_owned()),
-    }
+pub(crate) fn compile(wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+    admission::check(wasm)?;
+    precompile(wasm)
+}
+
+/// Validates and compiles what was looked over.
+pub(crate) fn precompile(wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let invalid = |err: wasmtime::Error| Refusal::Invalid(format!("{err:#}").chars().take(2000).collect());
     // Compiling needs no pool: only what shapes the code matters.
-    let engine = Engine::new(&strict()).map_err(|err| format!("{err:#}"))?;
-    let compiled = engine.precompile_component(wasm).map_err(|err| format!("{err:#}"))?;
+    let engine = Engine::new(&strict()).map_err(invalid)?;
+    let compiled = engine.precompile_component(wasm).map_err(invalid)?;
     if compiled.len() > COMPILED_BYTES {
-        return Err(format!("the compiled component is larger than {} MiB", COMPILED_BYTES >> 20));
+        return Err(Refusal::TooComplex { what: "MiB of compiled code".to_owned(), most: COMPILED_BYTES as u64 >> 20 });
     }
     Ok(compiled)
 }

@@ -16,7 +16,7 @@ use crate::manifest::Manifest;
 
 /// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
 /// was replaced while it ran.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// Host to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +66,27 @@ pub(crate) struct StartMount {
     /// Where it is.
     pub host: String,
     pub write: bool,
+    pub place: StartPlace,
+}
+
+/// What kind of folder a granted directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StartPlace {
+    /// The agent's workspace.
+    Workspace,
+    /// A folder that the owner has named.
+    Named,
+    /// The component's own.
+    Scratch { quota: Quota },
+}
+
+/// What may lie in a component's own folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Bytes of all files together, holes included.
+    pub bytes: u64,
+    /// Files and directories.
+    pub files: u64,
 }
 
 /// Which walls the worker must put up.

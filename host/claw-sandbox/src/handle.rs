@@ -12,25 +12,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
+mod socket;
+
+use self::socket::{Reader, Writer};
+use crate::error::SandboxError;
 use crate::frame::{self, FromWorker, Start, StartFailure, ToWorker, VERSION};
-use crate::sandbox::SandboxError;
+use crate::limits::WorkerLimits;
+use crate::quarantine::Quarantine;
 
 /// What a worker may have told a call that the call has not taken yet; more is misbehaviour.
 const SIGNALS: usize = 1024;
 /// From the spawn to `Ready`. A worker maps its code and puts its walls up in some milliseconds.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How often a quiet worker is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// One live worker. Dropping the last handle closes its socket, and with it the worker ends.
 pub(crate) struct Worker {
-    socket: tokio::sync::Mutex<OwnedWriteHalf>,
+    socket: tokio::sync::Mutex<Writer>,
     calls: Mutex<Calls>,
     next: AtomicU64,
+    limits: WorkerLimits,
+    record: Arc<Mutex<Quarantine>>,
     end: tokio_util::sync::CancellationToken,
 }
 
@@ -41,19 +48,20 @@ struct Calls {
     closed: bool,
 }
 
-fn lock(calls: &Mutex<Calls>) -> MutexGuard<'_, Calls> {
-    calls.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Worker {
-    /// Spawns a worker, hands it its code, and waits until its walls are up.
+    /// Spawns a worker, hands it its code, and waits until its walls are up. Its crashes go into the record.
     pub(crate) async fn spawn(
         program: &Path,
         code: File,
         start: Start,
-        idle: Duration,
+        record: Arc<Mutex<Quarantine>>,
     ) -> Result<Arc<Worker>, SandboxError> {
         let io = |err: io::Error| SandboxError::Spawn { err };
+        let limits = start.limits;
         let (ours, theirs) = StdStream::pair().map_err(io)?;
         let child = Command::new(program)
             .arg("worker")
@@ -67,10 +75,9 @@ impl Worker {
             .map_err(io)?;
         send_descriptor(&ours, &code).map_err(io)?;
         ours.set_nonblocking(true).map_err(io)?;
-        let (mut reader, mut writer) = UnixStream::from_std(ours).map_err(io)?.into_split();
-        writer.write_all(&frame::encode(&ToWorker::Start(start)).map_err(io)?).await.map_err(io)?;
-        let mut buffer = Vec::new();
-        let first = tokio::time::timeout(READY_WITHIN, read(&mut reader, &mut buffer)).await;
+        let (mut reader, mut writer) = socket::split(ours.into()).map_err(io)?;
+        writer.write(&frame::encode(&ToWorker::Start(start)).map_err(io)?).await.map_err(io)?;
+        let first = tokio::time::timeout(READY_WITHIN, reader.next()).await;
         match first.map_err(|_| SandboxError::Spawn { err: io::ErrorKind::TimedOut.into() })?.map_err(io)? {
             Some(FromWorker::Ready { version: VERSION }) => {}
             Some(FromWorker::StartFailed { why }) => return Err(start_failed(why)),
@@ -80,40 +87,58 @@ impl Worker {
             socket: tokio::sync::Mutex::new(writer),
             calls: Mutex::default(),
             next: AtomicU64::new(1),
+            limits,
+            record,
             end: tokio_util::sync::CancellationToken::new(),
         });
-        tokio::spawn(read_frames(Arc::clone(&worker), reader, buffer, child, idle));
+        tokio::spawn(attend(Arc::clone(&worker), reader, child));
         Ok(worker)
     }
 
-    /// Registers a call and sends its first frame. `None` if the worker takes no more calls.
-    pub(crate) async fn begin(
-        &self,
-        frame: impl Fn(u64) -> ToWorker,
-    ) -> Result<Option<(u64, mpsc::Receiver<FromWorker>)>, io::Error> {
+    /// Registers a call, whose first frame is then to be sent. `None` if the worker takes no more calls.
+    pub(crate) fn register(&self) -> Option<(u64, mpsc::Receiver<FromWorker>)> {
+        let mut calls = lock(&self.calls);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let bytes = frame::encode(&frame(id))?;
-        let (sender, receiver) = mpsc::channel(SIGNALS);
-        {
-            let mut calls = lock(&self.calls);
-            if calls.closed {
-                return Ok(None);
-            }
-            calls.running.insert(id, sender);
+        if !calls.closed && id > self.limits.calls.max(1) {
+            tracing::debug!(calls = self.limits.calls, "a worker is replaced after its last call");
+            self.close(&mut calls);
         }
-        // A failed write means that the worker died: the reader notices too and ends the call.
-        let _ = self.write(&bytes).await;
-        Ok(Some((id, receiver)))
+        if calls.closed {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(SIGNALS);
+        calls.running.insert(id, sender);
+        Some((id, receiver))
     }
 
-    /// Sends a frame of a running call.
+    /// Sends a frame of a running call. Cancel-safe: the frame is sent whole, now or before the next one.
+    ///
+    /// # Errors
+    /// If the frame is too long or the worker has died.
     pub(crate) async fn send(&self, frame: &ToWorker) -> io::Result<()> {
         self.write(&frame::encode(frame)?).await
     }
 
+    /// Sends an encoded frame. Cancel-safe as [`Worker::send`].
+    ///
+    /// # Errors
+    /// If the worker has died.
+    pub(crate) async fn write(&self, frame: &[u8]) -> io::Result<()> {
+        self.socket.lock().await.write(frame).await
+    }
+
     /// Forgets a call whose end has been taken.
     pub(crate) fn forget(&self, id: u64) {
-        lock(&self.calls).running.remove(&id);
+        let mut calls = lock(&self.calls);
+        calls.running.remove(&id);
+        if calls.closed {
+            self.close(&mut calls);
+        }
+    }
+
+    /// A call has given its result: the component does work.
+    pub(crate) fn worked(&self) {
+        lock(&self.record).worked();
     }
 
     /// Ends the process and with it all its calls.
@@ -130,14 +155,22 @@ impl Worker {
         lock(&self.calls).running.len()
     }
 
-    async fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        self.socket.lock().await.write_all(bytes).await
+    /// Takes no more calls, and ends once the running ones are over.
+    fn close(&self, calls: &mut Calls) {
+        calls.closed = true;
+        if calls.running.is_empty() {
+            self.end.cancel();
+        }
     }
 
-    /// Takes no more calls if there are none now.
-    fn close_if_idle(&self) -> bool {
+    /// Takes no more calls if there are none now and it has been idle for long or has kept much memory.
+    fn close_if_idle(&self, quiet: Duration, process: Option<u32>) -> bool {
         let mut calls = lock(&self.calls);
-        calls.closed |= calls.running.is_empty();
+        if !calls.running.is_empty() {
+            return false;
+        }
+        let too_large = || process.and_then(private_mib).is_some_and(|mib| mib > self.limits.keep_mib);
+        calls.closed |= quiet >= self.limits.idle || too_large();
         calls.closed
     }
 }
@@ -161,34 +194,58 @@ fn send_descriptor(socket: &StdStream, file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// The worker's reader: hands each frame to its call until the worker ends, is killed, or has been idle for long.
-async fn read_frames(
-    worker: Arc<Worker>,
-    mut reader: OwnedReadHalf,
-    mut buffer: Vec<u8>,
-    mut child: Child,
-    idle: Duration,
-) {
-    loop {
-        let frame = tokio::select! {
-            frame = read(&mut reader, &mut buffer) => frame,
-            () = worker.end.cancelled() => break,
-            () = tokio::time::sleep(idle) => {
-                if worker.close_if_idle() { break } else { continue }
-            }
-        };
-        let Ok(Some(frame)) = frame else { break };
-        if !deliver(&worker, frame) {
-            tracing::warn!("a worker sent more than its call takes; it is ended");
-            break;
-        }
-    }
+/// Memory that is this process's alone, in MiB.
+fn private_mib(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let anonymous = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = anonymous.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib >> 10)
+}
+
+/// Why a worker's reader stops.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// The host wants it: idle, stopped, replaced.
+    Wanted,
+    /// It died or misbehaved.
+    Crash,
+}
+
+/// Reads a worker's frames until it ends, then tells its calls.
+async fn attend(worker: Arc<Worker>, mut reader: Reader, mut child: Child) {
+    let end = read_frames(&worker, &mut reader, child.id()).await;
     let _ = child.start_kill();
-    let _ = child.wait().await;
+    let status = child.wait().await;
+    if end == End::Crash && !worker.end.is_cancelled() {
+        tracing::warn!(status = status.ok().map(tracing::field::display), "a worker crashed");
+        lock(&worker.record).crashed(Instant::now());
+    }
     let mut calls = lock(&worker.calls);
     calls.closed = true;
     // Dropping the senders tells each call that its worker is gone.
     calls.running.clear();
+}
+
+/// Hands each frame to its call until the worker ends, is killed, or has been idle for long.
+async fn read_frames(worker: &Worker, reader: &mut Reader, process: Option<u32>) -> End {
+    let step = worker.limits.idle.min(LOOK_EVERY);
+    let mut quiet = Duration::ZERO;
+    loop {
+        let frame = tokio::select! {
+            frame = reader.next() => frame,
+            () = worker.end.cancelled() => return End::Wanted,
+            () = tokio::time::sleep(step) => {
+                quiet += step;
+                if worker.close_if_idle(quiet, process) { return End::Wanted } else { continue }
+            }
+        };
+        quiet = Duration::ZERO;
+        let Ok(Some(frame)) = frame else { return End::Crash };
+        if !deliver(worker, frame) {
+            tracing::warn!("a worker sent more than its call takes; it is ended");
+            return End::Crash;
+        }
+    }
 }
 
 fn deliver(worker: &Worker, frame: FromWorker) -> bool {
@@ -210,19 +267,5 @@ fn deliver(worker: &Worker, frame: FromWorker) -> bool {
     }
 }
 
-/// Reads one frame. Cancel-safe: what has been read of a frame stays in `buffer`.
-async fn read(reader: &mut OwnedReadHalf, buffer: &mut Vec<u8>) -> io::Result<Option<FromWorker>> {
-    loop {
-        if let Some(prefix) = buffer.first_chunk::<4>() {
-            let length = frame::body_length(*prefix)?;
-            if buffer.len() >= 4 + length {
-                let decoded = frame::decode(&buffer[4..4 + length])?;
-                buffer.drain(..4 + length);
-                return Ok(Some(decoded));
-            }
-        }
-        if reader.read_buf(buffer).await? == 0 {
-            return Ok(None);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

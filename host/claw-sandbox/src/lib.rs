@@ -8,27 +8,37 @@ mod frame;
 mod limits;
 mod manifest;
 
-mod cache;
-mod handle;
-mod running;
+mod error;
 mod sandbox;
 
+mod cache;
+mod compile;
+mod install;
+
+mod handle;
+mod quarantine;
+mod running;
+mod turnstile;
+
+mod admission;
 mod confine;
 mod engine;
+mod selftest;
 mod worker;
 mod workspace;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 
+pub use admission::Refusal;
 pub use engine::compile_main;
-pub use frame::{LogLevel, Trace};
-pub use limits::{CallLimits, WorkerLimits};
+pub use error::SandboxError;
+pub use frame::{LogLevel, Quota, Trace};
+pub use limits::{CallLimits, HostLimits, Limit, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
 pub use running::{Answerer, BodySink, Pause, Running, Signal};
-pub use sandbox::{
-    CallFacts, Component, Ground, Mount, Sandbox, SandboxConfig, SandboxError, Walls, Wasm, WorkerState,
-};
+pub use sandbox::{CallFacts, Component, Ground, Mount, Place, Sandbox, SandboxConfig, Walls, Wasm, WorkerState};
+pub use selftest::containment_probe;
 #[cfg(feature = "bench")]
 pub use worker::bare::Bare;
 pub use worker::worker_main;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::outcome::{FailureKind, ToolOutcome};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::frame::{BodyPart, FromWorker, LogLevel, ToWorker, Trace};
 use crate::handle::Worker;
 use crate::limits::BODY_CREDIT_BYTES;
+use crate::turnstile::Place;
 
 /// A cancelled guest ends at its next tick; one that has not by then takes its worker with it.
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ pub struct Running {
     wall_left: Duration,
     stopping: Option<Stopping>,
     done: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Why a call is being stopped, and when patience ends.
@@ -96,7 +97,7 @@ impl Running {
         id: u64,
         signals: mpsc::Receiver<FromWorker>,
         wall: Duration,
-        place: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         let (sender, pauses) = watch::channel(0);
         let answerer = Answerer { worker, id, credits: Arc::default(), pauses: Arc::new(sender) };
@@ -177,7 +178,12 @@ impl Running {
                 None
             }
             Some(FromWorker::Log { level, context, message, .. }) => Some(Signal::Log { level, context, message }),
-            Some(FromWorker::Done { outcome, trace, .. }) => Some(self.end(outcome, trace)),
+            Some(FromWorker::Done { outcome, trace, .. }) => {
+                if outcome.is_done() {
+                    self.answerer.worker.worked();
+                }
+                Some(self.end(outcome, trace))
+            }
             // Frames that do not belong to a call do not get here.
             Some(FromWorker::Described { .. } | FromWorker::Ready { .. } | FromWorker::StartFailed { .. }) => None,
             None => {

@@ -1,29 +1,27 @@
 //! The host's side: installed components, their workers, and the calls that run in them.
 
-use std::collections::HashMap;
-use std::io;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use claw_core::effect::EffectError;
 use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
-use claw_policy::{Action, Permit};
+use claw_policy::{Action, Permit, ToolInvocation};
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::cache::Cache;
-use crate::engine::COMPILED_BYTES;
-use crate::frame::{self, CallClock, FromWorker, Start, StartMount, StartWalls, ToWorker, VERSION};
+use crate::compile::Compiler;
+use crate::error::SandboxError;
+use crate::frame::{self, CallClock, Quota, Start, StartMount, StartPlace, StartWalls, ToWorker, VERSION};
 use crate::handle::Worker;
-use crate::limits::{CallLimits, WorkerLimits};
+use crate::limits::{CallLimits, HostLimits, WorkerLimits};
 use crate::manifest::Manifest;
+use crate::quarantine::Quarantine;
 use crate::running::Running;
+use crate::turnstile::{Full, Turnstile};
 
 /// Whether a worker may start on a kernel that lacks a wall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,84 +52,15 @@ pub struct SandboxConfig {
     pub walls: Walls,
     /// Limits of each worker.
     pub worker: WorkerLimits,
-    /// A worker without a call for this long is ended.
-    pub idle: Duration,
+    /// Limits that all components share.
+    pub host: HostLimits,
 }
-
-/// Why a component cannot be installed or a call not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The cache's directory or files cannot be used.
-    #[error("cannot use the cache of compiled components at `{}`; check its owner and the free space", path.display())]
-    Cache {
-        /// The directory.
-        path: PathBuf,
-        /// What failed.
-        #[source]
-        err: io::Error,
-    },
-    /// The component does not compile.
-    #[error("component `{component}` cannot be compiled: {message}")]
-    Compile {
-        /// Which.
-        component: ComponentName,
-        /// What the compiler says.
-        message: String,
-    },
-    /// The component's own description is missing or makes no sense.
-    #[error("component `{component}` has no usable manifest: {message}")]
-    Manifest {
-        /// Which.
-        component: ComponentName,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The process could not be started.
-    #[error("cannot start a worker process")]
-    Spawn {
-        /// What failed.
-        #[source]
-        err: io::Error,
-    },
-    /// The kernel lacks a wall.
-    #[error(
-        "this kernel lacks {feature}, so components are not run; use a newer kernel, or accept less with \
-         `sandbox.walls: \"best-effort\"` in the configuration"
-    )]
-    Kernel {
-        /// What is missing.
-        feature: String,
-    },
-    /// The cached code is not for this program.
-    #[error("the cached code does not fit this program: {detail}")]
-    Incompatible {
-        /// What the engine says.
-        detail: String,
-    },
-    /// The worker could not set itself up.
-    #[error("the worker could not start: {message}")]
-    Start {
-        /// What it says.
-        message: String,
-    },
-    /// Too many calls wait for this component.
-    #[error("component `{component}` has {CALLS_WAITING} calls waiting already; try again later")]
-    Busy {
-        /// Which.
-        component: ComponentName,
-    },
-}
-
-/// Calls that may wait for a place in their component's worker.
-const CALLS_WAITING: usize = 64;
-/// Compiling the largest interpreter takes 20 s on two slow cores.
-const COMPILE_WITHIN: Duration = Duration::from_secs(300);
 
 /// The bytes of a component and their SHA-256.
 #[derive(Clone, Debug)]
 pub struct Wasm {
-    bytes: Bytes,
-    digest: Digest,
+    pub(crate) bytes: Bytes,
+    pub(crate) digest: Digest,
 }
 
 impl Wasm {
@@ -157,7 +86,7 @@ pub struct Component {
     /// What it said of itself at install, pinned by the digest.
     pub manifest: Manifest,
     /// Its bytes, to compile it again when the cache has lost it.
-    wasm: Bytes,
+    pub(crate) wasm: Bytes,
 }
 
 /// A directory that a call may reach.
@@ -169,6 +98,22 @@ pub struct Mount {
     pub host: PathBuf,
     /// Whether it may be changed.
     pub write: bool,
+    /// What kind of folder it is.
+    pub place: Place,
+}
+
+/// What kind of folder a mount is; decides which rules hold in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The agent's workspace; its path may be or contain a link.
+    Workspace,
+    /// A folder that the owner has named, by its canonical path.
+    Named,
+    /// The component's own folder, by its canonical path.
+    Scratch {
+        /// What may lie in it.
+        quota: Quota,
+    },
 }
 
 /// What the guest may know of its run.
@@ -212,17 +157,22 @@ pub enum WorkerState {
 
 /// All workers.
 pub struct Sandbox {
-    config: SandboxConfig,
-    cache: Cache,
+    pub(crate) config: SandboxConfig,
+    pub(crate) cache: Cache,
+    pub(crate) compiler: Compiler,
+    /// What this host has installed: its code stays in the cache.
+    pub(crate) installed: Mutex<HashSet<Digest>>,
+    turnstile: Turnstile,
     slots: Mutex<HashMap<ComponentName, Arc<Slot>>>,
 }
 
 /// The place of one component's worker.
+#[derive(Default)]
 struct Slot {
-    places: Arc<Semaphore>,
-    waiting: Semaphore,
     /// The live worker and what it was set up with.
     worker: tokio::sync::Mutex<Option<(Arc<Worker>, Ground)>>,
+    /// How its workers have fared.
+    record: Arc<Mutex<Quarantine>>,
 }
 
 impl Sandbox {
@@ -231,79 +181,20 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Cache`].
     pub fn open(config: SandboxConfig) -> Result<Self, SandboxError> {
-        let cache = Cache::open(&config.cache, config.cache_key);
+        let cache = Cache::open(&config.cache, config.cache_key, config.host.cache_bytes);
         let cache = cache.map_err(|err| SandboxError::Cache { path: config.cache.clone(), err })?;
-        Ok(Sandbox { config, cache, slots: Mutex::default() })
+        Ok(Sandbox {
+            cache,
+            compiler: Compiler::new(&config.program),
+            installed: Mutex::default(),
+            turnstile: Turnstile::new(config.worker.concurrency as usize, config.host.shared_calls),
+            slots: Mutex::default(),
+            config,
+        })
     }
 
-    /// Installs a component: finds it in the cache, or compiles it in a confined process and reads its manifest in a
-    /// worker that is granted nothing. Quick for a known component.
-    ///
-    /// # Errors
-    /// Says why it cannot be used.
-    pub async fn install(&self, name: ComponentName, wasm: Wasm) -> Result<Component, SandboxError> {
-        let Wasm { bytes: wasm, digest } = wasm;
-        let manifest = match self.cache.manifest(&digest) {
-            Some(manifest) => manifest,
-            None => self.admit(&name, &digest, &wasm).await?,
-        };
-        if manifest.name != name.as_str() {
-            let message = format!("it calls itself `{}`", manifest.name);
-            return Err(SandboxError::Manifest { component: name, message });
-        }
-        Ok(Component { name, digest, manifest, wasm })
-    }
-
-    async fn admit(&self, name: &ComponentName, digest: &Digest, wasm: &[u8]) -> Result<Manifest, SandboxError> {
-        let started = Instant::now();
-        let cache = |err| SandboxError::Cache { path: self.config.cache.clone(), err };
-        let compiled = self.compile(name, wasm).await?;
-        let code = self.cache.put_code(digest, &compiled).map_err(cache)?;
-        let worker =
-            Worker::spawn(&self.config.program, code, self.start_frame(&Ground::default()), self.config.idle).await?;
-        let manifest = describe(&worker).await;
-        worker.kill();
-        let manifest = manifest.map_err(|message| SandboxError::Manifest { component: name.clone(), message })?;
-        self.cache.seal(digest, &compiled, manifest.clone()).map_err(cache)?;
-        tracing::info!(component = %name, digest = %digest.short(), took = ?started.elapsed(), "component compiled");
-        Ok(manifest)
-    }
-
-    async fn compile(&self, name: &ComponentName, wasm: &[u8]) -> Result<Vec<u8>, SandboxError> {
-        let spawn = |err| SandboxError::Spawn { err };
-        let mut child = tokio::process::Command::new(&self.config.program)
-            .arg("compile")
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(spawn)?;
-        let mut stdin = child.stdin.take().expect("sandbox: stdin is piped");
-        let stdout = child.stdout.take().expect("sandbox: stdout is piped");
-        let work = async {
-            stdin.write_all(wasm).await?;
-            drop(stdin);
-            let mut out = Vec::new();
-            stdout.take(COMPILED_BYTES as u64 + 2).read_to_end(&mut out).await?;
-            io::Result::Ok(out)
-        };
-        let error = |message: String| SandboxError::Compile { component: name.clone(), message };
-        let out = tokio::time::timeout(COMPILE_WITHIN, work).await;
-        let mut out = out.map_err(|_| error("it takes too long".to_owned()))?.map_err(spawn)?;
-        match out.first() {
-            Some(0) => {
-                out.remove(0);
-                Ok(out)
-            }
-            Some(_) => Err(error(String::from_utf8_lossy(&out[1..]).chars().take(2000).collect())),
-            None => Err(error("the compiler reached its memory or time limit".to_owned())),
-        }
-    }
-
-    /// Starts one permitted call.
+    /// Starts one permitted call; waits while others of its component run and it is not its turn. Cancel-safe: a call
+    /// that is given up while it waits or starts does not run on.
     ///
     /// # Errors
     /// Says why it cannot start; nothing has run then.
@@ -322,27 +213,21 @@ impl Sandbox {
             panic!("sandbox: only permits for tool calls come here");
         };
         let slot = self.slot(&component.name);
-        let place = self.place(&slot, &component.name).await?;
-        let call = frame::Call {
-            call: invocation.call.to_string(),
-            tool: invocation.tool.to_string(),
-            arguments: invocation.arguments,
-            run: facts.run.to_string(),
-            session: facts.session.to_string(),
-            agent: facts.session.agent().to_string(),
-            origin: facts.origin.as_str().to_owned(),
-            limits,
-            seed: facts.seed,
-            clock: CallClock { start_ms: facts.begins.0, replay: facts.clock },
-        };
+        let busy = |Full| SandboxError::Busy { component: component.name.clone() };
+        let mut place = Some(self.turnstile.enter(&component.name).await.map_err(busy)?);
+        let wall = Duration::from_millis(limits.clamped().wall_ms);
+        let call = call(invocation, facts, limits);
         loop {
+            slot.check_record(&component.name)?;
             let worker = self.worker(&slot, component, ground).await?;
-            let begun = worker.begin(|id| ToWorker::Call { id, call: call.clone() }).await;
-            if let Some((id, signals)) = begun.map_err(|err| SandboxError::Spawn { err })? {
-                let wall = Duration::from_millis(limits.clamped().wall_ms);
-                return Ok(Running::new(worker, id, signals, wall, place));
-            }
-            // The worker closed between the look and the call: the next look starts a new one.
+            // If the worker has closed since that look, the next look starts a new one.
+            let Some((id, signals)) = worker.register() else { continue };
+            let place = place.take().expect("sandbox: a call starts once");
+            let running = Running::new(Arc::clone(&worker), id, signals, wall, place);
+            let begin = frame::encode(&ToWorker::Call { id, call }).map_err(|err| SandboxError::Spawn { err })?;
+            // A failed write means that the worker died: its reader notices too and ends the call.
+            let _ = worker.write(&begin).await;
+            return Ok(running);
         }
     }
 
@@ -358,8 +243,9 @@ impl Sandbox {
         }
     }
 
-    /// Ends all workers.
+    /// Ends all workers and the compiler.
     pub async fn stop(&self) {
+        self.compiler.stop();
         let slots: Vec<_> = self.slots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for slot in slots {
             if let Some((worker, _)) = slot.worker.lock().await.take() {
@@ -370,22 +256,10 @@ impl Sandbox {
 
     fn slot(&self, component: &ComponentName) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let concurrency = self.config.worker.concurrency.max(1) as usize;
-        let slot = slots.entry(component.clone()).or_insert_with(|| {
-            Arc::new(Slot {
-                places: Arc::new(Semaphore::new(concurrency)),
-                waiting: Semaphore::new(CALLS_WAITING + concurrency),
-                worker: tokio::sync::Mutex::new(None),
-            })
-        });
-        Arc::clone(slot)
-    }
-
-    async fn place(&self, slot: &Slot, component: &ComponentName) -> Result<OwnedSemaphorePermit, SandboxError> {
-        let Ok(_queue) = slot.waiting.try_acquire() else {
-            return Err(SandboxError::Busy { component: component.clone() });
-        };
-        Ok(Arc::clone(&slot.places).acquire_owned().await.expect("sandbox: places are never closed"))
+        match slots.get(component) {
+            Some(slot) => Arc::clone(slot),
+            None => Arc::clone(slots.entry(component.clone()).or_default()),
+        }
     }
 
     /// The component's live worker, or a new one if there is none, it died, or its ground is no longer right.
@@ -397,11 +271,12 @@ impl Sandbox {
         {
             return Ok(Arc::clone(worker));
         }
-        let worker = match self.spawn(component, ground).await {
+        let record = &slot.record;
+        let worker = match self.spawn(component, ground, record).await {
             // Another build of this program shares the cache: compile again for this one.
             Err(SandboxError::Incompatible { .. }) => {
                 self.admit(&component.name, &component.digest, &component.wasm).await?;
-                self.spawn(component, ground).await?
+                self.spawn(component, ground, record).await?
             }
             spawned => spawned?,
         };
@@ -409,22 +284,17 @@ impl Sandbox {
         Ok(worker)
     }
 
-    async fn spawn(&self, component: &Component, ground: &Ground) -> Result<Arc<Worker>, SandboxError> {
-        let code = match self.cache.code(&component.digest) {
-            Some(code) => code,
-            None => {
-                tracing::warn!(component = %component.name, "the cached code is missing or was changed; compiling again");
-                self.admit(&component.name, &component.digest, &component.wasm).await?;
-                self.cache.code(&component.digest).ok_or_else(|| SandboxError::Cache {
-                    path: self.config.cache.clone(),
-                    err: io::ErrorKind::InvalidData.into(),
-                })?
-            }
-        };
-        Worker::spawn(&self.config.program, code, self.start_frame(ground), self.config.idle).await
+    async fn spawn(
+        &self,
+        component: &Component,
+        ground: &Ground,
+        record: &Arc<Mutex<Quarantine>>,
+    ) -> Result<Arc<Worker>, SandboxError> {
+        let code = self.code(component).await?;
+        Worker::spawn(&self.config.program, code, self.start_frame(ground), Arc::clone(record)).await
     }
 
-    fn start_frame(&self, ground: &Ground) -> Start {
+    pub(crate) fn start_frame(&self, ground: &Ground) -> Start {
         let mounts = ground.mounts.iter().map(StartMount::from).collect();
         let walls = match self.config.walls {
             Walls::Required => StartWalls::Required,
@@ -438,33 +308,43 @@ impl Sandbox {
     }
 }
 
-impl From<&Mount> for StartMount {
-    fn from(mount: &Mount) -> Self {
-        let host = mount.host.to_string_lossy().into_owned();
-        StartMount { guest: mount.guest.clone(), host, write: mount.write }
+impl Slot {
+    fn check_record(&self, component: &ComponentName) -> Result<(), SandboxError> {
+        let closed = self.record.lock().unwrap_or_else(PoisonError::into_inner).closed(Instant::now());
+        match closed {
+            None => Ok(()),
+            Some(closed) => Err(SandboxError::Quarantined {
+                component: component.clone(),
+                crashes: closed.crashes,
+                left: closed.left,
+            }),
+        }
     }
 }
 
-/// Reads the manifest; whatever else the guest asks for meanwhile is refused.
-async fn describe(worker: &Worker) -> Result<Manifest, String> {
-    let limits = CallLimits { wall_ms: 10_000, cpu_ms: 5_000, ..CallLimits::default() };
-    let begun = worker.begin(|id| ToWorker::Describe { id, limits }).await.map_err(|err| err.to_string())?;
-    let (id, mut signals) = begun.ok_or("its worker died")?;
-    let described = async {
-        while let Some(signal) = signals.recv().await {
-            match signal {
-                FromWorker::Described { manifest, .. } => return manifest,
-                FromWorker::Effect { effect, .. } => {
-                    let refusal =
-                        EffectError::denied("E_POLICY_DENY", "nothing is granted while a component is described");
-                    let _ = worker.send(&ToWorker::Answer { id, effect, answer: Err(refusal) }).await;
-                }
-                _ => {}
-            }
-        }
-        Err("its worker died while it described itself".to_owned())
-    };
-    tokio::time::timeout(Duration::from_millis(limits.wall_ms), described)
-        .await
-        .unwrap_or_else(|_| Err("it takes too long to describe itself".to_owned()))
+fn call(invocation: ToolInvocation, facts: CallFacts, limits: CallLimits) -> frame::Call {
+    frame::Call {
+        call: invocation.call.to_string(),
+        tool: invocation.tool.to_string(),
+        arguments: invocation.arguments,
+        run: facts.run.to_string(),
+        session: facts.session.to_string(),
+        agent: facts.session.agent().to_string(),
+        origin: facts.origin.as_str().to_owned(),
+        limits,
+        seed: facts.seed,
+        clock: CallClock { start_ms: facts.begins.0, replay: facts.clock },
+    }
+}
+
+impl From<&Mount> for StartMount {
+    fn from(mount: &Mount) -> Self {
+        let host = mount.host.to_string_lossy().into_owned();
+        let place = match mount.place {
+            Place::Workspace => StartPlace::Workspace,
+            Place::Named => StartPlace::Named,
+            Place::Scratch { quota } => StartPlace::Scratch { quota },
+        };
+        StartMount { guest: mount.guest.clone(), host, write: mount.write, place }
+    }
 }

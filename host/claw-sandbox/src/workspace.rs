@@ -6,13 +6,16 @@
 //!
 //! **Invariant:** no call takes a path of the host, and no error text names one or the target of a link.
 
-mod path;
+pub(crate) mod path;
+pub(crate) mod protected;
 
-mod beneath;
+pub(crate) mod beneath;
 
 mod change;
 mod plan;
 mod search;
+mod sweep;
+pub(crate) mod tree;
 mod walk;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -26,7 +29,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use rustix::fs::OFlags;
 
@@ -163,14 +165,13 @@ pub struct Hits {
 // === impl Workspace ===
 
 impl Workspace {
-    /// Opens the tree. Call before the process is confined: later calls start from this handle and need no other path.
+    /// Takes the root of the tree, opened before the process was confined: later calls start from this handle and need
+    /// no other path.
     ///
-    /// `path` is the owner's and may be or contain a link.
     /// # Errors
-    /// If `path` cannot be opened as a directory, or the kernel has no `openat2` (older than Linux 5.6, or a container
-    /// profile that blocks it), without which nobody could promise that reads stay inside.
-    pub fn open(path: &Path, mode: Mode) -> io::Result<Workspace> {
-        let root = rustix::fs::open(path, beneath::DIRECTORY, rustix::fs::Mode::empty())?;
+    /// If `root` is no directory, or the kernel has no `openat2` (older than Linux 5.6, or a container profile that
+    /// blocks it), without which nobody could promise that reads stay inside.
+    pub fn new(root: OwnedFd, mode: Mode) -> io::Result<Workspace> {
         match beneath::open(root.as_fd(), ".", beneath::DIRECTORY, Links::Refuse) {
             Ok(_) => Ok(Workspace { root, mode }),
             Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => Err(io::Error::new(
@@ -211,7 +212,7 @@ impl Workspace {
     /// Everything is checked first; then each file is written and synced beside its place under a `.claw-tmp-…` name
     /// and renamed over it in order. If a step fails, the earlier ones are undone. One file is always old or new, never
     /// half; a power cut between two renames can leave a transaction half applied and `.claw-tmp-…` files behind,
-    /// which no listing shows.
+    /// which no listing shows and [`Workspace::sweep`] removes.
     ///
     /// A replaced file keeps its permission bits as far as the process's umask allows; owner, extended attributes
     /// and times are those of a new file.
@@ -295,6 +296,16 @@ impl Workspace {
         stop: &dyn Fn() -> bool,
     ) -> Result<Hits, FileError> {
         search::grep(self.root.as_fd(), pattern, glob, limit.min(MAX_RESULTS), stop)
+    }
+
+    /// Removes what commits have left behind that a crash cut off at least a day before `now` (seconds from 1970).
+    ///
+    /// A day, because until then the owner may want back the earlier content that such a file may hold; and because a
+    /// commit of another process may be under way.
+    pub fn sweep(&self, now: u64) {
+        if self.mode == Mode::ReadWrite {
+            sweep::sweep(self.root.as_fd(), now);
+        }
     }
 
     /// Opens a regular file for reading and says its size.

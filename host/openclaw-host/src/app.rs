@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::AgentId;
-use claw_effects::{Dialer, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, TrustRoots};
+use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes, TrustRoots};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_policy::{Policy, PolicyFile};
-use claw_sandbox::{CallLimits, Sandbox, SandboxConfig, WorkerLimits};
+use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{Store, StoreError};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
@@ -24,6 +24,7 @@ use crate::api::{self, Api};
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
+use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
@@ -31,8 +32,6 @@ use crate::provider_key;
 use crate::run;
 use crate::settings::{AuthMode, ModelSettings, Settings, Walls, Wire};
 
-/// A worker without a call for this long is ended: idle memory is the host's alone.
-const WORKER_IDLE: Duration = Duration::from_secs(60);
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
 const GRACE: Duration = Duration::from_secs(10);
 /// Events that a slow connection may be behind before it is told to read the state again.
@@ -74,6 +73,8 @@ impl App {
         let Start { settings, home, vault, .. } = start;
         let model = model(&settings.model, vault).await?;
         let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
+        // Whoever holds the store is the only host of this home, so nobody is at work in there.
+        home.empty_scratch();
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
         let catalog =
@@ -84,6 +85,12 @@ impl App {
         let (driver, events) = mpsc::channel(WAITING);
         let dialer = Dialer::new(Some(gateway.local_addr().port()), &TrustRoots::Public);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
+        let exec = ExecPaths {
+            launcher: program()?,
+            workspace: settings.agent.workspace.clone(),
+            scratch: home.scratch(),
+            cgroups: claw_effects::prepare_cgroups(),
+        };
         let host = Host {
             store,
             sandbox,
@@ -93,11 +100,10 @@ impl App {
             http: HttpBroker::new(HttpLimits::default(), dialer.clone()),
             net: NetBroker::new(NetLimits::default(), dialer),
             vault: Arc::clone(vault),
-            exec: ExecPaths {
-                launcher: program()?,
-                workspace: settings.agent.workspace.clone(),
-                scratch: home.scratch(),
-            },
+            processes: Processes::new(exec.clone()),
+            exec,
+            exec_gate: ExecGate::default(),
+            folders: Folders::new(settings, home),
             events: broadcast::Sender::new(EVENTS),
             driver,
             limits: limits(settings),
@@ -144,6 +150,7 @@ impl App {
         patience.abort();
         let _ = tokio::join!(api, gateway);
         host.sandbox.stop().await;
+        host.processes.stop_all().await;
         // The last clone closes the store; the writer has flushed by then whatever it acknowledged.
         host.store.clone().close();
     }
@@ -194,7 +201,7 @@ async fn shutdown_signal() -> &'static str {
 }
 
 /// This very program, whatever happens to its file meanwhile.
-fn program() -> Result<PathBuf, Failure> {
+pub fn program() -> Result<PathBuf, Failure> {
     let program = PathBuf::from("/proc/self/exe");
     if program.exists() { Ok(program) } else { Ok(std::env::current_exe()?) }
 }
@@ -220,7 +227,7 @@ fn sandbox_config(settings: &Settings, home: &Home) -> Result<SandboxConfig, Fai
         cache_key: cache_key(&home.file("cache.key"))?,
         walls: walls(settings),
         worker: WorkerLimits::default(),
-        idle: WORKER_IDLE,
+        host: HostLimits::default(),
     })
 }
 

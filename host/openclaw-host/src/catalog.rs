@@ -259,6 +259,9 @@ impl ComponentSettings {
             memory_bytes: own.memory_mib.map_or(host.memory_bytes, |mib| mib << 20),
             wall_ms: own.call_seconds.map_or(host.wall_ms, |seconds| seconds * 1000),
             cpu_ms: own.cpu_seconds.map_or(host.cpu_ms, |seconds| seconds * 1000),
+            effects: own.effects.unwrap_or(host.effects),
+            handles: own.handles.unwrap_or(host.handles),
+            log_lines: own.log_lines.unwrap_or(host.log_lines),
         }
     }
 

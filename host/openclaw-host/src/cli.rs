@@ -24,6 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::client::Client;
 use crate::home;
+use crate::selftest;
 use crate::settings::{Env, Flags};
 
 pub use exit::{Exit, Failure};
@@ -110,6 +111,12 @@ enum Command {
     Status,
     /// Check this machine and this home for what the host needs
     Doctor,
+    /// Try the sandbox out on this machine
+    Selftest {
+        /// Attempt from inside what components and programs must not be able to do
+        #[arg(long, required = true)]
+        containment: bool,
+    },
     /// Look into the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -226,6 +233,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
         Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
         Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
+        Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -275,6 +283,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Run { .. }
         | Command::Secret(_)
         | Command::Doctor
+        | Command::Selftest { .. }
         | Command::Config(_)
         | Command::Completions { .. } => {
             unreachable!("cli: commands without a client were answered before")

@@ -9,6 +9,7 @@
 //!   policies/          the owner's own .cedar files
 //!   workspace/         what the assistant works in
 //!   logs/ cache/ scratch/    0700
+//!   scratch/components/      one folder for each component that is granted one
 //! ```
 //! Invariant: no file of the owner is ever overwritten, and a folder that others could change is refused.
 
@@ -30,6 +31,9 @@ use crate::settings::{CONFIG_NAME, Env, Secret, env};
 
 /// The name of the default home in the user's home directory.
 const DEFAULT_NAME: &str = ".openclaw-host";
+
+/// The name of the folder in the scratch folder that outlives calls.
+const COMPONENT_SCRATCH: &str = "components";
 
 /// What a new workspace starts with.
 const TEMPLATES: [(&str, &str); 6] = [
@@ -203,6 +207,25 @@ impl Home {
     /// What nobody needs after a call.
     pub fn scratch(&self) -> PathBuf {
         self.path.join("scratch")
+    }
+
+    /// In which each component has a folder of its own, by its name.
+    pub fn component_scratch(&self) -> PathBuf {
+        self.scratch().join(COMPONENT_SCRATCH)
+    }
+
+    /// Removes what earlier calls have left in the scratch folder: a host that was killed could not. The components' own
+    /// folders stay. What cannot be removed stays as well, with a line in the log.
+    pub fn empty_scratch(&self) {
+        let entries = fs::read_dir(self.scratch()).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name() != COMPONENT_SCRATCH) {
+            let path = entry.path();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            if let Err(err) = removed {
+                tracing::warn!(path = %path.display(), error = %err, "something old cannot be removed");
+            }
+        }
     }
 
     /// The owner's own policies.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use claw_core::event::HostEvent;
 use claw_core::id::{AgentId, Timestamp};
-use claw_effects::{ExecPaths, HttpBroker, NetBroker};
+use claw_effects::{ExecGate, ExecPaths, HttpBroker, NetBroker, Processes};
 use claw_model::Model;
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
+use crate::folders::Folders;
 use crate::gate::Gate;
 
 /// The running host. One value, shared by all tasks.
@@ -37,6 +38,12 @@ pub struct Host {
     pub vault: Arc<Vault>,
     /// Where programs run for guests.
     pub exec: ExecPaths,
+    /// How many programs run at the same time.
+    pub exec_gate: ExecGate,
+    /// Programs that outlive their calls.
+    pub processes: Processes,
+    /// What components can reach of the file system.
+    pub folders: Folders,
     /// What clients are told.
     pub events: broadcast::Sender<HostEvent>,
     /// The way to the lane driver.

@@ -4,6 +4,7 @@
 
 pub mod cli;
 
+pub mod folders;
 pub mod home;
 pub mod logs;
 pub mod settings;
@@ -13,6 +14,7 @@ pub mod vault;
 
 pub mod client;
 pub mod doctor;
+mod selftest;
 
 mod legible;
 
@@ -30,6 +32,7 @@ mod run_clock;
 mod catalog;
 mod effects;
 mod gate;
+mod masking;
 mod recording;
 mod replay;
 mod tool_call;

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 
+use crate::folders::NamedFolders;
+
 pub use env::Env;
 pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, VaultKey, Walls, Wire};
 pub use issue::{Issue, Severity};
@@ -45,6 +47,8 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
     /// What each component is granted, as texts that the policy room parses.
     pub grants: BTreeMap<ComponentName, Vec<String>>,
+    /// The owner's folders that can be granted.
+    pub folders: NamedFolders,
     /// What each component is told and where its calls end.
     pub components: BTreeMap<ComponentName, ComponentSettings>,
     /// How calls wait for their owner.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use claw_core::message::ToolCall;
 use claw_core::outcome::{FailureKind, ToolOutcome};
-use claw_policy::{Access, Action, Denial, Facts, Folder, ToolInvocation};
+use claw_policy::{Access, Action, Denial, Facts, ToolInvocation};
 use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, SandboxError, Signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use crate::catalog::Installed;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
+use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
 
@@ -70,7 +71,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
-        Ok(admitted) => in_sandbox(context, call, installed, admitted.permit).await,
+        Ok(admitted) => masked(&host.vault, in_sandbox(context, call, installed, admitted.permit).await),
         Err(refused) => refusal(refused).into(),
     }
 }
@@ -100,9 +101,16 @@ async fn in_sandbox(
     };
     let ground = Ground { mounts: mounts(host, installed, &context.facts), config: installed.settings.config.clone() };
     let limits = installed.settings.call_limits(host.limits.call);
-    let mut running = match host.sandbox.start(&installed.component, permit, facts, &ground, limits).await {
-        Ok(running) => running,
-        Err(err) => return not_started(err).into(),
+    let starting = host.sandbox.start(&installed.component, permit, facts, &ground, limits);
+    let mut running = tokio::select! {
+        running = starting => match running {
+            Ok(running) => running,
+            Err(err) => return not_started(err).into(),
+        },
+        // It may have to wait for its turn.
+        () = context.cancel.cancelled() => {
+            return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
+        }
     };
     let component = installed.subject.component.clone();
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer()));
@@ -126,12 +134,16 @@ async fn in_sandbox(
                 tasks.spawn(async move { effects.perform(effect, request).await }.in_current_span());
             }
             Signal::Progress { percent, note } => {
+                let note = mask_line(&host.vault, &note);
                 tracing::debug!(call = %call.id, tool = %call.tool, percent, note, "tool progress");
             }
-            Signal::Log { level, context, message } => log(call, level, &context, &message),
+            Signal::Log { level, context: about, message } => {
+                log(call, level, &mask_line(&host.vault, &about), &mask_line(&host.vault, &message));
+            }
             Signal::Done { outcome, trace } => {
                 if !trace.stdio.is_empty() {
-                    tracing::debug!(call = %call.id, tool = %call.tool, stdio = trace.stdio, "tool printed");
+                    let stdio = mask_line(&host.vault, &trace.stdio);
+                    tracing::debug!(call = %call.id, tool = %call.tool, stdio, "tool printed");
                 }
                 if trace.log_dropped > 0 {
                     tracing::warn!(call = %call.id, tool = %call.tool, "{} log lines dropped", trace.log_dropped);
@@ -162,21 +174,14 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
 
 /// The folders that policy lets the component reach now.
 pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
-    let folders = host.policy().folders(&installed.subject, facts);
-    let mount = |(folder, access)| {
-        let path = match folder {
-            Folder::Workspace => host.about.workspace.clone(),
-            Folder::Scratch | Folder::Named(_) => return None,
-        };
-        Some(Mount { guest: format!("/{folder}"), host: path, write: access == Access::ReadWrite })
-    };
-    folders.into_iter().filter_map(mount).collect()
+    host.folders.mounts(&installed.component.name, host.policy().folders(&installed.subject, facts))
 }
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.
 pub fn repeatable(host: &Host, call: &ToolCall, facts: &Facts) -> claw_store::Repeatable {
     let Some(tool) = host.catalog.tool(&call.tool) else { return claw_store::Repeatable::Yes };
-    let writes = mounts(host, host.catalog.owner(tool), facts).iter().any(|mount| mount.write);
+    let allowed = host.policy().folders(&host.catalog.owner(tool).subject, facts);
+    let writes = allowed.iter().any(|(_, access)| *access == Access::ReadWrite);
     if writes { claw_store::Repeatable::No } else { claw_store::Repeatable::Yes }
 }
 

@@ -76,6 +76,8 @@ pub enum ExecEnd {
     TimedOut,
     /// The host ended it because the call was cancelled.
     Cancelled,
+    /// The kernel ended it at the limit of its memory.
+    MemoryLimit,
 }
 
 /// How a program runs on while its caller does other things.

@@ -1,10 +1,10 @@
-//! Keeps the beginning and the end of an output that may be endless.
+//! Keeps a part of an output that may be endless: its beginning and its end, or its end alone.
 
 use std::collections::VecDeque;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The first and last halves of a stream; memory is bounded by the cap.
+/// What is kept of a stream; memory is bounded by the cap.
 #[derive(Debug)]
 pub(super) struct Capture {
     head: Vec<u8>,
@@ -24,7 +24,12 @@ pub(super) struct Kept {
 }
 
 impl Capture {
-    /// Keeps at most `cap` bytes.
+    /// Keeps the last `cap` bytes.
+    pub(super) fn of_end(cap: usize) -> Self {
+        Capture { head: Vec::new(), tail: VecDeque::new(), head_cap: 0, tail_cap: cap, dropped: 0 }
+    }
+
+    /// Keeps the first and last halves of at most `cap` bytes.
     pub(super) fn new(cap: usize) -> Self {
         let head_cap = cap.div_ceil(2);
         Capture { head: Vec::new(), tail: VecDeque::new(), head_cap, tail_cap: cap - head_cap, dropped: 0 }
@@ -47,7 +52,20 @@ impl Capture {
         Kept { bytes, dropped: self.dropped }
     }
 
-    fn push(&mut self, bytes: &[u8]) {
+    /// Gives what was kept and begins anew.
+    pub(super) fn take(&mut self) -> Kept {
+        let Capture { head_cap, tail_cap, .. } = *self;
+        let empty = Capture { head: Vec::new(), tail: VecDeque::new(), head_cap, tail_cap, dropped: 0 };
+        std::mem::replace(self, empty).finish()
+    }
+
+    /// Whether there is nothing to take.
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.tail.is_empty() && self.dropped == 0
+    }
+
+    /// Takes in a piece of the stream.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         let to_head = bytes.len().min(self.head_cap - self.head.len());
         let (head, rest) = bytes.split_at(to_head);
         self.head.extend_from_slice(head);

@@ -4,12 +4,13 @@
 //! stands outside the program's Landlock domain, so that the program cannot signal it, and adopts orphans, so that
 //! nothing the program starts can get away.
 
+mod cgroup;
 mod descendants;
-mod files;
+pub(super) mod files;
 mod limits;
 mod program;
-mod syscalls;
-mod system;
+pub(super) mod syscalls;
+pub(super) mod system;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -24,6 +25,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use crate::exec::order::{self, Order, Report};
+use crate::exec::probe;
+use cgroup::Cgroup;
 use program::Prepared;
 use system::Fork;
 
@@ -82,6 +85,10 @@ impl From<ChildError> for EffectError {
 /// socket. Never returns; the exit code is 0 if a report was sent.
 #[expect(clippy::disallowed_methods, reason = "the supervisor is a program of its own: this is its main function")]
 pub fn exec_child_main() -> ! {
+    // The program of `containment_probe`, which runs where any program would.
+    if std::env::args_os().nth(2).is_some_and(|word| word == probe::WORD) {
+        std::process::exit(probe::attempt_all())
+    }
     let code = match serve() {
         Ok(()) => 0,
         Err(err) => {
@@ -94,18 +101,21 @@ pub fn exec_child_main() -> ! {
 
 fn serve() -> io::Result<()> {
     let mut control = system::take_control()?;
+    let passed = order::receive_opening(&control)?;
     let order: Order = order::receive(&mut control)?;
     let scratch = order.scratch.clone();
-    let report = run(order, &control).unwrap_or_else(|err| Report::Failed(err.into()));
+    let report = run(order, passed, &control).unwrap_or_else(|err| Report::Failed(err.into()));
     remove_tree(&scratch);
     // The host may be gone; then there is nobody to tell.
     let _ = order::send(&mut control, &report);
     Ok(())
 }
 
-fn run(order: Order, control: &UnixStream) -> Result<Report, ChildError> {
+fn run(order: Order, passed: Option<OwnedFd>, control: &UnixStream) -> Result<Report, ChildError> {
     let events = isolate()?;
-    let prepared = Prepared::new(&order)?;
+    let cgroup = order.cgroups.as_deref().map(Cgroup::create).transpose();
+    let cgroup = cgroup.map_err(ChildError::setup("making a cgroup for the program"))?;
+    let prepared = Prepared::new(order, passed, cgroup.as_ref())?;
     let (failure_in, failure_out) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(ChildError::setup("making a pipe"))?;
     match system::fork().map_err(ChildError::setup("forking"))? {
@@ -119,10 +129,15 @@ fn run(order: Order, control: &UnixStream) -> Result<Report, ChildError> {
             drop((failure_out, prepared));
             system::leave_output().map_err(ChildError::setup("leaving the output to the program"))?;
             let failure = read_failure(failure_in);
-            let ended = Watch { control, events, main, main_status: None }.until_nothing_is_left();
+            if failure.is_none() {
+                // If the host is gone, the watch below sees it.
+                let _ = order::send(&mut &*control, &Report::Started);
+            }
+            let ended =
+                Watch { control, events, main, main_status: None, cgroup: cgroup.as_ref() }.until_nothing_is_left();
             match (failure, ended) {
                 (Some(error), _) => Ok(Report::Failed(error)),
-                (None, Some(status)) => Ok(report_of(status)),
+                (None, Some(status)) => Ok(report_of(status, cgroup.as_ref())),
                 (None, None) => {
                     Err(ChildError::Setup { step: "ending the program", err: io::Error::from(io::ErrorKind::TimedOut) })
                 }
@@ -157,7 +172,11 @@ fn read_failure(failure: OwnedFd) -> Option<EffectError> {
     Some(order::receive(&mut said.as_slice()).unwrap_or_else(|_| lost()))
 }
 
-fn report_of(status: WaitStatus) -> Report {
+fn report_of(status: WaitStatus, cgroup: Option<&Cgroup>) -> Report {
+    let killed = status.terminating_signal() == Some(Signal::KILL.as_raw());
+    if killed && cgroup.is_some_and(Cgroup::ran_out_of_memory) {
+        return Report::MemoryLimit;
+    }
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Report::Code(code),
         (None, Some(signal)) => Report::Signal(signal),
@@ -181,6 +200,7 @@ struct Watch<'a> {
     events: OwnedFd,
     main: Pid,
     main_status: Option<WaitStatus>,
+    cgroup: Option<&'a Cgroup>,
 }
 
 impl Watch<'_> {
@@ -204,7 +224,7 @@ impl Watch<'_> {
                 same => same,
             };
             if let Phase::Killing(_) = phase {
-                descendants::signal_all(Signal::KILL);
+                kill_descendants(self.cgroup);
             }
         }
     }
@@ -239,6 +259,12 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+/// Kills everything that the program started, by its cgroup and by its descent: not every machine has the first.
+fn kill_descendants(cgroup: Option<&Cgroup>) {
+    cgroup.into_iter().for_each(Cgroup::kill);
+    descendants::signal_all(Signal::KILL);
 }
 
 #[expect(clippy::disallowed_methods, reason = "there is no tokio in the supervisor, which has a single thread")]

@@ -1,10 +1,19 @@
-//! What the host and the supervisor say to each other: one order, one report.
+//! What the host and the supervisor say to each other: one order, then `Started` and one report of the end.
+//!
+//! In front of the order stands one byte, which may carry a descriptor: the program's standard input.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use claw_core::effect::EffectError;
 use claw_core::id::Digest;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -28,21 +37,66 @@ pub(super) struct Order {
     pub cwd: PathBuf,
     /// The program's own folder for temporary files; removed by the supervisor.
     pub scratch: PathBuf,
-    /// What the program reads from standard input.
-    pub stdin: Vec<u8>,
+    /// Where the program's standard input comes from.
+    pub stdin: Input,
+    /// Folder of the cgroups of programs; the supervisor makes one in it and removes it.
+    pub cgroups: Option<PathBuf>,
     /// Seconds of CPU time of each process.
     pub cpu_seconds: u64,
+}
+
+/// Where a program's standard input comes from.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Input {
+    /// These bytes, then the end.
+    Bytes(Vec<u8>),
+    /// The descriptor that came with the order.
+    Passed,
+    /// The terminal that is the supervisor's standard output.
+    Terminal,
 }
 
 /// What became of an order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
+    /// The program runs; another report follows.
+    Started,
     /// The program returned this code.
     Code(i32),
     /// This signal ended the program.
     Signal(i32),
+    /// The kernel ended the program at the limit of its memory.
+    MemoryLimit,
     /// The program did not start.
     Failed(EffectError),
+}
+
+/// Sends the byte in front of the order, and `descriptor` with it. The socket must be empty: then it does not block.
+pub(super) fn send_opening(to: &UnixStream, descriptor: Option<&OwnedFd>) -> io::Result<()> {
+    let descriptors: Vec<_> = descriptor.iter().map(|descriptor| descriptor.as_fd()).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        unreachable!("order: there is space for one descriptor");
+    }
+    sendmsg(to, &[IoSlice::new(&[0])], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Receives what [`send_opening`] sent.
+pub(super) fn receive_opening(from: &UnixStream) -> io::Result<Option<OwnedFd>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let received = recvmsg(from, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    if received.bytes == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let descriptors = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    Ok(descriptors.flatten().next())
 }
 
 /// One value as a frame: its length as four bytes (little-endian), then postcard.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use claw_core::effect::{EffectError, ExecPlan, ExecRequest};
+use claw_core::effect::{Background, EffectError, ExecPlan, ExecRequest, Terminal};
 use claw_core::id::Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -22,6 +22,11 @@ const MAX_ARG_BYTES: usize = 128 * 1024 - 1;
 const MAX_VARIABLES: usize = 64;
 /// Bytes of the added variables together.
 const MAX_VARIABLE_BYTES: usize = 16 * 1024;
+
+/// Milliseconds that a program may go on in the background: 1 second up to 24 hours.
+const TTL_MS: (u64, u64) = (1_000, 86_400_000);
+/// Columns and rows of a terminal.
+const TERMINAL_CELLS: (u16, u16) = (1, 1_000);
 
 /// Variables that a guest may set. An allow-list: what makes a program load or run something else (`LD_*`,
 /// `GIT_SSH_COMMAND`, `PAGER`, …) has too many names to forbid.
@@ -68,13 +73,18 @@ impl Default for ExecLimits {
 }
 
 /// Turns a guest's request into the canonical form that policy decides on: the program found and digested, the
-/// directory resolved inside `workspace`, every number clamped.
+/// directory resolved inside `workspace`, every number clamped. With `background`, a program that goes on after its call.
 ///
 /// Reads the program to digest it: call it where blocking is allowed.
 /// # Errors
 /// [`EffectError::Denied`] with `E_EXEC_ARG` (argv or stdin), `E_EXEC_ENV` (a variable that guests may not set),
 /// `E_EXEC_CWD` (not a directory inside the workspace) or `E_EXEC_DENIED` (no such program).
-pub fn plan_exec(request: &ExecRequest, workspace: &Path, limits: &ExecLimits) -> Result<ExecPlan, EffectError> {
+pub fn plan_exec(
+    request: &ExecRequest,
+    background: Option<Background>,
+    workspace: &Path,
+    limits: &ExecLimits,
+) -> Result<ExecPlan, EffectError> {
     check_arguments(request, limits)?;
     let env = check_variables(&request.env)?;
     let workspace = canonical_workspace(workspace)?;
@@ -92,8 +102,17 @@ pub fn plan_exec(request: &ExecRequest, workspace: &Path, limits: &ExecLimits) -
         stdin: request.stdin.clone(),
         timeout_ms: request.timeout_ms.clamp(1, max_timeout_ms),
         max_output_bytes: request.max_output_bytes.min(limits.max_output_bytes),
-        background: None,
+        background: background.map(clamp),
     })
+}
+
+fn clamp(background: Background) -> Background {
+    let cells = |wanted: u16| wanted.clamp(TERMINAL_CELLS.0, TERMINAL_CELLS.1);
+    let terminal = background.terminal;
+    Background {
+        ttl_ms: background.ttl_ms.clamp(TTL_MS.0, TTL_MS.1),
+        terminal: terminal.map(|Terminal { columns, rows }| Terminal { columns: cells(columns), rows: cells(rows) }),
+    }
 }
 
 fn check_arguments(request: &ExecRequest, limits: &ExecLimits) -> Result<(), EffectError> {

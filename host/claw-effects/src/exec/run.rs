@@ -1,15 +1,15 @@
 //! The host's side of one program: start the supervisor, keep the output, tell it when to stop.
 
 use std::io;
-use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use claw_core::effect::{EffectError, ExecEnd, ExecExit, ExecPlan};
 use claw_policy::{Action, Permit};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -19,13 +19,13 @@ use tracing::{debug, warn};
 
 use crate::exec::capture::Capture;
 use crate::exec::child;
-use crate::exec::order::{self, Order, Report};
+use crate::exec::order::{self, Input, Order, Report};
 use crate::exec::plan::PROGRAM_FOLDERS;
 
 /// What the supervisor may need beyond its grace to kill, reap, clean up and report.
 const CLEANUP: Duration = Duration::from_secs(10);
 /// How long output may still trickle after everything that could write has ended.
-const DRAIN: Duration = Duration::from_secs(1);
+pub(super) const DRAIN: Duration = Duration::from_secs(1);
 
 /// Where things are on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub struct ExecPaths {
     pub workspace: PathBuf,
     /// An existing folder, private to the host and outside every workspace, for the programs' temporary files.
     pub scratch: PathBuf,
+    /// Where each program gets a cgroup of its own, from [`crate::prepare_cgroups`]; `None` leaves the limits that
+    /// count for each process alone.
+    pub cgroups: Option<PathBuf>,
 }
 
 /// Runs the permitted program in its sandbox and waits for the end of it and of everything it started.
@@ -55,33 +58,33 @@ pub async fn run_exec(permit: Permit, paths: &ExecPaths, cancel: &CancellationTo
     }
 }
 
-async fn run_plan(plan: ExecPlan, paths: &ExecPaths, cancel: &CancellationToken) -> Result<ExecExit, EffectError> {
-    check_workspace(&plan, paths)?;
+/// Runs a plan that was permitted, or that is the host's own.
+pub(super) async fn run_plan(
+    plan: ExecPlan,
+    paths: &ExecPaths,
+    cancel: &CancellationToken,
+) -> Result<ExecExit, EffectError> {
+    if plan.background.is_some() {
+        return Err(EffectError::Other("a program for the background is not waited for".to_owned()));
+    }
     if cancel.is_cancelled() {
         return Err(EffectError::Cancelled);
     }
     let begun = Instant::now();
     let timeout = Duration::from_millis(plan.timeout_ms);
     let cap = usize::try_from(plan.max_output_bytes).unwrap_or(usize::MAX);
-    // Removed here as well as by the supervisor, which outlives a host that is killed.
-    let scratch = tempfile::Builder::new()
-        .prefix("run-")
-        .tempdir_in(&paths.scratch)
-        .map_err(|err| EffectError::Unavailable(format!("no folder for temporary files could be made: {err}")))?;
     let program = plan.program.display().to_string();
-    let order = order::encode(&make_order(plan, scratch.path().to_owned(), timeout))
-        .map_err(|err| EffectError::Other(format!("the order for `{program}` could not be written: {err}")))?;
-
-    let (mut child, control) = spawn(paths)?;
+    let streams = Streams { input: None, stdout: Stdio::piped(), stderr: Stdio::piped() };
+    let mut supervised = Supervised::launch(plan, paths, timeout, streams)?;
     let (mut stdout, mut stderr) = (Capture::new(cap), Capture::new(cap));
-    let output = (child.stdout.take(), child.stderr.take());
+    let output = (supervised.child.stdout.take(), supervised.child.stderr.take());
     let (Some(from_stdout), Some(from_stderr)) = output else {
         unreachable!("run: both outputs are piped");
     };
     let drain = async { tokio::join!(stdout.fill(from_stdout), stderr.fill(from_stderr)) };
     let verdict = {
         tokio::pin!(drain);
-        let conduct = conduct(control, &order, timeout, cancel);
+        let conduct = supervised.conduct(timeout, cancel);
         tokio::pin!(conduct);
         tokio::select! {
             verdict = &mut conduct => {
@@ -91,7 +94,7 @@ async fn run_plan(plan: ExecPlan, paths: &ExecPaths, cancel: &CancellationToken)
             _ = &mut drain => conduct.await,
         }
     };
-    reap(&mut child).await;
+    supervised.reap().await;
     let ended = verdict?;
     let (stdout, stderr) = (stdout.finish(), stderr.finish());
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -106,6 +109,124 @@ async fn run_plan(plan: ExecPlan, paths: &ExecPaths, cancel: &CancellationToken)
     })
 }
 
+/// What a supervisor is started with.
+pub(super) struct Streams {
+    /// The program's standard input; without it, what the plan holds.
+    pub input: Option<OwnedFd>,
+    pub stdout: Stdio,
+    pub stderr: Stdio,
+}
+
+/// A started supervisor. Dropping it ends the program.
+pub(super) struct Supervised {
+    pub child: Child,
+    control: UnixStream,
+    order: Vec<u8>,
+    // Removed here as well as by the supervisor, which outlives a host that is killed.
+    _scratch: TempDir,
+}
+
+impl Supervised {
+    /// Starts the supervisor of a program that may take `time`.
+    pub(super) fn launch(
+        plan: ExecPlan,
+        paths: &ExecPaths,
+        time: Duration,
+        streams: Streams,
+    ) -> Result<Supervised, EffectError> {
+        check_workspace(&plan, paths)?;
+        let scratch = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&paths.scratch)
+            .map_err(|err| EffectError::Unavailable(format!("no folder for temporary files could be made: {err}")))?;
+        let program = plan.program.display().to_string();
+        let order = make_order(plan, paths, scratch.path().to_owned(), time, streams.input.is_some());
+        let order = order::encode(&order)
+            .map_err(|err| EffectError::Other(format!("the order for `{program}` could not be written: {err}")))?;
+        let (child, control) = spawn(paths, streams)?;
+        let control = UnixStream::from_std(control).map_err(lost)?;
+        Ok(Supervised { child, control, order, _scratch: scratch })
+    }
+
+    /// Gives the order; the answer is [`Report::Started`] or why nothing was.
+    pub(super) async fn start(&mut self) -> io::Result<Report> {
+        self.control.write_all(&std::mem::take(&mut self.order)).await?;
+        self.report().await
+    }
+
+    /// Waits for the next report.
+    async fn report(&mut self) -> io::Result<Report> {
+        let mut header = [0; 4];
+        self.control.read_exact(&mut header).await?;
+        let mut body = vec![0; order::frame_length(header)?];
+        self.control.read_exact(&mut body).await?;
+        order::decode(&body)
+    }
+
+    /// Gives the order and waits for the end; at the time-out or on `cancel`, ends it all.
+    async fn conduct(&mut self, timeout: Duration, cancel: &CancellationToken) -> Result<ExecEnd, EffectError> {
+        let first = tokio::select! {
+            report = self.start() => report.map_err(lost)?,
+            () = tokio::time::sleep(timeout) => return self.stop().await.and(Ok(ExecEnd::TimedOut)),
+            () = cancel.cancelled() => return self.stop().await.and(Ok(ExecEnd::Cancelled)),
+        };
+        match end_of(first)? {
+            Some(ended) => Ok(ended),
+            None => self.conclude(timeout, cancel).await,
+        }
+    }
+
+    /// Waits for the end of a started program; at the time-out or on `cancel`, ends it all.
+    pub(super) async fn conclude(
+        &mut self,
+        timeout: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<ExecEnd, EffectError> {
+        tokio::select! {
+            report = self.report() => {
+                let ended = end_of(report.map_err(lost)?)?;
+                ended.ok_or_else(|| EffectError::Other("the program's supervisor reported out of turn".into()))
+            }
+            () = tokio::time::sleep(timeout) => self.stop().await.and(Ok(ExecEnd::TimedOut)),
+            () = cancel.cancelled() => self.stop().await.and(Ok(ExecEnd::Cancelled)),
+        }
+    }
+
+    /// Tells the supervisor to end it all, and waits until it has.
+    async fn stop(&mut self) -> Result<(), EffectError> {
+        // Fails only if the supervisor is gone, and then there is no report either.
+        let _ = self.control.shutdown().await;
+        // What it says may be the rest of a report of which this side has read a part: only its end counts.
+        let end = async { while let Ok(1..) = self.control.read(&mut [0; 1024]).await {} };
+        let late = |_| EffectError::Other("the program's supervisor did not end it in time".into());
+        tokio::time::timeout(child::GRACE + CLEANUP, end).await.map_err(late)
+    }
+
+    /// Collects the supervisor.
+    pub(super) async fn reap(&mut self) {
+        // The report is the last thing that a supervisor does; one that stays is broken.
+        if tokio::time::timeout(DRAIN, self.child.wait()).await.is_err() {
+            warn!("a program's supervisor did not end and is killed");
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+fn lost(err: io::Error) -> EffectError {
+    EffectError::Unavailable(format!("the program's supervisor was lost: {err}"))
+}
+
+/// How a program ended; nothing if it runs.
+pub(super) fn end_of(report: Report) -> Result<Option<ExecEnd>, EffectError> {
+    match report {
+        Report::Started => Ok(None),
+        Report::Code(code) => Ok(Some(ExecEnd::Code(code))),
+        Report::Signal(signal) => Ok(Some(ExecEnd::Signal(signal))),
+        Report::MemoryLimit => Ok(Some(ExecEnd::MemoryLimit)),
+        Report::Failed(error) => Err(error),
+    }
+}
+
 fn check_workspace(plan: &ExecPlan, paths: &ExecPaths) -> Result<(), EffectError> {
     let workspace = paths
         .workspace
@@ -117,19 +238,9 @@ fn check_workspace(plan: &ExecPlan, paths: &ExecPaths) -> Result<(), EffectError
     Ok(())
 }
 
-fn make_order(plan: ExecPlan, scratch: PathBuf, timeout: Duration) -> Order {
-    let temporary = scratch.to_string_lossy().into_owned();
-    let mut env: Vec<(String, String)> = [
-        ("PATH", PROGRAM_FOLDERS.join(":")),
-        ("HOME", temporary.clone()),
-        ("TMPDIR", temporary),
-        ("LANG", "C.UTF-8".to_owned()),
-        ("TERM", "dumb".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    env.retain(|(name, _)| plan.env.iter().all(|(added, _)| added != name));
-    env.extend(plan.env);
+fn make_order(plan: ExecPlan, paths: &ExecPaths, scratch: PathBuf, time: Duration, passed: bool) -> Order {
+    let terminal = plan.background.is_some_and(|background| background.terminal.is_some());
+    let env = drop_env(&plan.env, &scratch, if terminal { "xterm-256color" } else { "dumb" });
     Order {
         program: plan.program,
         program_digest: plan.program_digest,
@@ -138,20 +249,43 @@ fn make_order(plan: ExecPlan, scratch: PathBuf, timeout: Duration) -> Order {
         workspace: plan.workspace,
         cwd: plan.cwd,
         scratch,
-        stdin: plan.stdin,
-        cpu_seconds: (timeout + child::GRACE).as_secs() + 1,
+        stdin: match (terminal, passed) {
+            (true, _) => Input::Terminal,
+            (false, true) => Input::Passed,
+            (false, false) => Input::Bytes(plan.stdin),
+        },
+        cgroups: paths.cgroups.clone(),
+        cpu_seconds: (time + child::GRACE).as_secs() + 1,
     }
+}
+
+/// The whole environment of a program: a fixed base and `added`, and nothing of the host's.
+fn drop_env(added: &[(String, String)], scratch: &Path, terminal: &str) -> Vec<(String, String)> {
+    let temporary = scratch.to_string_lossy().into_owned();
+    let mut env: Vec<(String, String)> = [
+        ("PATH", PROGRAM_FOLDERS.join(":")),
+        ("HOME", temporary.clone()),
+        ("TMPDIR", temporary),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("TERM", terminal.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    env.retain(|(name, _)| added.iter().all(|(other, _)| other != name));
+    env.extend_from_slice(added);
+    env
 }
 
 /// Starts the supervisor with an empty environment. Its standard input is the control socket: so nothing has to be
 /// inherited beyond 0, 1 and 2, and the spawn needs no code between fork and exec.
-fn spawn(paths: &ExecPaths) -> Result<(Child, StdUnixStream), EffectError> {
+fn spawn(paths: &ExecPaths, streams: Streams) -> Result<(Child, StdUnixStream), EffectError> {
     let unavailable = |err: io::Error| {
         let launcher = paths.launcher.display();
         EffectError::Unavailable(format!("the supervisor `{launcher}` could not be started: {err}"))
     };
     let (ours, theirs) = StdUnixStream::pair().map_err(unavailable)?;
     ours.set_nonblocking(true).map_err(unavailable)?;
+    order::send_opening(&ours, streams.input.as_ref()).map_err(unavailable)?;
     // The command, and with it this process's copy of `theirs`, ends with this function: the end of the supervisor
     // must close the socket.
     let child = Command::new(&paths.launcher)
@@ -159,62 +293,9 @@ fn spawn(paths: &ExecPaths) -> Result<(Child, StdUnixStream), EffectError> {
         .env_clear()
         .current_dir("/")
         .stdin(OwnedFd::from(theirs))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(streams.stdout)
+        .stderr(streams.stderr)
         .spawn()
         .map_err(unavailable)?;
     Ok((child, ours))
-}
-
-/// Gives the order and waits for the report; at the time-out or on `cancel`, tells the supervisor to end it all.
-async fn conduct(
-    control: StdUnixStream,
-    order: &[u8],
-    timeout: Duration,
-    cancel: &CancellationToken,
-) -> Result<ExecEnd, EffectError> {
-    let lost = |err: io::Error| EffectError::Unavailable(format!("the program's supervisor was lost: {err}"));
-    let stopper = control.try_clone().map_err(lost)?;
-    let control = UnixStream::from_std(control).map_err(lost)?;
-    let exchange = exchange(control, order);
-    tokio::pin!(exchange);
-    let stopped = tokio::select! {
-        report = &mut exchange => return end_of(report.map_err(lost)?),
-        () = tokio::time::sleep(timeout) => ExecEnd::TimedOut,
-        () = cancel.cancelled() => ExecEnd::Cancelled,
-    };
-    // Fails only if the supervisor is gone, and then the exchange ends.
-    let _ = stopper.shutdown(Shutdown::Write);
-    match tokio::time::timeout(child::GRACE + CLEANUP, exchange).await {
-        Ok(Ok(Report::Failed(error))) => Err(error),
-        Ok(Ok(Report::Code(_) | Report::Signal(_))) => Ok(stopped),
-        // Stopped before the whole order was given: nothing ran.
-        Ok(Err(_)) => Ok(stopped),
-        Err(_) => Err(EffectError::Other("the program's supervisor did not end it in time".into())),
-    }
-}
-
-async fn exchange(mut control: UnixStream, order: &[u8]) -> io::Result<Report> {
-    control.write_all(order).await?;
-    let mut header = [0; 4];
-    control.read_exact(&mut header).await?;
-    let mut body = vec![0; order::frame_length(header)?];
-    control.read_exact(&mut body).await?;
-    order::decode(&body)
-}
-
-fn end_of(report: Report) -> Result<ExecEnd, EffectError> {
-    match report {
-        Report::Code(code) => Ok(ExecEnd::Code(code)),
-        Report::Signal(signal) => Ok(ExecEnd::Signal(signal)),
-        Report::Failed(error) => Err(error),
-    }
-}
-
-async fn reap(child: &mut Child) {
-    // The report is the last thing that a supervisor does; one that stays is broken.
-    if tokio::time::timeout(DRAIN, child.wait()).await.is_err() {
-        warn!("a program's supervisor did not end and is killed");
-        let _ = child.kill().await;
-    }
 }

@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 macro_rules! cases {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as fn())),*] };
 }
+pub(crate) use cases;
 
 /// Every case with its name.
 pub const ALL: &[(&str, fn())] = cases![
@@ -61,7 +62,12 @@ impl Ground {
     pub fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let at = root.path().canonicalize().unwrap();
-        let paths = ExecPaths { launcher: this_program(), workspace: at.join("ws"), scratch: at.join("scratch") };
+        let paths = ExecPaths {
+            launcher: this_program(),
+            workspace: at.join("ws"),
+            scratch: at.join("scratch"),
+            cgroups: None,
+        };
         fs::create_dir(&paths.workspace).unwrap();
         fs::create_dir(&paths.scratch).unwrap();
         Ground { _root: root, paths }
@@ -76,7 +82,7 @@ impl Ground {
             timeout_ms: 30_000,
             max_output_bytes: 100_000,
         };
-        plan_exec(&request, &self.paths.workspace, &ExecLimits::default()).unwrap()
+        plan_exec(&request, None, &self.paths.workspace, &ExecLimits::default()).unwrap()
     }
 
     pub fn probe(&self, args: &[&str]) -> ExecPlan {
@@ -89,25 +95,25 @@ impl Ground {
     }
 
     /// What a probe printed.
-    fn output(&self, args: &[&str]) -> String {
+    pub fn output(&self, args: &[&str]) -> String {
         let exit = self.run(self.probe(args)).unwrap();
         assert_eq!(exit.ended, ExecEnd::Code(0), "{exit:?}");
         String::from_utf8(exit.stdout).unwrap()
     }
 
     /// A named pipe in the workspace.
-    fn named_pipe(&self) -> PathBuf {
+    pub fn named_pipe(&self) -> PathBuf {
         let path = self.paths.workspace.join("pids");
         mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         path
     }
 
-    fn scratch_is_empty(&self) -> bool {
+    pub fn scratch_is_empty(&self) -> bool {
         fs::read_dir(&self.paths.scratch).unwrap().next().is_none()
     }
 }
 
-fn this_program() -> PathBuf {
+pub fn this_program() -> PathBuf {
     std::env::current_exe().unwrap().canonicalize().unwrap()
 }
 
@@ -151,14 +157,14 @@ fn check_denied(result: Result<ExecExit, EffectError>, expected: &str) {
 }
 
 /// Waits for numbers in a named pipe and takes hold of the processes.
-fn processes(pipe: &Path) -> Vec<rustix::fd::OwnedFd> {
+pub fn processes(pipe: &Path) -> Vec<rustix::fd::OwnedFd> {
     let mut pids = String::new();
     fs::File::open(pipe).unwrap().read_to_string(&mut pids).unwrap();
     let open = |pid: &str| pidfd_open(Pid::from_raw(pid.parse().unwrap()).unwrap(), PidfdFlags::empty()).unwrap();
     pids.split(' ').map(open).collect()
 }
 
-fn ends_within(pidfd: &rustix::fd::OwnedFd, time: Duration) -> bool {
+pub fn ends_within(pidfd: &rustix::fd::OwnedFd, time: Duration) -> bool {
     let timeout = Timespec::try_from(time).unwrap();
     poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout)).unwrap() == 1
 }
@@ -455,7 +461,8 @@ pub fn be_a_host(workspace: &str, scratch: &str) {
     let (workspace, scratch) = (PathBuf::from(workspace), PathBuf::from(scratch));
     let root = tempfile::tempdir().unwrap();
     let pipe = workspace.join("pids");
-    let ground = Ground { _root: root, paths: ExecPaths { launcher: this_program(), workspace, scratch } };
+    let ground =
+        Ground { _root: root, paths: ExecPaths { launcher: this_program(), workspace, scratch, cgroups: None } };
     let exit = ground.run(ground.probe(&["stay", pipe.to_str().unwrap()]));
     panic!("the program ended first: {exit:?}");
 }

@@ -30,6 +30,9 @@ pub fn act(action: &str, args: &[&str]) {
         "file-limit" => println!("{}", error(&fs::File::create("big").and_then(|file| fill(&file)))),
         "memory" => println!("{}", Vec::<u8>::new().try_reserve(5 << 30).is_err()),
         "stay" => stay(args[0]),
+        "kill" => println!("{}", outcome(kill(args[0].parse().unwrap()))),
+        "bomb" => bomb(),
+        "niceness" => println!("{}", niceness()),
         "scatter" => scatter(args[0]),
         other => panic!("unknown action `{other}`"),
     }
@@ -166,6 +169,34 @@ fn attack(host: i32) {
             println!("kill-all {}", outcome(libc::kill(-1, libc::SIGKILL).into()));
         }
         println!("prctl {}", outcome(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL).into()));
+    }
+}
+
+fn kill(pid: i32) -> libc::c_long {
+    // SAFETY: plain numbers.
+    unsafe { libc::kill(pid, libc::SIGKILL) }.into()
+}
+
+fn niceness() -> i32 {
+    // SAFETY: plain numbers.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
+}
+
+/// Every process forks until none can, then all wait; the first says when it came to that.
+fn bomb() {
+    // SAFETY: the probe has one thread; the processes share nothing.
+    let first = unsafe { libc::getpid() };
+    loop {
+        // SAFETY: as above.
+        if unsafe { libc::fork() } < 0 {
+            break;
+        }
+    }
+    // SAFETY: no arguments.
+    if unsafe { libc::getpid() } == first {
+        println!("{}", error::<()>(&Err(io::Error::last_os_error())));
+    } else {
+        wait_forever();
     }
 }
 

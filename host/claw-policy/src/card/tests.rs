@@ -61,6 +61,23 @@ fn a_program_is_shown_argument_by_argument() {
 }
 
 #[test]
+fn a_card_says_what_no_grant_would_cover() {
+    // EX-04, EX-51
+    let cautions = |argv: &[&str]| {
+        let mut plan = plan(argv);
+        plan.workspace = "/home/owner/ws".into();
+        let card = card(&subject(&[], &[]), &facts(), &Action::RunProgram(plan));
+        card.lines.into_iter().filter(|(label, _)| label == "Caution").map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    assert_eq!(cautions(&["git", "status"]), [""; 0]);
+    assert_eq!(
+        cautions(&["git", "log", "--output=x"]),
+        ["argument \"--output=x\" can run code or write files: no grant covers it"]
+    );
+    assert_eq!(cautions(&["./build"]), ["the program stands in the workspace: the component may have written it"]);
+}
+
+#[test]
 fn a_request_is_shown_with_its_address_and_without_header_values() {
     let mut plan = request("POST", "https://api.example.test/v1?q=1");
     plan.headers = vec![("accept".to_owned(), b"x".to_vec()), ("authorization".to_owned(), b"Bearer secret".to_vec())];

@@ -12,6 +12,9 @@ use crate::visible;
 ///
 /// A program is named as it is typed, and must also be what the name leads to: `exec git **` covers neither `./git`
 /// nor a `git` that is a link to something else. An absolute path names exactly that file.
+///
+/// `*` is one operand: it does not match an argument that begins with `-`, which the program would take for an option,
+/// unless a literal `--` in front of it ends the options. A final `**` matches options too.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExecGrant {
     arguments: Vec<Argument>,
@@ -33,7 +36,7 @@ enum Rest {
 }
 
 impl ExecGrant {
-    /// Makes a grant from a manifest's list: `*` is exactly one argument of any value, a final `**` any number.
+    /// Makes a grant from a manifest's list: `*` is exactly one operand, a final `**` any number of arguments.
     ///
     /// # Errors
     /// [`GrantError::Exec`] if the list is empty, if `**` stands before the end, or if an element mixes `*` with
@@ -78,7 +81,15 @@ impl ExecGrant {
             Some(Argument::Exactly(name)) => leads_to(name, &plan.program),
             Some(Argument::AnyOne) | None => true,
         };
-        counts && program && self.arguments.iter().zip(&plan.argv).all(|(pattern, given)| pattern.matches(given))
+        let mut options_ended = false;
+        let all_match = self.arguments.iter().zip(&plan.argv).all(|(pattern, given)| match pattern {
+            Argument::Exactly(text) => {
+                options_ended |= text == "--";
+                text == given
+            }
+            Argument::AnyOne => options_ended || !given.starts_with('-'),
+        });
+        counts && program && all_match
     }
 
     /// Whether the command lies within this grant and the grant says its program by name.
@@ -104,15 +115,6 @@ impl ExecGrant {
             (None, Rest::Nothing) => Err(error("", "name the program and its arguments, e.g. `exec git status **`")),
             (Some(Argument::Exactly(name)), _) if name.is_empty() => Err(error("", "a program has a name")),
             _ => Ok(self),
-        }
-    }
-}
-
-impl Argument {
-    fn matches(&self, given: &str) -> bool {
-        match self {
-            Argument::Exactly(text) => text == given,
-            Argument::AnyOne => true,
         }
     }
 }

@@ -62,7 +62,7 @@ impl Servers {
         let (host, port) = split_port(authority);
         let port = match port {
             None => scheme.default_port().ok_or((pattern, "name the port, e.g. `tls://mail.example.com:993`"))?,
-            Some(port) => parse_port(port).ok_or_else(|| (pattern, "the port must be 1 to 65535"))?,
+            Some(port) => parse_port(port).ok_or((pattern, "the port must be 1 to 65535"))?,
         };
         Ok(Servers::At { scheme, host: HostPattern::parse(host)?, port })
     }

@@ -262,6 +262,26 @@ fn arguments_match_one_by_one() {
 }
 
 #[test]
+fn a_star_is_an_operand_and_never_an_option() {
+    // EX-06
+    for argument in ["-rf", "--output=x", "-", "--"] {
+        assert!(!covers("exec git log *", &format!("exec git log {argument}")), "{argument}");
+        assert!(!covers("exec git log * **", &format!("exec git log {argument} x")), "{argument}");
+        assert!(covers("exec git log -- *", &format!("exec git log -- {argument}")), "{argument}");
+        assert!(covers("exec git log **", &format!("exec git log {argument}")), "{argument}");
+    }
+    assert!(covers("exec git log *", "exec git log @file"));
+}
+
+#[test]
+fn a_wrapper_around_a_granted_program_is_another_program() {
+    // EX-07
+    for wrapper in ["env", "nice", "nohup", "timeout", "stdbuf", "setsid", "xargs", "sudo", "busybox", "sh"] {
+        assert!(!covers("exec ls **", &format!("exec {wrapper} ls")), "{wrapper}");
+    }
+}
+
+#[test]
 fn a_manifest_list_means_the_same_as_the_text() {
     let grant = ExecGrant::new(["git", "log", "*", "**"]).unwrap();
     assert_eq!(Grant::Exec(grant), Grant::parse("exec git log * **").unwrap());

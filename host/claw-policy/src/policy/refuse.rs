@@ -6,14 +6,24 @@ use claw_core::effect::{AddressClass, ConnectPlan, HttpPlan, Target};
 use super::Denial;
 use crate::action::Action;
 use crate::grant::Grant;
+use crate::program::ProgramKind;
 use crate::subject::Subject;
-use crate::visible::show;
+use crate::visible::{quote, show};
 
 /// The action and what it is done to, in one line.
 pub(super) fn describe(action: &Action) -> String {
     match action {
         Action::CallTool(call) => format!("tool.call of `{}`", call.tool),
-        Action::RunProgram(plan) => format!("exec.run of `{}`", show(&plan.program.to_string_lossy())),
+        Action::RunProgram(plan) => {
+            let program = show(&plan.program.to_string_lossy());
+            match ProgramKind::of(plan).risky_argument {
+                Some(argument) => format!(
+                    "exec.run of `{program}` with the argument {}, which can run code or write files",
+                    quote(&argument)
+                ),
+                None => format!("exec.run of `{program}`"),
+            }
+        }
         Action::SendRequest(plan) => format!("http.request {} {}", plan.method, server(&plan.target)),
         Action::OpenConnection(plan) => format!("net.connect to {}", server(&plan.target)),
         Action::UseSecret(wish) => format!("{} of `{}`", action.name(), show(&wish.name)),
@@ -33,6 +43,7 @@ fn server(target: &Target) -> String {
 pub(super) fn code(action: &Action) -> &'static str {
     match action {
         Action::CallTool(_) | Action::UseStore(_) | Action::AskModel(_) | Action::SendMessage(_) => "E_POLICY_DENY",
+        Action::RunProgram(plan) if ProgramKind::of(plan).risky_argument.is_some() => "E_EXEC_ARG",
         Action::RunProgram(_) => "E_EXEC_DENIED",
         Action::SendRequest(HttpPlan { target, .. }) | Action::OpenConnection(ConnectPlan { target, .. }) => {
             match target.address {

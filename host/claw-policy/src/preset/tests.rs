@@ -68,7 +68,7 @@ fn programs_are_asked_about_unless_granted() {
 
 #[test]
 fn shells_wrappers_and_inline_code_are_asked_about_even_when_granted() {
-    // EX-07, EX-09, EX-51
+    // EX-04, EX-07, EX-09, EX-51
     check(
         &["exec sh **"],
         "exec sh -c ls",
@@ -103,6 +103,15 @@ fn shells_wrappers_and_inline_code_are_asked_about_even_when_granted() {
         deny-all: deny E_EXEC_DENIED [deny-all]
         cautious: allow [granted-programs]
         trusting: allow [granted-programs, plain-programs]
+    "#]],
+    );
+    check(
+        &["exec git log **"],
+        "exec git log --output=x",
+        expect![[r#"
+        deny-all: deny E_EXEC_ARG [deny-all]
+        cautious: ask [approved-programs] / away: deny E_EXEC_ARG []
+        trusting: ask [approved-programs] / away: deny E_EXEC_ARG []
     "#]],
     );
     check(

@@ -20,10 +20,12 @@ fn check(program: &str, argv: &[&str], expect: Expect) {
         max_output_bytes: 1_000,
         background: None,
     };
-    let ProgramKind { shell, wrapper, interpreter_inline, in_workspace } = ProgramKind::of(&plan);
+    let ProgramKind { shell, wrapper, interpreter_inline, risky_argument, in_workspace } = ProgramKind::of(&plan);
     let words =
         [(shell, "shell"), (wrapper, "wrapper"), (interpreter_inline, "inline"), (in_workspace, "in workspace")];
-    let words: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+    let risky = risky_argument.map(|argument| format!("argument {argument}"));
+    let words = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word.to_owned());
+    let words: Vec<String> = words.chain(risky).collect();
     expect.assert_eq(&words.join(", "));
 }
 
@@ -51,7 +53,6 @@ fn wrappers_are_not_the_program_they_run() {
     for name in ["env", "nice", "nohup", "timeout", "stdbuf", "setsid", "xargs", "sudo", "doas", "busybox", "toybox"] {
         check(&format!("/usr/bin/{name}"), &[name, "ls"], expect!["wrapper"]);
     }
-    check("/usr/bin/find", &["find", ".", "-exec", "rm", "{}", ";"], expect!["wrapper"]);
     check("/usr/lib/ld-linux-x86-64.so.2", &["ld-linux-x86-64.so.2", "/bin/ls"], expect!["wrapper"]);
 }
 
@@ -84,6 +85,103 @@ fn code_in_the_arguments_or_on_standard_input_is_inline() {
     ];
     for argv in inline {
         check(&format!("/usr/bin/{}", argv[0]), argv, expect!["inline"]);
+    }
+}
+
+#[track_caller]
+fn check_risky(lines: &[(&str, &str)]) {
+    for (line, expected) in lines {
+        let argv: Vec<&str> = line.split(' ').collect();
+        let plan = crate::fixture::plan(&argv);
+        assert_eq!(ProgramKind::of(&plan).risky_argument.as_deref().unwrap_or_default(), *expected, "{line}");
+    }
+}
+
+#[test]
+fn arguments_that_make_git_run_or_write_are_known() {
+    // EX-04
+    check_risky(&[
+        ("git -c core.pager=x log", "-c"),
+        ("git -c alias.x=!id x", "-c"),
+        ("git -ccore.pager=x log", "-ccore.pager=x"),
+        ("git --exec-path=/tmp status", "--exec-path=/tmp"),
+        ("git -C / status", "-C"),
+        ("git --git-dir=/x status", "--git-dir=/x"),
+        ("git --work-tree / status", "--work-tree"),
+        ("git --config-env=core.pager=X log", "--config-env=core.pager=X"),
+        ("git -p log", "-p"),
+        ("git --paginate log", "--paginate"),
+        ("git diff --ext-diff", "--ext-diff"),
+        ("git diff --ext", "--ext"),
+        ("git diff --output=/x", "--output=/x"),
+        ("git log --output /x", "--output"),
+        ("git log --outp=x", "--outp=x"),
+        ("git fetch --upload-pack=id origin", "--upload-pack=id"),
+        ("git push --receive-pack id", "--receive-pack"),
+        ("git archive --exec=id HEAD", "--exec=id"),
+        ("git fetch ext::sh", "ext::sh"),
+        ("git grep -Oid x", "-Oid"),
+        ("git init --template=x", "--template=x"),
+        ("git config core.pager id", "config"),
+        ("git --no-pager rebase -x id", "rebase"),
+        ("git submodule foreach id", "submodule"),
+    ]);
+    check_risky(&[
+        ("git status", ""),
+        ("git --no-pager log --oneline -5 -p -c", ""),
+        ("git diff --stat -- a b", ""),
+        ("git add -A", ""),
+        ("git commit -m config", ""),
+        ("git push -u origin main", ""),
+    ]);
+}
+
+#[test]
+fn arguments_that_make_other_programs_run_or_write_are_known() {
+    // EX-04
+    check_risky(&[
+        ("find . -exec rm {} ;", "-exec"),
+        ("find . -fprintf x y", "-fprintf"),
+        ("tar -cf x --checkpoint-action=exec=id .", "--checkpoint-action=exec=id"),
+        ("tar -cf x --checkpoint-act=exec=id .", "--checkpoint-act=exec=id"),
+        ("tar -xIf id x", "-xIf"),
+        ("tar xIf id x", "xIf"),
+        ("tar x --to-command id", "--to-command"),
+        ("rsync -e id a b", "-e"),
+        ("rsync -ave id a b", "-ave"),
+        ("rsync --rsh=id a b", "--rsh=id"),
+        ("curl -so x http://a", "-so"),
+        ("curl --config x", "--config"),
+        ("wget -Ox http://a", "-Ox"),
+        ("scp -oProxyCommand=id a b:", "-oProxyCommand=id"),
+        ("make -f /tmp/x", "-f"),
+        ("make SHELL=/tmp/x", "SHELL=/tmp/x"),
+        ("make --eval=x", "--eval=x"),
+        ("npm exec x", "exec"),
+        ("npm run build --script-shell=x", "--script-shell=x"),
+        ("pip3 install --target / x", "--target"),
+        ("cargo --config x build", "--config"),
+        ("go build -toolexec=id", "-toolexec=id"),
+        ("gcc @args", "@args"),
+        ("rg --pre id x", "--pre"),
+        ("sort --compress-program=id x", "--compress-program=id"),
+        ("split --filter=id x", "--filter=id"),
+        ("dd if=a of=b", "of=b"),
+        ("zip -TT id x", "-TT"),
+        ("ip netns exec x", "netns"),
+    ]);
+    check_risky(&[
+        ("find . -name x -print", ""),
+        ("tar -xzf a.tgz", ""),
+        ("tar xzf a.tgz", ""),
+        ("rsync -av a b", ""),
+        ("make test", ""),
+        ("npm run build", ""),
+        ("cargo test", ""),
+        ("ls --output", ""),
+    ]);
+    for pager in ["less", "more", "man", "vim", "nano"] {
+        check(&format!("/usr/bin/{pager}"), &[pager, "x"], expect!["inline"]);
     }
 }
 

@@ -37,7 +37,8 @@ impl Bare {
         let said = |err: &dyn std::fmt::Display| format!("cannot load the component: {err:#}");
         let limits = WorkerLimits::default();
         let engine = engine::for_worker(limits.concurrency).map_err(|err| said(&err))?;
-        let code = in_memory(&engine::compile(wasm)?).map_err(|err| said(&err))?;
+        let code =
+            in_memory(&engine::compile(wasm).map_err(|refusal| refusal.to_string())?).map_err(|err| said(&err))?;
         // SAFETY: the file holds what the compiler gave a moment ago, and only this process has it.
         let component = unsafe { engine::load(&engine, code.as_raw_fd()) }.map_err(|err| said(&err))?;
         let mounts = mounts.iter().map(StartMount::from).collect();
@@ -61,7 +62,7 @@ impl Bare {
             seed: [0; 32],
             clock: CallClock::default(),
         };
-        let state = self.door.open(1);
+        let state = self.door.open(1, CallLimits::default());
         let (outcome, _) = call::run(&self.engine, &self.program, &state, &self.door, call);
         self.door.close(1);
         outcome

@@ -6,11 +6,12 @@ use claw_core::effect::EffectError;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
+use super::crash;
 use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
 use super::stdio::Printed;
 use crate::frame::{Call, Trace};
-use crate::limits::{CallLimits, HANDLES, HOSTCALL_BYTES, RESULT_BYTES};
+use crate::limits::{CallLimits, HOSTCALL_BYTES, RANDOM_CALL_BYTES, RESULT_BYTES};
 use crate::manifest::{Manifest, Scope, ToolManifest};
 
 /// Runs one call in a fresh instance; gives its outcome and what it leaves behind.
@@ -41,7 +42,7 @@ fn invoke(
     printed: &Printed,
     limits: CallLimits,
 ) -> (ToolOutcome, Trace) {
-    let mut store = store(engine, guest, state);
+    let mut store = store(engine, guest, state, limits);
     let call = wit::Call { id: call.call, tool: call.tool, arguments: call.arguments };
     let result = program
         .pre
@@ -73,7 +74,7 @@ pub(super) fn describe(
     let limits = limits.clamped();
     let printed = Printed::default();
     let guest = program.guest(state, door, None, &printed, limits).map_err(|err| err.to_string())?;
-    let mut store = store(engine, guest, state);
+    let mut store = store(engine, guest, state, limits);
     let manifest = program
         .pre
         .instantiate(&mut store)
@@ -85,11 +86,11 @@ pub(super) fn describe(
     Ok(manifest)
 }
 
-fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>) -> Store<Guest> {
+fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>, limits: CallLimits) -> Store<Guest> {
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
-    store.set_max_component_handles(HANDLES);
+    store.set_max_component_handles(limits.handles as usize);
     store.set_epoch_deadline(1);
     let state = Arc::clone(state);
     // Called once per tick in which guest code runs, and once after a long host call: so ticks are CPU time, and
@@ -97,7 +98,7 @@ fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>) -> Store<Guest> 
     store.epoch_deadline_callback(move |mut store| {
         let guest = store.data_mut();
         guest.ticks_left = guest.ticks_left.saturating_sub(1);
-        if state.is_cancelled() || guest.ticks_left == 0 {
+        if state.is_cancelled() || guest.ticks_left == 0 || guest.random.is_too_much() {
             return Ok(UpdateDeadline::Interrupt);
         }
         Ok(UpdateDeadline::Continue(1))
@@ -138,6 +139,10 @@ fn trapped(
         return cancelled();
     }
     let (kind, message) = match trap {
+        Some(Trap::Interrupt) if store.data().random.is_too_much() => {
+            let mib = RANDOM_CALL_BYTES >> 20;
+            (FailureKind::DataLimit, format!("the guest asked for more than {mib} MiB of random numbers"))
+        }
         Some(Trap::Interrupt) => {
             (FailureKind::Deadline, format!("the guest used up its {} ms of CPU time", limits.cpu_ms))
         }
@@ -147,37 +152,23 @@ fn trapped(
             (FailureKind::MemoryLimit, format!("the guest wanted more than its {mib} MiB of memory"))
         }
         _ if is_handle_limit(error) => (FailureKind::HandleLimit, "the guest held too many handles".to_owned()),
-        _ if error.to_string().contains("fuel allocated for hostcalls") => {
+        _ if error.root_cause().to_string().contains("fuel allocated for hostcalls") => {
             (FailureKind::DataLimit, format!("the guest passed more than {HOSTCALL_BYTES} bytes to one host call"))
         }
-        _ => (FailureKind::Crash, crash(error, printed)),
+        _ => (FailureKind::Crash, crash::describe(error, &printed.text())),
     };
     ToolOutcome::failed(kind, message)
 }
 
 fn is_handle_limit(error: &wasmtime::Error) -> bool {
+    // The first of a chain says only where it happened.
+    let text = error.root_cause().to_string();
     matches!(error.downcast_ref::<wasmtime_wasi::ResourceTableError>(), Some(wasmtime_wasi::ResourceTableError::Full))
-        || error.to_string().contains("resource table has no free keys")
+        || ["resource table has no free keys", "store handle limit exceeded"].iter().any(|limit| text.contains(limit))
 }
 
-/// The trap in one line, the innermost frames, and the guest's own last words.
-fn crash(error: &wasmtime::Error, printed: &Printed) -> String {
-    let mut message = format!("the guest crashed: {}", error.root_cause());
-    if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
-        let names = trace.frames().iter().filter_map(|frame| frame.func_name()).take(5);
-        let names: Vec<String> = names.map(|name| name.chars().take(80).collect()).collect();
-        if !names.is_empty() {
-            message.push_str(&format!(" in {}", names.join(" < ")));
-        }
-    }
-    let printed = printed.text();
-    if let Some(last) = printed.lines().rev().find(|line| !line.trim().is_empty()) {
-        message.push_str(&format!("; it printed: {}", cut(last.to_owned(), 300)));
-    }
-    message
-}
-
-fn cut(mut text: String, max: usize) -> String {
+/// Text of a guest's with at most `max` bytes.
+pub(super) fn cut(mut text: String, max: usize) -> String {
     if text.len() > max {
         text.truncate(text.floor_char_boundary(max));
         text.push('…');

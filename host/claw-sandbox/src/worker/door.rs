@@ -9,13 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use tokio::sync::{mpsc, oneshot};
 
+use super::turn::Turn;
 use crate::frame::{self, BodyPart, FromWorker};
-use crate::limits::EFFECTS;
+use crate::limits::CallLimits;
 
 /// The way out, shared by all calls of the worker.
 pub(super) struct Door {
     socket: Mutex<UnixStream>,
     calls: Mutex<HashMap<u64, Arc<CallState>>>,
+    /// Who reads what comes in.
+    pub(super) turn: Turn,
 }
 
 /// What the door knows of one running call.
@@ -23,6 +26,8 @@ pub(super) struct CallState {
     pub(super) id: u64,
     cancelled: AtomicBool,
     next_effect: AtomicU32,
+    /// Effects that the call may ask for.
+    effects: u32,
     waiting: Mutex<HashMap<u32, Waiting>>,
     /// The host's last refusal: the truth about it, whatever the guest makes of it.
     refusal: Mutex<Option<EffectError>>,
@@ -47,7 +52,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Door {
     pub(super) fn new(socket: UnixStream) -> Self {
-        Door { socket: Mutex::new(socket), calls: Mutex::new(HashMap::new()) }
+        Door { socket: Mutex::new(socket), calls: Mutex::new(HashMap::new()), turn: Turn::default() }
     }
 
     pub(super) fn reader(&self) -> io::Result<UnixStream> {
@@ -59,11 +64,12 @@ impl Door {
         lock(&self.socket).write_all(&bytes)
     }
 
-    pub(super) fn open(&self, id: u64) -> Arc<CallState> {
+    pub(super) fn open(&self, id: u64, limits: CallLimits) -> Arc<CallState> {
         let state = Arc::new(CallState {
             id,
             cancelled: AtomicBool::new(false),
             next_effect: AtomicU32::new(0),
+            effects: limits.clamped().effects,
             waiting: Mutex::new(HashMap::new()),
             refusal: Mutex::new(None),
         });
@@ -116,11 +122,16 @@ impl CallState {
 
     /// Effects that the call may still ask for.
     pub(super) fn effects_left(&self) -> u32 {
-        EFFECTS.saturating_sub(self.next_effect.load(Ordering::Relaxed))
+        self.effects.saturating_sub(self.next_effect.load(Ordering::Relaxed))
     }
 
     pub(super) fn refusal(&self) -> Option<EffectError> {
         lock(&self.refusal).clone()
+    }
+
+    /// Keeps the words of a refusal that the guest gets only as a number.
+    pub(super) fn refused(&self, refusal: EffectError) {
+        *lock(&self.refusal) = Some(refusal);
     }
 
     /// Asks for an effect and blocks this thread until its answer is here.
@@ -154,10 +165,10 @@ impl CallState {
     ) -> Result<(u32, oneshot::Receiver<Result<EffectReply, EffectError>>), EffectError> {
         let (sender, receiver) = oneshot::channel();
         let effect = self.next_effect.fetch_add(1, Ordering::Relaxed);
-        if effect >= EFFECTS {
+        if effect >= self.effects {
             // Counting on would wrap around some day.
-            self.next_effect.store(EFFECTS, Ordering::Relaxed);
-            return Err(EffectError::Limit(format!("a call may ask for {EFFECTS} effects")));
+            self.next_effect.store(self.effects, Ordering::Relaxed);
+            return Err(EffectError::Limit(format!("a call may ask for {} effects", self.effects)));
         }
         {
             let mut waiting = lock(&self.waiting);
@@ -167,6 +178,8 @@ impl CallState {
             }
             waiting.insert(effect, Waiting::Answer(sender));
         }
+        // The answer will come in: somebody must be there to read it.
+        door.turn.pass();
         let frame = FromWorker::Effect { id: self.id, effect, request };
         door.send(&frame).map_err(|err| EffectError::Limit(format!("the request does not fit a frame: {err}")))?;
         Ok((effect, receiver))
@@ -174,7 +187,7 @@ impl CallState {
 
     fn remember<T>(&self, answered: Result<T, EffectError>) -> Result<T, EffectError> {
         if let Err(err @ EffectError::Denied { .. }) = &answered {
-            *lock(&self.refusal) = Some(err.clone());
+            self.refused(err.clone());
         }
         answered
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod exec;
+pub(super) mod files;
 pub(super) mod http;
 mod keyvalue;
 mod llm;

@@ -1,22 +1,28 @@
 //! What one guest instance sees: its WASI context, its limits, and our own interfaces.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, ResourceLimiter};
-use wasmtime_wasi::{FsPerms, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::p2::bindings::{filesystem, sync};
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::bindings;
 use super::bindings::openclaw::session::run;
+use super::chance::Given;
 use super::door::{CallState, Door};
+use super::family::files::Files;
 use super::family::http::HttpDoor;
 use super::family::logging::LogBudget;
-use super::family::time::{self, Time};
+use super::family::time::Time;
+use super::mount::Mount;
 use super::stdio::Printed;
-use crate::frame::{Call, Start, StartMount};
+use crate::confine::Granted;
+use crate::frame::{Call, Start};
 use crate::limits::{CallLimits, HEADER_BYTES, RANDOM_BYTES, TABLE_ELEMENTS, TABLE_ENTRIES, TICK_MS};
-use crate::workspace::{Mode, Workspace};
+use crate::workspace::Workspace;
 
 /// The words of the world, under one name.
 pub(super) mod wit {
@@ -28,7 +34,7 @@ pub(super) mod wit {
 pub(super) struct Program {
     pub(super) pre: InstancePre<Guest>,
     pub(super) indices: bindings::ToolIndices,
-    mounts: Vec<StartMount>,
+    mounts: Arc<[Mount]>,
     workspace: Option<Arc<Workspace>>,
     config: Arc<[(String, String)]>,
     #[cfg(feature = "test-weaken")]
@@ -41,6 +47,7 @@ pub(super) struct Guest {
     http: WasiHttpCtx,
     http_door: HttpDoor,
     pub(super) table: ResourceTable,
+    pub(super) files: Files,
     pub(super) limiter: Limiter,
     /// Ticks of CPU time that the call may still use.
     pub(super) ticks_left: u64,
@@ -53,6 +60,7 @@ pub(super) struct Guest {
     pub(super) progress: u32,
     pub(super) log: LogBudget,
     pub(super) time: Time,
+    pub(super) random: Given,
 }
 
 impl Program {
@@ -63,15 +71,15 @@ impl Program {
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_sync(&mut linker)?;
         bindings::Tool::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+        // Files by the rules of the house, not by those of the library.
+        linker.allow_shadowing(true);
+        filesystem::preopens::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
+        sync::filesystem::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
         let pre = linker.instantiate_pre(component)?;
         let indices = bindings::ToolIndices::new(&pre)?;
-        let workspace = start.mounts.iter().find(|mount| mount.guest == WORKSPACE);
-        let workspace = workspace.map(|mount| {
-            let mode = if mount.write { Mode::ReadWrite } else { Mode::ReadOnly };
-            Workspace::open(mount.host.as_ref(), mode).map(Arc::new)
-        });
-        let workspace = workspace.transpose()?;
-        let mounts = start.mounts.iter().map(StartMount::clone).collect();
+        let mounts = start.mounts.iter().map(Mount::open).collect::<Result<Arc<[Mount]>, _>>()?;
+        let workspaces = mounts.iter().map(Mount::workspace).collect::<Result<Vec<_>, _>>()?;
+        let workspace = workspaces.into_iter().flatten().next().map(Arc::new);
         Ok(Program {
             pre,
             indices,
@@ -81,6 +89,20 @@ impl Program {
             #[cfg(feature = "test-weaken")]
             walls: start.walls,
         })
+    }
+
+    /// What the kernel's wall must let through.
+    pub(super) fn granted(&self) -> Vec<Granted<'_>> {
+        self.mounts.iter().map(Mount::granted).collect()
+    }
+
+    /// Removes what commits of earlier workers have left behind.
+    pub(super) fn sweep(&self) {
+        if let Some(workspace) = &self.workspace {
+            #[expect(clippy::disallowed_methods, reason = "how old a file is needs the wall clock")]
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            workspace.sweep(since.unwrap_or_default().as_secs());
+        }
     }
 
     /// Whether the test wants to see the operating system's wall alone.
@@ -101,21 +123,18 @@ impl Program {
         let mut wasi = WasiCtxBuilder::new();
         let time = Time::new(call.map(|call| call.clock.clone()).unwrap_or_default());
         let seed = call.map(|call| call.seed).unwrap_or_default();
+        let random = Given::default();
         // The call owns its thread, so file operations need no other one.
         wasi.allow_blocking_current_thread(true)
             .stdout(printed.clone())
             .stderr(printed.clone())
             .wall_clock(time.clone())
             .monotonic_clock(time.clone())
-            .secure_random(time::random(seed))
-            .insecure_random(time::random(seed))
+            .secure_random(random.generator(seed))
+            .insecure_random(random.generator(seed))
             .insecure_random_seed(u128::from_le_bytes(*seed.first_chunk().expect("guest: a seed has 32 bytes")))
             .max_random_size(RANDOM_BYTES);
         let granted = call.is_some();
-        for mount in self.mounts.iter().filter(|_| granted) {
-            let perms = if mount.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            wasi.preopened_dir(&mount.host, &mount.guest, perms)?;
-        }
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADER_BYTES);
         let mut table = ResourceTable::new();
@@ -126,6 +145,7 @@ impl Program {
             http,
             http_door: HttpDoor { call: Arc::clone(state), door: Arc::clone(door) },
             table,
+            files: if granted { Files::new(Arc::clone(&self.mounts)) } else { Files::default() },
             limiter: Limiter::new(limits.memory_bytes),
             ticks_left: limits.cpu_ms / TICK_MS + 1,
             call: Arc::clone(state),
@@ -139,14 +159,12 @@ impl Program {
             },
             config: if granted { Arc::clone(&self.config) } else { Arc::default() },
             progress: 0,
-            log: LogBudget::default(),
+            log: LogBudget::new(limits.log_lines),
             time,
+            random,
         })
     }
 }
-
-/// Where guests see the agent's workspace.
-const WORKSPACE: &str = "/workspace";
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {

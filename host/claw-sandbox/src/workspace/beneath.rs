@@ -15,9 +15,13 @@ use super::path::RelPath;
 use super::{FileError, Kind};
 
 /// Opens for reading. Without `NONBLOCK`, opening a pipe waits for a writer for ever.
-pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+pub(crate) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 /// Opens a directory for reading its entries, syncing it or starting from it.
-pub(super) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// As `creat(2)` is used everywhere; the umask takes away what the owner does not want.
+pub(crate) const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
+pub(crate) const NEW_DIRECTORY: Mode = Mode::from_raw_mode(0o777);
 
 /// The kernel gives up a resolution if a rename anywhere interferes; it says so and expects a retry.
 const ATTEMPTS: usize = 64;
@@ -26,7 +30,7 @@ const ENTRIES_BYTES: usize = 32 * 1024;
 
 /// What to do about links on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Links {
+pub(crate) enum Links {
     /// Follow them while they stay beneath the directory.
     FollowInside,
     /// Fail with `ELOOP` on the first one, also at the end of the path.
@@ -35,20 +39,22 @@ pub(super) enum Links {
 
 /// What is known about a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stat {
-    pub(super) kind: Kind,
+pub(crate) struct Stat {
+    pub(crate) kind: Kind,
     /// Bytes, for regular files; else 0.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Permission bits without set-user-id and the like.
-    pub(super) permissions: Mode,
+    pub(crate) permissions: Mode,
     /// Tells whether a file is still the one that was looked at.
-    pub(super) identity: Identity,
-    pub(super) names: Names,
+    pub(crate) identity: Identity,
+    pub(crate) names: Names,
+    /// Seconds from 1970 to the last change of the file or of its names.
+    pub(crate) changed: i128,
 }
 
 /// One state of one file. The inode number alone would not do: file systems give it to the next file at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
     kind: Kind,
@@ -59,7 +65,7 @@ pub(super) struct Identity {
 
 /// How many names (hard links) a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
+pub(crate) enum Names {
     One,
     Several,
 }
@@ -68,7 +74,7 @@ pub(super) enum Names {
 ///
 /// # Errors
 /// `EXDEV` if the path or a link leads out; `ELOOP` for refused links; else as `open(2)`.
-pub(super) fn open(
+pub(crate) fn open(
     directory: BorrowedFd<'_>,
     path: impl Arg + Copy,
     flags: OFlags,
@@ -79,8 +85,22 @@ pub(super) fn open(
         Links::FollowInside => resolve,
         Links::Refuse => resolve | ResolveFlags::NO_SYMLINKS,
     };
+    retried(|| rustix::fs::openat2(directory, path, flags, Mode::empty(), resolve))
+}
+
+/// Makes a file that is not there yet, following no link.
+///
+/// # Errors
+/// `EEXIST` if anything has the name; else as [`open`].
+pub(crate) fn create(directory: BorrowedFd<'_>, path: impl Arg + Copy, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = flags | OFlags::CREATE | OFlags::EXCL;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+    retried(|| rustix::fs::openat2(directory, path, flags, NEW_FILE, resolve))
+}
+
+fn retried(open: impl Fn() -> rustix::io::Result<OwnedFd>) -> rustix::io::Result<OwnedFd> {
     for _ in 0..ATTEMPTS {
-        match rustix::fs::openat2(directory, path, flags, Mode::empty(), resolve) {
+        match open() {
             Err(Errno::AGAIN | Errno::INTR) => {}
             result => return result,
         }
@@ -89,7 +109,7 @@ pub(super) fn open(
 }
 
 /// Looks at an entry of `directory` without opening or following it.
-pub(super) fn look(directory: BorrowedFd<'_>, name: impl Arg) -> rustix::io::Result<Stat> {
+pub(crate) fn look(directory: BorrowedFd<'_>, name: impl Arg) -> rustix::io::Result<Stat> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Stat::from)
 }
 
@@ -99,7 +119,7 @@ pub(super) fn stat(file: BorrowedFd<'_>, path: &RelPath) -> Result<Stat, FileErr
 }
 
 /// Calls `each` with every entry but `.` and `..`, in the order of the file system.
-pub(super) fn read_directory(
+pub(crate) fn read_directory(
     directory: BorrowedFd<'_>,
     mut each: impl FnMut(&CStr, Option<Kind>) -> ControlFlow<()>,
 ) -> rustix::io::Result<()> {
@@ -174,6 +194,7 @@ impl From<rustix::fs::Stat> for Stat {
                 modified: (i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)),
             },
             names: if stat.st_nlink > 1 { Names::Several } else { Names::One },
+            changed: i128::from(stat.st_ctime),
         }
     }
 }

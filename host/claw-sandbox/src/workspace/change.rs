@@ -15,17 +15,13 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::beneath::{self, Links};
+use super::beneath::{self, Links, NEW_DIRECTORY, NEW_FILE};
 use super::path::TEMP_PREFIX;
 use super::plan::{Act, Existing, Planned, plan};
 use super::{Change, FileError};
-
-/// As `creat(2)` is used everywhere; the umask takes away what the owner does not want.
-const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
-const NEW_DIRECTORY: Mode = Mode::from_raw_mode(0o777);
 
 /// Where a transaction is, for tests that disturb it there. The number counts changes from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

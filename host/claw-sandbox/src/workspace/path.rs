@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::FileError;
+use super::protected::Ground;
 
 /// The kernel's `PATH_MAX` without the final NUL.
-pub(super) const MAX_PATH_BYTES: usize = 4095;
+pub(crate) const MAX_PATH_BYTES: usize = 4095;
 /// The longest name that common file systems store.
-pub(super) const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// Most levels that are written to or walked into: deeper than any tree that people made, shallow enough that one open
 /// directory per level is no burden.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 /// Start of the names of files that a commit has not finished with.
-pub(super) const TEMP_PREFIX: &str = ".claw-tmp-";
+pub(crate) const TEMP_PREFIX: &str = ".claw-tmp-";
 
 /// How guests call the tree; models write it out of habit although paths are relative.
 const MOUNT: &str = "/workspace";
@@ -115,16 +116,10 @@ impl RelPath {
         }
     }
 
-    /// Whether guests may write here.
-    ///
-    /// Protected are files that make other programs run something or change what the agent is: hooks and settings of
-    /// Git repositories at any depth, `.env`, `.openclaw*`, and the names of unfinished commits. Names are compared
-    /// the way a file system that folds case would compare them.
+    /// # Errors
+    /// `E_FS_PROTECTED` where [`Ground::protects`] the path.
     pub(super) fn expect_unprotected(&self) -> Result<(), FileError> {
-        let folded: Vec<String> = self.components().map(folded).collect();
-        let named =
-            folded.iter().any(|name| name == ".env" || name.starts_with(".openclaw") || name.starts_with(TEMP_PREFIX));
-        if !named && !in_git_machinery(&folded) {
+        if !Ground::Workspace.protects(self.components()) {
             return Ok(());
         }
         Err(FileError::denied(
@@ -166,7 +161,7 @@ pub(super) fn shown(name: &[u8]) -> Cow<'_, str> {
 }
 
 /// Guest text in an error: control characters escaped, and cut, since it may be long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 120;
     let clean: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
     let rest = if text.chars().nth(MAX_CHARS).is_some() { "…" } else { "" };
@@ -209,33 +204,4 @@ pub(super) fn outside(text: &str) -> FileError {
         "E_FS_OUTSIDE",
         format!("{} leads outside; write the path relative to the workspace, without `..`", quoted(text)),
     )
-}
-
-/// Hooks, settings and `.git` files: what Git runs, or where it looks for what it runs.
-fn in_git_machinery(folded: &[String]) -> bool {
-    folded.iter().enumerate().filter(|(_, name)| *name == ".git").any(|(index, _)| match &folded[index + 1..] {
-        // A file `.git` redirects Git to another repository, whose hooks it then runs.
-        [] => true,
-        [name, ..] if matches!(&**name, "hooks" | "config" | "config.worktree" | "commondir") => true,
-        [name, rest @ ..] if name == "modules" => rest.iter().any(|name| name == "hooks" || name == "config"),
-        _ => false,
-    })
-}
-
-/// The name as file systems that ignore case see it, for comparing with plain ASCII names (FS-24).
-fn folded(name: &str) -> String {
-    let visible = name.chars().filter(|ch| !is_ignorable(*ch));
-    // `ſ` is a lower-case letter that folds to `s`; the Kelvin sign becomes `k` by itself.
-    let lower: String = visible.flat_map(char::to_lowercase).map(|ch| if ch == 'ſ' { 's' } else { ch }).collect();
-    // Windows shares drop dots and spaces at the end.
-    lower.trim_end_matches(['.', ' ']).to_owned()
-}
-
-/// Characters that ext4's casefold and HFS+ leave out of comparison (Unicode `Default_Ignorable_Code_Point`).
-fn is_ignorable(ch: char) -> bool {
-    matches!(ch,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }

@@ -52,7 +52,7 @@ impl Site {
     }
 
     fn open(&self, mode: Mode) -> Workspace {
-        Workspace::open(&self.ws(""), mode).unwrap()
+        Workspace::new(fs::File::open(self.ws("")).unwrap().into(), mode).unwrap()
     }
 
     fn read_write(&self) -> Workspace {
@@ -120,6 +120,6 @@ fn code<T: std::fmt::Debug>(result: Result<T, FileError>) -> &'static str {
 fn opening_a_file_as_a_workspace_fails() {
     let site = Site::new();
     site.file("file", "");
-    assert!(Workspace::open(&site.ws("file"), Mode::ReadOnly).is_err());
-    assert!(Workspace::open(&site.ws("absent"), Mode::ReadOnly).is_err());
+    let file = fs::File::open(site.ws("file")).unwrap();
+    assert!(Workspace::new(file.into(), Mode::ReadOnly).is_err());
 }

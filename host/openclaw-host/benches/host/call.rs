@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use claw_core::id::{CallId, ComponentName, ToolName};
+use claw_core::id::{CallId, ComponentName, Timestamp, ToolName};
 use claw_policy::{Action, Decision, Facts, Policy, Preset, Subject, ToolInvocation};
 use claw_sandbox::{
-    Bare, CallFacts, CallLimits, Component, Mount, Sandbox, SandboxConfig, Signal, Walls, Wasm, WorkerLimits,
+    Bare, CallFacts, CallLimits, Component, Ground, HostLimits, Mount, Place, Sandbox, SandboxConfig, Signal, Walls,
+    Wasm, WorkerLimits,
 };
 
 use crate::report::{Report, Row};
@@ -103,7 +104,7 @@ struct Caller {
     component: Component,
     subject: Subject,
     facts: Facts,
-    mounts: Vec<Mount>,
+    ground: Ground,
     tool: ToolName,
     arguments: &'static str,
 }
@@ -123,20 +124,21 @@ impl Caller {
             cache_key: [7; 32],
             walls: Walls::Required,
             worker: WorkerLimits::default(),
-            idle: Duration::from_secs(60),
+            host: HostLimits::default(),
         })?;
         let component =
             runtime.block_on(sandbox.install(name.clone(), Wasm::new(component(component_name)?.into())))?;
         let granted = component_name == "files";
         let grants: &[&str] = if granted { &["fs workspace read-write"] } else { &[] };
-        let mount = Mount { guest: "/workspace".to_owned(), host: folder.to_owned(), write: true };
+        let mount =
+            Mount { guest: "/workspace".to_owned(), host: folder.to_owned(), write: true, place: Place::Workspace };
         Ok(Caller {
             policy: Policy::load(Preset::Cautious, &[])?,
             sandbox,
             subject: subject(&name, component.digest, grants)?,
             component,
             facts: facts()?,
-            mounts: granted.then_some(mount).into_iter().collect(),
+            ground: Ground { mounts: granted.then_some(mount).into_iter().collect(), config: Vec::new() },
             tool: ToolName::parse(tool)?,
             arguments,
         })
@@ -144,7 +146,7 @@ impl Caller {
 
     /// The same calls of the same component without the sandbox.
     fn bare(&self, name: &str) -> Result<Samples> {
-        let bare = Bare::load(&component(name)?, &self.mounts).map_err(|err| anyhow!(err))?;
+        let bare = Bare::load(&component(name)?, &self.ground.mounts).map_err(|err| anyhow!(err))?;
         Samples::of(WARM_UP, CALLS, || {
             let outcome = bare.call(self.tool.as_str(), self.arguments);
             ensure!(outcome.is_done(), "the bare call failed: {}", outcome.text());
@@ -180,11 +182,17 @@ impl Caller {
     }
 
     async fn call(&self) -> Result<()> {
-        let facts =
-            CallFacts { run: self.facts.run.clone(), session: self.facts.session.clone(), origin: self.facts.origin };
+        let facts = CallFacts {
+            run: self.facts.run.clone(),
+            session: self.facts.session.clone(),
+            origin: self.facts.origin,
+            seed: [7; 32],
+            begins: Timestamp(0),
+            clock: None,
+        };
         let permit = self.decide()?;
         let limits = CallLimits::default();
-        let mut running = self.sandbox.start(&self.component, permit, facts, &self.mounts, limits).await?;
+        let mut running = self.sandbox.start(&self.component, permit, facts, &self.ground, limits).await?;
         loop {
             if let Signal::Done { outcome, .. } = running.next().await {
                 ensure!(outcome.is_done(), "the sandboxed call failed: {}", outcome.text());

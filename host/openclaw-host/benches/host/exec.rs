@@ -20,7 +20,7 @@ pub fn measure(report: &mut Report) -> Result<()> {
     let (workspace, scratch) = (folder.path().join("workspace"), folder.path().join("scratch"));
     std::fs::create_dir(&workspace)?;
     std::fs::create_dir(&scratch)?;
-    let paths = ExecPaths { launcher: PROGRAM.into(), workspace: workspace.canonicalize()?, scratch };
+    let paths = ExecPaths { launcher: PROGRAM.into(), workspace: workspace.canonicalize()?, scratch, cgroups: None };
     let policy = Policy::load(Preset::Cautious, &[])?;
     let subject = subject(&ComponentName::parse("exec")?, Digest([1; 32]), &["exec true"])?;
     let facts = facts()?;
@@ -33,10 +33,10 @@ pub fn measure(report: &mut Report) -> Result<()> {
         max_output_bytes: 1024,
     };
     let runtime = runtime()?;
-    let plan = Samples::of(20, RUNS, || plan_exec(&request, &paths.workspace, &ExecLimits::default()).map(drop))?;
+    let plan = Samples::of(20, RUNS, || plan_exec(&request, None, &paths.workspace, &ExecLimits::default()).map(drop))?;
     report.add(Row::time("exec.plan", &plan));
     let confined = Samples::of(20, RUNS, || {
-        let plan = plan_exec(&request, &paths.workspace, &ExecLimits::default())?;
+        let plan = plan_exec(&request, None, &paths.workspace, &ExecLimits::default())?;
         let permit = match policy.decide(&subject, &facts, Action::RunProgram(plan)) {
             Decision::Allow(permit) => permit,
             Decision::Ask(_) | Decision::Deny(_) => bail!("the policy does not allow `true`"),

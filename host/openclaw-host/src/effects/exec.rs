@@ -1,23 +1,22 @@
 //! Programs.
 
-use claw_core::effect::{EffectError, ExecExit, ExecRequest};
-use claw_effects::{ExecLimits, plan_exec, run_exec};
+use claw_core::effect::{Background, EffectError, ExecExit, ExecPlan, ExecRequest, ProcessReply, ProcessRequest};
+use claw_effects::{ExecLimits, ProcessOwner, plan_exec, run_exec};
 use claw_policy::Action;
 
 use super::Effects;
 use crate::crash_point;
+use crate::tool_call::CallContext;
 
 impl Effects {
     pub(super) async fn exec(&self, request: ExecRequest) -> Result<ExecExit, EffectError> {
         let host = &self.context.host;
-        let workspace = host.about.workspace.clone();
-        // Resolving a program reads and hashes it.
-        let plan = tokio::task::spawn_blocking(move || plan_exec(&request, &workspace, &ExecLimits::default())).await;
-        let plan = plan.map_err(|err| EffectError::Other(err.to_string()))??;
+        let plan = self.plan(request, None).await?;
         let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
         // A program has a time-out of its own, which may be longer than that of a call which only computes.
         let exit = {
             let _pause = self.answerer.pause();
+            let _pass = host.exec_gate.enter(&self.context.cancel).await?;
             run_exec(permit, &host.exec, &self.context.cancel).await
         };
         crash_point::pass("effect done");
@@ -28,5 +27,36 @@ impl Effects {
         self.ended(index, summary).await?;
         crash_point::pass("effect end noted");
         exit
+    }
+
+    /// Resolves a program, which reads and hashes it.
+    async fn plan(&self, request: ExecRequest, background: Option<Background>) -> Result<ExecPlan, EffectError> {
+        let workspace = self.context.host.about.workspace.clone();
+        let plan = move || plan_exec(&request, background, &workspace, &ExecLimits::default());
+        tokio::task::spawn_blocking(plan).await.map_err(|err| EffectError::Other(err.to_string()))?
+    }
+
+    pub(super) async fn process(&self, request: ProcessRequest) -> Result<ProcessReply, EffectError> {
+        let CallContext { host, facts, cancel, .. } = &self.context;
+        let owner = ProcessOwner { component: self.component.clone(), session: facts.session.clone() };
+        match request {
+            ProcessRequest::Spawn(request, background) => {
+                let plan = self.plan(request, Some(background)).await?;
+                let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
+                let spawned = host.processes.spawn(permit, &owner, cancel).await;
+                let summary = spawned.as_ref().map_or_else(ToString::to_string, |id| format!("runs as `{id}`"));
+                self.ended(index, summary).await?;
+                spawned.map(ProcessReply::Process)
+            }
+            ProcessRequest::Attach { id } => host.processes.attach(&owner, &id).map(ProcessReply::Process),
+            ProcessRequest::All => Ok(ProcessReply::All(host.processes.all(&owner))),
+            ProcessRequest::Poll { id, wait_ms } => {
+                host.processes.poll(&owner, &id, wait_ms, cancel).await.map(ProcessReply::Progress)
+            }
+            ProcessRequest::Write { id, bytes, end } => {
+                host.processes.write(&owner, &id, &bytes, end).map(|()| ProcessReply::Done)
+            }
+            ProcessRequest::Kill { id } => host.processes.kill(&owner, &id).await.map(|()| ProcessReply::Done),
+        }
     }
 }

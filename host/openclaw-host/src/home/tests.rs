@@ -151,3 +151,18 @@ fn a_run_file_outlives_its_process_without_being_believed() {
     assert!(!RunFile { pid: 0, ..gone.clone() }.is_alive());
     assert!(!RunFile { pid: u32::MAX, ..gone }.is_alive());
 }
+
+#[test]
+fn what_calls_left_behind_is_removed_and_the_components_own_folders_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::open(&folder.path().join("home")).unwrap();
+    fs::create_dir_all(home.scratch().join("call-x/deep")).unwrap();
+    fs::write(home.scratch().join("call-x/deep/file"), "left").unwrap();
+    fs::write(home.scratch().join("file"), "left").unwrap();
+    fs::create_dir_all(home.component_scratch().join("notes")).unwrap();
+    fs::write(home.component_scratch().join("notes/kept"), "kept").unwrap();
+    home.empty_scratch();
+    let left: Vec<_> = fs::read_dir(home.scratch()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["components"]);
+    assert_eq!(fs::read_to_string(home.component_scratch().join("notes/kept")).unwrap(), "kept");
+}

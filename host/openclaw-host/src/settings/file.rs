@@ -23,6 +23,8 @@ pub struct ConfigFile {
     pub sandbox: SandboxFile,
     /// What each component is granted, by its name, e.g. `{ web: ["http https://api.example.com GET"] }`.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// Folders that can be granted, by the name that grants call them: `{ notes: "/home/me/notes" }`.
+    pub folders: BTreeMap<String, PathBuf>,
     /// What each component is told and where its calls end, by its name.
     pub components: BTreeMap<String, ComponentFile>,
     /// How calls wait for their owner.
@@ -232,7 +234,7 @@ pub struct ComponentFile {
 #[schemars(deny_unknown_fields)]
 pub struct ComponentLimitsFile {
     /// Memory of one call, in MiB.
-    #[schemars(with = "u64", range(min = 1, max = 4096))]
+    #[schemars(with = "u64", range(min = 1, max = 1024))]
     #[serde(rename = "memoryMiB", skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u64>,
     /// Seconds of one call, without the time it waits for approvals.
@@ -243,10 +245,26 @@ pub struct ComponentLimitsFile {
     #[schemars(with = "u64", range(min = 1, max = 3600))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<u64>,
+    /// Effects that one call may ask for.
+    #[schemars(with = "u32", range(min = 1, max = 65536))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<u32>,
+    /// Handles that one call may hold.
+    #[schemars(with = "u32", range(min = 16, max = 65536))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handles: Option<u32>,
+    /// Lines that one call may log.
+    #[schemars(with = "u32", range(min = 0, max = 512))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_lines: Option<u32>,
     /// What its key-value stores hold together, in MiB.
     #[schemars(with = "u64", range(min = 1, max = 4096))]
     #[serde(rename = "storeMiB", skip_serializing_if = "Option::is_none")]
     pub store_mib: Option<u64>,
+    /// What its own folder may hold, in MiB. Without it: 256.
+    #[schemars(with = "u64", range(min = 1, max = 1048576))]
+    #[serde(rename = "scratchMiB", skip_serializing_if = "Option::is_none")]
+    pub scratch_mib: Option<u64>,
 }
 
 /// How calls wait for their owner.
@@ -274,7 +292,7 @@ pub struct LimitsFile {
     #[schemars(range(min = 1, max = 3600))]
     pub call_seconds: u64,
     /// Memory of one component, in MiB.
-    #[schemars(range(min = 1, max = 4096))]
+    #[schemars(range(min = 1, max = 1024))]
     #[serde(rename = "memoryMiB")]
     pub memory_mib: u64,
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use claw_core::id::ComponentName;
+use claw_policy::{Folder, FsGrant, Grant};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
@@ -19,6 +20,7 @@ use super::{
     AgentSettings, ApprovalSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings, LogSettings,
     PolicySettings, SandboxSettings, Settings, SettingsError, provider,
 };
+use crate::folders::{FolderError, NamedFolders, OffLimits};
 
 /// The settings, with what there is to say about them.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
     let gateway = merge.gateway(env, flags);
     let model = provider::select(&mut merge, home, env);
     let grants = merge.grants(&config.grants);
+    let agent = merge.agent(home, config);
+    let folders = merge.folders(home, env, &agent.workspace);
+    merge.expect_named(&grants, &folders);
     let components = merge.components(&config.components);
     let settings = Settings {
         gateway,
@@ -84,12 +89,13 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         policy: PolicySettings { preset: merge.plain("policy.preset", config.policy.preset) },
         sandbox: SandboxSettings { walls: merge.plain("sandbox.walls", config.sandbox.walls) },
         grants,
+        folders,
         components,
         approvals: ApprovalSettings {
             expiry: merge.seconds("approvals.expirySeconds", config.approvals.expiry_seconds),
         },
         limits: merge.limits(config),
-        agent: merge.agent(home, config),
+        agent,
         logging: merge.logging(config),
         // Selected above; where there is none, the issues say why and the settings are not handed out.
         model: model.unwrap_or(super::ModelSettings::Rehearsal),
@@ -197,6 +203,36 @@ impl Merge<'_> {
             }
         }
         grants
+    }
+
+    fn folders(&mut self, home: &Path, env: &Env, workspace: &Path) -> NamedFolders {
+        let user_home = env.get(env::USER_HOME).map(Path::new);
+        let mut folders = NamedFolders::new(OffLimits::new(home, user_home, workspace));
+        for (name, path) in &self.file.config.folders {
+            let place = format!("folders.{name}");
+            match folders.add(name, path) {
+                Ok(()) => self.note(place, json!(path.display().to_string()), Origin::File),
+                // A disk that is not there today is no reason to refuse everything else.
+                Err(err @ FolderError::Missing { .. }) => {
+                    self.complain(Issue::warning(place, format!("{err}; it is not mounted")));
+                }
+                Err(err) => self.complain(Issue::error(place, err.to_string())),
+            }
+        }
+        folders
+    }
+
+    /// A grant of a folder that nobody has named would give nothing, and its owner would look for the fault elsewhere.
+    fn expect_named(&mut self, grants: &BTreeMap<ComponentName, Vec<String>>, folders: &NamedFolders) {
+        for (component, texts) in grants {
+            for (index, text) in texts.iter().enumerate() {
+                let Ok(Grant::Fs(FsGrant { folder: Folder::Named(name), .. })) = Grant::parse(text) else { continue };
+                if !folders.knows(&name) && !self.file.config.folders.contains_key(&name) {
+                    let message = format!("no folder is named `{name}`; name it under `folders`, or remove the grant");
+                    self.complain(Issue::error(format!("grants.{component}[{index}]"), message));
+                }
+            }
+        }
     }
 
     fn components(&mut self, file: &BTreeMap<String, ComponentFile>) -> BTreeMap<ComponentName, ComponentSettings> {

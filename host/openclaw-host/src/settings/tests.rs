@@ -122,7 +122,9 @@ fn every_section_can_be_set() {
             vault: { key: "passphrase" },
             policy: { preset: "deny-all" },
             sandbox: { walls: "best-effort" },
-            grants: { web: ["http https://api.example.com GET"] },
+            grants: { web: ["http https://api.example.com GET", "fs notes read"] },
+            folders: { notes: "/nowhere/notes" },
+            components: { web: { limits: { scratchMiB: 64 } } },
             approvals: { expirySeconds: 60 },
             limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128 },
             agent: { workspace: "/srv/work" },
@@ -136,6 +138,9 @@ fn every_section_can_be_set() {
             models.providers.local.baseUrl = "http://127.0.0.1:11434/v1" (file)
             grants.web = ["http https://api.example.com GET"] (file)
             vault.key = "passphrase" (file)
+            grants.web = ["http https://api.example.com GET","fs notes read"] (file)
+            agent.workspace = "/srv/work" (file)
+            components.web.limits.scratchMiB = 64 (file)
             policy.preset = "deny-all" (file)
             sandbox.walls = "best-effort" (file)
             approvals.expirySeconds = 60 (file)
@@ -143,8 +148,8 @@ fn every_section_can_be_set() {
             limits.runSeconds = 60 (file)
             limits.callSeconds = 10 (file)
             limits.memoryMiB = 128 (file)
-            agent.workspace = "/srv/work" (file)
             logging.level = "warn,claw_gateway=debug" (file)
+            warning: `folders.notes`: `/nowhere/notes` is no folder that can be opened: No such file or directory (os error 2); it is not mounted (config.json5 line 7, column 24)
         "#]],
     );
 }
@@ -431,4 +436,14 @@ fn keys_in_comments_and_texts_are_no_keys() {
 #[test]
 fn the_schema_tells_editors_what_is_checked() {
     expect_test::expect_file!["snap/schema.json"].assert_eq(&format!("{:#}\n", schema()));
+}
+
+#[test]
+fn a_grant_of_a_folder_that_nobody_has_named_is_an_error() {
+    check_file(
+        "{ grants: { web: [\"fs workspace read\", \"fs scratch read-write\", \"fs notes read\"] } }",
+        expect![[r#"
+            the settings are not valid:
+              error: `grants.web[2]`: no folder is named `notes`; name it under `folders`, or remove the grant (config.json5 line 1, column 65)"#]],
+    );
 }

@@ -67,6 +67,25 @@ pub enum Op {
     RemoveDir {
         path: String,
     },
+    /// Counts the entries of a directory.
+    Count {
+        path: String,
+    },
+    /// Writes this many MiB; tells how many bytes went in before an error.
+    Fill {
+        path: String,
+        mib: u64,
+    },
+    /// Makes empty files `0`, `1`, … in a directory; tells how many before an error.
+    MakeMany {
+        path: String,
+        count: u32,
+    },
+    /// Reads the file this often; tells each different outcome once.
+    ReadOften {
+        path: String,
+        count: u32,
+    },
     /// Opens the file this often and keeps all of them open until the call ends.
     OpenMany {
         path: String,
@@ -109,6 +128,10 @@ impl Op {
             Op::RemoveFile { path } => Ok(json!(fs::remove_file(path)?)),
             Op::CreateDir { path } => Ok(json!(fs::create_dir(path)?)),
             Op::RemoveDir { path } => Ok(json!(fs::remove_dir(path)?)),
+            Op::Count { path } => Ok(json!(fs::read_dir(path)?.count())),
+            Op::Fill { path, mib } => fill(&path, mib),
+            Op::MakeMany { path, count } => make_many(&path, count),
+            Op::ReadOften { path, count } => Ok(read_often(&path, count)),
             Op::OpenMany { path, count } => open_many(&path, count),
         }
     }
@@ -134,6 +157,33 @@ fn metadata(metadata: &fs::Metadata) -> Value {
         "special"
     };
     json!({ "kind": kind, "size": metadata.len() })
+}
+
+fn fill(path: &str, mib: u64) -> Outcome {
+    let mut file = fs::File::options().append(true).create(true).open(path)?;
+    let (piece, mut written) = ([b'x'; 32 << 10], 0);
+    while written < mib << 20 {
+        match file.write(&piece) {
+            Ok(bytes) => written += bytes as u64,
+            Err(err) => return Ok(json!({ "written": written, "error": err.to_string() })),
+        }
+    }
+    Ok(json!({ "written": written }))
+}
+
+fn make_many(path: &str, count: u32) -> Outcome {
+    for number in 0..count {
+        if let Err(err) = fs::File::create_new(format!("{path}/{number}")) {
+            return Ok(json!({ "made": number, "error": err.to_string() }));
+        }
+    }
+    Ok(json!({ "made": count }))
+}
+
+fn read_often(path: &str, count: u32) -> Value {
+    let outcome = || fs::read_to_string(path).unwrap_or_else(|err| format!("error: {err}"));
+    let outcomes: std::collections::BTreeSet<_> = (0..count).map(|_| outcome()).collect();
+    json!(outcomes)
 }
 
 fn open_many(path: &str, count: u32) -> Outcome {

@@ -137,6 +137,7 @@ impl Exec {
             End::Code(code) => json!({ "code": code }),
             End::Signal(signal) => json!({ "signal": signal }),
             End::TimedOut => json!("timed-out"),
+            End::MemoryLimit => json!("memory-limit"),
         };
         Ok(json!({
             "end": end,

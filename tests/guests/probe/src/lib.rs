@@ -19,6 +19,8 @@ openclaw_sdk::export_component! {
     tools: [Probe],
     scopes: [
         scope::workspace(Access::ReadWrite),
+        scope::folder("scratch", Access::ReadWrite),
+        scope::folder("notes", Access::ReadWrite),
         scope::exec(&["**"]),
         scope::http("*", &["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     ],
@@ -56,6 +58,7 @@ impl Tool for Probe {
         `{\"error\": {\"kind\", \"code\", \"text\"}}`.";
 
     fn call(args: ProbeArgs) -> Result<String, ToolError> {
+        let fails = args.steps.iter().any(|step| matches!(step, Step::World(world::Op::Fail)));
         let outcomes: Vec<_> = args
             .steps
             .into_iter()
@@ -68,6 +71,9 @@ impl Tool for Probe {
             })
             .map(outcome::report)
             .collect();
+        if fails {
+            return Err(ToolError::failed("the test wants this call to fail"));
+        }
         json(&outcomes)
     }
 }

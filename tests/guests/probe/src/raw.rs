@@ -46,6 +46,15 @@ pub enum Op {
     RemoveDir {
         path: String,
     },
+    /// Opens the directory `outer`, following links, and `inner` from there.
+    OpenBelow {
+        outer: String,
+        inner: String,
+        #[serde(default)]
+        how: Vec<How>,
+        #[serde(default)]
+        access: Vec<Access>,
+    },
     /// Sets the time of the last change, in seconds and nanoseconds.
     SetTimes {
         path: String,
@@ -78,7 +87,7 @@ pub enum Links {
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum How {
+pub enum How {
     Create,
     Directory,
     Exclusive,
@@ -87,7 +96,7 @@ enum How {
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Access {
+pub enum Access {
     Read,
     Write,
     MutateDirectory,
@@ -120,6 +129,15 @@ impl Op {
             Op::Unlink { path } => Ok(json!(directory.unlink_file_at(&path)?)),
             Op::CreateDir { path } => Ok(json!(directory.create_directory_at(&path)?)),
             Op::RemoveDir { path } => Ok(json!(directory.remove_directory_at(&path)?)),
+            Op::OpenBelow { outer, inner, how, access } => {
+                let outer = directory.open_at(
+                    PathFlags::SYMLINK_FOLLOW,
+                    &outer,
+                    OpenFlags::DIRECTORY,
+                    DescriptorFlags::READ,
+                )?;
+                Open { path: inner, links: Links::Stay, how, access }.run(&outer)
+            }
             Op::SetTimes { path, seconds, nanoseconds } => {
                 let time = wasip2::clocks::wall_clock::Datetime { seconds, nanoseconds };
                 let changed = NewTimestamp::Timestamp(time);

@@ -27,6 +27,8 @@ pub enum Op {
     Sleep {
         milliseconds: u64,
     },
+    /// Ends the call with an error of the tool's own.
+    Fail,
     /// Starts a program through std.
     Spawn {
         program: String,
@@ -56,6 +58,7 @@ impl Op {
                 std::thread::sleep(std::time::Duration::from_millis(milliseconds));
                 Ok(json!(null))
             }
+            Op::Fail => Err(Failure::of_probe("the call fails because the test says so")),
             Op::Spawn { program } => Ok(json!(std::process::Command::new(program).status()?.code())),
         }
     }

@@ -35,3 +35,14 @@ fn memory_is_bounded_by_the_cap() {
     assert!(capture.tail.capacity() <= 4096, "{}", capture.tail.capacity());
     assert_eq!(capture.finish().dropped, 10_000 * 1000 - 1000);
 }
+
+#[test]
+fn of_what_nobody_took_in_time_the_end_is_kept() {
+    let mut capture = Capture::of_end(4);
+    assert!(capture.is_empty());
+    capture.push(b"abcdef");
+    assert_eq!(capture.take(), Kept { bytes: b"cdef".to_vec(), dropped: 2 });
+    assert!(capture.is_empty());
+    capture.push(b"gh");
+    assert_eq!(capture.take(), Kept { bytes: b"gh".to_vec(), dropped: 0 });
+}

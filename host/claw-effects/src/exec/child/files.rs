@@ -17,7 +17,7 @@ use crate::exec::child::ChildError;
 /// The ABI without which nothing runs: before it (Linux 6.2) files outside could be truncated.
 const NEEDED_ABI: ABI = ABI::V3;
 /// The newest ABI that this file knows; each kernel gives what it has of it.
-const KNOWN_ABI: ABI = ABI::V9;
+pub(in crate::exec) const KNOWN_ABI: ABI = ABI::V9;
 
 /// Programs and their libraries: read and run.
 const SYSTEM: [&str; 9] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc/alternatives"];

@@ -16,8 +16,12 @@ const OPEN_FILES: u64 = 256;
 /// Processes and threads that may be added to those the user already has.
 const ADDED_TASKS: u64 = 256;
 
+/// How much the host comes first when there is not enough CPU for all, on the kernel's scale of 0 to 19.
+const NICE: i32 = 10;
+
 /// Limits the calling process and all that it will start.
 pub(super) fn apply(cpu_seconds: u64) -> io::Result<()> {
+    rustix::process::nice(NICE)?;
     let limits = [
         (Resource::Cpu, cpu_seconds),
         (Resource::As, ADDRESS_SPACE_BYTES),

@@ -10,8 +10,9 @@ use landlock::RulesetCreated;
 use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, ResolveFlags, openat2};
 use rustix::process::{Pid, Signal};
 
+use crate::exec::child::cgroup::Cgroup;
 use crate::exec::child::{ChildError, files, limits, syscalls, system};
-use crate::exec::order::Order;
+use crate::exec::order::{Input, Order};
 use crate::exec::plan;
 
 /// A program ready to start: what was checked is held open, so that no name is looked up twice.
@@ -22,9 +23,11 @@ pub(super) struct Prepared {
     argv: Vec<CString>,
     env: Vec<CString>,
     stdin: OwnedFd,
+    console: Console,
     cwd_path: PathBuf,
     cwd: OwnedFd,
     cpu_seconds: u64,
+    cgroup: Option<OwnedFd>,
     supervisor: Pid,
     ruleset: RulesetCreated,
     filters: syscalls::Filters,
@@ -38,12 +41,21 @@ enum Kind {
     Script(CString),
 }
 
+/// What the standard streams are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Console {
+    /// Pipes and files.
+    Streams,
+    /// A terminal, which controls the program's session.
+    Terminal,
+}
+
 impl Prepared {
-    /// Opens and checks everything that `order` names.
-    pub(super) fn new(order: &Order) -> Result<Self, ChildError> {
+    /// Opens and checks everything that `order` names. `passed` came with it.
+    pub(super) fn new(order: Order, passed: Option<OwnedFd>, cgroup: Option<&Cgroup>) -> Result<Self, ChildError> {
         let abi = system::landlock_abi();
         files::check_abi(abi)?;
-        let (program, kind) = open_program(order)?;
+        let (program, kind) = open_program(&order)?;
         let workspace = open_folder(CWD, &order.workspace).map_err(cwd_error(&order.workspace))?;
         let below = order.cwd.strip_prefix(&order.workspace).map_err(io::Error::other);
         let cwd = below
@@ -54,6 +66,9 @@ impl Prepared {
         let scratch =
             open_folder(CWD, &order.scratch).map_err(ChildError::setup("opening the folder for temporary files"))?;
         let ruleset = files::build(&program, &workspace, &scratch)?;
+        let stdin = open_stdin(&order.stdin, passed).map_err(ChildError::setup("providing standard input"))?;
+        let cgroup =
+            cgroup.map(Cgroup::entrance).transpose().map_err(ChildError::setup("opening the program's cgroup"))?;
         let variables = order.env.iter().map(|(name, value)| format!("{name}={value}"));
         Ok(Prepared {
             path: order.program.clone(),
@@ -61,10 +76,12 @@ impl Prepared {
             kind,
             argv: c_strings(order.argv.iter().cloned())?,
             env: c_strings(variables)?,
-            stdin: make_stdin(&order.stdin).map_err(ChildError::setup("providing standard input"))?,
+            stdin,
+            console: if matches!(order.stdin, Input::Terminal) { Console::Terminal } else { Console::Streams },
             cwd_path: order.cwd.clone(),
             cwd,
             cpu_seconds: order.cpu_seconds,
+            cgroup,
             supervisor: rustix::process::getpid(),
             ruleset,
             filters: syscalls::Filters::build(abi).map_err(ChildError::setup("building the system call filter"))?,
@@ -88,11 +105,17 @@ impl Prepared {
             return Err(ChildError::Setup { step: "finding the supervisor", err: io::ErrorKind::NotFound.into() });
         }
         system::put(&self.stdin, 0).map_err(ChildError::setup("providing standard input"))?;
+        if self.console == Console::Terminal {
+            rustix::process::ioctl_tiocsctty(&self.stdin).map_err(ChildError::setup("taking the terminal"))?;
+        }
+        if let Some(cgroup) = &self.cgroup {
+            rustix::io::write(cgroup, b"0").map_err(ChildError::setup("entering the program's cgroup"))?;
+        }
         rustix::process::fchdir(&self.cwd).map_err(io::Error::from).map_err(cwd_error(&self.cwd_path))?;
         limits::apply(self.cpu_seconds).map_err(ChildError::setup("limiting resources"))?;
         limits::drop_capabilities().map_err(ChildError::setup("dropping capabilities"))?;
-        files::apply(self.ruleset)?;
-        self.filters.apply().map_err(ChildError::setup("filtering system calls"))?;
+        confine_landlock(self.ruleset)?;
+        confine_seccomp(&self.filters)?;
         system::reset_signals().map_err(ChildError::setup("resetting signals"))?;
         let image = match &self.kind {
             Kind::Binary => system::Image::Open(&self.program),
@@ -101,6 +124,16 @@ impl Prepared {
         let err = system::exec(&image, &self.argv, &self.env);
         Err(ChildError::Start { path: self.path, reason: explain(&err) })
     }
+}
+
+/// The first wall: files.
+fn confine_landlock(ruleset: RulesetCreated) -> Result<(), ChildError> {
+    files::apply(ruleset)
+}
+
+/// The second wall: system calls.
+fn confine_seccomp(filters: &syscalls::Filters) -> Result<(), ChildError> {
+    filters.apply().map_err(ChildError::setup("filtering system calls"))
 }
 
 /// Opens the program and checks that it is the one that was decided on.
@@ -143,6 +176,14 @@ fn open_folder(parent: impl rustix::fd::AsFd, path: &Path) -> io::Result<OwnedFd
 fn cwd_error(path: &Path) -> impl FnOnce(io::Error) -> ChildError {
     let path = path.to_owned();
     |err| ChildError::Cwd { path, err }
+}
+
+fn open_stdin(input: &Input, passed: Option<OwnedFd>) -> io::Result<OwnedFd> {
+    match input {
+        Input::Bytes(bytes) => make_stdin(bytes),
+        Input::Passed => passed.ok_or_else(|| io::ErrorKind::NotFound.into()),
+        Input::Terminal => system::standard_output(),
+    }
 }
 
 /// A file in memory: nobody has to feed the program while it runs.

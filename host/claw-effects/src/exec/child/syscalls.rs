@@ -13,106 +13,106 @@ use seccompiler::{
 };
 
 /// The ABI from which Landlock keeps signals inside the sandbox.
-const ABI_WITH_SIGNAL_SCOPE: i32 = 6;
+pub(in crate::exec) const ABI_WITH_SIGNAL_SCOPE: i32 = 6;
+
+/// A system call by name and number.
+pub(in crate::exec) type Call = (&'static str, c_long);
+
+macro_rules! calls {
+    ($($name:ident),* $(,)?) => { &[$((stringify!($name), libc::$name)),*] };
+}
 
 /// Refused whatever the arguments are.
-const REFUSED: &[c_long] = &[
+pub(in crate::exec) const REFUSED: &[Call] = calls![
     // Network. Stream pairs remain: they lead nowhere else.
-    libc::SYS_socket,
-    libc::SYS_connect,
-    libc::SYS_bind,
+    SYS_socket,
+    SYS_connect,
+    SYS_bind,
     // Other processes: their memory, descriptors and scheduling.
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_process_madvise,
-    libc::SYS_process_mrelease,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_kcmp,
-    libc::SYS_migrate_pages,
-    libc::SYS_move_pages,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_process_madvise,
+    SYS_process_mrelease,
+    SYS_pidfd_getfd,
+    SYS_kcmp,
+    SYS_migrate_pages,
+    SYS_move_pages,
     // Memory shared with other programs of the same user.
-    libc::SYS_shmget,
-    libc::SYS_shmat,
-    libc::SYS_semget,
-    libc::SYS_msgget,
-    libc::SYS_mq_open,
+    SYS_shmget,
+    SYS_shmat,
+    SYS_semget,
+    SYS_msgget,
+    SYS_mq_open,
     // Keys.
-    libc::SYS_keyctl,
-    libc::SYS_add_key,
-    libc::SYS_request_key,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_request_key,
     // Kernel surface with a history.
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_fanotify_init,
-    libc::SYS_name_to_handle_at,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_lookup_dcookie,
-    libc::SYS_syslog,
+    SYS_bpf,
+    SYS_perf_event_open,
+    SYS_userfaultfd,
+    SYS_io_uring_setup,
+    SYS_io_uring_enter,
+    SYS_io_uring_register,
+    SYS_fanotify_init,
+    SYS_name_to_handle_at,
+    SYS_open_by_handle_at,
+    SYS_lookup_dcookie,
+    SYS_syslog,
     // Namespaces and mounts.
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fspick,
-    libc::SYS_move_mount,
-    libc::SYS_open_tree,
-    libc::SYS_mount_setattr,
+    SYS_unshare,
+    SYS_setns,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_chroot,
+    SYS_fsopen,
+    SYS_fsconfig,
+    SYS_fsmount,
+    SYS_fspick,
+    SYS_move_mount,
+    SYS_open_tree,
+    SYS_mount_setattr,
     // Landlock does not cover owners.
-    libc::SYS_fchown,
-    libc::SYS_fchownat,
+    SYS_fchown,
+    SYS_fchownat,
     // The machine.
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
-    libc::SYS_reboot,
-    libc::SYS_swapon,
-    libc::SYS_swapoff,
-    libc::SYS_acct,
-    libc::SYS_quotactl,
-    libc::SYS_quotactl_fd,
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
-    libc::SYS_clock_adjtime,
-    libc::SYS_adjtimex,
-    libc::SYS_sethostname,
-    libc::SYS_setdomainname,
-    libc::SYS_vhangup,
-    libc::SYS_personality,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_delete_module,
+    SYS_kexec_load,
+    SYS_kexec_file_load,
+    SYS_reboot,
+    SYS_swapon,
+    SYS_swapoff,
+    SYS_acct,
+    SYS_quotactl,
+    SYS_quotactl_fd,
+    SYS_settimeofday,
+    SYS_clock_settime,
+    SYS_clock_adjtime,
+    SYS_adjtimex,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_vhangup,
+    SYS_personality,
 ];
 
 /// Calls of one architecture only.
 #[cfg(target_arch = "x86_64")]
-const REFUSED_HERE: &[c_long] =
-    &[libc::SYS_chown, libc::SYS_lchown, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt];
+pub(in crate::exec) const REFUSED_HERE: &[Call] = calls![SYS_chown, SYS_lchown, SYS_iopl, SYS_ioperm, SYS_modify_ldt];
 #[cfg(not(target_arch = "x86_64"))]
-const REFUSED_HERE: &[c_long] = &[];
+pub(in crate::exec) const REFUSED_HERE: &[Call] = calls![];
 
 /// Answered as if the kernel did not know them: libraries then use an older call that can be filtered. The flags of
 /// `clone3` lie in memory, where a filter cannot see them.
-const UNKNOWN: &[c_long] = &[libc::SYS_clone3];
+pub(in crate::exec) const UNKNOWN: &[Call] = calls![SYS_clone3];
 
 /// Answered as if the file system did not have it, which programs that copy files take in their stride. Landlock does
 /// not cover extended attributes.
-const UNSUPPORTED: &[c_long] = &[
-    libc::SYS_setxattr,
-    libc::SYS_lsetxattr,
-    libc::SYS_fsetxattr,
-    libc::SYS_removexattr,
-    libc::SYS_lremovexattr,
-    libc::SYS_fremovexattr,
-];
+pub(in crate::exec) const UNSUPPORTED: &[Call] =
+    calls![SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr,];
 
 /// Refused unless this argument is 0, which stands for the caller itself.
 const ONLY_ON_SELF: &[(c_long, u8)] = &[
@@ -129,16 +129,11 @@ const ONLY_ON_SELF: &[(c_long, u8)] = &[
 ];
 
 /// Refused where Landlock cannot keep signals inside.
-const SIGNALS: &[c_long] = &[
-    libc::SYS_kill,
-    libc::SYS_tkill,
-    libc::SYS_rt_sigqueueinfo,
-    libc::SYS_rt_tgsigqueueinfo,
-    libc::SYS_pidfd_send_signal,
-];
+const SIGNALS: &[Call] =
+    calls![SYS_kill, SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,];
 
 /// New namespaces, by `clone`.
-const NAMESPACE_FLAGS: [libc::c_int; 7] = [
+pub(in crate::exec) const NAMESPACE_FLAGS: [libc::c_int; 7] = [
     libc::CLONE_NEWNS,
     libc::CLONE_NEWCGROUP,
     libc::CLONE_NEWUTS,
@@ -154,7 +149,7 @@ pub(super) struct Filters(Vec<BpfProgram>);
 impl Filters {
     /// Builds the filters for this machine, whose kernel has this Landlock ABI.
     pub(super) fn build(landlock_abi: i32) -> io::Result<Self> {
-        let always = |calls: &[c_long]| calls.iter().map(|&call| (call, Vec::new())).collect();
+        let always = |calls: &[Call]| calls.iter().map(|&(_, call)| (call, Vec::new())).collect();
         let filters = [
             compile(always(UNKNOWN), libc::ENOSYS),
             compile(always(UNSUPPORTED), libc::EOPNOTSUPP),
@@ -182,7 +177,7 @@ fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: i32) -> io::Result<Bpf
 fn refused(landlock_abi: i32) -> io::Result<BTreeMap<i64, Vec<SeccompRule>>> {
     let signals = if landlock_abi < ABI_WITH_SIGNAL_SCOPE { SIGNALS } else { &[] };
     let always = REFUSED.iter().chain(REFUSED_HERE).chain(signals);
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.map(|&call| (call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = always.map(|&(_, call)| (call, Vec::new())).collect();
     for &(call, argument) in ONLY_ON_SELF {
         rules.entry(call).or_default().push(when(argument, SeccompCmpOp::Ne, 0)?);
     }

@@ -33,6 +33,13 @@ pub(super) fn take_control() -> io::Result<UnixStream> {
     Ok(UnixStream::from(control))
 }
 
+/// Another descriptor for this process's standard output.
+pub(super) fn standard_output() -> io::Result<OwnedFd> {
+    // SAFETY: 1 is open, or the duplication fails.
+    let stdout = unsafe { BorrowedFd::borrow_raw(1) };
+    Ok(rustix::io::fcntl_dupfd_cloexec(stdout, 3)?)
+}
+
 /// Points this process's own stdout and stderr to nowhere, so that the host sees the end of the program's.
 pub(super) fn leave_output() -> io::Result<()> {
     put_null(1)?;
@@ -111,7 +118,7 @@ pub(super) fn drain_events(events: &OwnedFd) {
 }
 
 /// The kernel's Landlock ABI; 0 without Landlock.
-pub(super) fn landlock_abi() -> i32 {
+pub(in crate::exec) fn landlock_abi() -> i32 {
     // SAFETY: the version query passes no memory.
     let abi = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0_usize, 1_u32) };
     i32::try_from(abi.max(0)).unwrap_or(i32::MAX)

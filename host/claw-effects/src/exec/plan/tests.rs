@@ -15,7 +15,7 @@ fn request(argv: &[&str]) -> ExecRequest {
 
 fn plan(request: &ExecRequest) -> Result<ExecPlan, EffectError> {
     let workspace = tempfile::tempdir().unwrap();
-    plan_exec(request, workspace.path(), &ExecLimits::default())
+    plan_exec(request, None, workspace.path(), &ExecLimits::default())
 }
 
 #[track_caller]
@@ -59,7 +59,7 @@ fn a_program_in_the_working_directory_is_never_found_by_its_name() {
     let workspace = tempfile::tempdir().unwrap();
     let trojan = workspace.path().join("trojan-tool");
     std::fs::copy("/bin/sh", &trojan).unwrap();
-    let refused = plan_exec(&request(&["trojan-tool"]), workspace.path(), &ExecLimits::default());
+    let refused = plan_exec(&request(&["trojan-tool"]), None, workspace.path(), &ExecLimits::default());
     check_refused(refused, "E_EXEC_DENIED", "was not found in /usr/local/bin, /usr/bin, /bin");
 }
 
@@ -141,7 +141,7 @@ fn the_directory_is_canonical_and_inside_the_workspace() {
     symlink(workspace.path().join("a"), workspace.path().join("in")).unwrap();
     let with_cwd = |cwd: &str| {
         let request = ExecRequest { cwd: cwd.into(), ..request(&["sh"]) };
-        plan_exec(&request, workspace.path(), &ExecLimits::default())
+        plan_exec(&request, None, workspace.path(), &ExecLimits::default())
     };
     let canonical = workspace.path().canonicalize().unwrap();
     assert_eq!(with_cwd("").unwrap().cwd, canonical);
@@ -161,4 +161,18 @@ fn numbers_of_the_guest_are_clamped() {
     assert_eq!(clamped(0, 0), (1, 0));
     assert_eq!(clamped(u64::MAX, u64::MAX), (1_800_000, 1024 * 1024));
     assert_eq!(clamped(5000, 77), (5000, 77));
+}
+
+#[test]
+fn the_time_and_the_terminal_of_the_background_are_clamped() {
+    let workspace = tempfile::tempdir().unwrap();
+    let clamped = |ttl_ms, columns, rows| {
+        let background = Background { ttl_ms, terminal: Some(Terminal { columns, rows }) };
+        let plan = plan_exec(&request(&["sh"]), Some(background), workspace.path(), &ExecLimits::default());
+        let Some(Background { ttl_ms, terminal: Some(terminal) }) = plan.unwrap().background else { panic!() };
+        (ttl_ms, terminal.columns, terminal.rows)
+    };
+    assert_eq!(clamped(0, 0, 0), (1_000, 1, 1));
+    assert_eq!(clamped(u64::MAX, u16::MAX, u16::MAX), (86_400_000, 1_000, 1_000));
+    assert_eq!(clamped(5_000, 80, 24), (5_000, 80, 24));
 }

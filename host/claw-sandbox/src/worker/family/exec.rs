@@ -126,6 +126,7 @@ fn end(ended: ExecEnd) -> Option<exec::End> {
         ExecEnd::Code(code) => Some(exec::End::Code(code)),
         ExecEnd::Signal(signal) => Some(exec::End::Signal(signal)),
         ExecEnd::TimedOut => Some(exec::End::TimedOut),
+        ExecEnd::MemoryLimit => Some(exec::End::MemoryLimit),
         ExecEnd::Cancelled => None,
     }
 }

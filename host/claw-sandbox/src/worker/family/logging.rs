@@ -1,7 +1,7 @@
 //! `wasi:logging`: lines for the host's log, capped here so that a chatty guest costs the host nothing.
 
 use crate::frame::{FromWorker, LogLevel};
-use crate::limits::{LOG_BYTES, LOG_LINE_BYTES, LOG_LINES};
+use crate::limits::{LOG_BYTES, LOG_LINE_BYTES};
 use crate::worker::bindings::wasi::logging::logging;
 use crate::worker::guest::Guest;
 use crate::worker::stdio::one_line;
@@ -13,9 +13,9 @@ pub(in crate::worker) struct LogBudget {
     pub(in crate::worker) dropped: u64,
 }
 
-impl Default for LogBudget {
-    fn default() -> Self {
-        LogBudget { lines: LOG_LINES, bytes: LOG_BYTES, dropped: 0 }
+impl LogBudget {
+    pub(in crate::worker) fn new(lines: u32) -> Self {
+        LogBudget { lines, bytes: LOG_BYTES, dropped: 0 }
     }
 }
 

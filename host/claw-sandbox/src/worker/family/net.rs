@@ -21,6 +21,8 @@ pub struct Connection {
 
 /// A WebSocket's "normal closure".
 const NORMAL: u16 = 1000;
+/// What the host says of a connection that broke.
+const BROKEN: u16 = 1006;
 
 impl net::Host for Guest {}
 
@@ -126,6 +128,7 @@ impl net::HostConnection for Guest {
         match self.net(NetRequest::Receive { handle, max_bytes, wait_ms })? {
             NetReply::Message(NetMessage::Binary(bytes)) => Ok(net::Chunk::Bytes(bytes)),
             NetReply::Nothing => Ok(net::Chunk::Nothing),
+            NetReply::Closed { code: BROKEN, .. } => Err(Error::Unavailable("the connection broke".to_owned())),
             NetReply::Closed { .. } => Ok(net::Chunk::End),
             NetReply::Message(NetMessage::Text(_)) | NetReply::Opened { .. } | NetReply::Done => Err(other_family()),
         }

@@ -1,10 +1,8 @@
-//! Clocks and random numbers, as a call sees them: coarse, and the same again when the call is replayed.
+//! Clocks, as a call sees them: coarse, and the same again when the call is replayed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chacha20::ChaCha20Rng;
-use chacha20::rand_core::SeedableRng;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 use crate::frame::CallClock;
@@ -80,9 +78,4 @@ impl HostWallClock for Time {
     fn now(&self) -> Duration {
         Duration::from_millis(self.start_ms + self.read())
     }
-}
-
-/// The call's random numbers: from the host's seed, so that they are as good as the system's and can be had again.
-pub(in crate::worker) fn random(seed: [u8; 32]) -> ChaCha20Rng {
-    ChaCha20Rng::from_seed(seed)
 }

@@ -1,4 +1,5 @@
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use super::super::change::{self, Moment, Replacing};
 use super::super::{MAX_CHANGES, MAX_COMMIT_BYTES};
@@ -120,8 +121,18 @@ fn protected_names_are_not_changed_however_they_are_spelt() {
         check_refused(&site, vec![remove(path)], "E_FS_PROTECTED");
         check_refused(&site, vec![put(path, "")], "E_FS_PROTECTED");
     }
-    let more =
-        [".ENV", ".env/x", "sub/.env", ".e\u{200d}nv", ".env.", ".openclaw", ".OpenClaw-state/x", "a/.openclawx"];
+    let more = [
+        ".ENV",
+        ".env/x",
+        "sub/.env",
+        ".e\u{200d}nv",
+        ".env.",
+        ".openclaw",
+        ".OpenClaw-state/x",
+        "a/.openclawx",
+        ".env.local",
+        ".envrc",
+    ];
     let git = [".git", "sub/.git", ".GIT/hoo\u{212a}s/x", ".git/hook\u{17f}/x", ".git/hooks", ".git /hooks/x"];
     let nested = ["sub/.git/config", ".git/config.worktree", ".git/commondir", ".git/modules/m/hooks/x"];
     for path in [&more[..], &git, &nested, &[".claw-tmp-1", "a/.claw-tmp-2/x"]].concat() {
@@ -132,7 +143,7 @@ fn protected_names_are_not_changed_however_they_are_spelt() {
 #[test]
 fn names_beside_the_protected_ones_work() {
     let site = Site::new();
-    for path in [".envrc", "env", ".gitignore", "hooks/x", ".github/config", "config", ".git/description", "openclaw"] {
+    for path in ["x.env", "env", ".gitignore", "hooks/x", ".github/config", "config", ".git/description", "openclaw"] {
         site.read_write().commit(vec![put(path, "")]).unwrap();
     }
 }
@@ -264,4 +275,19 @@ fn a_file_sixty_four_levels_deep_is_written_and_found() {
     let workspace = site.read_write();
     workspace.commit(vec![put(&path, "x")]).unwrap();
     assert_eq!(workspace.glob("**/x", 10, &never).unwrap().entries[0].path, path);
+}
+
+#[test]
+fn what_a_crash_left_behind_is_removed_a_day_later() {
+    let site = Site::new();
+    site.file("a/.claw-tmp-0123456789abcdef", "left").file("a/kept", "kept").file(".claw-tmp-1", "left");
+    fs::create_dir(site.ws("a/.claw-tmp-directory")).unwrap();
+    let now = fs::metadata(site.ws("a/kept")).unwrap().mtime().unsigned_abs();
+    site.read_write().sweep(now + 3600);
+    assert!(site.ws("a/.claw-tmp-0123456789abcdef").exists(), "its commit may be under way");
+    site.open(Mode::ReadOnly).sweep(now + 2 * 86_400);
+    assert!(site.ws(".claw-tmp-1").exists(), "a read-only workspace stays as it is");
+    site.read_write().sweep(now + 2 * 86_400);
+    assert!(!site.ws("a/.claw-tmp-0123456789abcdef").exists() && !site.ws(".claw-tmp-1").exists());
+    assert!(site.ws("a/kept").exists() && site.ws("a/.claw-tmp-directory").exists());
 }

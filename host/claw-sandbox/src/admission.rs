@@ -1,0 +1,163 @@
+//! What a component must be before the compiler touches it: a component, of bounded shape, that wants only what this
+//! host offers.
+//!
+//! Runs in the compiler's process: reading a stranger's bytes is not safe work. Whether they are valid WebAssembly, with
+//! the features that guests may use, is left to the engine, which knows its own settings.
+
+mod offered;
+mod shape;
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{Parser, Payload};
+use wasmtime::Engine;
+
+use self::shape::Shape;
+use crate::engine::WASM_BYTES;
+
+/// Why a file is not installed as a component.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// More bytes than are read.
+    #[error("it has {} MiB; at most {} MiB are taken", bytes >> 20, WASM_BYTES >> 20)]
+    TooLarge {
+        /// How many it has.
+        bytes: u64,
+    },
+    /// Not WebAssembly at all.
+    #[error("it is not a WebAssembly component")]
+    NotWasm,
+    /// Machine code that somebody else compiled.
+    #[error(
+        "it is compiled already, and compiled code of others is never run; install the `.wasm` file that it was made from"
+    )]
+    Precompiled,
+    /// A core module without the component around it.
+    #[error(
+        "it is a core module; make a component of it with `wasm-tools component new MODULE.wasm -o COMPONENT.wasm`{}",
+        if *wasi_p1 {
+            " and, because it imports WASI preview 1, `--adapt wasi_snapshot_preview1.reactor.wasm`; or build it for \
+             `wasm32-wasip2`"
+        } else {
+            ""
+        }
+    )]
+    CoreModule {
+        /// Whether it imports WASI preview 1.
+        wasi_p1: bool,
+    },
+    /// It breaks the format's rules, or needs a feature that guests may not use.
+    #[error("it is not valid: {0}")]
+    Invalid(String),
+    /// It is built in a way that would cost the compiler too much.
+    #[error("it has more {what} than the {most} that are taken")]
+    TooComplex {
+        /// What of it.
+        what: String,
+        /// How many are taken.
+        most: u64,
+    },
+    /// Strings that are not UTF-8 would be converted by code that has often been wrong.
+    #[error("it passes strings as {encoding}; build it so that they are UTF-8")]
+    Encoding {
+        /// Which encoding.
+        encoding: String,
+    },
+    /// It wants something that this host does not have.
+    #[error("missing capability: `{interface}`; {offer}")]
+    Missing {
+        /// The interface it imports.
+        interface: String,
+        /// What there is instead.
+        offer: String,
+    },
+    /// It offers no tools.
+    #[error(
+        "it does not export `{}`, so it offers no tools; build it for the world `openclaw:tool/tool`",
+        offered::GUEST
+    )]
+    NoTools,
+    /// The compiler ended before it was done.
+    #[error("compiling it takes more memory or time than the compiler has")]
+    Exhausted,
+}
+
+impl Refusal {
+    /// The stable code shown to people and programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::TooLarge { .. } => "E_PKG_SIZE",
+            Refusal::TooComplex { .. } | Refusal::Exhausted => "E_PKG_LIMIT",
+            Refusal::Missing { .. } => "E_PKG_IMPORT",
+            Refusal::NotWasm
+            | Refusal::Precompiled
+            | Refusal::CoreModule { .. }
+            | Refusal::Invalid(_)
+            | Refusal::Encoding { .. }
+            | Refusal::NoTools => "E_PKG_FORMAT",
+        }
+    }
+}
+
+/// Looks a file over before it is compiled.
+///
+/// # Errors
+/// Says why it is not compiled.
+pub(crate) fn check(wasm: &[u8]) -> Result<(), Refusal> {
+    check_size(wasm)?;
+    check_kind(wasm)?;
+    let invalid = |err: wasmparser::BinaryReaderError| Refusal::Invalid(err.to_string());
+    let mut shape = Shape::default();
+    let mut depth = 0_usize;
+    let mut offers_tools = false;
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.map_err(invalid)?;
+        shape.take(&payload)?;
+        match &payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            // Only what the outermost component wants is wanted from the host; the others want it from each other.
+            Payload::ComponentImportSection(imports) if depth == 1 => {
+                for import in imports.clone() {
+                    offered::check(import.map_err(invalid)?.name.name)?;
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 1 => {
+                for export in exports.clone() {
+                    offers_tools |= export.map_err(invalid)?.name.name == offered::GUEST;
+                }
+            }
+            _ => {}
+        }
+    }
+    if offers_tools { Ok(()) } else { Err(Refusal::NoTools) }
+}
+
+/// The one check that needs no look at the bytes.
+pub(crate) fn check_size(wasm: &[u8]) -> Result<(), Refusal> {
+    if wasm.len() > WASM_BYTES {
+        return Err(Refusal::TooLarge { bytes: wasm.len() as u64 });
+    }
+    Ok(())
+}
+
+/// The binary format's layer field tells a component from a core module.
+fn check_kind(wasm: &[u8]) -> Result<(), Refusal> {
+    match wasm {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(Refusal::CoreModule { wasi_p1: imports_wasi_p1(wasm) }),
+        _ if Engine::detect_precompiled(wasm).is_some() => Err(Refusal::Precompiled),
+        _ => Err(Refusal::NotWasm),
+    }
+}
+
+fn imports_wasi_p1(module: &[u8]) -> bool {
+    Parser::new(0).parse_all(module).map_while(Result::ok).any(|payload| match payload {
+        Payload::ImportSection(imports) => {
+            imports.into_imports().flatten().any(|import| import.module == "wasi_snapshot_preview1")
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests;

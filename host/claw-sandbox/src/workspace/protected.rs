@@ -1,0 +1,122 @@
+//! The names that no guest may change, whatever it was granted: one list for all ways to a file.
+//!
+//! Protected are files that make other programs run something, that let somebody in, or that change what the agent is.
+//! Names are compared the way a file system that folds case would compare them.
+
+use super::path::TEMP_PREFIX;
+
+/// What kind of folder a path lies in; decides how much of it is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// The agent's workspace.
+    Workspace,
+    /// A folder of the owner's, where the owner's own programs may look for what they run.
+    Named,
+    /// A component's own folder: nobody else looks there, so nothing is protected.
+    Scratch,
+}
+
+/// Names that a shell, a login or a common tool reads when it starts, or that hold keys. Directories count with all
+/// that is in them.
+const OF_PEOPLE: &[&str] = &[
+    ".aws",
+    ".bash_aliases",
+    ".bash_login",
+    ".bash_logout",
+    ".bash_profile",
+    ".bashrc",
+    ".config",
+    ".cshrc",
+    ".docker",
+    ".emacs",
+    ".emacs.d",
+    ".exrc",
+    ".forward",
+    ".git-credentials",
+    ".gitconfig",
+    ".gnupg",
+    ".inputrc",
+    ".kshrc",
+    ".kube",
+    ".local",
+    ".login",
+    ".logout",
+    ".mkshrc",
+    ".netrc",
+    ".npmrc",
+    ".pam_environment",
+    ".profile",
+    ".pypirc",
+    ".rhosts",
+    ".screenrc",
+    ".shosts",
+    ".ssh",
+    ".tcshrc",
+    ".tmux.conf",
+    ".vim",
+    ".vimrc",
+    ".xinitrc",
+    ".xprofile",
+    ".xsession",
+    ".xsessionrc",
+    ".zlogin",
+    ".zlogout",
+    ".zprofile",
+    ".zshenv",
+    ".zshrc",
+    "authorized_keys",
+    "authorized_keys2",
+];
+
+impl Ground {
+    /// Whether a file or directory at this path may not be changed, made, replaced or removed. The path is relative to
+    /// the folder and has neither links nor `..` in it.
+    pub(crate) fn protects<'a>(self, components: impl Iterator<Item = &'a str>) -> bool {
+        let folded: Vec<String> = components.map(folded).collect();
+        let of_host =
+            |name: &String| name.starts_with(".env") || name.starts_with(".openclaw") || name.starts_with(TEMP_PREFIX);
+        match self {
+            Ground::Scratch => false,
+            Ground::Workspace => folded.iter().any(of_host) || in_git_machinery(&folded),
+            Ground::Named => {
+                let of_people = |name: &String| OF_PEOPLE.contains(&name.as_str());
+                folded.iter().any(|name| of_host(name) || of_people(name)) || in_git_machinery(&folded)
+            }
+        }
+    }
+
+    /// Whether a whole directory may not come to or leave this path: what it holds might be protected there, or here.
+    pub(crate) fn protects_tree<'a>(self, components: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let in_git = || components.clone().any(|name| folded(name) == ".git");
+        self.protects(components.clone()) || (self != Ground::Scratch && in_git())
+    }
+}
+
+/// Hooks, settings and `.git` files: what Git runs, or where it looks for what it runs.
+fn in_git_machinery(folded: &[String]) -> bool {
+    folded.iter().enumerate().filter(|(_, name)| *name == ".git").any(|(index, _)| match &folded[index + 1..] {
+        // A file `.git` redirects Git to another repository, whose hooks it then runs.
+        [] => true,
+        [name, ..] if matches!(&**name, "hooks" | "config" | "config.worktree" | "commondir") => true,
+        [name, rest @ ..] if name == "modules" => rest.iter().any(|name| name == "hooks" || name == "config"),
+        _ => false,
+    })
+}
+
+/// The name as file systems that ignore case see it, for comparing with plain ASCII names (FS-24).
+fn folded(name: &str) -> String {
+    let visible = name.chars().filter(|ch| !is_ignorable(*ch));
+    // `ſ` is a lower-case letter that folds to `s`; the Kelvin sign becomes `k` by itself.
+    let lower: String = visible.flat_map(char::to_lowercase).map(|ch| if ch == 'ſ' { 's' } else { ch }).collect();
+    // Windows shares drop dots and spaces at the end.
+    lower.trim_end_matches(['.', ' ']).to_owned()
+}
+
+/// Characters that ext4's casefold and HFS+ leave out of comparison (Unicode `Default_Ignorable_Code_Point`).
+fn is_ignorable(ch: char) -> bool {
+    matches!(ch,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}

@@ -1,0 +1,62 @@
+//! No secret of the vault gets into a transcript, the log or a model's prompt, whatever component brings it back.
+
+use claw_core::outcome::{FailureKind, ToolOutcome};
+use claw_effects::Mask;
+use claw_vault::Vault;
+
+use crate::recording::Recording;
+use crate::tool_call::Called;
+
+/// The call as it may be kept: secrets masked in its outcome, and no recording that holds one.
+pub fn masked(vault: &Vault, called: Called) -> Called {
+    let mask = match vault.values() {
+        Ok(values) => Mask::new(values),
+        // What cannot be masked is not passed on.
+        Err(err) => {
+            let message = format!("the vault cannot be read, so its secrets could not be masked in the result: {err}");
+            return ToolOutcome::failed(FailureKind::Unavailable, message).into();
+        }
+    };
+    if mask.is_empty() {
+        return called;
+    }
+    let Called { outcome, recording } = called;
+    Called {
+        outcome: mask_outcome(&mask, outcome),
+        recording: recording.map(|recording| unrevealing(&mask, recording)),
+    }
+}
+
+/// A guest's own words for the log.
+pub fn mask_line(vault: &Vault, text: &str) -> String {
+    match vault.values() {
+        Ok(values) => Mask::new(values).text(text).into_owned(),
+        Err(_) => "[not shown: the vault cannot be read]".to_owned(),
+    }
+}
+
+fn mask_outcome(mask: &Mask, outcome: ToolOutcome) -> ToolOutcome {
+    match outcome {
+        ToolOutcome::Done { text } => match mask.text(&text) {
+            std::borrow::Cow::Borrowed(_) => ToolOutcome::Done { text },
+            std::borrow::Cow::Owned(masked) => {
+                ToolOutcome::Done { text: format!("{masked}\n[a secret of the vault was masked here]") }
+            }
+        },
+        ToolOutcome::Failed(mut failure) => {
+            failure.message = mask.text(&failure.message).into_owned();
+            ToolOutcome::Failed(failure)
+        }
+    }
+}
+
+fn unrevealing(mask: &Mask, recording: Recording) -> Recording {
+    match mask.bytes(&recording.encode()) {
+        std::borrow::Cow::Borrowed(_) => recording,
+        std::borrow::Cow::Owned(_) => Recording {
+            effects: Vec::new(),
+            lacks: Some("a secret was among its answers, and secrets are not kept".to_owned()),
+            ..recording
+        },
+    }
+}
