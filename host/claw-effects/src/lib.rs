@@ -17,6 +17,9 @@ pub mod mask;
 pub mod net;
 pub mod secret;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+
 pub use dial::{Dialer, TrustError, TrustRoots};
 pub use exec::{
     CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProcessOwner, Processes, cgroups, containment_probe,

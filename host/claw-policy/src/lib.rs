@@ -19,6 +19,8 @@ mod permit;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 
 pub use action::{Action, ToolInvocation};
 pub use card::{MAX_CARD_BYTES, render_text};

@@ -7,6 +7,7 @@ use std::io;
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::outcome::ToolOutcome;
+use postcard::de_flavors::Flavor;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -201,12 +202,52 @@ pub(crate) fn encode<T: Serialize>(frame: &T) -> Result<Vec<u8>, io::Error> {
     Ok(bytes)
 }
 
+/// What a decoded frame may take in memory, about: the longest frame, and half of it again for lists.
+const DECODED_BYTES: usize = FRAME_BYTES + FRAME_BYTES / 2;
+/// What a text or its place in a list takes beside its bytes, about. An empty one is a single byte on the wire.
+const TEXT_BYTES: usize = 64;
+
 /// Decodes a frame's body; the whole body must be used.
 pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, io::Error> {
-    match postcard::take_from_bytes(body) {
-        Ok((frame, [])) => Ok(frame),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "bytes after the frame")),
-        Err(err) => Err(io::Error::new(io::ErrorKind::InvalidData, err)),
+    let invalid = |err| io::Error::new(io::ErrorKind::InvalidData, err);
+    let mut deserializer = postcard::Deserializer::from_flavor(Bounded { rest: body, left: DECODED_BYTES });
+    let frame = T::deserialize(&mut deserializer).map_err(invalid)?;
+    match deserializer.finalize().map_err(invalid)? {
+        [] => Ok(frame),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "bytes after the frame")),
+    }
+}
+
+/// The bytes of a frame, which end early if they would become too much: millions of empty header fields fit into one.
+struct Bounded<'de> {
+    rest: &'de [u8],
+    left: usize,
+}
+
+impl<'de> Flavor<'de> for Bounded<'de> {
+    type Remainder = &'de [u8];
+    type Source = &'de [u8];
+
+    fn pop(&mut self) -> postcard::Result<u8> {
+        let (&byte, rest) = self.rest.split_first().ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+        self.rest = rest;
+        Ok(byte)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+
+    fn try_take_n(&mut self, count: usize) -> postcard::Result<&'de [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+        let left = self.left.checked_sub(count + TEXT_BYTES);
+        self.left = left.ok_or_else(|| serde::de::Error::custom("the frame is too large when it is decoded"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn finalize(self) -> postcard::Result<&'de [u8]> {
+        Ok(self.rest)
     }
 }
 

@@ -27,6 +27,9 @@ mod selftest;
 mod worker;
 mod workspace;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+
 pub use admission::Refusal;
 pub use engine::compile_main;
 pub use error::SandboxError;

@@ -1,10 +1,16 @@
 //! What a component says about itself, checked.
 
+use std::fmt;
+
 use claw_core::id::ToolName;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A component's description of itself, as read at install.
+///
+/// It comes from a worker, so reading one checks it: a worker that its guest has taken over checks nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Claimed")]
 pub struct Manifest {
     /// As the component calls itself.
     pub name: String,
@@ -59,6 +65,50 @@ pub enum Scope {
 const TOOLS: usize = 64;
 const DESCRIPTION_BYTES: usize = 4096;
 const SCHEMA_BYTES: usize = 64 << 10;
+
+/// A manifest that nobody has checked.
+#[derive(Deserialize)]
+struct Claimed {
+    name: String,
+    version: String,
+    summary: String,
+    #[serde(deserialize_with = "few")]
+    tools: Vec<ToolManifest>,
+    #[serde(deserialize_with = "few")]
+    scopes: Vec<Scope>,
+}
+
+impl TryFrom<Claimed> for Manifest {
+    type Error = String;
+    fn try_from(claimed: Claimed) -> Result<Manifest, String> {
+        let Claimed { name, version, summary, tools, scopes } = claimed;
+        let manifest = Manifest { name, version, summary, tools, scopes };
+        manifest.check()?;
+        Ok(manifest)
+    }
+}
+
+/// A list that is not read beyond what is allowed: its elements are far larger in memory than on the wire.
+fn few<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Few<T>(std::marker::PhantomData<T>);
+    impl<'de, T: DeserializeOwned> Visitor<'de> for Few<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {TOOLS} elements")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut few = Vec::new();
+            while let Some(element) = list.next_element()? {
+                if few.len() == TOOLS {
+                    return Err(A::Error::invalid_length(few.len() + 1, &self));
+                }
+                few.push(element);
+            }
+            Ok(few)
+        }
+    }
+    deserializer.deserialize_seq(Few(std::marker::PhantomData))
+}
 
 impl Manifest {
     /// Checks what a component said.

@@ -18,6 +18,8 @@ mod sweep;
 pub(crate) mod tree;
 mod walk;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;
 
