@@ -88,5 +88,6 @@ fn end(end: End) -> Value {
         End::Code(code) => json!({ "code": code }),
         End::Signal(signal) => json!({ "signal": signal }),
         End::TimedOut => json!("timed-out"),
+        End::MemoryLimit => json!("memory-limit"),
     }
 }
