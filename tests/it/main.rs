@@ -7,6 +7,7 @@ mod vitals;
 
 mod bad_input;
 mod crash;
+mod families;
 mod files;
 mod hostile;
 mod imports;

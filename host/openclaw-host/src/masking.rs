@@ -27,6 +27,11 @@ pub fn masked(vault: &Vault, called: Called) -> Called {
     }
 }
 
+/// What hides the vault's secrets in a model's words; a vault that cannot be read hides nothing.
+pub fn mask(vault: &Vault) -> Mask {
+    Mask::new(vault.values().unwrap_or_default())
+}
+
 /// A guest's own words for the log.
 pub fn mask_line(vault: &Vault, text: &str) -> String {
     match vault.values() {

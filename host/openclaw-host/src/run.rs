@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::crash_point;
 use crate::host::{Host, now};
+use crate::masking;
 use crate::prompt;
 use crate::run_clock::RunClock;
 use crate::tool_call::{self, CallContext, Called};
@@ -203,9 +204,12 @@ impl Shell {
         let clock = Arc::clone(&self.clock);
         let said = &mut self.said;
         said.clear();
+        // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
+        let mask = masking::mask(&host.vault);
         let mut on_text = |delta: &str| {
-            said.push_str(delta);
-            host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+            let delta = mask.text(delta);
+            said.push_str(&delta);
+            host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.as_ref().into() });
         };
         let replied = tokio::select! {
             reply = host.model.complete(&prompt, &mut on_text) => Some(reply),
@@ -213,7 +217,12 @@ impl Shell {
             () = clock.reached() => None,
         };
         match replied {
-            Some(Ok(reply)) => Asked::Reply(reply),
+            Some(Ok(mut reply)) => {
+                if let std::borrow::Cow::Owned(masked) = mask.text(&reply.text) {
+                    reply.text = masked;
+                }
+                Asked::Reply(reply)
+            }
             Some(Err(error)) => Asked::Failed(error),
             None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
         }
