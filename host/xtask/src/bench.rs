@@ -2,10 +2,16 @@
 
 use anyhow::Result;
 
+use crate::languages;
 use crate::step::run;
 
-/// Runs the named measurements, or all. Cargo builds the host that they measure, in the release profile.
+/// Runs the named measurements, or all; `--quick` among the names makes them short. Cargo builds the host that they
+/// measure, in the release profile.
 pub fn run_benches(names: &[&str]) -> Result<()> {
+    let all = names.iter().all(|name| name.starts_with('-'));
+    if all || names.contains(&"sandbox") {
+        languages::build()?;
+    }
     let args = ["bench", "--package", "openclaw-host", "--locked", "--bench", "host", "--features", "bench", "--"];
     run("build the host in release and measure it", "cargo", &[&args[..], names].concat())
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod guards;
+mod languages;
 mod step;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ usage: cargo xtask COMMAND
   build [--release]  build guests and host
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
   test [FILTER…]     set up, build, and run every test
-  bench [NAME…]      measure; prints a table and writes target/bench/report.json
+  bench [NAME…]      measure; prints a table and writes target/bench/report.json (--quick: few samples)
   ci                 what CI runs: formatting, lints, guards, test";
 
 fn main() -> ExitCode {

@@ -46,6 +46,23 @@ pub fn output(program: &str, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Runs a program in the project's root without showing what it says, unless it fails.
+pub fn quietly(program: &str, args: &[&str]) -> Result<()> {
+    let output = Command::new(program).args(args).current_dir(root()).stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot run `{program}`"))?;
+    if !output.status.success() {
+        let said = [output.stderr, output.stdout].map(|said| String::from_utf8_lossy(&said).trim().to_owned());
+        let said = said.iter().find(|said| !said.is_empty()).map_or("it says nothing", |said| tail(said));
+        bail!("`{program} {}` failed ({}): {said}", args.join(" "), output.status);
+    }
+    Ok(())
+}
+
+/// The last bytes of a long text: tools name the reason at the end.
+fn tail(said: &str) -> &str {
+    &said[said.ceil_char_boundary(said.len().saturating_sub(1000))..]
+}
+
 /// Becomes another program.
 pub fn replace(program: &Path, args: &[&str]) -> Result<()> {
     use std::os::unix::process::CommandExt;

@@ -14,7 +14,8 @@ use crate::setup::{PROGRAM, TRUE, facts, folder, runtime, spawns, subject};
 const RUNS: usize = 300;
 
 pub fn measure(report: &mut Report) -> Result<()> {
-    let spawn = spawns(RUNS, TRUE, &[])?;
+    let runs = report.times(RUNS);
+    let spawn = spawns(runs, TRUE, &[])?;
     report.add(Row::time("exec.spawn", &spawn));
     let folder = folder()?;
     let (workspace, scratch) = (folder.path().join("workspace"), folder.path().join("scratch"));
@@ -33,9 +34,9 @@ pub fn measure(report: &mut Report) -> Result<()> {
         max_output_bytes: 1024,
     };
     let runtime = runtime()?;
-    let plan = Samples::of(20, RUNS, || plan_exec(&request, None, &paths.workspace, &ExecLimits::default()).map(drop))?;
+    let plan = Samples::of(20, runs, || plan_exec(&request, None, &paths.workspace, &ExecLimits::default()).map(drop))?;
     report.add(Row::time("exec.plan", &plan));
-    let confined = Samples::of(20, RUNS, || {
+    let confined = Samples::of(20, runs, || {
         let plan = plan_exec(&request, None, &paths.workspace, &ExecLimits::default())?;
         let permit = match policy.decide(&subject, &facts, Action::RunProgram(plan)) {
             Decision::Allow(permit) => permit,

@@ -32,9 +32,19 @@ pub struct Host {
 impl Home {
     /// Makes a home and starts the host once, so that its cache is warm.
     pub fn warm(config: &str) -> Result<Home> {
+        Home::warm_with(config, &[])
+    }
+
+    /// Like [`Home::warm`], with components of the owner's: their names and bytes.
+    pub fn warm_with(config: &str, components: &[(String, Vec<u8>)]) -> Result<Home> {
         let folder = folder()?;
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700))?;
         std::fs::write(folder.path().join("config.json5"), config)?;
+        let installed = folder.path().join("components");
+        std::fs::create_dir(&installed)?;
+        for (name, wasm) in components {
+            std::fs::write(installed.join(format!("{name}.wasm")), wasm)?;
+        }
         let home = Home { folder };
         home.start()?.stop()?;
         Ok(home)

@@ -1,4 +1,4 @@
-//! What the host costs, each figure beside what it is to be compared with. Run with `cargo xtask bench [NAME…]`;
+//! What the host costs, each figure beside what it is to be compared with. Run with `cargo xtask bench [NAME…] [--quick]`;
 //! docs/performance.md explains the rows.
 //!
 //! Prints a table and writes `target/bench/report.json`. Aims are printed beside the figures and never asserted: a
@@ -7,6 +7,7 @@
 mod report;
 mod samples;
 
+mod caller;
 mod home;
 mod model_server;
 mod setup;
@@ -14,6 +15,7 @@ mod setup;
 mod call;
 mod exec;
 mod memory;
+mod sandbox;
 mod start;
 mod turn;
 
@@ -21,13 +23,14 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::report::Report;
+use crate::report::{Effort, Report};
 
 /// One group of measurements.
 type Section = fn(&mut Report) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 5] = [
+const SECTIONS: [(&str, Section); 6] = [
     ("call", call::measure),
+    ("sandbox", sandbox::measure),
     ("turn", turn::measure),
     ("start", start::measure),
     ("memory", memory::measure),
@@ -36,8 +39,9 @@ const SECTIONS: [(&str, Section); 5] = [
 
 fn main() -> ExitCode {
     // Cargo adds a flag of its own that says that this is a benchmark.
-    let names: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    match run(&names) {
+    let (flags, names): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|arg| arg.starts_with('-'));
+    let effort = if flags.iter().any(|flag| flag == "--quick") { Effort::Quick } else { Effort::Full };
+    match run(&names, effort) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("error: {err:#}");
@@ -46,12 +50,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(names: &[String]) -> Result<()> {
+fn run(names: &[String], effort: Effort) -> Result<()> {
     let known = SECTIONS.map(|(name, _)| name);
     if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("nothing is measured under the name `{unknown}`; there are: {}", known.join(", "));
     }
-    let mut report = Report::begin();
+    let mut report = Report::begin(effort);
     for (name, section) in SECTIONS {
         if names.is_empty() || names.iter().any(|wanted| wanted == name) {
             section(&mut report)?;

@@ -9,32 +9,38 @@ use crate::home::Home;
 use crate::report::{Report, Row};
 
 /// Until what a start has left behind, such as threads without work, is gone.
-const SETTLES: Duration = Duration::from_secs(2);
+pub const SETTLES: Duration = Duration::from_secs(2);
 
 pub fn measure(report: &mut Report) -> Result<()> {
     let home = Home::warm("{}")?;
     let host = home.start()?;
     std::thread::sleep(SETTLES);
     ensure!(children(host.pid())?.is_empty(), "the idle host has a worker");
-    add(report, "memory.idle_host", host.pid(), "≤ 20 MiB")?;
+    add(report, "memory.idle_host", host.pid(), Some("≤ 20 MiB"), None)?;
     let called = home.command(&["tool", "call", "clock", "{}"]).output()?;
     ensure!(called.status.success(), "the call failed: {}", String::from_utf8_lossy(&called.stderr));
     std::thread::sleep(SETTLES);
     let workers = children(host.pid())?;
     let [worker] = workers[..] else { anyhow::bail!("after one call there are {} workers", workers.len()) };
-    add(report, "memory.idle_worker", worker, "")?;
-    add(report, "memory.host_beside_worker", host.pid(), "")?;
+    add(report, "memory.idle_worker", worker, None, Some("≤ 8 MiB"))?;
+    add(report, "memory.host_beside_worker", host.pid(), None, None)?;
     host.stop()
 }
 
-fn add(report: &mut Report, path: &str, pid: u32, aim: &str) -> Result<()> {
+/// Adds what a process takes, with aims for what is resident and for its share of it.
+pub fn add(report: &mut Report, path: &str, pid: u32, resident: Option<&str>, share: Option<&str>) -> Result<()> {
+    let with_aim = |row: Row, aim: Option<&str>| match aim {
+        Some(aim) => row.aim(aim),
+        None => row,
+    };
     let status = read(pid, "status")?;
-    let resident = Row::memory(format!("{path}.rss"), field(&status, "VmRSS").context("a process has `VmRSS`")?);
-    report.add(if aim.is_empty() { resident } else { resident.aim(aim) });
+    let rss = field(&status, "VmRSS").context("a process has `VmRSS`")?;
+    report.add(with_aim(Row::memory(format!("{path}.rss"), rss), resident));
     // Shared pages counted by their share; the file is closed to others than the owner and root.
     match read(pid, "smaps_rollup") {
         Ok(rollup) => {
-            report.add(Row::memory(format!("{path}.pss"), field(&rollup, "Pss").unwrap_or_default()));
+            let pss = field(&rollup, "Pss").unwrap_or_default();
+            report.add(with_aim(Row::memory(format!("{path}.pss"), pss), share));
             let own = field(&rollup, "Private_Clean").unwrap_or_default()
                 + field(&rollup, "Private_Dirty").unwrap_or_default();
             report.add(Row::memory(format!("{path}.private"), own));
@@ -57,7 +63,8 @@ fn field(text: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-fn children(parent: u32) -> Result<Vec<u32>> {
+/// The processes that a process has started.
+pub fn children(parent: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();

@@ -8,8 +8,18 @@ use serde_json::{Map, Value, json};
 
 use crate::samples::Samples;
 
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Enough for figures that can be shown.
+    Full,
+    /// A twentieth of it: shows that everything still runs.
+    Quick,
+}
+
 /// All rows of one run.
 pub struct Report {
+    effort: Effort,
     tree: Map<String, Value>,
     section: String,
 }
@@ -20,16 +30,30 @@ pub struct Row {
     shown: String,
     fields: Map<String, Value>,
     p50_us: f64,
+    p99_us: f64,
     notes: Vec<String>,
 }
 
 impl Report {
     /// Starts with what the figures depend on.
-    pub fn begin() -> Report {
+    pub fn begin(effort: Effort) -> Report {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let machine = json!({ "cpu": cpu(), "cores": cores, "kernel": kernel() });
         println!("machine: {}, {cores} cores, Linux {}", cpu(), kernel());
-        Report { tree: Map::from_iter([("machine".to_owned(), machine)]), section: String::new() }
+        let mut tree = Map::from_iter([("machine".to_owned(), machine)]);
+        if effort == Effort::Quick {
+            println!("a quick run: too few samples for figures");
+            tree.insert("quick".to_owned(), json!(true));
+        }
+        Report { effort, tree, section: String::new() }
+    }
+
+    /// How often this run does what a full one does `full` times; at least once.
+    pub fn times(&self, full: usize) -> usize {
+        match self.effort {
+            Effort::Full => full,
+            Effort::Quick => full.div_ceil(20),
+        }
     }
 
     /// Prints a row and keeps it.
@@ -66,7 +90,7 @@ impl Row {
         let (p50, p99) = (micros(samples.p50()), micros(samples.p99()));
         let fields = json!({ "p50_us": round(p50), "p99_us": round(p99), "samples": samples.len() });
         let shown = format!("{:>12} {:>12}", time(p50), time(p99));
-        Row::new(path.into(), shown, fields, p50)
+        Row { p99_us: p99, ..Row::new(path.into(), shown, fields, p50) }
     }
 
     /// A difference of two medians.
@@ -97,7 +121,7 @@ impl Row {
 
     fn new(path: String, shown: String, fields: Value, p50_us: f64) -> Row {
         let Value::Object(fields) = fields else { unreachable!("report: fields are an object") };
-        Row { path, shown, fields, p50_us, notes: Vec::new() }
+        Row { path, shown, fields, p50_us, p99_us: 0.0, notes: Vec::new() }
     }
 
     /// Adds the ratio of the medians: `ratio_to_<baseline>`.
@@ -114,12 +138,38 @@ impl Row {
         self
     }
 
-    /// Adds how many there are in a second.
+    /// Adds the ratio of the 99th percentiles: `p99_ratio_to_<baseline>`.
     #[must_use]
-    pub fn per_second(mut self, rate: f64) -> Row {
-        self.notes.push(format!("{rate:.0}/s"));
+    pub fn p99_against(mut self, baseline: &str, samples: &Samples) -> Row {
+        let ratio = self.p99_us / micros(samples.p99());
+        self.fields.insert(format!("p99_ratio_to_{baseline}"), json!((ratio * 1000.0).round() / 1000.0));
+        self.note(format!("p99 {ratio:.2}× that of {baseline}"))
+    }
+
+    /// Adds the median rate at which `bytes` went through, and its ratio to that of the baseline:
+    /// `rate_ratio_to_<baseline>`.
+    #[must_use]
+    pub fn rate_against(mut self, bytes: usize, baseline: &str, samples: &Samples) -> Row {
+        let ratio = micros(samples.p50()) / self.p50_us;
+        self.fields.insert(format!("rate_ratio_to_{baseline}"), json!((ratio * 1000.0).round() / 1000.0));
+        self.rate(bytes).note(format!("{ratio:.2}× the rate of {baseline}"))
+    }
+
+    /// Adds the median rate at which `bytes` went through.
+    #[must_use]
+    pub fn rate(mut self, bytes: usize) -> Row {
+        #[expect(clippy::cast_precision_loss, reason = "body sizes are far below 2^53")]
+        let mib_per_second = bytes as f64 / f64::from(1 << 20) / (self.p50_us / 1e6);
+        self.fields.insert("mib_per_second".to_owned(), json!(mib_per_second.round()));
+        self.note(format!("{mib_per_second:.0} MiB/s"))
+    }
+
+    /// Adds how many there are in a second, if all of them together took so long.
+    #[must_use]
+    pub fn rate_of(mut self, samples: &Samples, took: std::time::Duration) -> Row {
+        let rate = samples.len() as f64 / took.as_secs_f64();
         self.fields.insert("per_second".to_owned(), json!(rate.round()));
-        self
+        self.note(format!("{rate:.0}/s"))
     }
 
     /// Adds what it should be.

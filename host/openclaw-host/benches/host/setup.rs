@@ -8,6 +8,7 @@ use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
 use claw_core::inbound::Origin;
 use claw_policy::{Facts, Grants, Subject, Trust};
 
+use crate::report::{Report, Row};
 use crate::samples::Samples;
 
 /// The program that is measured.
@@ -15,6 +16,9 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw-host");
 
 /// A program that does nothing.
 pub const TRUE: &str = "/bin/true";
+
+/// A namespace, mounts and a process, in the usual tool for that.
+const BUBBLEWRAP: [&str; 5] = ["--unshare-all", "--ro-bind", "/", "/", TRUE];
 
 /// A runtime like the host's own.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -29,9 +33,21 @@ pub fn folder() -> Result<tempfile::TempDir> {
 
 /// The bytes of a component that ships.
 pub fn component(name: &str) -> Result<Vec<u8>> {
-    let path: PathBuf =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components").join(format!("{name}.wasm"));
-    std::fs::read(&path).with_context(|| format!("cannot read `{}`: run `cargo xtask guests`", path.display()))
+    guest(&built("components").join(format!("{name}.wasm")))
+}
+
+/// The bytes of a component that only tests and benchmarks use.
+pub fn test_guest(name: &str) -> Result<Vec<u8>> {
+    guest(&built("test-guests").join(format!("{name}.wasm")))
+}
+
+fn guest(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read `{}`: run `cargo xtask guests`", path.display()))
+}
+
+/// A folder of what was built.
+pub fn built(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(folder)
 }
 
 /// A component that ships, with these grants.
@@ -66,4 +82,21 @@ pub fn spawns(count: usize, program: &str, args: &[&str]) -> Result<Samples> {
         ensure!(status.success(), "`{program}` ended with {status}");
         Ok(())
     })
+}
+
+/// Adds the row of bubblewrap around a program that does nothing; gives its times if it works here.
+pub fn bubblewrap(report: &mut Report, path: &str, count: usize) -> Result<Option<Samples>> {
+    match Command::new("bwrap").args(BUBBLEWRAP).output() {
+        Err(_) => report.add(Row::absent(path, "bubblewrap is not installed")),
+        Ok(output) if !output.status.success() => {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            report.add(Row::absent(path, format!("bubblewrap does not work here: {said}")));
+        }
+        Ok(_) => {
+            let samples = spawns(count, "bwrap", &BUBBLEWRAP)?;
+            report.add(Row::time(path, &samples));
+            return Ok(Some(samples));
+        }
+    }
+    Ok(None)
 }

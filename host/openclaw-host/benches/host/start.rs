@@ -12,20 +12,24 @@ const STARTS: usize = 20;
 const TURNS: usize = 1000;
 
 pub fn measure(report: &mut Report) -> Result<()> {
-    let spawn = spawns(STARTS, TRUE, &[])?;
+    let count = report.times(STARTS);
+    let spawn = spawns(count, TRUE, &[])?;
     report.add(Row::time("start.spawn", &spawn));
     let home = Home::warm("{}")?;
-    report.add(Row::time("start.ready", &starts(&home)?).against("spawn", &spawn).aim("≤ 30 ms"));
-    runtime()?.block_on(talk(&home))?;
+    report.add(Row::time("start.ready", &starts(&home, count)?).against("spawn", &spawn).aim("≤ 30 ms"));
+    runtime()?.block_on(talk(&home, report.times(TURNS)))?;
     let store = std::fs::metadata(home.path().join("host.redb"))?.len();
     report.add(Row::memory("start.with_conversations.store", store.div_ceil(1024)));
-    report.add(Row::time("start.with_conversations.ready", &starts(&home)?).against("spawn", &spawn).aim("≤ 30 ms"));
+    report.add(
+        Row::time("start.with_conversations.ready", &starts(&home, count)?).against("spawn", &spawn).aim("≤ 30 ms"),
+    );
     Ok(())
 }
 
-fn starts(home: &Home) -> Result<Samples> {
-    let mut times = Vec::with_capacity(STARTS);
-    for _ in 0..STARTS {
+/// From the spawn to `ready`, many times.
+pub fn starts(home: &Home, count: usize) -> Result<Samples> {
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
         let host = home.start()?;
         times.push(host.ready_after);
         host.stop()?;
@@ -34,13 +38,13 @@ fn starts(home: &Home) -> Result<Samples> {
 }
 
 /// Fills the store: each request is a conversation of its own.
-async fn talk(home: &Home) -> Result<()> {
+async fn talk(home: &Home, turns: usize) -> Result<()> {
     let host = home.start()?;
     let client = reqwest::Client::new();
     let url = format!("{}/v1/chat/completions", host.url);
     let words = format!("say {}", "hello ".repeat(100));
     let body = json!({ "model": "openclaw", "messages": [{ "role": "user", "content": words }] });
-    for _ in 0..TURNS {
+    for _ in 0..turns {
         let answer = client.post(&url).bearer_auth(&host.token).json(&body).send().await?;
         answer.error_for_status()?.bytes().await?;
     }

@@ -30,14 +30,15 @@ pub fn measure(report: &mut Report) -> Result<()> {
         "{{ models: {{ default: 'bench/m', providers: {{ bench: {{ wire: 'openai-chat', baseUrl: '{}' }} }} }} }}",
         server.base
     ))?;
-    report.add(Row::time("turn.durable_write", &durable_writes(&home)?));
+    report.add(Row::time("turn.durable_write", &durable_writes(&home, report.times(WRITES))?));
     let host = home.start()?;
+    let turns = report.times(TURNS);
     for (kind, words, requests, aim) in KINDS {
-        let over_http = runtime.block_on(over_http(&host, words))?;
-        let over_websocket = runtime.block_on(over_websocket(&home, kind, words))?;
+        let over_http = runtime.block_on(over_http(&host, words, turns))?;
+        let over_websocket = runtime.block_on(over_websocket(&home, kind, words, turns))?;
         let bodies = server.last(requests);
         ensure!(bodies.len() == requests, "the model was asked {} times in a turn", bodies.len());
-        let direct = runtime.block_on(direct(&server, &bodies))?;
+        let direct = runtime.block_on(direct(&server, &bodies, turns))?;
         report.add(Row::time(format!("turn.{kind}.model_alone"), &direct));
         for (way, samples) in [("websocket", over_websocket), ("http", over_http)] {
             report.add(Row::time(format!("turn.{kind}.{way}"), &samples).against("model_alone", &direct));
@@ -49,19 +50,19 @@ pub fn measure(report: &mut Report) -> Result<()> {
 }
 
 /// What this disk takes to keep one page: every commit of the host waits for it.
-fn durable_writes(home: &Home) -> Result<Samples> {
+fn durable_writes(home: &Home, writes: usize) -> Result<Samples> {
     let file = File::create(home.path().join("durable-write"))?;
-    Samples::of(WARM_UP, WRITES, || {
+    Samples::of(WARM_UP, writes, || {
         file.write_all_at(&[1; 4096], 0)?;
         file.sync_data().context("cannot write durably")
     })
 }
 
 /// The requests of one turn, sent by the client library that the host uses too.
-async fn direct(server: &ModelServer, bodies: &[Bytes]) -> Result<Samples> {
+async fn direct(server: &ModelServer, bodies: &[Bytes], turns: usize) -> Result<Samples> {
     let client = reqwest::Client::new();
     let url = format!("{}/chat/completions", server.base);
-    timed(async || {
+    timed(turns, async || {
         for body in bodies {
             let request = client.post(&url).header("content-type", "application/json").body(body.clone());
             request.send().await?.error_for_status()?.bytes().await?;
@@ -71,12 +72,12 @@ async fn direct(server: &ModelServer, bodies: &[Bytes]) -> Result<Samples> {
     .await
 }
 
-async fn over_http(host: &Host, words: &str) -> Result<Samples> {
+async fn over_http(host: &Host, words: &str, turns: usize) -> Result<Samples> {
     let client = reqwest::Client::new();
     let url = format!("{}/v1/chat/completions", host.url);
     // Without a user's name each request is a conversation of its own.
     let body = json!({ "model": "openclaw", "messages": [{ "role": "user", "content": words }] });
-    timed(async || {
+    timed(turns, async || {
         let answer = client.post(&url).bearer_auth(&host.token).json(&body).send().await?;
         let answer: Value = answer.error_for_status()?.json().await?;
         ensure!(answer["choices"][0]["message"]["content"] == "It is noon.", "the host answered {answer}");
@@ -85,10 +86,10 @@ async fn over_http(host: &Host, words: &str) -> Result<Samples> {
     .await
 }
 
-async fn over_websocket(home: &Home, kind: &str, words: &str) -> Result<Samples> {
+async fn over_websocket(home: &Home, kind: &str, words: &str, turns: usize) -> Result<Samples> {
     let mut client = Client::connect(home.path()).await?;
-    let mut times = Vec::with_capacity(TURNS);
-    for number in 0..WARM_UP + TURNS {
+    let mut times = Vec::with_capacity(turns);
+    for number in 0..WARM_UP + turns {
         let run = format!("{kind}-{number}");
         let params = json!({ "sessionKey": run, "message": words, "idempotencyKey": run });
         let watch = Stopwatch::start();
@@ -118,9 +119,9 @@ async fn ended(client: &mut Client, run: &str) -> Result<()> {
     }
 }
 
-async fn timed(work: impl AsyncFn() -> Result<()>) -> Result<Samples> {
-    let mut times: Vec<Duration> = Vec::with_capacity(WARM_UP + TURNS);
-    for _ in 0..WARM_UP + TURNS {
+async fn timed(turns: usize, work: impl AsyncFn() -> Result<()>) -> Result<Samples> {
+    let mut times: Vec<Duration> = Vec::with_capacity(WARM_UP + turns);
+    for _ in 0..WARM_UP + turns {
         let watch = Stopwatch::start();
         work().await?;
         times.push(watch.elapsed());
