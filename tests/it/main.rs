@@ -3,10 +3,13 @@
 mod client;
 mod host;
 mod provider;
+mod vitals;
 
 mod bad_input;
 mod crash;
 mod files;
+mod hostile;
+mod imports;
 mod providers;
 mod runs;
 mod sandbox;

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 
 use crate::host::{Home, weakened};
+use crate::vitals::children;
 
 const GRANTS: &str = "{grants: {probe: ['fs workspace read-write']}}";
 
@@ -142,12 +143,6 @@ async fn a_worker_that_dies_is_a_tool_error_and_the_next_call_gets_a_fresh_one()
     let answer = client.ended("r1").await.unwrap();
     assert!(answer.contains("E_TRAP") && answer.contains("worker"), "{answer}");
     assert!(client.ask("r2", "tool clock {}").await.contains("clock:"));
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()).collect()
 }
 
 // AU-08

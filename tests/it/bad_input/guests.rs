@@ -34,7 +34,7 @@ fn shown(text: &str) -> &str {
 
 // RS-01
 #[tokio::test]
-async fn a_guest_that_never_returns_is_ended_by_its_deadline() {
+pub async fn a_guest_that_never_returns_is_ended_by_its_deadline() {
     let call = ("spin_forever {}", "E_LIMIT_CPU");
     check("spin_forever", "{callSeconds: 1}", &[call, call]).await;
 }
@@ -57,7 +57,7 @@ async fn others_are_answered_while_a_guest_spins() {
 
 // RS-04
 #[tokio::test]
-async fn a_guest_that_takes_all_memory_meets_its_limit() {
+pub async fn a_guest_that_takes_all_memory_meets_its_limit() {
     let (_home, running) = with_guest("grow_memory", "{memoryMiB: 40}");
     let mut client = running.connect().await;
     let answer = ask(&mut client, 1, "grow_memory {}").await;
@@ -71,7 +71,7 @@ async fn a_guest_that_takes_all_memory_meets_its_limit() {
 
 // RS-10, RS-21
 #[tokio::test]
-async fn a_guest_that_floods_is_cut_short() {
+pub async fn a_guest_that_floods_is_cut_short() {
     let (home, running) = with_guest("flood_output", "{}");
     let mut client = running.connect().await;
     let answer = ask(&mut client, 1, r#"flood_output {"to":"result","amount":3000000}"#).await;
@@ -89,18 +89,13 @@ async fn a_guest_that_floods_is_cut_short() {
     let answer = ask(&mut client, 5, r#"flood_output {"to":"progress","amount":20000}"#).await;
     assert!(answer.contains("sent 20000 reports") || answer.contains("E_LIMIT_"), "{}", shown(&answer));
     check_goes_on(&running).await;
-    let logged: u64 = std::fs::read_dir(home.path().join("logs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file() && !path.is_symlink())
-        .map(|path| path.metadata().unwrap().len())
-        .sum();
+    let logged = crate::vitals::logged_bytes(home.path());
     assert!(logged < 4 << 20, "the flood went into the log: {logged} bytes");
 }
 
 // RS-23
 #[tokio::test]
-async fn a_guest_that_crashes_fails_that_call_and_the_next_one_starts_afresh() {
+pub async fn a_guest_that_crashes_fails_that_call_and_the_next_one_starts_afresh() {
     let calls = ["unreachable", "panic", "out-of-bounds", "exit-error", "exit-ok", "unreachable"];
     let calls = calls.map(|how| format!("trap {{\"how\":\"{how}\"}}"));
     let calls: Vec<_> = calls.iter().map(|call| (call.as_str(), "E_TRAP")).collect();
@@ -109,20 +104,36 @@ async fn a_guest_that_crashes_fails_that_call_and_the_next_one_starts_afresh() {
 
 // RS-08
 #[tokio::test]
-async fn a_guest_that_never_stops_calling_itself_runs_out_of_stack() {
+pub async fn a_guest_that_never_stops_calling_itself_runs_out_of_stack() {
     let calls = [("deep_recursion {}", "E_TRAP"), ("wide_recursion {}", "E_TRAP"), ("deep_recursion {}", "E_TRAP")];
     check("deep_recursion", "{}", &calls).await;
 }
 
+// RS-08
+#[tokio::test]
+async fn a_thousand_stack_overflows_in_a_row_cost_nothing() {
+    let (_home, running) = with_guest("deep_recursion", "{}");
+    let mut client = running.connect().await;
+    let mut vitals = None;
+    for round in 0..1000 {
+        let overflow = serde_json::json!({"name": "deep_recursion", "args": {}});
+        let outcome = client.call("tools.invoke", overflow).await.unwrap();
+        assert_eq!(outcome["error"]["code"], "E_TRAP", "{round}: {outcome}");
+        vitals.get_or_insert_with(|| crate::vitals::Vitals::of(&running));
+    }
+    vitals.unwrap().check_regained(&running, &mut client).await;
+    check_goes_on(&running).await;
+}
+
 // RS-17, FS-30
 #[tokio::test]
-async fn a_guest_that_never_closes_anything_runs_out_of_handles() {
+pub async fn a_guest_that_never_closes_anything_runs_out_of_handles() {
     let call = (r#"many_handles {"kind":"pollables","count":1000000}"#, "E_LIMIT_HANDLES");
     check("many_handles", "{}", &[call, (r#"many_handles {"kind":"pollables","count":10}"#, "opened 10"), call]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_that_describes_itself_with_nonsense_stays_off_and_is_listed() {
+pub async fn a_component_that_describes_itself_with_nonsense_stays_off_and_is_listed() {
     let home = home().component("return_garbage").component("trap");
     std::fs::write(home.path().join("components/not-wasm.wasm"), "#!/bin/sh\n").unwrap();
     std::fs::copy(crate::host::test_guest("trap"), home.path().join("components/files.wasm")).unwrap();

@@ -11,7 +11,7 @@ use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
 use super::stdio::Printed;
 use crate::frame::{Call, Trace};
-use crate::limits::{CallLimits, HOSTCALL_BYTES, RANDOM_CALL_BYTES, RESULT_BYTES};
+use crate::limits::{CallLimits, HEADER_BYTES, HOSTCALL_BYTES, RANDOM_CALL_BYTES, RESULT_BYTES};
 use crate::manifest::{Manifest, Scope, ToolManifest};
 
 /// Runs one call in a fresh instance; gives its outcome and what it leaves behind.
@@ -152,8 +152,11 @@ fn trapped(
             (FailureKind::MemoryLimit, format!("the guest wanted more than its {mib} MiB of memory"))
         }
         _ if is_handle_limit(error) => (FailureKind::HandleLimit, "the guest held too many handles".to_owned()),
-        _ if error.root_cause().to_string().contains("fuel allocated for hostcalls") => {
+        _ if says(error, "fuel allocated for hostcalls") => {
             (FailureKind::DataLimit, format!("the guest passed more than {HOSTCALL_BYTES} bytes to one host call"))
+        }
+        _ if says(error, "total size of fields exceeds limit") => {
+            (FailureKind::DataLimit, format!("the guest made a header list of more than {HEADER_BYTES} bytes"))
         }
         _ => (FailureKind::Crash, crash::describe(error, &printed.text())),
     };
@@ -161,10 +164,15 @@ fn trapped(
 }
 
 fn is_handle_limit(error: &wasmtime::Error) -> bool {
-    // The first of a chain says only where it happened.
-    let text = error.root_cause().to_string();
     matches!(error.downcast_ref::<wasmtime_wasi::ResourceTableError>(), Some(wasmtime_wasi::ResourceTableError::Full))
-        || ["resource table has no free keys", "store handle limit exceeded"].iter().any(|limit| text.contains(limit))
+        || says(error, "resource table has no free keys")
+        || says(error, "store handle limit exceeded")
+}
+
+/// Whether the cause is the engine's own error of these words: it has no type for it. Around the cause stands the
+/// guest's backtrace.
+fn says(error: &wasmtime::Error, words: &str) -> bool {
+    error.root_cause().to_string().contains(words)
 }
 
 /// Text of a guest's with at most `max` bytes.

@@ -1,11 +1,15 @@
 //! Tries each step that a test names and reports what it gave, so that a test can try to get out. A refused step does
 //! not end the call: the steps after it run as well.
 
+mod connect;
+mod families;
 mod files;
 mod host;
 mod net;
 mod outcome;
+mod process;
 mod raw;
+mod wasi;
 mod world;
 
 use openclaw_sdk::scope::{self, Access};
@@ -23,6 +27,11 @@ openclaw_sdk::export_component! {
         scope::folder("notes", Access::ReadWrite),
         scope::exec(&["**"]),
         scope::http("*", &["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+        scope::net("*"),
+        scope::revealed_secret("canary"),
+        scope::store("cache"),
+        scope::model("default"),
+        scope::messages(),
     ],
 }
 
@@ -49,6 +58,14 @@ enum Step {
     World(world::Op),
     /// The interfaces of openclaw-host.
     Host(host::Op),
+    /// The families of openclaw-host beyond files, programs and HTTP.
+    Families(families::Op),
+    /// Connections that the host holds.
+    Connect(connect::Op),
+    /// Programs in the background.
+    Process(process::Op),
+    /// The interfaces of WASI that std does not lead to.
+    Wasi(wasi::Op),
 }
 
 impl Tool for Probe {
@@ -68,6 +85,10 @@ impl Tool for Probe {
                 Step::Net(op) => op.run(),
                 Step::World(op) => op.run(),
                 Step::Host(op) => op.run(),
+                Step::Families(op) => op.run(),
+                Step::Connect(op) => op.run(),
+                Step::Process(op) => op.run(),
+                Step::Wasi(op) => op.run(),
             })
             .map(outcome::report)
             .collect();

@@ -9,7 +9,7 @@ pub type Outcome = Result<Value, Failure>;
 
 /// Why a step gave nothing.
 pub struct Failure {
-    /// Which layer failed: `io`, `wasi` or a kind of the host's errors.
+    /// Which layer failed: `io`, `wasi`, `interface` or a kind of the host's errors.
     kind: &'static str,
     /// That layer's code.
     code: String,
@@ -29,6 +29,11 @@ impl Failure {
     /// The probe itself cannot do the step.
     pub fn of_probe(text: &str) -> Self {
         Failure { kind: "probe", code: String::new(), text: text.to_owned() }
+    }
+
+    /// An interface's own error, for those that have no place for the host's.
+    pub fn of_interface(code: &str, text: String) -> Self {
+        Failure { kind: "interface", code: code.to_owned(), text }
     }
 
     fn of_host(kind: &'static str, text: String) -> Self {

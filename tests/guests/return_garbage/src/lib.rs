@@ -21,7 +21,11 @@ impl Guest for ReturnGarbage {
             ],
             scopes: vec![
                 Scope::Fs(FsScope { folder: "/".into(), access: Access::ReadWrite }),
-                Scope::Http(HttpScope { pattern: "https://*.*".into(), methods: vec!["GET\r\nHost: evil".into()], paths: vec![] }),
+                Scope::Http(HttpScope {
+                    pattern: "https://*.*".into(),
+                    methods: vec!["GET\r\nHost: evil".into()],
+                    paths: vec![],
+                }),
                 Scope::Exec(vec![]),
                 Scope::Exec(vec!["**".into(), "rm".into()]),
             ],

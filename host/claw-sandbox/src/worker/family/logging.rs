@@ -6,6 +6,10 @@ use crate::worker::bindings::wasi::logging::logging;
 use crate::worker::guest::Guest;
 use crate::worker::stdio::one_line;
 
+/// Test builds only: a line that makes this import panic, to show what a bug in the host's own code does.
+#[cfg(feature = "test-weaken")]
+const FAULT: &str = "openclaw-host test: panic in this import";
+
 /// What a call may still log, and what it could not.
 pub(in crate::worker) struct LogBudget {
     lines: u32,
@@ -21,6 +25,8 @@ impl LogBudget {
 
 impl logging::Host for Guest {
     fn log(&mut self, level: logging::Level, context: String, message: String) {
+        #[cfg(feature = "test-weaken")]
+        assert_ne!(message, FAULT, "the fault that a test asked for");
         let context = one_line(&context, LOG_LINE_BYTES);
         let message = one_line(&message, LOG_LINE_BYTES);
         let Some(bytes_left) = self.log.bytes.checked_sub(context.len() + message.len()) else {
