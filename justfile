@@ -15,6 +15,9 @@ run *ARGS:
 test *FILTER:
     cargo xtask test {{FILTER}}
 
+soak MINUTES="10":
+    cargo xtask soak {{MINUTES}}
+
 bench *NAMES:
     cargo xtask bench {{NAMES}}
 

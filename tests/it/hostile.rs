@@ -52,7 +52,7 @@ const fn all_listed(manifest: &[u8]) -> bool {
 }
 
 const fn is_listed(manifest: &[u8], start: usize, end: usize) -> bool {
-    names(manifest, start, end, &LISTED) || names(manifest, start, end, &HARMLESS)
+    names(manifest, start, end, LISTED) || names(manifest, start, end, &HARMLESS)
 }
 
 const fn names(manifest: &[u8], start: usize, end: usize, known: &[&str]) -> bool {

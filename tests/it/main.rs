@@ -15,5 +15,6 @@ mod providers;
 mod runs;
 mod sandbox;
 mod secrets;
+mod soak;
 mod walls;
 mod way;

@@ -209,7 +209,11 @@ impl Shell {
         let mut on_text = |delta: &str| {
             let delta = mask.text(delta);
             said.push_str(&delta);
-            host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.as_ref().into() });
+            host.tell(HostEvent::TextDelta {
+                run: run.clone(),
+                session: session.clone(),
+                delta: delta.as_ref().into(),
+            });
         };
         let replied = tokio::select! {
             reply = host.model.complete(&prompt, &mut on_text) => Some(reply),

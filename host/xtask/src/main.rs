@@ -3,6 +3,7 @@
 mod bench;
 mod guards;
 mod languages;
+mod soak;
 mod step;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   build [--release]  build guests and host
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
   test [FILTER…]     set up, build, and run every test
+  soak [MINUTES]     fuzz and stress with fresh seeds, each for that long (10 if not said)
   bench [NAME…]      measure; prints a table and writes target/bench/report.json (--quick: few samples)
   ci                 what CI runs: formatting, lints, guards, test";
 
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
         ["build", "--release"] => build(Profile::Release),
         ["run", rest @ ..] => serve(rest),
         ["test", rest @ ..] => test(rest),
+        ["soak"] => setup().and_then(|()| guests()).and_then(|()| soak::run_soak(soak::MINUTES)),
+        ["soak", minutes] => soak::minutes(minutes)
+            .and_then(|minutes| setup().and_then(|()| guests()).and_then(|()| soak::run_soak(minutes))),
         ["bench", rest @ ..] => setup().and_then(|()| guests()).and_then(|()| bench::run_benches(rest)),
         ["ci"] => ci(),
         _ => {

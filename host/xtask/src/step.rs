@@ -1,7 +1,7 @@
 //! Running other programs, with a line that says what and how long.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -61,6 +61,15 @@ pub fn quietly(program: &str, args: &[&str]) -> Result<()> {
 /// The last bytes of a long text: tools name the reason at the end.
 fn tail(said: &str) -> &str {
     &said[said.ceil_char_boundary(said.len().saturating_sub(1000))..]
+}
+
+/// What lies in a folder of the project, in a stable order.
+pub fn root_entries(folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = root().join(folder);
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read `{}`", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Becomes another program.

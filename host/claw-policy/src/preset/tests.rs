@@ -269,7 +269,9 @@ fn the_grants_in_the_document_are_grants() {
     let cells = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let grants: Vec<&str> = cells
         .map(|(text, _)| text)
-        .filter(|text| ["fs ", "http ", "exec ", "net ", "secret ", "kv ", "llm ", "message "].iter().any(|f| text.starts_with(f)))
+        .filter(|text| {
+            ["fs ", "http ", "exec ", "net ", "secret ", "kv ", "llm ", "message "].iter().any(|f| text.starts_with(f))
+        })
         .collect();
     assert_eq!(grants.len(), 19);
     for text in grants {

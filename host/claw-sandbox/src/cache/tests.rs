@@ -1,9 +1,18 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use claw_core::id::ToolName;
+
 use super::*;
+use crate::manifest::ToolManifest;
 
 fn manifest() -> Manifest {
-    Manifest { name: "a".into(), version: "1".into(), summary: String::new(), tools: Vec::new(), scopes: Vec::new() }
+    let tool = ToolManifest {
+        name: ToolName::parse("a_tool").unwrap(),
+        description: String::new(),
+        schema: "{}".into(),
+        untrusted_output: false,
+    };
+    Manifest { name: "a".into(), version: "1".into(), summary: String::new(), tools: vec![tool], scopes: Vec::new() }
 }
 
 fn stored() -> (tempfile::TempDir, Cache, Digest) {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use claw_core::id::{CallId, ComponentName, Timestamp, ToolName};
 use claw_policy::{Action, Decision, Facts, Permit, Policy, Preset, Subject, ToolInvocation};
 use claw_sandbox::{
-    Bare, CallFacts, CallLimits, Component, Ground, HostLimits, Mount, Running, Sandbox, SandboxConfig, Signal, Walls, Wasm,
-    WorkerLimits,
+    Bare, CallFacts, CallLimits, Component, Ground, HostLimits, Mount, Running, Sandbox, SandboxConfig, Signal, Walls,
+    Wasm, WorkerLimits,
 };
 use tokio::runtime::Runtime;
 
