@@ -56,6 +56,8 @@ async fn each_method_needs_exactly_its_scope() {
         tools.invoke: write admin
         components.list: read write admin
         components.inspect: read write admin
+        runs.show: read write admin
+        runs.replay: admin
         question.list: admin questions
         plugin.approval.list: admin approvals
         taskSuggestions.list: read write admin

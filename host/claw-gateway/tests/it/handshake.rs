@@ -64,6 +64,8 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "tools.invoke",
                 "components.list",
                 "components.inspect",
+                "runs.show",
+                "runs.replay",
                 "question.list",
                 "plugin.approval.list",
                 "taskSuggestions.list",

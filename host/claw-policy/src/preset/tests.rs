@@ -273,7 +273,7 @@ fn the_grants_in_the_document_are_grants() {
             ["fs ", "http ", "exec ", "net ", "secret ", "kv ", "llm ", "message "].iter().any(|f| text.starts_with(f))
         })
         .collect();
-    assert_eq!(grants.len(), 19);
+    assert_eq!(grants.len(), 20);
     for text in grants {
         assert_eq!(Grant::parse(text).unwrap().to_string(), text);
     }

@@ -136,11 +136,10 @@ fn every_section_can_be_set() {
             gateway.auth.mode = "none" (file)
             models.default = "local/qwen3" (file)
             models.providers.local.baseUrl = "http://127.0.0.1:11434/v1" (file)
-            grants.web = ["http https://api.example.com GET"] (file)
-            vault.key = "passphrase" (file)
             grants.web = ["http https://api.example.com GET","fs notes read"] (file)
             agent.workspace = "/srv/work" (file)
-            components.web.limits.scratchMiB = 64 (file)
+            components.web = {"config":{},"limits":{"scratchMiB":64}} (file)
+            vault.key = "passphrase" (file)
             policy.preset = "deny-all" (file)
             sandbox.walls = "best-effort" (file)
             approvals.expirySeconds = 60 (file)
@@ -149,7 +148,7 @@ fn every_section_can_be_set() {
             limits.callSeconds = 10 (file)
             limits.memoryMiB = 128 (file)
             logging.level = "warn,claw_gateway=debug" (file)
-            warning: `folders.notes`: `/nowhere/notes` is no folder that can be opened: No such file or directory (os error 2); it is not mounted (config.json5 line 7, column 24)
+            warning: `folders.notes`: `/nowhere/notes` is no folder that can be opened: No such file or directory (os error 2); it is not mounted (config.json5 line 8, column 24)
         "#]],
     );
 }
