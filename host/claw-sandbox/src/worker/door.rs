@@ -136,7 +136,7 @@ impl CallState {
 
     /// Asks for an effect and blocks this thread until its answer is here.
     pub(super) fn ask_blocking(&self, door: &Door, request: EffectRequest) -> Result<EffectReply, EffectError> {
-        let (effect, answer) = self.ask(door, request)?;
+        let (effect, answer) = self.ask(door, request, None)?;
         let answered = answer.blocking_recv().unwrap_or(Err(EffectError::Cancelled));
         lock(&self.waiting).remove(&effect);
         self.remember(answered)
@@ -145,9 +145,7 @@ impl CallState {
     /// Asks for an effect whose answer may have a body.
     pub(super) async fn ask_with_body(&self, door: &Door, request: EffectRequest) -> Result<Answered, EffectError> {
         let (parts, body) = mpsc::unbounded_channel();
-        let (effect, answer) = self.ask(door, request)?;
-        // The body may begin right behind the answer, so its place is made before the answer is awaited.
-        lock(&self.waiting).insert(effect | BODY, Waiting::Body(parts));
+        let (effect, answer) = self.ask(door, request, Some(parts))?;
         let answered = answer.await.unwrap_or(Err(EffectError::Cancelled));
         match self.remember(answered) {
             Ok(reply) => Ok(Answered { reply, effect, body }),
@@ -158,10 +156,12 @@ impl CallState {
         }
     }
 
+    /// Sends a request; `parts` is where the body of its answer goes.
     fn ask(
         &self,
         door: &Door,
         request: EffectRequest,
+        parts: Option<mpsc::UnboundedSender<BodyPart>>,
     ) -> Result<(u32, oneshot::Receiver<Result<EffectReply, EffectError>>), EffectError> {
         let (sender, receiver) = oneshot::channel();
         let effect = self.next_effect.fetch_add(1, Ordering::Relaxed);
@@ -177,6 +177,11 @@ impl CallState {
                 return Err(EffectError::Cancelled);
             }
             waiting.insert(effect, Waiting::Answer(sender));
+            // Answer and body may be here before this thread runs again, so their places are made before the request
+            // leaves.
+            if let Some(parts) = parts {
+                waiting.insert(effect | BODY, Waiting::Body(parts));
+            }
         }
         // The answer will come in: somebody must be there to read it.
         door.turn.pass();

@@ -32,7 +32,14 @@ pub fn measure(report: &mut Report, runtime: &Runtime, folder: &Path) -> Result<
         let direct = runtime.block_on(direct(&url, bytes, count))?;
         let direct_row = Row::time(format!("sandbox.http.{name}.direct"), &direct);
         let guest = Arc::new(Guest::set_up(runtime, folder, &origin, &url, bytes, count)?);
-        let through = runtime.block_on(guest.requests())?;
+        let through = match runtime.block_on(guest.requests()) {
+            Ok(through) => through,
+            Err(err) => {
+                report.add(direct_row);
+                report.add(Row::absent(format!("sandbox.http.{name}.broker"), format!("failed: {err:#}")));
+                continue;
+            }
+        };
         let row = Row::time(format!("sandbox.http.{name}.broker"), &through).against("direct", &direct);
         // What matters of a large answer is how fast it comes.
         let (direct_row, row) = match name == LARGE.0 {
