@@ -8,6 +8,7 @@ mod vitals;
 mod bad_input;
 mod crash;
 mod files;
+mod guards;
 mod hostile;
 mod imports;
 mod providers;
