@@ -9,6 +9,7 @@ mod bad_input;
 mod crash;
 mod families;
 mod files;
+mod guards;
 mod hostile;
 mod imports;
 mod providers;

@@ -17,3 +17,5 @@ pub mod probe;
 
 pub mod approval;
 pub mod event;
+
+pub mod guard;

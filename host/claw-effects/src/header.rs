@@ -1,6 +1,7 @@
 //! From a guest's header fields to the ones that would be sent.
 
 use claw_core::effect::EffectError;
+use claw_core::guard::Guard;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::{limit, secret};
@@ -71,7 +72,7 @@ fn plan_field(name: &str, value: &[u8], purpose: Purpose) -> Result<Option<Strin
     }
     let name = name.as_str();
     let host_alone = Err("is for the host alone: leave it out");
-    if REFUSED_HEADERS.contains(&name) || name.starts_with("proxy-") {
+    if Guard::NetHeader.is_up() && (REFUSED_HEADERS.contains(&name) || name.starts_with("proxy-")) {
         return host_alone;
     }
     let is_hosts = HOST_HEADERS.contains(&name);

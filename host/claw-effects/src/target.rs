@@ -4,6 +4,7 @@
 //! like one target and mean another, to the policy, to a person who reads it, or to the server.
 
 use claw_core::effect::{EffectError, Target};
+use claw_core::guard::Guard;
 use url::{Host, Url};
 
 use crate::dial::address;
@@ -142,7 +143,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     }
     let mut bytes = path.as_bytes().to_vec();
     for _ in 0..MAX_DECODINGS {
-        if steps_up(&bytes) {
+        if steps_up(&bytes) && Guard::NetPath.is_up() {
             return Err("has a path with `..`, plain or encoded: write the path that is meant");
         }
         let decoded = decode(&bytes);

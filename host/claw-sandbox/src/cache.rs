@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use claw_core::guard::Guard;
 use claw_core::id::Digest;
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
@@ -132,7 +133,9 @@ impl Cache {
         let mut bytes = Vec::new();
         file.take(RECORD_BYTES).read_to_end(&mut bytes).ok()?;
         let (record, code) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
-        self.code_of(component, record).verify_slice(code).ok()?;
+        if Guard::CacheSeal.is_up() {
+            self.code_of(component, record).verify_slice(code).ok()?;
+        }
         serde_json::from_slice(record).ok()
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
+use claw_core::guard::Guard;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope,
@@ -53,8 +54,10 @@ pub(crate) fn worker(granted: &[Granted<'_>], limits: &WorkerLimits, walls: Star
     // Guests that compute must not keep the host from answering. Inherited by the threads that are yet to be made.
     yield_to_others(WORKER_NICENESS)?;
     let required = walls != StartWalls::BestEffort;
-    or_tolerate(required, landlock(granted, required))?;
-    or_tolerate(required, seccomp())
+    if Guard::WorkerLandlock.is_up() {
+        or_tolerate(required, landlock(granted, required))?;
+    }
+    if Guard::WorkerSeccomp.is_up() { or_tolerate(required, seccomp()) } else { Ok(()) }
 }
 
 /// Puts up the compiler's walls: no files, no network, no programs, bounded memory and time.

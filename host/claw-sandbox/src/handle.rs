@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use claw_core::guard;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -66,6 +67,7 @@ impl Worker {
         let child = Command::new(program)
             .arg("worker")
             .env_clear()
+            .envs(guard::environment())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -1,5 +1,6 @@
 //! No secret of the vault gets into a transcript, the log or a model's prompt, whatever component brings it back.
 
+use claw_core::guard::Guard;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_effects::Mask;
 use claw_vault::Vault;
@@ -17,7 +18,7 @@ pub fn masked(vault: &Vault, called: Called) -> Called {
             return ToolOutcome::failed(FailureKind::Unavailable, message).into();
         }
     };
-    if mask.is_empty() {
+    if mask.is_empty() || !Guard::SecretMask.is_up() {
         return called;
     }
     let Called { outcome, recording } = called;

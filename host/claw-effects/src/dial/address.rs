@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use claw_core::effect::AddressClass;
+use claw_core::guard::Guard;
 
 /// Services that hand out a machine's credentials to whoever can reach them: AWS, Azure, Alibaba, Oracle, Google.
 const METADATA: [IpAddr; 8] = [
@@ -65,7 +66,9 @@ pub(crate) fn classify(address: IpAddr) -> AddressClass {
     // Connecting to the unspecified address reaches this machine.
     let is_loopback = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     let all = || [Some(address), carried.map(IpAddr::V4)].into_iter().flatten();
-    if all().any(|address| METADATA.contains(&address)) {
+    if !Guard::NetAddress.is_up() {
+        AddressClass::Public
+    } else if all().any(|address| METADATA.contains(&address)) {
         AddressClass::Metadata
     } else if all().any(is_loopback) {
         AddressClass::Loopback

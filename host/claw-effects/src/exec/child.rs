@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use claw_core::effect::EffectError;
+use claw_core::guard::Guard;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
@@ -263,6 +264,9 @@ impl Watch<'_> {
 
 /// Kills everything that the program started, by its cgroup and by its descent: not every machine has the first.
 fn kill_descendants(cgroup: Option<&Cgroup>) {
+    if !Guard::ExecDescendants.is_up() {
+        return;
+    }
     cgroup.into_iter().for_each(Cgroup::kill);
     descendants::signal_all(Signal::KILL);
 }

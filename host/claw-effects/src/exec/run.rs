@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use claw_core::effect::{EffectError, ExecEnd, ExecExit, ExecPlan};
+use claw_core::guard::{self, Guard};
 use claw_policy::{Action, Permit};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -273,6 +274,10 @@ fn drop_env(added: &[(String, String)], scratch: &Path, terminal: &str) -> Vec<(
     .into();
     env.retain(|(name, _)| added.iter().all(|(other, _)| other != name));
     env.extend_from_slice(added);
+    if !Guard::ExecEnvironment.is_up() {
+        #[expect(clippy::disallowed_methods, reason = "exists only in builds for tests")]
+        env.extend(std::env::vars());
+    }
     env
 }
 
@@ -291,6 +296,7 @@ fn spawn(paths: &ExecPaths, streams: Streams) -> Result<(Child, StdUnixStream), 
     let child = Command::new(&paths.launcher)
         .arg("exec-child")
         .env_clear()
+        .envs(guard::environment())
         .current_dir("/")
         .stdin(OwnedFd::from(theirs))
         .stdout(streams.stdout)

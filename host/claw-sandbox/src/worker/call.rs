@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claw_core::effect::EffectError;
+use claw_core::guard::Guard;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
@@ -90,7 +91,9 @@ fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>, limits: CallLimi
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
-    store.set_max_component_handles(limits.handles as usize);
+    if Guard::HandleLimit.is_up() {
+        store.set_max_component_handles(limits.handles as usize);
+    }
     store.set_epoch_deadline(1);
     let state = Arc::clone(state);
     // Called once per tick in which guest code runs, and once after a long host call: so ticks are CPU time, and
@@ -98,7 +101,8 @@ fn store(engine: &Engine, guest: Guest, state: &Arc<CallState>, limits: CallLimi
     store.epoch_deadline_callback(move |mut store| {
         let guest = store.data_mut();
         guest.ticks_left = guest.ticks_left.saturating_sub(1);
-        if state.is_cancelled() || guest.ticks_left == 0 || guest.random.is_too_much() {
+        let is_used_up = guest.ticks_left == 0 && Guard::CpuBudget.is_up();
+        if state.is_cancelled() || is_used_up || guest.random.is_too_much() {
             return Ok(UpdateDeadline::Interrupt);
         }
         Ok(UpdateDeadline::Continue(1))

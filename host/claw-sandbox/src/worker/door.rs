@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
+use claw_core::guard::Guard;
 use tokio::sync::{mpsc, oneshot};
 
 use super::turn::Turn;
@@ -165,7 +166,7 @@ impl CallState {
     ) -> Result<(u32, oneshot::Receiver<Result<EffectReply, EffectError>>), EffectError> {
         let (sender, receiver) = oneshot::channel();
         let effect = self.next_effect.fetch_add(1, Ordering::Relaxed);
-        if effect >= self.effects {
+        if effect >= self.effects && Guard::EffectLimit.is_up() {
             // Counting on would wrap around some day.
             self.next_effect.store(self.effects, Ordering::Relaxed);
             return Err(EffectError::Limit(format!("a call may ask for {} effects", self.effects)));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use claw_core::guard::Guard;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, ResourceLimiter};
 use wasmtime_wasi::p2::bindings::{filesystem, sync};
@@ -212,7 +213,7 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(Self::take(&mut self.memory_left, &mut self.refused, current, desired))
+        Ok(Self::take(&mut self.memory_left, &mut self.refused, current, desired) || !Guard::MemoryLimit.is_up())
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {

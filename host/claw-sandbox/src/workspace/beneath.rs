@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::ops::ControlFlow;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use claw_core::guard::Guard;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -85,6 +86,7 @@ pub(crate) fn open(
         Links::FollowInside => resolve,
         Links::Refuse => resolve | ResolveFlags::NO_SYMLINKS,
     };
+    let resolve = if Guard::FsLinks.is_up() { resolve } else { ResolveFlags::empty() };
     retried(|| rustix::fs::openat2(directory, path, flags, Mode::empty(), resolve))
 }
 
@@ -193,7 +195,7 @@ impl From<rustix::fs::Stat> for Stat {
                 // The integer types differ between architectures.
                 modified: (i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)),
             },
-            names: if stat.st_nlink > 1 { Names::Several } else { Names::One },
+            names: if stat.st_nlink > 1 && Guard::FsSecondNames.is_up() { Names::Several } else { Names::One },
             changed: i128::from(stat.st_ctime),
         }
     }

@@ -3,6 +3,8 @@
 //! Protected are files that make other programs run something, that let somebody in, or that change what the agent is.
 //! Names are compared the way a file system that folds case would compare them.
 
+use claw_core::guard::Guard;
+
 use super::path::TEMP_PREFIX;
 
 /// What kind of folder a path lies in; decides how much of it is protected.
@@ -76,6 +78,7 @@ impl Ground {
         let of_host =
             |name: &String| name.starts_with(".env") || name.starts_with(".openclaw") || name.starts_with(TEMP_PREFIX);
         match self {
+            _ if !Guard::FsProtected.is_up() => false,
             Ground::Scratch => false,
             Ground::Workspace => folded.iter().any(of_host) || in_git_machinery(&folded),
             Ground::Named => {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use claw_core::effect::{EffectError, SecretPurpose, SecretReply, SecretRequest, SecretUse, Target};
+use claw_core::guard::Guard;
 use claw_policy::Action;
 use claw_vault::{Secret, Zeroizing};
 
@@ -46,7 +47,7 @@ impl Effects {
         let mut sealed = HashMap::new();
         for name in claw_effects::secrets_in(headers) {
             let secret = self.allowed_secret(&name, SecretPurpose::Send(server.clone())).await?;
-            if !secret.allows(&server) {
+            if !secret.allows(&server) && Guard::SecretAudience.is_up() {
                 let reason = format!(
                     "secret `{name}` may not be sent to `{server}`; its owner can allow it with `openclaw-host secret \
                      set {name} --for {server}`"

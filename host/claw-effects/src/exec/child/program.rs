@@ -6,6 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+use claw_core::guard::Guard;
 use landlock::RulesetCreated;
 use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, ResolveFlags, openat2};
 use rustix::process::{Pid, Signal};
@@ -114,8 +115,12 @@ impl Prepared {
         rustix::process::fchdir(&self.cwd).map_err(io::Error::from).map_err(cwd_error(&self.cwd_path))?;
         limits::apply(self.cpu_seconds).map_err(ChildError::setup("limiting resources"))?;
         limits::drop_capabilities().map_err(ChildError::setup("dropping capabilities"))?;
-        confine_landlock(self.ruleset)?;
-        confine_seccomp(&self.filters)?;
+        if Guard::ExecLandlock.is_up() {
+            confine_landlock(self.ruleset)?;
+        }
+        if Guard::ExecSeccomp.is_up() {
+            confine_seccomp(&self.filters)?;
+        }
         system::reset_signals().map_err(ChildError::setup("resetting signals"))?;
         let image = match &self.kind {
             Kind::Binary => system::Image::Open(&self.program),
@@ -149,7 +154,7 @@ fn open_program(order: &Order) -> Result<(OwnedFd, Kind), ChildError> {
         return Err(changed());
     }
     let digest = plan::digest(&mut file).map_err(ChildError::setup("reading the program"))?;
-    if digest != order.program_digest {
+    if digest != order.program_digest && Guard::ExecDigest.is_up() {
         return Err(changed());
     }
     let mut start = Vec::new();
