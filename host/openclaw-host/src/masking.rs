@@ -3,22 +3,22 @@
 use claw_core::guard::Guard;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_effects::Mask;
-use claw_vault::Vault;
+use claw_vault::{Vault, VaultError};
 
 use crate::recording::Recording;
 use crate::tool_call::Called;
 
 /// The call as it may be kept: secrets masked in its outcome, and no recording that holds one.
 pub fn masked(vault: &Vault, called: Called) -> Called {
-    let mask = match vault.values() {
-        Ok(values) => Mask::new(values),
+    let mask = match of_values(vault) {
+        Ok(mask) => mask,
         // What cannot be masked is not passed on.
         Err(err) => {
             let message = format!("the vault cannot be read, so its secrets could not be masked in the result: {err}");
             return ToolOutcome::failed(FailureKind::Unavailable, message).into();
         }
     };
-    if mask.is_empty() || !Guard::SecretMask.is_up() {
+    if mask.is_empty() {
         return called;
     }
     let Called { outcome, recording } = called;
@@ -30,15 +30,19 @@ pub fn masked(vault: &Vault, called: Called) -> Called {
 
 /// What hides the vault's secrets in a model's words; a vault that cannot be read hides nothing.
 pub fn mask(vault: &Vault) -> Mask {
-    Mask::new(vault.values().unwrap_or_default())
+    of_values(vault).unwrap_or_else(|_| Mask::new(Vec::new()))
 }
 
 /// A guest's own words for the log.
 pub fn mask_line(vault: &Vault, text: &str) -> String {
-    match vault.values() {
-        Ok(values) => Mask::new(values).text(text).into_owned(),
+    match of_values(vault) {
+        Ok(mask) => mask.text(text).into_owned(),
         Err(_) => "[not shown: the vault cannot be read]".to_owned(),
     }
+}
+
+fn of_values(vault: &Vault) -> Result<Mask, VaultError> {
+    Ok(Mask::new(if Guard::SecretMask.is_up() { vault.values()? } else { Vec::new() }))
 }
 
 fn mask_outcome(mask: &Mask, outcome: ToolOutcome) -> ToolOutcome {

@@ -93,12 +93,14 @@ fn processes(command: &str) -> Vec<rustix::process::Pid> {
 
 // EX-15
 pub async fn a_program_is_replaced_while_a_person_thinks(lab: &Lab) -> Held {
-    let home = lab.granted(WORKSPACE).file("tool", "#!/bin/sh\necho harmless\n");
-    let tool = home.workspace().join("tool");
+    let (outside, _canary) = outside();
+    let home = lab.granted(&[]);
+    let tool = outside.path().join("tool");
+    std::fs::write(&tool, "#!/bin/sh\necho harmless\n").unwrap();
     std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
     let running = home.start();
     let mut client = running.connect().await;
-    let step = json!({"host": {"op": "exec", "argv": ["./tool"]}});
+    let step = json!({"host": {"op": "exec", "argv": [tool]}});
     client.say("main", "r1", &format!("tool probe {}", json!({ "steps": [step] }))).await;
     let replace = || std::fs::write(&tool, format!("#!/bin/sh\necho {CANARY}\n")).unwrap();
     Held::unless(answered(&mut client, replace).await.contains(CANARY))

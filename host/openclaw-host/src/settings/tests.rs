@@ -324,7 +324,7 @@ fn a_key_that_stands_in_the_file_or_nowhere_is_an_error_that_does_not_repeat_it(
     let errors = |key: &str| {
         let shown = outcome(&provider_with(key), &[], &Flags::default());
         assert!(!shown.contains("sk-canary"), "{shown}");
-        shown.lines().skip(1).collect::<Vec<_>>().join("\n")
+        shown.lines().skip(1).map(str::trim_start).collect::<Vec<_>>().join("\n")
     };
     let all = [
         "apiKey: 'sk-canary'",
@@ -339,18 +339,19 @@ fn a_key_that_stands_in_the_file_or_nowhere_is_an_error_that_does_not_repeat_it(
         "apiKey: { source: 'vault', name: 'p' }, apiKeyEnv: 'P_KEY'",
     ];
     expect![[r#"
-          error: `models.providers.p.apiKey`: expected where the key is, like `{ source: "env", id: "LOCAL_API_KEY" }`, not the key itself (config.json5 line 1, column 92)
-          error: `models.providers.p.apiKey.source`: expected `env` or `file` or `command` or `vault`, found another text (config.json5 line 1, column 102)
-          error: `models.providers.p.apiKey`: the key `source` is missing (config.json5 line 1, column 92)
-          error: `models.providers.p.apiKey.id`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (config.json5 line 1, column 117)
-          error: `models.default`: provider `p` needs its key in the environment variable `…`, which is not set (config.json5 line 1, column 13)
-          error: `models.providers.p.apiKey`: the key `id` is missing (config.json5 line 1, column 92)
-          error: `models.providers.p.apiKey.name`: unknown key (config.json5 line 1, column 117)
-          error: `models.providers.p.apiKey.path`: expected the path of a file (config.json5 line 1, column 118)
-          error: `models.providers.p.apiKey.argv`: expected a program and its arguments, like `["pass", "show", "openai"]` (config.json5 line 1, column 121)
-          error: `models.providers.p.apiKey.timeoutSeconds`: 0 is not between 1 and 120 (config.json5 line 1, column 134)
-          error: `models.providers.p.apiKey.name`: expected the name of a secret: 1 to 64 of `a-z 0-9 - _ . /`, a letter or digit first (config.json5 line 1, column 119)
-          error: `models.providers.p.apiKey`: stands beside `apiKeyEnv`; remove one of them (config.json5 line 1, column 92)"#]].assert_eq(&all.map(errors).join("\n"));
+        error: `models.providers.p.apiKey`: expected where the key is, like `{ source: "env", id: "LOCAL_API_KEY" }`, not the key itself (config.json5 line 1, column 92)
+        error: `models.providers.p.apiKey.source`: expected `env` or `file` or `command` or `vault`, found another text (config.json5 line 1, column 102)
+        error: `models.providers.p.apiKey`: the key `source` is missing (config.json5 line 1, column 92)
+        error: `models.providers.p.apiKey.id`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (config.json5 line 1, column 117)
+        error: `models.default`: provider `p` needs its key in the environment variable `…`, which is not set (config.json5 line 1, column 13)
+        error: `models.providers.p.apiKey`: the key `id` is missing (config.json5 line 1, column 92)
+        error: `models.providers.p.apiKey.name`: unknown key (config.json5 line 1, column 117)
+        error: `models.providers.p.apiKey.path`: expected the path of a file (config.json5 line 1, column 118)
+        error: `models.providers.p.apiKey.argv`: expected a program and its arguments, like `["pass", "show", "openai"]` (config.json5 line 1, column 121)
+        error: `models.providers.p.apiKey.timeoutSeconds`: 0 is not between 1 and 120 (config.json5 line 1, column 134)
+        error: `models.providers.p.apiKey.name`: expected the name of a secret: 1 to 64 of `a-z 0-9 - _ . /`, a letter or digit first (config.json5 line 1, column 119)
+        error: `models.providers.p.apiKey`: stands beside `apiKeyEnv`; remove one of them (config.json5 line 1, column 92)"#]]
+    .assert_eq(&all.map(errors).join("\n"));
 }
 
 #[test]
