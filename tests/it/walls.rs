@@ -159,3 +159,18 @@ fn the_self_test_finds_every_wall_in_its_place() {
     assert!(open.is_empty(), "{open:#?}");
     assert_eq!(done.status.code(), Some(0));
 }
+
+// AU-06
+#[test]
+fn the_self_test_finds_a_wall_that_is_not_there() {
+    let home = Home::cold().program(weakened()).env("OPENCLAW_TEST_WITHOUT", "worker-seccomp");
+    let done = home.run(&["selftest", "--containment", "--json"]);
+    let tested: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let of = |what: &str| {
+        tested["results"].as_array().unwrap().iter().find(|it| it["what"] == what).unwrap()["result"].clone()
+    };
+    assert_eq!(of("worker: socket of IPv4, stream"), "fail");
+    assert_eq!(of("worker: clone into a namespace"), "fail");
+    assert_eq!(of("worker: open /etc/passwd"), "pass");
+    assert_eq!(done.status.code(), Some(1));
+}

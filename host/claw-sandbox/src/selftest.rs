@@ -35,6 +35,7 @@ pub async fn containment_probe(program: &Path, folder: &Path) -> io::Result<Vec<
         .args(["worker", WORD])
         .arg(&canary)
         .env_clear()
+        .envs(claw_core::guard::environment())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -88,11 +89,11 @@ pub(crate) fn attempt_all(canary: &Path) -> i32 {
             return 1;
         }
     }
-    for (what, number, arguments) in CALLS {
-        let [a, b, c, d, e] = *arguments;
+    // By value: `syscall` takes whatever it is given, references included.
+    for &(what, number, [a, b, c, d, e]) in CALLS {
         // SAFETY: either the filter refuses the call, or these arguments are ones that the kernel refuses without
         // touching memory: no pointer among them is one of ours.
-        let got = unsafe { libc::syscall(*number, a, b, c, d, e) };
+        let got: libc::c_long = unsafe { libc::syscall(number, a, b, c, d, e) };
         if !say(result(what, refused(got))) {
             return 1;
         }
@@ -129,7 +130,7 @@ fn paths(canary: &Path) -> Vec<(&'static str, std::path::PathBuf, i32)> {
 }
 
 /// A system call, and arguments with which it does no harm even where it is allowed.
-type Attempt = (&'static str, libc::c_long, &'static [libc::c_long; 5]);
+type Attempt = (&'static str, libc::c_long, [libc::c_long; 5]);
 
 const BAD: libc::c_long = -1;
 const STREAM: libc::c_long = libc::SOCK_STREAM as libc::c_long;
@@ -138,59 +139,59 @@ const RAW: libc::c_long = libc::SOCK_RAW as libc::c_long;
 
 /// Each of them must be answered by the filter.
 const CALLS: &[Attempt] = &[
-    ("socket of IPv4, stream", libc::SYS_socket, &[libc::AF_INET as libc::c_long, STREAM, 0, 0, 0]),
-    ("socket of IPv4, datagram", libc::SYS_socket, &[libc::AF_INET as libc::c_long, DATAGRAM, 0, 0, 0]),
-    ("socket of IPv6, stream", libc::SYS_socket, &[libc::AF_INET6 as libc::c_long, STREAM, 0, 0, 0]),
-    ("socket of Unix", libc::SYS_socket, &[libc::AF_UNIX as libc::c_long, STREAM, 0, 0, 0]),
-    ("socket of netlink", libc::SYS_socket, &[libc::AF_NETLINK as libc::c_long, RAW, 0, 0, 0]),
-    ("socket of packets", libc::SYS_socket, &[libc::AF_PACKET as libc::c_long, RAW, 0, 0, 0]),
-    ("socket of vsock", libc::SYS_socket, &[libc::AF_VSOCK as libc::c_long, STREAM, 0, 0, 0]),
-    ("socket of the kernel's crypto", libc::SYS_socket, &[libc::AF_ALG as libc::c_long, 5, 0, 0, 0]),
-    ("socketpair of IPv4", libc::SYS_socketpair, &[libc::AF_INET as libc::c_long, STREAM, 0, 0, 0]),
-    ("connect", libc::SYS_connect, &[BAD, 0, 0, 0, 0]),
-    ("bind", libc::SYS_bind, &[BAD, 0, 0, 0, 0]),
-    ("listen", libc::SYS_listen, &[BAD, 0, 0, 0, 0]),
-    ("accept4", libc::SYS_accept4, &[BAD, 0, 0, 0, 0]),
-    ("sendmsg", libc::SYS_sendmsg, &[BAD, 0, 0, 0, 0]),
-    ("execve", libc::SYS_execve, &[0, 0, 0, 0, 0]),
-    ("execveat", libc::SYS_execveat, &[BAD, 0, 0, 0, 0]),
-    ("clone of a process", libc::SYS_clone, &[0x1000_0000, 0, 0, 0, 0]),
-    ("clone3", libc::SYS_clone3, &[0, 0, 0, 0, 0]),
-    ("kill", libc::SYS_kill, &[0x7fff_fff0, 0, 0, 0, 0]),
-    ("pidfd_open", libc::SYS_pidfd_open, &[BAD, 0, 0, 0, 0]),
-    ("pidfd_getfd", libc::SYS_pidfd_getfd, &[BAD, 0, 0, 0, 0]),
-    ("pidfd_send_signal", libc::SYS_pidfd_send_signal, &[BAD, 0, 0, 0, 0]),
-    ("ptrace", libc::SYS_ptrace, &[16, 0x7fff_fff0, 0, 0, 0]),
-    ("process_vm_readv", libc::SYS_process_vm_readv, &[0x7fff_fff0, 0, 0, 0, 0]),
-    ("process_vm_writev", libc::SYS_process_vm_writev, &[0x7fff_fff0, 0, 0, 0, 0]),
-    ("kcmp", libc::SYS_kcmp, &[BAD, BAD, 0, 0, 0]),
-    ("bpf", libc::SYS_bpf, &[BAD, 0, 0, 0, 0]),
-    ("perf_event_open", libc::SYS_perf_event_open, &[0, BAD, BAD, BAD, 0]),
-    ("userfaultfd", libc::SYS_userfaultfd, &[BAD, 0, 0, 0, 0]),
-    ("io_uring_setup", libc::SYS_io_uring_setup, &[0, 0, 0, 0, 0]),
-    ("keyctl", libc::SYS_keyctl, &[BAD, 0, 0, 0, 0]),
-    ("add_key", libc::SYS_add_key, &[0, 0, 0, 0, 0]),
-    ("mount", libc::SYS_mount, &[0, 0, 0, 0, 0]),
-    ("umount2", libc::SYS_umount2, &[0, 0, 0, 0, 0]),
-    ("pivot_root", libc::SYS_pivot_root, &[0, 0, 0, 0, 0]),
-    ("chroot", libc::SYS_chroot, &[0, 0, 0, 0, 0]),
-    ("setns", libc::SYS_setns, &[BAD, 0, 0, 0, 0]),
-    ("unshare", libc::SYS_unshare, &[0x1000_0000, 0, 0, 0, 0]),
-    ("init_module", libc::SYS_init_module, &[0, 0, 0, 0, 0]),
-    ("kexec_load", libc::SYS_kexec_load, &[0, BAD, 0, 0, 0]),
-    ("reboot", libc::SYS_reboot, &[0, 0, 0, 0, 0]),
-    ("swapon", libc::SYS_swapon, &[0, 0, 0, 0, 0]),
-    ("symlinkat", libc::SYS_symlinkat, &[0, BAD, 0, 0, 0]),
-    ("linkat", libc::SYS_linkat, &[BAD, 0, BAD, 0, 0]),
-    ("mknodat", libc::SYS_mknodat, &[BAD, 0, 0, 0, 0]),
-    ("fchmodat", libc::SYS_fchmodat, &[BAD, 0, 0, 0, 0]),
-    ("fchownat", libc::SYS_fchownat, &[BAD, 0, 0, 0, 0]),
-    ("name_to_handle_at", libc::SYS_name_to_handle_at, &[BAD, 0, 0, 0, 0]),
-    ("open_by_handle_at", libc::SYS_open_by_handle_at, &[BAD, 0, 0, 0, 0]),
-    ("setuid", libc::SYS_setuid, &[BAD, 0, 0, 0, 0]),
-    ("prctl to become dumpable", libc::SYS_prctl, &[4, 1, 0, 0, 0]),
-    ("seccomp", libc::SYS_seccomp, &[BAD, 0, 0, 0, 0]),
-    ("personality", libc::SYS_personality, &[0, 0, 0, 0, 0]),
-    ("memfd_create", libc::SYS_memfd_create, &[0, 0, 0, 0, 0]),
-    ("ioctl that types into a terminal", libc::SYS_ioctl, &[0, 0x5412, 0, 0, 0]),
+    ("socket of IPv4, stream", libc::SYS_socket, [libc::AF_INET as libc::c_long, STREAM, 0, 0, 0]),
+    ("socket of IPv4, datagram", libc::SYS_socket, [libc::AF_INET as libc::c_long, DATAGRAM, 0, 0, 0]),
+    ("socket of IPv6, stream", libc::SYS_socket, [libc::AF_INET6 as libc::c_long, STREAM, 0, 0, 0]),
+    ("socket of Unix", libc::SYS_socket, [libc::AF_UNIX as libc::c_long, STREAM, 0, 0, 0]),
+    ("socket of netlink", libc::SYS_socket, [libc::AF_NETLINK as libc::c_long, RAW, 0, 0, 0]),
+    ("socket of packets", libc::SYS_socket, [libc::AF_PACKET as libc::c_long, RAW, 0, 0, 0]),
+    ("socket of vsock", libc::SYS_socket, [libc::AF_VSOCK as libc::c_long, STREAM, 0, 0, 0]),
+    ("socket of the kernel's crypto", libc::SYS_socket, [libc::AF_ALG as libc::c_long, 5, 0, 0, 0]),
+    ("socketpair of IPv4", libc::SYS_socketpair, [libc::AF_INET as libc::c_long, STREAM, 0, 0, 0]),
+    ("connect", libc::SYS_connect, [BAD, 0, 0, 0, 0]),
+    ("bind", libc::SYS_bind, [BAD, 0, 0, 0, 0]),
+    ("listen", libc::SYS_listen, [BAD, 0, 0, 0, 0]),
+    ("accept4", libc::SYS_accept4, [BAD, 0, 0, 0, 0]),
+    ("sendmsg", libc::SYS_sendmsg, [BAD, 0, 0, 0, 0]),
+    ("execve", libc::SYS_execve, [0, 0, 0, 0, 0]),
+    ("execveat", libc::SYS_execveat, [BAD, 0, 0, 0, 0]),
+    ("clone into a namespace", libc::SYS_clone, [0x1000_0200, 0, 0, 0, 0]),
+    ("clone3", libc::SYS_clone3, [0, 0, 0, 0, 0]),
+    ("kill", libc::SYS_kill, [0x7fff_fff0, 0, 0, 0, 0]),
+    ("pidfd_open", libc::SYS_pidfd_open, [BAD, 0, 0, 0, 0]),
+    ("pidfd_getfd", libc::SYS_pidfd_getfd, [BAD, 0, 0, 0, 0]),
+    ("pidfd_send_signal", libc::SYS_pidfd_send_signal, [BAD, 0, 0, 0, 0]),
+    ("ptrace", libc::SYS_ptrace, [16, 0x7fff_fff0, 0, 0, 0]),
+    ("process_vm_readv", libc::SYS_process_vm_readv, [0x7fff_fff0, 0, 0, 0, 0]),
+    ("process_vm_writev", libc::SYS_process_vm_writev, [0x7fff_fff0, 0, 0, 0, 0]),
+    ("kcmp", libc::SYS_kcmp, [BAD, BAD, 0, 0, 0]),
+    ("bpf", libc::SYS_bpf, [BAD, 0, 0, 0, 0]),
+    ("perf_event_open", libc::SYS_perf_event_open, [0, BAD, BAD, BAD, 0]),
+    ("userfaultfd", libc::SYS_userfaultfd, [BAD, 0, 0, 0, 0]),
+    ("io_uring_setup", libc::SYS_io_uring_setup, [0, 0, 0, 0, 0]),
+    ("keyctl", libc::SYS_keyctl, [BAD, 0, 0, 0, 0]),
+    ("add_key", libc::SYS_add_key, [0, 0, 0, 0, 0]),
+    ("mount", libc::SYS_mount, [0, 0, 0, 0, 0]),
+    ("umount2", libc::SYS_umount2, [0, 0, 0, 0, 0]),
+    ("pivot_root", libc::SYS_pivot_root, [0, 0, 0, 0, 0]),
+    ("chroot", libc::SYS_chroot, [0, 0, 0, 0, 0]),
+    ("setns", libc::SYS_setns, [BAD, 0, 0, 0, 0]),
+    ("unshare", libc::SYS_unshare, [0x1000_0000, 0, 0, 0, 0]),
+    ("init_module", libc::SYS_init_module, [0, 0, 0, 0, 0]),
+    ("kexec_load", libc::SYS_kexec_load, [0, BAD, 0, 0, 0]),
+    ("reboot", libc::SYS_reboot, [0, 0, 0, 0, 0]),
+    ("swapon", libc::SYS_swapon, [0, 0, 0, 0, 0]),
+    ("symlinkat", libc::SYS_symlinkat, [0, BAD, 0, 0, 0]),
+    ("linkat", libc::SYS_linkat, [BAD, 0, BAD, 0, 0]),
+    ("mknodat", libc::SYS_mknodat, [BAD, 0, 0, 0, 0]),
+    ("fchmodat", libc::SYS_fchmodat, [BAD, 0, 0, 0, 0]),
+    ("fchownat", libc::SYS_fchownat, [BAD, 0, 0, 0, 0]),
+    ("name_to_handle_at", libc::SYS_name_to_handle_at, [BAD, 0, 0, 0, 0]),
+    ("open_by_handle_at", libc::SYS_open_by_handle_at, [BAD, 0, 0, 0, 0]),
+    ("setuid", libc::SYS_setuid, [BAD, 0, 0, 0, 0]),
+    ("prctl to become dumpable", libc::SYS_prctl, [4, 1, 0, 0, 0]),
+    ("seccomp", libc::SYS_seccomp, [BAD, 0, 0, 0, 0]),
+    ("personality", libc::SYS_personality, [0, 0, 0, 0, 0]),
+    ("memfd_create", libc::SYS_memfd_create, [0, 0, 0, 0, 0]),
+    ("ioctl that types into a terminal", libc::SYS_ioctl, [0, 0x5412, 0, 0, 0]),
 ];
