@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::host::Home;
-use crate::provider::{KEY, KEY_VARIABLE, Provider, Wire, say};
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, say};
 
 /// Its length makes every alignment of base64 find it in [`spellings`].
 const CANARY: &str = "vault-canary-5d41402abc4b2a76";
@@ -197,7 +197,7 @@ fn a_secret_that_is_typed_is_not_shown() {
 #[tokio::test]
 async fn a_provider_gets_its_key_from_the_vault_and_nobody_else_does() {
     // SE-01, SE-12, SE-14
-    let provider = Provider::start([crate::provider::Answer::Whole(say(&["noon"]))]).await;
+    let provider = Provider::start([Answer::Whole(say(&["noon"]))]).await;
     let by_variable = format!("apiKeyEnv: '{KEY_VARIABLE}'");
     let config = provider.config(Wire::OpenAi);
     assert!(config.contains(&by_variable));
@@ -236,6 +236,56 @@ async fn a_provider_gets_its_key_from_the_vault_and_nobody_else_does() {
     assert!(state.is_object(), "{state}");
     drop(running);
     check_folder(home.path(), KEY);
+}
+
+#[tokio::test]
+async fn what_a_model_knows_of_a_secret_it_can_not_pass_on_in_pieces_or_as_an_argument() {
+    // SE-16
+    let (start, end) = CANARY.split_at(9);
+    let script = [
+        Answer::Whole(call("read", &json!({"path": format!("{CANARY}.md")}).to_string())),
+        Answer::Whole(say(&["the key is ", start, end, " and begins with vault-"])),
+    ];
+    let provider = Provider::start(script).await;
+    let home = Home::new().config(&provider.config(Wire::OpenAi)).env(KEY_VARIABLE, KEY);
+    done(&with_input(&home, &["secret", "set", "api", "--for", "https://elsewhere.example"], CANARY));
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "what is the key?").await;
+    let mut shown = String::new();
+    loop {
+        let event = client.event(|event| event["event"] == "chat" || event["event"] == "agent").await;
+        check_clean("an event", event.to_string().as_bytes(), CANARY);
+        shown.push_str(event["payload"]["deltaText"].as_str().unwrap_or_default());
+        if event["payload"]["state"] == "final" {
+            break;
+        }
+    }
+    assert_eq!(shown, "the key is <secret api> and begins with vault-");
+    assert!(provider.asked()[1].result().contains("<secret api>.md"), "{}", provider.asked()[1].result());
+    drop(running);
+    check_folder(home.path(), CANARY);
+}
+
+#[tokio::test]
+async fn a_card_masks_a_secret_and_what_runs_is_what_was_asked_for() {
+    // SE-10
+    let home = Home::new();
+    done(&with_input(&home, &["secret", "set", "api", "--for", "https://elsewhere.example"], CANARY));
+    let running = home.start();
+    let mut client = running.connect().await;
+    let wish = json!({"name": "exec", "args": {"argv": ["touch", format!("made-with-{CANARY}")]}});
+    let invoked = client.send("tools.invoke", wish).await;
+    let card = client.event(|event| event["event"] == "exec.approval.requested").await;
+    check_clean("the card", card.to_string().as_bytes(), CANARY);
+    assert_eq!(card["payload"]["request"]["commandArgv"], json!(["touch", "made-with-<secret api>"]));
+    let kept = home.json(&["approvals", "list"]).to_string();
+    assert!(kept.contains("made-with-<secret api>"), "{kept}");
+    check_clean("the list of approvals", kept.as_bytes(), CANARY);
+    let yes = json!({"id": card["payload"]["id"], "decision": "allow-once"});
+    client.call("exec.approval.resolve", yes).await.unwrap();
+    client.response(&invoked).await.unwrap();
+    assert!(home.workspace().join(format!("made-with-{CANARY}")).exists());
 }
 
 // === A terminal ===

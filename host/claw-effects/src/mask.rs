@@ -176,6 +176,9 @@ fn forms_of(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
         let form_encoded = Zeroizing::new(String::from_utf8_lossy(&percent).replace("%20", "+").into_bytes());
         forms.extend([percent, form_encoded]);
     }
+    // What a model or a component says is often JSON.
+    let json = String::from_utf8_lossy(value).replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n");
+    forms.push(Zeroizing::new(json.replace('\r', r"\r").replace('\t', r"\t").into_bytes()));
     // Base64 looks different at each of the three offsets, as in `base64(user:secret)`.
     for offset in 0..3 {
         forms.push(base64_at(value, offset, &STANDARD_NO_PAD));

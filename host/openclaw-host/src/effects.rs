@@ -22,6 +22,7 @@ use crate::catalog::Installed;
 use crate::crash_point;
 use crate::gate::{Admitted, Asker, Refused};
 use crate::host::now;
+use crate::masking::mask_line;
 use crate::recording::{self, Effect, Recorder, Recording};
 use crate::tool_call::CallContext;
 
@@ -121,6 +122,7 @@ impl Effects {
     }
 
     async fn ended(&self, index: u32, summary: String) -> Result<(), EffectError> {
+        let summary = mask_line(&self.context.host.vault, &summary);
         let step = JournalStep::EffectEnded { call: self.call.id.clone(), index, summary };
         self.record(step).await.map_err(|err| EffectError::Unavailable(err.to_string()))
     }

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::host::{Host, now, random_bits};
+use crate::masking::{mask, masked_question};
 
 /// Decides, and keeps those who wait for a person.
 pub struct Gate {
@@ -130,7 +131,7 @@ impl Gate {
     fn question(&self, asker: &Asker<'_>, ask: &Ask) -> Approval {
         let Asker { subject, facts, call, .. } = asker;
         let created = now();
-        Approval {
+        let question = Approval {
             id: ApprovalId::from_random(random_bits()),
             session: facts.session.clone(),
             run: facts.run.clone(),
@@ -143,7 +144,8 @@ impl Gate {
             created,
             expires: created.plus(self.expiry),
             state: ApprovalState::Pending,
-        }
+        };
+        masked_question(&mask(&asker.host.vault), question)
     }
 
     fn wait_for(&self, id: &ApprovalId) -> oneshot::Receiver<Approval> {

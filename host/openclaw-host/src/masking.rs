@@ -1,8 +1,12 @@
 //! No secret of the vault gets into a transcript, the log or a model's prompt, whatever component brings it back.
 
+use std::borrow::Cow;
+
+use claw_core::approval::Approval;
 use claw_core::guard::Guard;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_effects::Mask;
+use claw_model::Reply;
 use claw_vault::{Vault, VaultError};
 
 use crate::recording::Recording;
@@ -33,6 +37,30 @@ pub fn mask(vault: &Vault) -> Mask {
     of_values(vault).unwrap_or_else(|_| Mask::new(Vec::new()))
 }
 
+/// What a model replied, without secrets: neither its words nor the arguments of its calls pass one on. A component
+/// that is to use a secret is granted it and names it.
+pub fn masked_reply(mask: &Mask, mut reply: Reply) -> Reply {
+    let texts = reply.calls.iter_mut().map(|call| &mut call.arguments).chain([&mut reply.text]);
+    for text in texts {
+        if let Cow::Owned(masked) = mask.text(text) {
+            tracing::warn!("a secret of the vault was masked in what the model said");
+            *text = masked;
+        }
+    }
+    reply
+}
+
+/// The question as it is shown and kept. Its digest still binds what will run.
+pub fn masked_question(mask: &Mask, mut question: Approval) -> Approval {
+    let card = question.card.lines.iter_mut().map(|(_, value)| value);
+    for text in card.chain(&mut question.argv) {
+        if let Cow::Owned(masked) = mask.text(text) {
+            *text = masked;
+        }
+    }
+    question
+}
+
 /// A guest's own words for the log.
 pub fn mask_line(vault: &Vault, text: &str) -> String {
     match of_values(vault) {
@@ -48,8 +76,8 @@ fn of_values(vault: &Vault) -> Result<Mask, VaultError> {
 fn mask_outcome(mask: &Mask, outcome: ToolOutcome) -> ToolOutcome {
     match outcome {
         ToolOutcome::Done { text } => match mask.text(&text) {
-            std::borrow::Cow::Borrowed(_) => ToolOutcome::Done { text },
-            std::borrow::Cow::Owned(masked) => {
+            Cow::Borrowed(_) => ToolOutcome::Done { text },
+            Cow::Owned(masked) => {
                 ToolOutcome::Done { text: format!("{masked}\n[a secret of the vault was masked here]") }
             }
         },
@@ -62,8 +90,8 @@ fn mask_outcome(mask: &Mask, outcome: ToolOutcome) -> ToolOutcome {
 
 fn unrevealing(mask: &Mask, recording: Recording) -> Recording {
     match mask.bytes(&recording.encode()) {
-        std::borrow::Cow::Borrowed(_) => recording,
-        std::borrow::Cow::Owned(_) => Recording {
+        Cow::Borrowed(_) => recording,
+        Cow::Owned(_) => Recording {
             effects: Vec::new(),
             lacks: Some("a secret was among its answers, and secrets are not kept".to_owned()),
             ..recording

@@ -206,27 +206,23 @@ impl Shell {
         said.clear();
         // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
         let mask = masking::mask(&host.vault);
-        let mut on_text = |delta: &str| {
-            let delta = mask.text(delta);
+        let mut masked = mask.stream();
+        let mut tell = |delta: Vec<u8>| {
+            let delta = String::from_utf8(delta).expect("run: what is cut out of a text is text");
             said.push_str(&delta);
-            host.tell(HostEvent::TextDelta {
-                run: run.clone(),
-                session: session.clone(),
-                delta: delta.as_ref().into(),
-            });
+            if !delta.is_empty() {
+                host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+            }
         };
+        let mut on_text = |delta: &str| tell(masked.push(delta.as_bytes()));
         let replied = tokio::select! {
             reply = host.model.complete(&prompt, &mut on_text) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
+        tell(masked.finish());
         match replied {
-            Some(Ok(mut reply)) => {
-                if let std::borrow::Cow::Owned(masked) = mask.text(&reply.text) {
-                    reply.text = masked;
-                }
-                Asked::Reply(reply)
-            }
+            Some(Ok(reply)) => Asked::Reply(masking::masked_reply(&mask, reply)),
             Some(Err(error)) => Asked::Failed(error),
             None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
         }

@@ -52,6 +52,12 @@ fn encoded_forms_are_hidden() {
 }
 
 #[test]
+fn a_secret_inside_json_is_hidden() {
+    let mask = mask(&[("pem", "-----BEGIN KEY-----\n\"a\\b\"\t")]);
+    check(&mask, r#"{"key":"-----BEGIN KEY-----\n\"a\\b\"\t"}"#, r#"{"key":"<secret pem>"}"#);
+}
+
+#[test]
 fn a_secret_that_begins_with_another_is_hidden_as_a_whole() {
     let mask = mask(&[("short", "abcd"), ("long", "abcdefgh")]);
     check(&mask, "abcdefgh abcdefg abcd", "<secret long> <secret short>efg <secret short>");
