@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use base64::Engine;
@@ -286,6 +286,51 @@ async fn a_card_masks_a_secret_and_what_runs_is_what_was_asked_for() {
     client.call("exec.approval.resolve", yes).await.unwrap();
     client.response(&invoked).await.unwrap();
     assert!(home.workspace().join(format!("made-with-{CANARY}")).exists());
+}
+
+/// All files of the host itself: what lies beside the workspace and the components.
+fn own_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| match path.file_name().and_then(|name| name.to_str()) {
+        Some("workspace" | "components" | "cache" | "scratch") => Vec::new(),
+        _ if path.is_dir() => own_files(&path),
+        _ => vec![path],
+    };
+    entries.flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn nothing_of_the_hosts_own_files_is_read_for_its_owner_either() {
+    // SE-23
+    let home = Home::new().config("{grants: {exec: ['exec cat **']}, logging: {level: 'debug'}}").file("a.md", "milk");
+    done(&with_input(&home, &["secret", "set", "api", "--for", "https://elsewhere.example"], CANARY));
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", "hello").await;
+    let files = own_files(home.path());
+    let named = |part: &str| files.iter().any(|file| file.to_string_lossy().contains(part));
+    assert!(named("vault") && named("token") && named(".redb") && named("config.json5"), "{files:?}");
+    for file in &files {
+        let inside = file.strip_prefix(home.path()).unwrap();
+        let ways = [
+            json!({"name": "read", "args": {"path": file}}),
+            json!({"name": "read", "args": {"path": Path::new("..").join(inside)}}),
+            json!({"name": "exec", "args": {"argv": ["cat", file]}}),
+        ];
+        for wish in ways {
+            let outcome = client.call("tools.invoke", wish.clone()).await.unwrap();
+            let said = outcome["output"].as_str().unwrap_or_default();
+            let refused = outcome["ok"] == false || said.contains("Permission denied");
+            assert!(refused, "{wish} gave {outcome}");
+        }
+    }
+    // The ways do read what may be read.
+    for wish in
+        [json!({"name": "read", "args": {"path": "a.md"}}), json!({"name": "exec", "args": {"argv": ["cat", "a.md"]}})]
+    {
+        let outcome = client.call("tools.invoke", wish).await.unwrap();
+        assert!(outcome["output"].as_str().unwrap().contains("milk"), "{outcome}");
+    }
 }
 
 // === A terminal ===

@@ -11,6 +11,7 @@ pub mod lane;
 pub mod message;
 pub mod turn;
 
+pub mod address;
 pub mod effect;
 pub mod outcome;
 pub mod probe;

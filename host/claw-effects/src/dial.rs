@@ -4,7 +4,6 @@
 //! shows that somebody named it. Requests and connections share all of it: there is one lookup, one check and one set
 //! of roots that certificates are checked against.
 
-pub(crate) mod address;
 mod lookup;
 mod tls;
 
@@ -13,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use claw_core::address;
 use claw_core::effect::{AddressClass, EffectError, Target};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

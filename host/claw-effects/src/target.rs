@@ -3,11 +3,10 @@
 //! A URL parser repairs what it is given, as browsers must. What it would repair is refused first: a text must not look
 //! like one target and mean another, to the policy, to a person who reads it, or to the server.
 
+use claw_core::address;
 use claw_core::effect::{EffectError, Target};
 use claw_core::guard::Guard;
 use url::{Host, Url};
-
-use crate::dial::address;
 
 /// Bytes of a URL.
 const MAX_URL_BYTES: usize = 16 * 1024;

@@ -1,19 +1,23 @@
 //! One provider over HTTP: the request, the stream of its answer, and the repeats.
 
 mod failure;
+mod lookup;
 mod retry;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use claw_core::address;
+use claw_core::effect::AddressClass;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
 use tokio::time::timeout;
 
 use crate::anthropic;
 use crate::error::ModelError;
+use crate::http::lookup::ProviderLookup;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::{ProviderConfig, WireFormat};
 use crate::sse::SseParser;
@@ -159,6 +163,7 @@ impl HttpModel {
             .redirect(reqwest::redirect::Policy::none())
             // The environment is not ours to read, and a proxy would see the prompt of a local model.
             .no_proxy()
+            .dns_resolver(Arc::new(ProviderLookup))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_max_idle_per_host(2)
             .tcp_nodelay(true)
@@ -224,6 +229,10 @@ fn endpoint(wire: WireFormat, base_url: &str) -> Result<Url, &'static str> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("`baseUrl` has a user name or password in it; keys belong into the place that `apiKey` names");
+    }
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    if address::classify_host(host) == AddressClass::Metadata {
+        return Err("`baseUrl` leads to the service that hands out this machine's credentials");
     }
     url.set_fragment(None);
     let has_version = url.path().trim_end_matches('/').ends_with("/v1");

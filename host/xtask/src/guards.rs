@@ -1,4 +1,7 @@
-//! The architecture's rules that a compiler does not check: who may depend on what, and under which licences.
+//! The architecture's rules that a compiler does not check: who may depend on what, under which licences, and who
+//! may reach the network.
+
+mod callers;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -40,7 +43,8 @@ const LICENCES: [&str; 14] = [
 
 /// Checks all rules.
 pub fn check() -> Result<()> {
-    step::say("check who depends on what, and under which licences");
+    step::say("check who depends on what, under which licences, and who reaches the network");
+    callers::check()?;
     for (package, forbidden) in FORBIDDEN {
         let tree = dependencies(package)?;
         for name in forbidden {

@@ -104,6 +104,7 @@ const PRINTS: &str = "is cut and goes to the owner's log";
 
 /// Each interface of WASI that toolchains import on their own.
 pub const WASI: &[Row] = &[
+    // SE-04: nothing of the host's process is in the guest's.
     ("wasi:cli/environment", "get-environment", Nothing { step: r#"{"world": {"op": "env"}}"# }),
     ("wasi:cli/environment", "get-arguments", Nothing { step: r#"{"world": {"op": "args"}}"# }),
     ("wasi:cli/environment", "initial-cwd", Nothing { step: r#"{"world": {"op": "cwd"}}"# }),

@@ -3,10 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
+use claw_core::address;
 use claw_core::effect::AddressClass;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-
-use crate::dial::address;
 
 /// Who answers lookups.
 #[derive(Clone, Debug)]

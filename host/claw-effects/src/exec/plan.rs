@@ -124,6 +124,16 @@ fn check_arguments(request: &ExecRequest, limits: &ExecLimits) -> Result<(), Eff
             "argv is empty: pass the program and each argument as one element, e.g. [\"git\", \"log\"]".into(),
         );
     }
+    let is_line = |name: &str| name.contains(char::is_whitespace) && !name.contains('/');
+    if let [line] = &argv[..]
+        && is_line(line)
+    {
+        let shown = shown(line);
+        return refuse(format!(
+            "there is no shell that takes `{shown}` apart: pass the program and each argument as one element, e.g. \
+             [\"git\", \"log\"]"
+        ));
+    }
     if argv.len() > MAX_ARGS {
         return refuse(format!("argv has {} elements, at most {MAX_ARGS} are possible", argv.len()));
     }

@@ -274,6 +274,13 @@ fn settings_that_cannot_work_are_refused_without_showing_secrets() {
     no_http.base_url = "file:///etc/passwd".to_owned();
     let mut user_in_url = ok();
     user_in_url.base_url = "https://me:sk-pass@x.test".to_owned();
+    // NET-39, also in a spelling that a URL parser repairs.
+    let mut metadata = ok();
+    metadata.base_url = "http://169.254.169.254/latest".to_owned();
+    let mut spelled = ok();
+    spelled.base_url = "http://2852039166/v1".to_owned();
+    let mut named = ok();
+    named.base_url = "http://metadata.google.internal/v1".to_owned();
     let mut line_break = ok();
     line_break.api_key = Some(Secret::new("sk-a\nb"));
     let mut empty_key = ok();
@@ -282,7 +289,7 @@ fn settings_that_cannot_work_are_refused_without_showing_secrets() {
     no_model.model.clear();
     let mut no_time = ok();
     no_time.idle_timeout = Duration::ZERO;
-    for config in [no_url, no_http, user_in_url, line_break, empty_key, no_model, no_time] {
+    for config in [no_url, no_http, user_in_url, metadata, spelled, named, line_break, empty_key, no_model, no_time] {
         let error = Model::http(config).unwrap_err();
         let shown = chain(&error);
         assert!(matches!(error, ModelError::Config { .. }) && shown.contains("models.providers.fake"), "{shown}");

@@ -123,6 +123,8 @@ fn arguments_without_a_meaning_are_refused() {
     check_refused(plan(&request(&[])), "E_EXEC_ARG", "one element");
     check_refused(plan(&request(&[""])), "E_EXEC_ARG", "one element");
     check_refused(plan(&request(&["sh", "a\0b"])), "E_EXEC_ARG", "element 1");
+    // EX-03
+    check_refused(plan(&request(&["sh -c ls"])), "E_EXEC_ARG", r#"["git", "log"]"#);
     check_refused(plan(&request(&["sh"; 1025])), "E_EXEC_ARG", "1025");
     check_refused(plan(&request(&["sh", &"x".repeat(MAX_ARG_BYTES)])), "E_EXEC_ARG", "standard input");
     let mut long = request(&["sh"]);

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use claw_core::effect::AddressClass;
-use claw_core::guard::Guard;
+use crate::effect::AddressClass;
+use crate::guard::Guard;
 
 /// Services that hand out a machine's credentials to whoever can reach them: AWS, Azure, Alibaba, Oracle, Google.
 const METADATA: [IpAddr; 8] = [
@@ -58,7 +58,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 14] = [
 ];
 
 /// The class of a literal address. An IPv6 form of an IPv4 address is never public, whatever it carries.
-pub(crate) fn classify(address: IpAddr) -> AddressClass {
+pub fn classify(address: IpAddr) -> AddressClass {
     let carried = match address {
         IpAddr::V4(_) => None,
         IpAddr::V6(v6) => carried_v4(v6),
@@ -80,7 +80,7 @@ pub(crate) fn classify(address: IpAddr) -> AddressClass {
 }
 
 /// The class of a name, before it is looked up.
-pub(crate) fn classify_name(name: &str) -> AddressClass {
+pub fn classify_name(name: &str) -> AddressClass {
     if is_localhost(name) {
         AddressClass::Loopback
     } else if METADATA_NAMES.contains(&name) {
@@ -91,12 +91,12 @@ pub(crate) fn classify_name(name: &str) -> AddressClass {
 }
 
 /// The class of a plan's host, which is an address or a name in canonical form.
-pub(crate) fn classify_host(host: &str) -> AddressClass {
+pub fn classify_host(host: &str) -> AddressClass {
     host.parse().map_or_else(|_| classify_name(host), classify)
 }
 
 /// Whether this is one of the names that always mean this machine (RFC 6761).
-pub(crate) fn is_localhost(name: &str) -> bool {
+pub fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
