@@ -13,6 +13,7 @@ mod guards;
 mod hostile;
 mod imports;
 mod providers;
+mod roots;
 mod runs;
 mod sandbox;
 mod secrets;

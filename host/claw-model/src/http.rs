@@ -12,7 +12,7 @@ use bytes::Bytes;
 use claw_core::address;
 use claw_core::effect::AddressClass;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
 use tokio::time::timeout;
 
 use crate::anthropic;
@@ -157,7 +157,10 @@ impl HttpModel {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = Client::builder()
+        let unusable = |source| ModelError::Client { provider: self.config.id.clone(), source };
+        let roots: Result<Vec<_>, _> = self.config.extra_roots.iter().map(|der| Certificate::from_der(der)).collect();
+        let builder = roots.map_err(unusable)?.into_iter().fold(Client::builder(), ClientBuilder::add_root_certificate);
+        let client = builder
             .user_agent(concat!("openclaw-host/", env!("CARGO_PKG_VERSION")))
             // A redirect could carry the key to another host.
             .redirect(reqwest::redirect::Policy::none())
@@ -168,7 +171,7 @@ impl HttpModel {
             .pool_max_idle_per_host(2)
             .tcp_nodelay(true)
             .build()
-            .map_err(|source| ModelError::Client { provider: self.config.id.clone(), source })?;
+            .map_err(unusable)?;
         // A second caller may have been faster; then its client is the one.
         Ok(self.client.get_or_init(|| client))
     }

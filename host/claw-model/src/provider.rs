@@ -35,6 +35,8 @@ pub struct ProviderConfig {
     pub idle_timeout: Duration,
     /// How often a call that failed for the moment is repeated; at most 10.
     pub retries: u32,
+    /// Certificates in DER, of authorities that are believed beside the public ones.
+    pub extra_roots: Vec<Vec<u8>>,
 }
 
 /// A text that must not be shown: `Debug` prints `***`, there is no `Display`, and its memory is zeroed.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::AgentId;
-use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes, TrustRoots};
+use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_policy::{Policy, PolicyFile};
@@ -71,7 +71,7 @@ impl App {
     /// Opens the store, finds the components and binds the port; runs nothing.
     async fn build(start: &Start) -> Result<App, Failure> {
         let Start { settings, home, vault, .. } = start;
-        let model = model(&settings.model, vault).await?;
+        let model = model(settings, vault).await?;
         let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
         // Whoever holds the store is the only host of this home, so nobody is at work in there.
         home.empty_scratch();
@@ -83,7 +83,7 @@ impl App {
         let policy = Policy::load(preset, &owner_policies(&home.policies())?);
         let policy = policy.map_err(|err| Failure::new(Exit::Config, err))?;
         let (driver, events) = mpsc::channel(WAITING);
-        let dialer = Dialer::new(Some(gateway.local_addr().port()), &TrustRoots::Public);
+        let dialer = Dialer::new(Some(gateway.local_addr().port()), &settings.roots);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
         let exec = ExecPaths {
             launcher: program()?,
@@ -270,8 +270,8 @@ fn limits(settings: &Settings) -> RunLimits {
     }
 }
 
-async fn model(settings: &ModelSettings, vault: &Vault) -> Result<Model, Failure> {
-    let provider = match settings {
+async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
+    let provider = match &settings.model {
         ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
         ModelSettings::Provider(provider) => provider,
     };
@@ -288,6 +288,7 @@ async fn model(settings: &ModelSettings, vault: &Vault) -> Result<Model, Failure
         model: provider.model.clone(),
         idle_timeout: Duration::from_secs(120),
         retries: 2,
+        extra_roots: settings.roots.extra().to_vec(),
     };
     Model::http(config).map_err(|err| Failure::new(Exit::Config, err))
 }

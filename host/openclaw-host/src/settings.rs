@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claw_core::id::ComponentName;
+use claw_effects::TrustRoots;
 
 use crate::folders::NamedFolders;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// What opens the vault.
     pub vault: VaultKey,
+    /// Which certificates of servers are believed.
+    pub roots: TrustRoots,
     /// What tools may do.
     pub policy: PolicySettings,
     /// The walls around components.

@@ -36,6 +36,14 @@ pub enum TrustError {
 }
 
 impl TrustRoots {
+    /// The certificates beside the public ones, in DER.
+    pub fn extra(&self) -> &[Vec<u8>] {
+        match self {
+            TrustRoots::Public => &[],
+            TrustRoots::PublicAnd(ders) => ders,
+        }
+    }
+
     /// These roots and all certificates of a PEM file.
     ///
     /// # Errors
@@ -47,10 +55,7 @@ impl TrustRoots {
         if found.is_empty() {
             return Err(TrustError::Empty);
         }
-        let mut all = match self {
-            TrustRoots::Public => Vec::new(),
-            TrustRoots::PublicAnd(ders) => ders,
-        };
+        let mut all = self.extra().to_vec();
         all.extend(found);
         let roots = TrustRoots::PublicAnd(all);
         Trusted::new(&roots).map(|_| roots)
@@ -66,11 +71,9 @@ pub(super) struct Trusted {
 impl Trusted {
     pub(super) fn new(roots: &TrustRoots) -> Result<Self, TrustError> {
         let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let TrustRoots::PublicAnd(ders) = roots {
-            for der in ders {
-                let der = CertificateDer::from_slice(der);
-                store.add(der).map_err(|err| TrustError::Certificate(err.to_string()))?;
-            }
+        for der in roots.extra() {
+            let der = CertificateDer::from_slice(der);
+            store.add(der).map_err(|err| TrustError::Certificate(err.to_string()))?;
         }
         Ok(Trusted { roots: Arc::new(store) })
     }

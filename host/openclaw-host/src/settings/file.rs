@@ -17,6 +17,8 @@ pub struct ConfigFile {
     pub models: ModelsFile,
     /// The owner's secrets.
     pub vault: VaultFile,
+    /// What servers are believed.
+    pub network: NetworkFile,
     /// What tools may do.
     pub policy: PolicyFile,
     /// The walls around components.
@@ -158,6 +160,16 @@ pub enum SecretRef {
 pub struct VaultFile {
     /// What opens the vault. `file`: the home's file `vault.key`. `passphrase`: what its owner types at the start.
     pub key: VaultKey,
+}
+
+/// What servers are believed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct NetworkFile {
+    /// PEM files with the certificates of authorities that are believed beside the public ones: for servers of the
+    /// owner's own. They count for components and for models.
+    pub extra_roots: Vec<PathBuf>,
 }
 
 /// What opens the vault.

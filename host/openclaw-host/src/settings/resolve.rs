@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claw_core::id::ComponentName;
+use claw_effects::TrustRoots;
 use claw_policy::{Folder, FsGrant, Grant};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -86,6 +87,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
     let settings = Settings {
         gateway,
         vault: merge.plain("vault.key", config.vault.key),
+        roots: merge.roots(home, &config.network.extra_roots),
         policy: PolicySettings { preset: merge.plain("policy.preset", config.policy.preset) },
         sandbox: SandboxSettings { walls: merge.plain("sandbox.walls", config.sandbox.walls) },
         grants,
@@ -220,6 +222,26 @@ impl Merge<'_> {
             }
         }
         folders
+    }
+
+    fn roots(&mut self, home: &Path, files: &[PathBuf]) -> TrustRoots {
+        let mut roots = TrustRoots::Public;
+        for (index, file) in files.iter().enumerate() {
+            let place = format!("network.extraRoots[{index}]");
+            let path = home.join(file);
+            let pem = std::fs::read(&path).map_err(|err| err.to_string());
+            match pem.and_then(|pem| roots.clone().and_pem(&pem).map_err(|err| err.to_string())) {
+                Ok(more) => {
+                    roots = more;
+                    self.note(place, path.display().to_string(), Origin::File);
+                }
+                Err(err) => {
+                    let message = format!("`{}` gives no certificate to believe: {err}", path.display());
+                    self.complain(Issue::error(place, message));
+                }
+            }
+        }
+        roots
     }
 
     /// A grant of a folder that nobody has named would give nothing, and its owner would look for the fault elsewhere.

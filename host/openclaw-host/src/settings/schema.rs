@@ -9,8 +9,18 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 9] =
-    ["gateway", "vault", "policy", "sandbox", "grants", "folders", "components", "approvals", "models.providers"];
+const STRICT: [&str; 10] = [
+    "gateway",
+    "vault",
+    "network",
+    "policy",
+    "sandbox",
+    "grants",
+    "folders",
+    "components",
+    "approvals",
+    "models.providers",
+];
 
 /// How similar a known key must be (0 to 1) to be suggested for an unknown one.
 const SIMILAR: f64 = 0.7;

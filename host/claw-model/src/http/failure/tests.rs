@@ -13,6 +13,7 @@ fn config() -> ProviderConfig {
         model: "m".to_owned(),
         idle_timeout: Duration::from_secs(1),
         retries: 0,
+        extra_roots: Vec::new(),
     }
 }
 

@@ -141,6 +141,7 @@ pub(super) fn config(wire: WireFormat, base_url: &str) -> ProviderConfig {
         model: "m-1".to_owned(),
         idle_timeout: Duration::from_secs(100_000),
         retries: 2,
+        extra_roots: Vec::new(),
     }
 }
 
