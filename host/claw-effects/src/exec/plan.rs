@@ -124,7 +124,7 @@ fn check_arguments(request: &ExecRequest, limits: &ExecLimits) -> Result<(), Eff
             "argv is empty: pass the program and each argument as one element, e.g. [\"git\", \"log\"]".into(),
         );
     }
-    let is_line = |name: &str| name.contains(char::is_whitespace) && !name.contains('/');
+    let is_line = |name: &str| name.split_whitespace().count() > 1 && !name.contains('/');
     if let [line] = &argv[..]
         && is_line(line)
     {
