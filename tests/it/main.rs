@@ -2,6 +2,7 @@
 
 mod client;
 mod host;
+mod policies;
 mod provider;
 mod vitals;
 

@@ -13,7 +13,6 @@ use claw_core::id::AgentId;
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
-use claw_policy::{Policy, PolicyFile};
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{Store, StoreError};
 use claw_vault::Vault;
@@ -28,6 +27,7 @@ use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
+use crate::owner_policies::OwnerPolicies;
 use crate::provider_key;
 use crate::run;
 use crate::settings::{AuthMode, ModelSettings, Settings, Walls, Wire};
@@ -63,6 +63,7 @@ fn worker_threads() -> usize {
 
 struct App {
     host: Arc<Host>,
+    policies: OwnerPolicies,
     gateway: Gateway,
     driver: mpsc::Receiver<DriverEvent>,
 }
@@ -80,8 +81,8 @@ impl App {
         let catalog =
             Catalog::load(&sandbox, &store, settings, &home.file("components")).await.map_err(catalog_failure)?;
         let preset = preset(settings);
-        let policy = Policy::load(preset, &owner_policies(&home.policies())?);
-        let policy = policy.map_err(|err| Failure::new(Exit::Config, err))?;
+        let policies = OwnerPolicies::watch(preset, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
+        let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;
         let (driver, events) = mpsc::channel(WAITING);
         let dialer = Dialer::new(Some(gateway.local_addr().port()), &settings.roots);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
@@ -95,7 +96,7 @@ impl App {
             store,
             sandbox,
             catalog,
-            gate: Gate::new(Arc::new(policy), settings.approvals.expiry),
+            gate: Gate::new(policy, settings.approvals.expiry),
             model,
             http: HttpBroker::new(HttpLimits::default(), dialer.clone()),
             net: NetBroker::new(NetLimits::default(), dialer),
@@ -115,15 +116,16 @@ impl App {
                 preset,
             },
         };
-        Ok(App { host: Arc::new(host), gateway, driver: events })
+        Ok(App { host: Arc::new(host), policies, gateway, driver: events })
     }
 
     /// Serves until a signal, then drains.
     async fn run(self) {
-        let App { host, gateway, driver } = self;
+        let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
         take_up(&host).await;
+        tokio::spawn(policies.follow(Arc::clone(&host), stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
         let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
@@ -291,23 +293,6 @@ async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
         extra_roots: settings.roots.extra().to_vec(),
     };
     Model::http(config).map_err(|err| Failure::new(Exit::Config, err))
-}
-
-/// The owner's own policies, layered on top of the preset; in order of their names.
-fn owner_policies(folder: &Path) -> Result<Vec<PolicyFile>, Failure> {
-    let unreadable = |err: io::Error| {
-        Failure::new(Exit::Config, anyhow::Error::new(err).context(format!("cannot read `{}`", folder.display())))
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "cedar") {
-            let text = fs::read_to_string(&path).map_err(unreadable)?;
-            files.push(PolicyFile { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text });
-        }
-    }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(files)
 }
 
 /// The secret that seals the cache of compiled code; made at the first start.

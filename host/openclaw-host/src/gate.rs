@@ -7,7 +7,7 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval, ApprovalState};
@@ -23,9 +23,16 @@ use crate::masking::{mask, masked_question};
 
 /// Decides, and keeps those who wait for a person.
 pub struct Gate {
-    policy: Arc<Policy>,
+    policy: RwLock<Policies>,
     expiry: Duration,
     waiting: Mutex<HashMap<ApprovalId, oneshot::Sender<Approval>>>,
+}
+
+/// The policies in force.
+struct Policies {
+    policy: Arc<Policy>,
+    /// Why newer ones are not.
+    rejected: Option<String>,
 }
 
 /// Who asks for an action, and for what.
@@ -64,13 +71,40 @@ pub enum Refused {
 
 impl Gate {
     /// A gate under one policy.
-    pub fn new(policy: Arc<Policy>, expiry: Duration) -> Self {
-        Gate { policy, expiry, waiting: Mutex::default() }
+    pub fn new(policy: Policy, expiry: Duration) -> Self {
+        let policies = Policies { policy: Arc::new(policy), rejected: None };
+        Gate { policy: RwLock::new(policies), expiry, waiting: Mutex::default() }
     }
 
     /// The policy in force.
-    pub fn policy(&self) -> &Arc<Policy> {
-        &self.policy
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner).policy)
+    }
+
+    /// Why the owner's newest policies are not in force; `None` if they are.
+    pub fn rejected_policy(&self) -> Option<String> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).rejected.clone()
+    }
+
+    /// Puts the owner's newest policies in force, if they validate. Cards that are open then are void: what they were
+    /// decided by has changed.
+    pub fn replace_policy(&self, newest: anyhow::Result<Policy>) {
+        let mut policies = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        match newest {
+            Ok(policy) if policy.generation() == policies.policy.generation() => policies.rejected = None,
+            Ok(policy) => {
+                tracing::info!(generation = %policy.generation().short(), "the policies have changed");
+                *policies = Policies { policy: Arc::new(policy), rejected: None };
+            }
+            Err(err) => {
+                let why = format!("{err:#}");
+                tracing::error!(
+                    error = why,
+                    "the policies were changed to what is not valid; the last ones stay in force"
+                );
+                policies.rejected = Some(why);
+            }
+        }
     }
 
     /// Decides on an action of a call and waits for a person where one is to be asked. What `asking` gives is held while
@@ -81,7 +115,7 @@ impl Gate {
         action: Action,
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
-        let ask = match self.policy.decide(asker.subject, asker.facts, action) {
+        let ask = match self.policy().decide(asker.subject, asker.facts, action) {
             Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
             Decision::Deny(denial) => return Err(Refused::Denied(denial)),
             Decision::Ask(ask) => ask,
@@ -89,7 +123,7 @@ impl Gate {
         let _asking = asking();
         let approval = self.answer(asker, &ask).await?;
         let id = approval.id.clone();
-        let permit = self.policy.permit(ask, &approval).map_err(Refused::Denied)?;
+        let permit = self.policy().permit(ask, &approval).map_err(Refused::Denied)?;
         Ok(Admitted { permit, approval: Some(id) })
     }
 

@@ -86,8 +86,8 @@ impl Host {
         let _ = self.events.send(event);
     }
 
-    /// The policy, parsed at first use: it is not needed to be ready.
-    pub fn policy(&self) -> &Arc<Policy> {
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
         self.gate.policy()
     }
 }

@@ -33,6 +33,7 @@ mod catalog;
 mod effects;
 mod gate;
 mod masking;
+mod owner_policies;
 mod recording;
 mod replay;
 mod tool_call;

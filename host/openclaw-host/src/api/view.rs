@@ -253,6 +253,7 @@ pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Times
         "uptimeMs": at.0.saturating_sub(host.about.started.0),
         "model": host.model.name(),
         "policy": host.about.preset.to_string(),
+        "policyError": host.gate.rejected_policy(),
         "home": host.about.home,
         "workspace": host.about.workspace,
         "components": host.catalog.components().count(),

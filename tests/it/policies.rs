@@ -1,0 +1,62 @@
+//! The owner's policies while the host runs.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::host::Home;
+
+const NO_CLOCK: &str =
+    r#"@id("no-clock") forbid (principal, action == Action::"tool.call", resource == Tool::"clock");"#;
+
+/// Calls `clock` and asks for the status until `wanted` says yes to both; a test that waits for ever is ended.
+async fn until(client: &mut Client, wanted: impl Fn(&Value, &Value) -> bool) -> Value {
+    loop {
+        let outcome = client.call("tools.invoke", json!({"name": "clock", "args": {}})).await.unwrap();
+        let status = client.call("status", json!({})).await.unwrap();
+        if wanted(&outcome, &status) {
+            return status;
+        }
+    }
+}
+
+// CG-06
+#[tokio::test]
+async fn a_changed_policy_holds_at_once_and_a_broken_one_changes_nothing() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let file = |name: &str| home.path().join("policies").join(name);
+    until(&mut client, |outcome, status| outcome["ok"] == true && status["policyError"] == Value::Null).await;
+
+    std::fs::write(file("mine.cedar"), NO_CLOCK).unwrap();
+    until(&mut client, |outcome, _| outcome["ok"] == false && outcome.to_string().contains("no-clock")).await;
+
+    // As editors save: beside it, and then in its place.
+    std::fs::write(file("new"), "forbid (principal, action, resource) when { context.nonsense };").unwrap();
+    std::fs::rename(file("new"), file("other.cedar")).unwrap();
+    let status = until(&mut client, |outcome, status| {
+        assert_eq!(outcome["ok"], false, "the last set stays in force");
+        status["policyError"] != Value::Null
+    });
+    let error = status.await["policyError"].as_str().unwrap().to_owned();
+    assert!(error.contains("`other.cedar`") && error.contains("line 1"), "{error}");
+
+    std::fs::remove_file(file("other.cedar")).unwrap();
+    std::fs::remove_file(file("mine.cedar")).unwrap();
+    until(&mut client, |outcome, status| outcome["ok"] == true && status["policyError"] == Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_card_is_void_once_the_policies_have_changed() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", r#"tool exec {"argv":["touch","made"]}"#).await;
+    let card = client.card("r1").await;
+    std::fs::write(home.path().join("policies/mine.cedar"), NO_CLOCK).unwrap();
+    until(&mut client, |outcome, _| outcome["ok"] == false).await;
+    client.call("exec.approval.resolve", json!({"id": card["id"], "decision": "allow-once"})).await.unwrap();
+    let answer = client.ended("r1").await.unwrap();
+    assert!(answer.contains("E_APPR_MISMATCH"), "{answer}");
+    assert!(!home.workspace().join("made").exists());
+}
