@@ -46,6 +46,21 @@ async fn a_changed_policy_holds_at_once_and_a_broken_one_changes_nothing() {
     until(&mut client, |outcome, status| outcome["ok"] == true && status["policyError"] == Value::Null).await;
 }
 
+#[test]
+fn policies_are_checked_before_they_count() {
+    let home =
+        Home::new().config("{policy: {preset: 'trusting'}}").file("mine.cedar", NO_CLOCK).file("odd.cedar", "permit (");
+    let path = |name: &str| home.workspace().join(name).display().to_string();
+    let checked = home.json(&["policy", "check", &path("mine.cedar")]);
+    assert_eq!(checked["preset"], "trusting");
+    let last = checked["policies"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["id"], &last["effect"]), (&json!("no-clock"), &json!("forbid")));
+    let failed = home.run(&["policy", "check", &path("mine.cedar"), &path("odd.cedar")]);
+    let said = String::from_utf8(failed.stderr).unwrap();
+    assert_eq!(failed.status.code(), Some(64));
+    assert!(said.contains("odd.cedar`, line 1, column"), "{said}");
+}
+
 #[tokio::test]
 async fn a_card_is_void_once_the_policies_have_changed() {
     let home = Home::new();

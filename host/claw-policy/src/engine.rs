@@ -6,15 +6,15 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
-    PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
+    ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
+    PolicyId, PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
 use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
 use miette::Diagnostic;
 
 use crate::action::Action;
 use crate::grant::{Access, Folder};
-use crate::policy::{PolicyError, Position};
+use crate::policy::{Loaded, PolicyError, Position};
 use crate::preset::SCHEMA;
 use crate::program::ProgramKind;
 use crate::subject::{Facts, Subject};
@@ -23,6 +23,7 @@ use crate::subject::{Facts, Subject};
 #[derive(Debug)]
 pub(crate) struct Engine {
     authorizer: Authorizer,
+    loaded: Vec<Loaded>,
     component: EntityTypeName,
     call_tool: Door,
     read_folder: Door,
@@ -115,19 +116,22 @@ impl Engine {
     pub(crate) fn load<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Engine, PolicyError> {
         let schema: Schema = SCHEMA.parse().expect("engine: the shipped schema is tested");
         let validator = Validator::new(schema);
-        let mut policies = Vec::new();
+        let (mut policies, mut loaded) = (Vec::new(), Vec::new());
         let mut names = BTreeSet::new();
         for (file, text) in files {
             for (id, policy) in parse_file(file, text, &validator)? {
                 if !names.insert(id.to_string()) {
                     return Err(PolicyError::DuplicateId { file: file.to_owned(), policy: id.to_string() });
                 }
+                let forbids = policy.effect() == Effect::Forbid;
+                loaded.push(Loaded { id: id.to_string(), file: file.to_owned(), forbids });
                 policies.push(policy);
             }
         }
         let door = |action: &str, resource: &str| Door::new(action, resource, &policies, &validator);
         Ok(Engine {
             authorizer: Authorizer::new(),
+            loaded,
             component: type_name("Component"),
             call_tool: door("tool.call", "Tool"),
             read_folder: door("fs.read", "Folder"),
@@ -141,6 +145,11 @@ impl Engine {
             ask_model: door("llm.complete", "Model"),
             send_message: door("message.send", "Recipient"),
         })
+    }
+
+    /// What was loaded, in order of files and ids.
+    pub(crate) fn loaded(&self) -> &[Loaded] {
+        &self.loaded
     }
 
     /// Asks the policies.

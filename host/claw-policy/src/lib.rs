@@ -28,6 +28,6 @@ pub use grant::{
     Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,
 };
 pub use permit::Permit;
-pub use policy::{Ask, Decision, Denial, Policy, PolicyError, PolicyFile, Position};
+pub use policy::{Ask, Decision, Denial, Loaded, Policy, PolicyError, PolicyFile, Position};
 pub use preset::{Preset, PresetError, SCHEMA};
 pub use subject::{Facts, Subject, Trust};

@@ -40,6 +40,17 @@ pub struct Policy {
     generation: Digest,
 }
 
+/// A policy in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The name that decisions are explained with.
+    pub id: String,
+    /// The file that it stands in.
+    pub file: String,
+    /// Whether it forbids; the others permit.
+    pub forbids: bool,
+}
+
 /// What becomes of an action.
 #[derive(Debug)]
 pub enum Decision {
@@ -158,6 +169,11 @@ impl Policy {
     /// The digest of the schema and of all policy texts in their order. Approvals do not outlive it.
     pub fn generation(&self) -> Digest {
         self.generation
+    }
+
+    /// The policies in force, the preset's first.
+    pub fn loaded(&self) -> &[Loaded] {
+        self.engine.loaded()
     }
 
     /// Decides about one action.

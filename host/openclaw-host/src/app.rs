@@ -80,7 +80,7 @@ impl App {
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
         let catalog =
             Catalog::load(&sandbox, &store, settings, &home.file("components")).await.map_err(catalog_failure)?;
-        let preset = preset(settings);
+        let preset = settings.policy.preset.into();
         let policies = OwnerPolicies::watch(preset, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
         let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;
         let (driver, events) = mpsc::channel(WAITING);
@@ -251,14 +251,6 @@ fn walls(settings: &Settings) -> claw_sandbox::Walls {
         (Ok("wasm"), _) => claw_sandbox::Walls::OnlyWasm,
         (_, Walls::Required) => claw_sandbox::Walls::Required,
         (_, Walls::BestEffort) => claw_sandbox::Walls::BestEffort,
-    }
-}
-
-fn preset(settings: &Settings) -> claw_policy::Preset {
-    match settings.policy.preset {
-        crate::settings::Preset::DenyAll => claw_policy::Preset::DenyAll,
-        crate::settings::Preset::Cautious => claw_policy::Preset::Cautious,
-        crate::settings::Preset::Trusting => claw_policy::Preset::Trusting,
     }
 }
 

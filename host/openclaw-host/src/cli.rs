@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and who answers it.
 //!
-//! Commands other than `run`, `secret`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! Commands other than `run`, `secret`, `policy`, `doctor`, `config` and `completions` are clients of a running host: they act with the
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
@@ -11,6 +11,7 @@ mod config;
 mod exit;
 mod inspect;
 mod output;
+mod policy;
 mod run;
 mod runs;
 mod secret;
@@ -117,6 +118,9 @@ enum Command {
         #[arg(long, required = true)]
         containment: bool,
     },
+    /// Look into the policies, and check them before they count
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Look into the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -229,6 +233,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
     let home = || home::locate(args.home.as_deref(), &env);
     match args.command {
         Command::Completions { shell } => completions(shell, &output),
+        Command::Policy(command) => policy::policy(command, home, &output),
         Command::Config(ConfigCommand::Schema) => config::print_schema(&output),
         Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
         Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
@@ -284,6 +289,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         | Command::Secret(_)
         | Command::Doctor
         | Command::Selftest { .. }
+        | Command::Policy(_)
         | Command::Config(_)
         | Command::Completions { .. } => {
             unreachable!("cli: commands without a client were answered before")

@@ -230,13 +230,18 @@ impl Home {
 
     /// The owner's own policies.
     pub fn policies(&self) -> PathBuf {
-        self.path.join("policies")
+        policies(&self.path)
     }
 
     /// A file of the home by its name, e.g. the store's.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// The owner's own policies in the home at `home`.
+pub fn policies(home: &Path) -> PathBuf {
+    home.join("policies")
 }
 
 /// The token file in the home at `home`.

@@ -46,7 +46,7 @@ impl OwnerPolicies {
         Ok(OwnerPolicies { preset, folder, changes })
     }
 
-    /// The policies as the files have them now, in order of their names.
+    /// The policies as the files have them now.
     ///
     /// # Errors
     /// If a file cannot be read or one of them does not validate.
@@ -83,7 +83,11 @@ impl OwnerPolicies {
     }
 }
 
-fn files(folder: &Path) -> anyhow::Result<Vec<PolicyFile>> {
+/// The owner's files, in order of their names.
+///
+/// # Errors
+/// If one cannot be read.
+pub fn files(folder: &Path) -> anyhow::Result<Vec<PolicyFile>> {
     let unreadable = |path: &Path| format!("cannot read `{}`", path.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| unreadable(folder))? {

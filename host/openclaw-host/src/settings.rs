@@ -185,6 +185,14 @@ pub fn vault_key(home: &Path) -> Result<VaultKey, SettingsError> {
     Ok(load(&home.join(CONFIG_NAME))?.config.vault.key)
 }
 
+/// The preset that the home at `home` has, as its file says; nothing else of the file needs to fit together.
+///
+/// # Errors
+/// [`SettingsError`] if the file cannot be read or is not valid.
+pub fn preset(home: &Path) -> Result<claw_policy::Preset, SettingsError> {
+    Ok(load(&home.join(CONFIG_NAME))?.config.policy.preset.into())
+}
+
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {

@@ -207,6 +207,16 @@ pub enum Preset {
     Trusting,
 }
 
+impl From<Preset> for claw_policy::Preset {
+    fn from(preset: Preset) -> Self {
+        match preset {
+            Preset::DenyAll => claw_policy::Preset::DenyAll,
+            Preset::Cautious => claw_policy::Preset::Cautious,
+            Preset::Trusting => claw_policy::Preset::Trusting,
+        }
+    }
+}
+
 /// The walls around components.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
