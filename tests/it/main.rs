@@ -17,5 +17,6 @@ mod runs;
 mod sandbox;
 mod secrets;
 mod soak;
+mod uploads;
 mod walls;
 mod way;
