@@ -19,5 +19,6 @@ mod runs;
 mod sandbox;
 mod secrets;
 mod soak;
+mod uploads;
 mod walls;
 mod way;

@@ -19,7 +19,7 @@ pub use self::exec::{
     Background, ExecEnd, ExecExit, ExecPlan, ExecRequest, ProcessProgress, ProcessReply, ProcessRequest,
     ProcessSummary, Terminal,
 };
-pub use self::http::{HttpHead, HttpPlan, HttpRequest};
+pub use self::http::{HttpHead, HttpPlan, HttpRequest, MAX_REQUEST_BODY_BYTES, RequestBody};
 pub use self::kv::{KvOperation, KvReply, KvRequest};
 pub use self::llm::{LlmMessage, LlmReply, LlmRequest};
 pub use self::message::MessageRequest;

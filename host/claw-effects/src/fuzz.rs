@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use claw_core::effect::{AddressClass, ConnectRequest, EffectError, HttpRequest, Target};
+use claw_core::effect::{AddressClass, ConnectRequest, EffectError, HttpRequest, RequestBody, Target};
 use claw_fuzz::Draw;
 use hyper::Uri;
 use reqwest::Url;
@@ -89,7 +89,7 @@ fn target_of_request(url: &str) -> Result<Target, EffectError> {
         method: "GET".to_owned(),
         url: url.to_owned(),
         headers: Vec::new(),
-        body: Vec::new(),
+        body: RequestBody::Whole(Vec::new()),
         first_byte_timeout_ms: 1000,
     };
     plan_http(&request, &HttpLimits::default()).map(|plan| plan.target)

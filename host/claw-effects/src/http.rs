@@ -6,7 +6,9 @@
 mod body;
 mod broker;
 mod plan;
+mod upload;
 
 pub use body::HttpBody;
 pub use broker::{HttpAnswer, HttpBroker};
 pub use plan::{HttpLimits, plan_http};
+pub use upload::RequestParts;

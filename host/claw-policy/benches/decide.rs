@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, Target};
+use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, RequestBody, Target};
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_policy::{Action, Facts, Grants, Policy, Preset, Subject, ToolInvocation, Trust};
@@ -104,7 +104,7 @@ fn request() -> Action {
             address: AddressClass::Name,
         },
         headers: Vec::new(),
-        body: Vec::new(),
+        body: RequestBody::Whole(Vec::new()),
         first_byte_timeout_ms: 30_000,
     })
 }

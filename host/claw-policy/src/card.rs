@@ -3,7 +3,9 @@
 //! All values are escaped and none is cut: what cannot be shown whole cannot be approved, see [`MAX_CARD_BYTES`].
 
 use claw_core::approval::{Approval, Card};
-use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, SecretPurpose, SecretUse};
+use claw_core::effect::{
+    ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse,
+};
 use claw_core::id::Digest;
 use claw_core::rfc3339;
 use sha2::{Digest as _, Sha256};
@@ -121,7 +123,12 @@ fn request_lines(plan: &HttpPlan, lines: &mut Vec<(String, String)>) {
     lines.push(line("URL", show(&plan.target.url())));
     lines.push(line("Address", plan.target.address.as_str().to_owned()));
     lines.push(line("Header names", joined(plan.headers.iter().map(|(name, _)| name))));
-    lines.push(line("Body", bytes(&plan.body)));
+    let body = match &plan.body {
+        RequestBody::Whole(body) => bytes(body),
+        RequestBody::Streamed { length: Some(length) } => format!("streamed, {length} bytes"),
+        RequestBody::Streamed { length: None } => "streamed, length unknown".to_owned(),
+    };
+    lines.push(line("Body", body));
 }
 
 fn connection_lines(plan: &ConnectPlan, lines: &mut Vec<(String, String)>) {

@@ -367,11 +367,13 @@ fn connection_context(plan: &ConnectPlan) -> [(String, Value); 3] {
 
 fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {
     let (path, query) = path_and_query(&plan.target);
+    // A body of unknown length is longer than any bound.
+    let body_bytes = plan.body.length().and_then(|length| i64::try_from(length).ok());
     [
         ("method".to_owned(), text(&plan.method)),
         ("path".to_owned(), text(path)),
         ("query".to_owned(), text(query)),
-        ("body_bytes".to_owned(), size(plan.body.len())),
+        ("body_bytes".to_owned(), Value::new_long(body_bytes.unwrap_or(i64::MAX))),
     ]
 }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use claw_core::effect::{
-    AddressClass, ConnectPlan, ExecPlan, HttpPlan, LlmMessage, LlmRequest, MessageRequest, SecretPurpose, SecretUse,
-    Target,
+    AddressClass, ConnectPlan, ExecPlan, HttpPlan, LlmMessage, LlmRequest, MessageRequest, RequestBody, SecretPurpose,
+    SecretUse, Target,
 };
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
@@ -127,7 +127,13 @@ pub(crate) fn request(method: &str, url: &str) -> HttpPlan {
     let host = host.trim_matches(['[', ']']).to_owned();
     let target =
         Target { scheme: scheme.to_owned(), address: address(&host), host, port, path_and_query: path.to_owned() };
-    HttpPlan { method: method.to_owned(), target, headers: Vec::new(), body: Vec::new(), first_byte_timeout_ms: 30_000 }
+    HttpPlan {
+        method: method.to_owned(),
+        target,
+        headers: Vec::new(),
+        body: RequestBody::Whole(Vec::new()),
+        first_byte_timeout_ms: 30_000,
+    }
 }
 
 /// Knows only the few addresses that the tests use; the real table belongs to the room that dials.

@@ -16,7 +16,7 @@ use crate::manifest::Manifest;
 
 /// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
 /// was replaced while it ran.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// Host to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,9 +33,13 @@ pub(crate) enum ToWorker {
     Answer { id: u64, effect: u32, answer: Result<EffectReply, EffectError> },
     /// More of the body that an answer announced.
     Body { id: u64, effect: u32, part: BodyPart },
+    /// One more part of a request's body may come.
+    RequestCredit { id: u64, effect: u32 },
+    /// The host does not want the rest of a request's body.
+    RequestDropped { id: u64, effect: u32 },
 }
 
-/// One piece of a response body.
+/// One piece of a body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum BodyPart {
     /// More bytes.
@@ -142,6 +146,8 @@ pub(crate) enum FromWorker {
     BodyCredit { id: u64, effect: u32, bytes: u32 },
     /// The guest does not want the rest of a body.
     BodyDropped { id: u64, effect: u32 },
+    /// More of the body that a request announced: at most 64 KiB, and one part for each credit, the end included.
+    RequestPart { id: u64, effect: u32, part: BodyPart },
     /// For people who wait.
     Progress { id: u64, percent: Option<u8>, note: String },
     /// A line for the log: one line, no control characters.

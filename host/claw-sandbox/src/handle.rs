@@ -149,6 +149,13 @@ impl Worker {
         self.end.cancel();
     }
 
+    /// Ends a process that breaks the rules, and counts it as crashed.
+    pub(crate) fn condemn(&self, why: &str) {
+        tracing::warn!("a worker {why}; it is ended");
+        lock(&self.record).crashed(Instant::now());
+        self.kill();
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.calls).closed
     }
@@ -255,6 +262,7 @@ fn deliver(worker: &Worker, frame: FromWorker) -> bool {
         FromWorker::Effect { id, .. }
         | FromWorker::BodyCredit { id, .. }
         | FromWorker::BodyDropped { id, .. }
+        | FromWorker::RequestPart { id, .. }
         | FromWorker::Progress { id, .. }
         | FromWorker::Log { id, .. }
         | FromWorker::Done { id, .. }
@@ -270,4 +278,4 @@ fn deliver(worker: &Worker, frame: FromWorker) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,7 +36,7 @@ pub use error::SandboxError;
 pub use frame::{LogLevel, Quota, Trace};
 pub use limits::{CallLimits, HostLimits, Limit, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
-pub use running::{Answerer, BodySink, Pause, Running, Signal};
+pub use running::{Answerer, BodySink, BodySource, Pause, Running, Signal};
 pub use sandbox::{CallFacts, Component, Ground, Mount, Place, Sandbox, SandboxConfig, Walls, Wasm, WorkerState};
 pub use selftest::containment_probe;
 #[cfg(feature = "bench")]

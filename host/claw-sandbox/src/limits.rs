@@ -117,7 +117,7 @@ const MAX_LOG_LINES: u32 = 512;
 
 /// Length of an epoch tick: what a cancelled spinning guest may still run, and the unit of CPU time.
 pub(crate) const TICK_MS: u64 = 10;
-/// Largest frame between host and worker: a 4 MiB file slice or 8 MiB request body with room for its envelope.
+/// Largest frame between host and worker: the data of one host call with room for its envelope.
 pub(crate) const FRAME_BYTES: usize = 9 << 20;
 /// Data that one host call lifts from a guest.
 pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
@@ -136,8 +136,12 @@ pub(crate) const RANDOM_CALL_BYTES: u64 = 16 << 20;
 pub(crate) const STDIO_BYTES: usize = 4 << 10;
 /// Largest result text.
 pub(crate) const RESULT_BYTES: usize = 1 << 20;
-/// Largest request body of `wasi:http`.
-pub(crate) const REQUEST_BODY_BYTES: usize = 8 << 20;
+/// Largest request body of `wasi:http` that travels with its request; larger ones are streamed.
+pub(crate) const INLINE_BODY_BYTES: usize = 64 << 10;
+/// Bytes of one part of a streamed request body.
+pub(crate) const REQUEST_PART_BYTES: usize = 64 << 10;
+/// Parts of a request body in flight to the host before the guest has to wait.
+pub(crate) const REQUEST_PARTS: usize = 4;
 /// Response bytes in flight to a guest before the host waits for it to read.
 pub(crate) const BODY_CREDIT_BYTES: u32 = 256 << 10;
 /// Bytes of a header list.

@@ -1,7 +1,7 @@
 //! One running call, as the host sees it: what its guest asks for, and how it ends.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::frame::{BodyPart, FromWorker, LogLevel, ToWorker, Trace};
 use crate::handle::Worker;
-use crate::limits::BODY_CREDIT_BYTES;
+use crate::limits::{BODY_CREDIT_BYTES, REQUEST_PART_BYTES, REQUEST_PARTS};
 use crate::turnstile::Place;
 
 /// A cancelled guest ends at its next tick; one that has not by then takes its worker with it.
@@ -76,6 +76,8 @@ pub struct Answerer {
     worker: Arc<Worker>,
     id: u64,
     credits: Arc<Mutex<HashMap<u32, Arc<Semaphore>>>>,
+    /// Where the parts of request bodies go that have not ended; each has room for the parts that have credit.
+    sources: Arc<Mutex<HashMap<u32, mpsc::Sender<BodyPart>>>>,
     pauses: Arc<watch::Sender<usize>>,
 }
 
@@ -91,6 +93,13 @@ pub struct BodySink {
     credit: Arc<Semaphore>,
 }
 
+/// Where a streamed request body comes from. The guest waits while nobody takes its parts.
+pub struct BodySource {
+    answerer: Answerer,
+    effect: u32,
+    parts: mpsc::Receiver<BodyPart>,
+}
+
 impl Running {
     pub(crate) fn new(
         worker: Arc<Worker>,
@@ -100,7 +109,8 @@ impl Running {
         place: Place,
     ) -> Self {
         let (sender, pauses) = watch::channel(0);
-        let answerer = Answerer { worker, id, credits: Arc::default(), pauses: Arc::new(sender) };
+        let answerer =
+            Answerer { worker, id, credits: Arc::default(), sources: Arc::default(), pauses: Arc::new(sender) };
         Running { answerer, signals, pauses, wall, wall_left: wall, stopping: None, done: false, _place: place }
     }
 
@@ -177,6 +187,12 @@ impl Running {
                 }
                 None
             }
+            Some(FromWorker::RequestPart { effect, part, .. }) => {
+                if !self.answerer.take_part(effect, part) {
+                    self.answerer.worker.condemn("sent more of a request's body than it had credit for");
+                }
+                None
+            }
             Some(FromWorker::Log { level, context, message, .. }) => Some(Signal::Log { level, context, message }),
             Some(FromWorker::Done { outcome, trace, .. }) => {
                 if outcome.is_done() {
@@ -210,6 +226,7 @@ impl Drop for Running {
         for credit in self.answerer.credits.lock().unwrap_or_else(PoisonError::into_inner).values() {
             credit.close();
         }
+        self.answerer.sources().clear();
         if !self.done {
             let answerer = self.answerer.clone();
             tokio::spawn(async move {
@@ -237,6 +254,34 @@ impl Answerer {
         self.credits.lock().unwrap_or_else(PoisonError::into_inner).insert(effect, Arc::clone(&credit));
         self.answer(effect, Ok(reply)).await;
         BodySink { answerer: self.clone(), effect, credit }
+    }
+
+    /// The streamed body of a request, which comes from now on.
+    pub async fn body(&self, effect: u32) -> BodySource {
+        let (sender, parts) = mpsc::channel(REQUEST_PARTS);
+        self.sources().insert(effect, sender);
+        let source = BodySource { answerer: self.clone(), effect, parts };
+        for _ in 0..REQUEST_PARTS {
+            source.give_credit().await;
+        }
+        source
+    }
+
+    /// Keeps a part until it is taken. Whether it had credit; one that nobody waits for any more needs none.
+    fn take_part(&self, effect: u32, part: BodyPart) -> bool {
+        let mut sources = self.sources();
+        let Some(source) = sources.get(&effect) else { return true };
+        match part {
+            BodyPart::Chunk(bytes) if bytes.is_empty() || bytes.len() > REQUEST_PART_BYTES => false,
+            BodyPart::Chunk(_) => source.try_send(part).is_ok(),
+            BodyPart::End => sources.remove(&effect).is_some_and(|source| source.try_send(part).is_ok()),
+            // Without its sender the body ends, and not regularly.
+            BodyPart::Broken(_) => sources.remove(&effect).is_some(),
+        }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, HashMap<u32, mpsc::Sender<BodyPart>>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops the call's wall clock until the pause is dropped.
@@ -285,3 +330,41 @@ impl BodySink {
         self.answerer.worker.send(&frame).await.map_err(|_| EffectError::Cancelled)
     }
 }
+
+impl BodySource {
+    /// The next part, 1 byte to 64 KiB; nothing at the regular end.
+    ///
+    /// # Errors
+    /// [`EffectError::Cancelled`] if the guest, or its call, has ended before the body had.
+    pub async fn next(&mut self) -> Result<Option<bytes::Bytes>, EffectError> {
+        match self.parts.recv().await {
+            Some(BodyPart::Chunk(part)) => {
+                self.give_credit().await;
+                Ok(Some(part.into()))
+            }
+            Some(BodyPart::End) => Ok(None),
+            Some(BodyPart::Broken(_)) | None => Err(EffectError::Cancelled),
+        }
+    }
+
+    async fn give_credit(&self) {
+        let frame = ToWorker::RequestCredit { id: self.answerer.id, effect: self.effect };
+        // A dead worker needs none.
+        let _ = self.answerer.worker.send(&frame).await;
+    }
+}
+
+impl Drop for BodySource {
+    fn drop(&mut self) {
+        let open = self.answerer.sources().remove(&self.effect);
+        if open.is_some() {
+            let (answerer, effect) = (self.answerer.clone(), self.effect);
+            tokio::spawn(async move {
+                let _ = answerer.worker.send(&ToWorker::RequestDropped { id: answerer.id, effect }).await;
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

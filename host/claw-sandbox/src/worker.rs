@@ -148,6 +148,8 @@ impl Worker {
                 ToWorker::Cancel { id } => self.door.cancel(id),
                 ToWorker::Answer { id, effect, answer } => self.door.answer(id, effect, answer),
                 ToWorker::Body { id, effect, part } => self.door.body(id, effect, part),
+                ToWorker::RequestCredit { id, effect } => self.door.credit(id, effect),
+                ToWorker::RequestDropped { id, effect } => self.door.unwanted(id, effect),
                 ToWorker::Start(_) => end(1),
             }
         }

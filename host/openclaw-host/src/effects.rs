@@ -63,9 +63,10 @@ impl Effects {
     /// Performs one effect and answers it.
     pub async fn perform(&self, effect: u32, request: EffectRequest) {
         let (asked, what) = (recording::digest(&request), recording::describe(&request));
+        self.recorder.note(&request);
         let answer = match request {
             EffectRequest::Exec(request) => self.exec(request).await.map(EffectReply::Exec),
-            EffectRequest::Http(request) => match self.http(request).await {
+            EffectRequest::Http(request) => match self.http(effect, request).await {
                 Ok((answer, index)) => {
                     let (answer, body) = self.pump(effect, index, answer).await;
                     return self.recorder.add(Effect { number: effect, request: asked, what, answer, body });

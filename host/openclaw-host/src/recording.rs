@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use claw_core::effect::{EffectError, EffectReply, EffectRequest, SecretReply};
+use claw_core::effect::{EffectError, EffectReply, EffectRequest, HttpRequest, RequestBody, SecretReply};
 use claw_core::id::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -74,6 +74,14 @@ struct Kept {
 }
 
 impl Recorder {
+    /// Takes down what of a request will not be kept.
+    pub fn note(&self, request: &EffectRequest) {
+        if let EffectRequest::Http(HttpRequest { body: RequestBody::Streamed { .. }, .. }) = request {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.lacks = Some("it streamed the body of a request, and streamed bodies are not kept".to_owned());
+        }
+    }
+
     /// Takes one answered effect down.
     pub fn add(&self, effect: Effect) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use claw_core::effect::EffectError;
 use reqwest::Response;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::dial;
 use crate::limit::{self, Slot};
@@ -32,8 +32,14 @@ pub struct HttpBody {
     left: u64,
     deadline: Instant,
     cancel: CancellationToken,
-    /// Given back with the body.
-    _slot: Slot,
+    _held: Held,
+}
+
+/// What is given back with the body: the slot, and what may still be sent of the request.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub _slot: Slot,
+    pub _upload: DropGuard,
 }
 
 impl HttpBody {
@@ -42,11 +48,11 @@ impl HttpBody {
         limits: BodyLimits,
         mask: &Mask,
         cancel: CancellationToken,
-        slot: Slot,
+        held: Held,
     ) -> Self {
         let BodyLimits { max_bytes, deadline } = limits;
         let mask = (!mask.is_empty()).then(|| mask.stream());
-        HttpBody { response: Some(response), rest: Bytes::new(), mask, left: max_bytes, deadline, cancel, _slot: slot }
+        HttpBody { response: Some(response), rest: Bytes::new(), mask, left: max_bytes, deadline, cancel, _held: held }
     }
 
     /// The next piece, 1 byte to 64 KiB; nothing at the end.

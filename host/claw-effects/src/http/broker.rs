@@ -3,18 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use claw_core::effect::{EffectError, HttpHead, HttpPlan};
+use claw_core::effect::{EffectError, HttpHead, HttpPlan, RequestBody};
 use claw_core::id::ComponentName;
 use claw_policy::{Action, Permit};
-use reqwest::header::{ACCEPT_ENCODING, HeaderValue};
-use reqwest::{Client, Method, Request, Response, Url};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use reqwest::{Body, Client, Method, Request, Response, Url};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::dial::{self, CONNECT, Dialer};
-use crate::http::body::{BodyLimits, HttpBody};
+use crate::http::body::{BodyLimits, Held, HttpBody};
 use crate::http::plan::HttpLimits;
+use crate::http::upload::{self, RequestParts, Stop};
 use crate::limit::{self, Slots};
 use crate::mask::Mask;
 use crate::secret::{self, Filled, Secrets};
@@ -56,8 +57,8 @@ impl HttpBroker {
     }
 
     /// Sends the permitted request for `owner` and waits for the head of the answer. The placeholders in its header
-    /// fields are filled from `secrets`, and the answer is masked with what was filled in. `cancel` ends the request,
-    /// and later the body of its answer, early.
+    /// fields are filled from `secrets`, and the answer is masked with what was filled in. `parts` are those of a
+    /// streamed body. `cancel` ends the request, and later the body of its answer, early.
     ///
     /// Cancel-safe: dropping the future closes the connection.
     /// # Errors
@@ -69,12 +70,13 @@ impl HttpBroker {
     pub async fn send(
         &self,
         permit: Permit,
+        parts: Option<RequestParts>,
         owner: &ComponentName,
         secrets: Secrets<'_>,
         cancel: &CancellationToken,
     ) -> Result<HttpAnswer, EffectError> {
         match permit.into_action() {
-            Action::SendRequest(plan) => self.send_plan(plan, owner, secrets, cancel).await,
+            Action::SendRequest(plan) => self.send_plan(plan, parts, owner, secrets, cancel).await,
             other => Err(EffectError::Other(format!("a permit for `{}` does not send a request", other.name()))),
         }
     }
@@ -82,6 +84,7 @@ impl HttpBroker {
     pub(crate) async fn send_plan(
         &self,
         plan: HttpPlan,
+        parts: Option<RequestParts>,
         owner: &ComponentName,
         secrets: Secrets<'_>,
         cancel: &CancellationToken,
@@ -92,7 +95,12 @@ impl HttpBroker {
         let first_byte = Duration::from_millis(plan.first_byte_timeout_ms).min(self.limits.max_first_byte);
         let host = plan.target.host.clone();
         let client = self.client_for(owner, plan.target.port)?;
-        let (request, mask) = build(plan, secrets)?;
+        let stop = Stop::default();
+        // However this ends, the upload does not go on.
+        let upload = stop.over.clone().drop_guard();
+        let max_bytes = plan.body.length().unwrap_or(self.limits.max_request_bytes);
+        let parts = parts.map(|parts| upload::bounded(parts, max_bytes, stop.clone()));
+        let (request, mask) = build(plan, parts.map(Body::wrap_stream), secrets)?;
         let response = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(EffectError::Cancelled),
@@ -106,8 +114,11 @@ impl HttpBroker {
         };
         let head = self.head_of(&response, &mask)?;
         debug!(%host, status = head.status, "request answered");
+        if !response.status().is_success() {
+            stop.unwanted.cancel();
+        }
         let limits = BodyLimits { max_bytes: self.limits.max_response_bytes, deadline };
-        let body = HttpBody::new(response, limits, &mask, cancel.clone(), slot);
+        let body = HttpBody::new(response, limits, &mask, cancel.clone(), Held { _slot: slot, _upload: upload });
         Ok(HttpAnswer { head, body })
     }
 
@@ -169,7 +180,7 @@ impl HttpBroker {
     }
 }
 
-fn build(plan: HttpPlan, secrets: Secrets<'_>) -> Result<(Request, Mask), EffectError> {
+fn build(plan: HttpPlan, streamed: Option<Body>, secrets: Secrets<'_>) -> Result<(Request, Mask), EffectError> {
     let invalid = |what: &str| EffectError::Invalid(format!("the plan's {what} is not valid"));
     let method = Method::from_bytes(plan.method.as_bytes()).map_err(|_| invalid("method"))?;
     let url = Url::parse(&plan.target.url()).map_err(|_| invalid("URL"))?;
@@ -179,15 +190,25 @@ fn build(plan: HttpPlan, secrets: Secrets<'_>) -> Result<(Request, Mask), Effect
     }
     let Filled { mut headers, mask } = secret::fill(plan.headers, secrets)?;
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let body = match plan.body {
+        // Without a body, GET gets no content length.
+        RequestBody::Whole(bytes) => (!bytes.is_empty()).then(|| bytes.into()),
+        RequestBody::Streamed { length } => {
+            headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
+            Some(streamed.ok_or_else(|| invalid("body"))?)
+        }
+    };
     let mut request = Request::new(method, url);
     *request.headers_mut() = headers;
-    // Without a body, GET gets no content length.
-    *request.body_mut() = (!plan.body.is_empty()).then(|| plan.body.into());
+    *request.body_mut() = body;
     Ok((request, mask))
 }
 
 /// What the guest is told.
 fn explain(host: &str, err: &reqwest::Error) -> EffectError {
+    if let Some(broken) = dial::causes(err).find_map(|err| err.downcast_ref::<EffectError>()) {
+        return broken.clone();
+    }
     let is_too_large = |err: &hyper::Error| err.is_parse_too_large();
     if dial::causes(err).filter_map(|err| err.downcast_ref()).any(is_too_large) {
         return limit::reached(format_args!("the answer of `{host}` has too many or too long header fields"));

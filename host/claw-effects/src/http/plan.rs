@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use claw_core::effect::{EffectError, HttpPlan, HttpRequest};
+use claw_core::effect::{EffectError, HttpPlan, HttpRequest, MAX_REQUEST_BODY_BYTES};
 use reqwest::Method;
 
 use crate::header::{self, plan_headers};
@@ -20,7 +20,7 @@ pub struct HttpLimits {
     /// Time to the last byte of the answer.
     pub max_total: Duration,
     /// Bytes of a request's body.
-    pub max_request_bytes: usize,
+    pub max_request_bytes: u64,
     /// Bytes of an answer's body.
     pub max_response_bytes: u64,
     /// Bytes of an answer's header fields.
@@ -33,7 +33,7 @@ impl Default for HttpLimits {
         HttpLimits {
             max_first_byte: Duration::from_secs(120),
             max_total: Duration::from_secs(600),
-            max_request_bytes: 16 * 1024 * 1024,
+            max_request_bytes: MAX_REQUEST_BODY_BYTES,
             max_response_bytes: 16 * 1024 * 1024,
             max_response_header_bytes: 64 * 1024,
         }
@@ -47,7 +47,8 @@ impl Default for HttpLimits {
 /// [`EffectError::Denied`] with `E_NET_URL` or `E_NET_HEADER`; [`EffectError::Limit`] if something is too large;
 /// [`EffectError::Invalid`] for a method that is not one.
 pub fn plan_http(request: &HttpRequest, limits: &HttpLimits) -> Result<HttpPlan, EffectError> {
-    let (bytes, most) = (request.body.len(), limits.max_request_bytes);
+    // A body of unknown length is counted while it is sent.
+    let (bytes, most) = (request.body.length().unwrap_or(0), limits.max_request_bytes);
     if bytes > most {
         let text = format_args!("the request body has {bytes} bytes, at most {most} are possible");
         return Err(limit::reached(text));

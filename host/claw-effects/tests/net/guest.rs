@@ -1,6 +1,6 @@
 //! What a guest can do: ask, be decided on, and be served by the real brokers.
 
-use claw_core::effect::{ConnectRequest, EffectError, HttpRequest};
+use claw_core::effect::{ConnectRequest, EffectError, HttpRequest, RequestBody};
 use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
 use claw_core::inbound::Origin;
 use claw_effects::{
@@ -79,11 +79,16 @@ impl Guest {
 
     pub async fn get(&self, url: &str) -> Result<HttpAnswer, Refused> {
         let headers = vec![("authorization".to_owned(), b"Bearer mine".to_vec())];
-        let request =
-            HttpRequest { method: "GET".into(), url: url.into(), headers, body: vec![], first_byte_timeout_ms: 9000 };
+        let request = HttpRequest {
+            method: "GET".into(),
+            url: url.into(),
+            headers,
+            body: RequestBody::Whole(vec![]),
+            first_byte_timeout_ms: 9000,
+        };
         let plan = plan_http(&request, &HttpLimits::default()).map_err(Refused::Effect)?;
         let permit = self.decide(Action::SendRequest(plan))?;
-        self.http.send(permit, &owner(), &|_| None, &self.cancel).await.map_err(Refused::Effect)
+        self.http.send(permit, None, &owner(), &|_| None, &self.cancel).await.map_err(Refused::Effect)
     }
 
     pub async fn connect(&self, url: &str) -> Result<Connection, Refused> {

@@ -1,4 +1,5 @@
 use cedar_policy::{Request, Schema, Validator};
+use claw_core::effect::RequestBody;
 use expect_test::{Expect, expect};
 
 use super::{Approved, Engine, Granted, Object, Presence, Question, Reads};
@@ -195,7 +196,7 @@ fn a_policy_that_cannot_be_evaluated_closes_the_door() {
     let engine = Engine::load([("home.cedar", text)].into_iter()).unwrap();
     let (subject, facts) = (open_subject(&[]), facts());
     let mut plan = crate::fixture::request("POST", "https://example.test/");
-    plan.body = vec![0];
+    plan.body = RequestBody::Whole(vec![0]);
     let action = crate::Action::SendRequest(plan);
     let question = Question {
         subject: &subject,

@@ -1,11 +1,11 @@
-use claw_core::effect::{EffectRequest, ExecRequest, HttpRequest, NetRequest};
+use claw_core::effect::{EffectRequest, ExecRequest, HttpRequest, NetRequest, RequestBody};
 use claw_core::id::ToolName;
 use claw_core::outcome::ToolOutcome;
 use claw_fuzz::{Campaign, Meter, peak_bytes};
 use serde::Serialize;
 
 use super::*;
-use crate::frame::Trace;
+use crate::frame::{BodyPart, Trace};
 use crate::limits::{CallLimits, FRAME_BYTES};
 use crate::manifest::{Scope, ToolManifest};
 
@@ -40,7 +40,7 @@ fn a_request(headers: Vec<(String, Vec<u8>)>) -> FromWorker {
         method: "POST".to_owned(),
         url: "https://example.test/".to_owned(),
         headers,
-        body: b"body".to_vec(),
+        body: RequestBody::Whole(b"body".to_vec()),
         first_byte_timeout_ms: 300,
     };
     FromWorker::Effect { id: 1, effect: 2, request: EffectRequest::Http(request) }
@@ -64,6 +64,7 @@ fn some_frames() -> Vec<Vec<u8>> {
         effect(EffectRequest::Net(receive)),
         a_request(vec![("accept".to_owned(), b"*/*".to_vec())]),
         FromWorker::BodyCredit { id: 1, effect: 2, bytes: 1 << 18 },
+        FromWorker::RequestPart { id: 1, effect: 2, part: BodyPart::Chunk(b"part".to_vec()) },
         FromWorker::Progress { id: 1, percent: Some(50), note: "half".to_owned() },
         FromWorker::Done { id: 1, outcome: ToolOutcome::Done { text: "done".to_owned() }, trace: Trace::default() },
         FromWorker::Described { id: 1, manifest: Ok(a_manifest()) },
@@ -117,7 +118,11 @@ fn the_largest_frames_that_a_worker_sends_are_read() {
     let FromWorker::Effect { id, effect, request: EffectRequest::Http(http) } = a_request(Vec::new()) else {
         unreachable!("it was made of one");
     };
-    let largest = HttpRequest { body: vec![7; 8 << 20], headers: vec![("a".to_owned(), vec![7]); 1000], ..http };
+    let largest = HttpRequest {
+        body: RequestBody::Whole(vec![7; 8 << 20]),
+        headers: vec![("a".to_owned(), vec![7]); 1000],
+        ..http
+    };
     let encoded = frame::encode(&FromWorker::Effect { id, effect, request: EffectRequest::Http(largest) }).unwrap();
     let peak = peak_bytes(|| assert!(frame::decode::<FromWorker>(&encoded[4..]).is_ok()));
     assert!(peak <= MOST_BYTES, "{peak} bytes of memory");

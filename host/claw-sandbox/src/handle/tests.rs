@@ -1,6 +1,7 @@
 use super::*;
 
-fn worker(limits: WorkerLimits) -> (Worker, StdStream) {
+/// The host's side of a worker, and the other end of its socket.
+pub(crate) fn worker(limits: WorkerLimits) -> (Worker, StdStream) {
     let (ours, theirs) = StdStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let (_, writer) = socket::split(ours.into()).unwrap();

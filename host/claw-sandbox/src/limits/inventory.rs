@@ -1,5 +1,7 @@
 //! The limits as people read them: one row each, for `doctor` and for the table in docs/sandbox.md.
 
+use claw_core::effect::MAX_REQUEST_BODY_BYTES;
+
 use super::*;
 
 /// One limit of a call or of a worker.
@@ -62,12 +64,18 @@ const CALL: &[Limit] = &[
     fixed("log line", (LOG_LINE_BYTES >> 10) as u64, "KiB", "longer lines are cut"),
     fixed("table elements", TABLE_ELEMENTS as u64, "", "interpreters need about 50,000"),
     fixed("objects of the host", TABLE_ENTRIES as u64, "", "open files, requests, streams and timers at the same time"),
-    fixed("data of one host call", (HOSTCALL_BYTES >> 20) as u64, "MiB", "a file slice or a request body"),
+    fixed("data of one host call", (HOSTCALL_BYTES >> 20) as u64, "MiB", "a file slice, or what a program reads"),
     fixed("random bytes of one host call", RANDOM_BYTES >> 10, "KiB", "keys and nonces need less than one"),
     fixed("random bytes", RANDOM_CALL_BYTES >> 20, "MiB", "more is no use of chance but of time"),
     fixed("printed text kept", ((2 * STDIO_BYTES) >> 10) as u64, "KiB", "the first and the last half of it"),
     fixed("result", (RESULT_BYTES >> 20) as u64, "MiB", "far more than a model reads"),
-    fixed("request body", (REQUEST_BODY_BYTES >> 20) as u64, "MiB", "one `wasi:http` request"),
+    fixed("request body", MAX_REQUEST_BODY_BYTES >> 20, "MiB", "one `wasi:http` request"),
+    fixed(
+        "request body in one piece",
+        (INLINE_BODY_BYTES >> 10) as u64,
+        "KiB",
+        "longer ones stream as the server reads",
+    ),
     fixed("headers of a request", (HEADER_BYTES >> 10) as u64, "KiB", "what servers take"),
     fixed("progress reports", PROGRESS_REPORTS as u64, "", "for people who wait; more are dropped"),
 ];

@@ -26,6 +26,7 @@ pub(super) struct Door {
 pub(super) struct CallState {
     pub(super) id: u64,
     cancelled: AtomicBool,
+    ended: AtomicBool,
     next_effect: AtomicU32,
     /// Effects that the call may ask for.
     effects: u32,
@@ -37,12 +38,13 @@ pub(super) struct CallState {
 enum Waiting {
     Answer(oneshot::Sender<Result<EffectReply, EffectError>>),
     Body(mpsc::UnboundedSender<BodyPart>),
+    Credit(mpsc::UnboundedSender<()>),
 }
 
-/// An answer that has a body behind it.
-pub(super) struct Answered {
-    pub(super) reply: EffectReply,
+/// An effect that was asked for, whose answer may have a body behind it.
+pub(super) struct Asked {
     pub(super) effect: u32,
+    answer: oneshot::Receiver<Result<EffectReply, EffectError>>,
     pub(super) body: mpsc::UnboundedReceiver<BodyPart>,
 }
 
@@ -69,6 +71,7 @@ impl Door {
         let state = Arc::new(CallState {
             id,
             cancelled: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             next_effect: AtomicU32::new(0),
             effects: limits.clamped().effects,
             waiting: Mutex::new(HashMap::new()),
@@ -111,6 +114,21 @@ impl Door {
         }
     }
 
+    /// One more part of a request's body may be sent.
+    pub(super) fn credit(&self, id: u64, effect: u32) {
+        let Some(state) = self.call(id) else { return };
+        if let Some(Waiting::Credit(sender)) = lock(&state.waiting).get(&(effect | CREDIT)) {
+            let _ = sender.send(());
+        }
+    }
+
+    /// No more of a request's body may be sent.
+    pub(super) fn unwanted(&self, id: u64, effect: u32) {
+        if let Some(state) = self.call(id) {
+            state.forget_credit(effect);
+        }
+    }
+
     fn call(&self, id: u64) -> Option<Arc<CallState>> {
         lock(&self.calls).get(&id).cloned()
     }
@@ -119,6 +137,20 @@ impl Door {
 impl CallState {
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// The guest is gone: what it has not finished by now, it never will.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Whoever waits for credit now finds its sender gone.
+    pub(super) fn forget_credit(&self, effect: u32) {
+        lock(&self.waiting).remove(&(effect | CREDIT));
     }
 
     /// Effects that the call may still ask for.
@@ -137,32 +169,40 @@ impl CallState {
 
     /// Asks for an effect and blocks this thread until its answer is here.
     pub(super) fn ask_blocking(&self, door: &Door, request: EffectRequest) -> Result<EffectReply, EffectError> {
-        let (effect, answer) = self.ask(door, request, None)?;
+        let (effect, answer) = self.ask(door, request, [])?;
         let answered = answer.blocking_recv().unwrap_or(Err(EffectError::Cancelled));
         lock(&self.waiting).remove(&effect);
         self.remember(answered)
     }
 
-    /// Asks for an effect whose answer may have a body.
-    pub(super) async fn ask_with_body(&self, door: &Door, request: EffectRequest) -> Result<Answered, EffectError> {
+    /// Asks for an effect whose answer may have a body; `credit` is for the parts of the request's own.
+    pub(super) fn ask_with_body(
+        &self,
+        door: &Door,
+        request: EffectRequest,
+        credit: Option<mpsc::UnboundedSender<()>>,
+    ) -> Result<Asked, EffectError> {
         let (parts, body) = mpsc::unbounded_channel();
-        let (effect, answer) = self.ask(door, request, Some(parts))?;
-        let answered = answer.await.unwrap_or(Err(EffectError::Cancelled));
-        match self.remember(answered) {
-            Ok(reply) => Ok(Answered { reply, effect, body }),
-            Err(err) => {
-                lock(&self.waiting).remove(&(effect | BODY));
-                Err(err)
-            }
-        }
+        let places = [Some((BODY, Waiting::Body(parts))), credit.map(|credit| (CREDIT, Waiting::Credit(credit)))];
+        let (effect, answer) = self.ask(door, request, places.into_iter().flatten())?;
+        Ok(Asked { effect, answer, body })
     }
 
-    /// Sends a request; `parts` is where the body of its answer goes.
+    /// Waits for the answer.
+    pub(super) async fn answer(&self, asked: &mut Asked) -> Result<EffectReply, EffectError> {
+        let answered = (&mut asked.answer).await.unwrap_or(Err(EffectError::Cancelled));
+        if answered.is_err() {
+            lock(&self.waiting).remove(&(asked.effect | BODY));
+        }
+        self.remember(answered)
+    }
+
+    /// Sends a request; `places` are for what comes beside its answer.
     fn ask(
         &self,
         door: &Door,
         request: EffectRequest,
-        parts: Option<mpsc::UnboundedSender<BodyPart>>,
+        places: impl IntoIterator<Item = (u32, Waiting)>,
     ) -> Result<(u32, oneshot::Receiver<Result<EffectReply, EffectError>>), EffectError> {
         let (sender, receiver) = oneshot::channel();
         let effect = self.next_effect.fetch_add(1, Ordering::Relaxed);
@@ -180,9 +220,7 @@ impl CallState {
             waiting.insert(effect, Waiting::Answer(sender));
             // Answer and body may be here before this thread runs again, so their places are made before the request
             // leaves.
-            if let Some(parts) = parts {
-                waiting.insert(effect | BODY, Waiting::Body(parts));
-            }
+            waiting.extend(places.into_iter().map(|(mark, place)| (effect | mark, place)));
         }
         // The answer will come in: somebody must be there to read it.
         door.turn.pass();
@@ -201,3 +239,5 @@ impl CallState {
 
 /// Marks the number of an effect's body among those who wait; effects themselves count below it.
 const BODY: u32 = 1 << 31;
+/// Marks the number of an effect whose request has a body on its way.
+const CREDIT: u32 = 1 << 30;

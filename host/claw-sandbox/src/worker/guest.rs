@@ -167,6 +167,13 @@ impl Program {
     }
 }
 
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // Before its table goes, and with it the request bodies that it has not finished.
+        self.call.end();
+    }
+}
+
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }

@@ -1,24 +1,38 @@
 //! Requests.
 
-use claw_core::effect::{EffectError, EffectReply, HttpRequest};
-use claw_effects::{HttpAnswer, HttpLimits, plan_http};
+use claw_core::effect::{EffectError, EffectReply, HttpRequest, RequestBody};
+use claw_effects::{HttpAnswer, HttpLimits, RequestParts, plan_http};
 use claw_policy::Action;
+use claw_sandbox::BodySource;
+use futures_util::stream::{self, StreamExt};
 
 use super::Effects;
 
 impl Effects {
-    pub(super) async fn http(&self, request: HttpRequest) -> Result<(HttpAnswer, u32), EffectError> {
+    pub(super) async fn http(&self, effect: u32, request: HttpRequest) -> Result<(HttpAnswer, u32), EffectError> {
         let plan = plan_http(&request, &HttpLimits::default())?;
         let secrets = self.secrets_for(&plan.headers, &plan.target).await?;
         let (permit, index) = self.admit(Action::SendRequest(plan)).await?;
         let broker = &self.context.host.http;
-        match broker.send(permit, &self.component, &|name| secrets.value(name), &self.context.cancel).await {
+        // Only now: what is refused is never read.
+        let parts = match request.body {
+            RequestBody::Whole(_) => None,
+            RequestBody::Streamed { .. } => Some(self.parts(effect).await),
+        };
+        match broker.send(permit, parts, &self.component, &|name| secrets.value(name), &self.context.cancel).await {
             Ok(answer) => Ok((answer, index)),
             Err(err) => {
                 self.ended(index, err.to_string()).await?;
                 Err(err)
             }
         }
+    }
+
+    /// The body of a request, as its guest writes it.
+    async fn parts(&self, effect: u32) -> RequestParts {
+        let source = self.answerer.body(effect).await;
+        let next = |mut source: BodySource| async { Ok(source.next().await?.map(|part| (part, source))) };
+        stream::try_unfold(source, next).boxed()
     }
 
     /// Passes a response on to the guest as it arrives; gives what a replay needs of it.

@@ -1,5 +1,7 @@
 //! The interfaces of WASI that std does not lead to.
 
+mod upload;
+
 use openclaw_sdk::JsonSchema;
 use openclaw_sdk::serde_json::{Value, json};
 use serde::Deserialize;
@@ -48,6 +50,7 @@ pub enum Op {
     HttpHandle {
         authority: String,
     },
+    HttpUpload(upload::Upload),
 }
 
 impl Op {
@@ -101,6 +104,7 @@ impl Op {
             }
             Op::Resolve { name } => resolve(&name),
             Op::HttpHandle { authority } => handle(&authority),
+            Op::HttpUpload(upload) => upload.run(),
         }
     }
 }

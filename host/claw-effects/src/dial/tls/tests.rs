@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use claw_core::effect::{ConnectRequest, EffectError, HttpRequest, NetMessage, NetReply};
+use claw_core::effect::{ConnectRequest, EffectError, HttpRequest, NetMessage, NetReply, RequestBody};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
@@ -100,10 +100,16 @@ async fn reach(host: &str, port: u16, roots: &TrustRoots) -> [Result<(), EffectE
     let (dialer, _) = scripted(&[&["8.8.8.8"]], port, roots);
     let cancel = CancellationToken::new();
     let url = format!("https://{host}:{port}/");
-    let request = HttpRequest { method: "GET".into(), url, headers: vec![], body: vec![], first_byte_timeout_ms: 9000 };
+    let request = HttpRequest {
+        method: "GET".into(),
+        url,
+        headers: vec![],
+        body: RequestBody::Whole(vec![]),
+        first_byte_timeout_ms: 9000,
+    };
     let http = HttpBroker::new(HttpLimits::default(), dialer.clone());
     let plan = plan_http(&request, &HttpLimits::default()).unwrap();
-    let sent = http.send_plan(plan, &owner("probe"), NO_SECRETS, &cancel).await;
+    let sent = http.send_plan(plan, None, &owner("probe"), NO_SECRETS, &cancel).await;
     let sent = sent.map(|answer| assert_eq!(answer.head.status, 204));
     let request = ConnectRequest { url: format!("tls://{host}:{port}"), headers: vec![], protocols: vec![] };
     let net = NetBroker::new(NetLimits::default(), dialer);

@@ -1,7 +1,7 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use claw_core::effect::{AddressClass, HttpRequest};
+use claw_core::effect::{AddressClass, HttpRequest, RequestBody};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
@@ -32,7 +32,7 @@ fn plan(url: &str) -> HttpPlan {
         method: "GET".into(),
         url: url.into(),
         headers: vec![("x-guest".into(), b"1".to_vec()), ("Host".into(), b"internal.test".to_vec())],
-        body: Vec::new(),
+        body: RequestBody::Whole(Vec::new()),
         first_byte_timeout_ms: 5000,
     };
     plan_http(&request, &HttpLimits::default()).unwrap()
@@ -52,7 +52,7 @@ fn scripted(answers: &[&[&str]], port: u16) -> (HttpBroker, Arc<Script>) {
 }
 
 async fn send_plan(broker: &HttpBroker, plan: HttpPlan, cancel: &CancellationToken) -> Result<HttpAnswer, EffectError> {
-    broker.send_plan(plan, &owner("probe"), &|_| None, cancel).await
+    broker.send_plan(plan, None, &owner("probe"), &|_| None, cancel).await
 }
 
 async fn send(broker: &HttpBroker, url: &str) -> Result<HttpAnswer, EffectError> {
@@ -331,7 +331,7 @@ async fn components_do_not_share_connections_and_few_are_kept() {
     let (port, connections) = serve_text("{}").await;
     let (broker, url) = (broker(), format!("http://127.0.0.1:{port}/"));
     let send_as = async |name: &str| {
-        let sent = broker.send_plan(plan(&url), &owner(name), &|_| None, &CancellationToken::new()).await;
+        let sent = broker.send_plan(plan(&url), None, &owner(name), &|_| None, &CancellationToken::new()).await;
         text(sent.unwrap()).await.unwrap()
     };
     for name in ["one", "two", "one", "two"] {
@@ -363,10 +363,10 @@ async fn a_secret_reaches_the_server_and_comes_back_masked() {
     with_secret.headers.push(("authorization".into(), b"Bearer {{secret:api}}".to_vec()));
     let vault = |name: &str| (name == "api").then(|| Zeroizing::new("s3cr3t-value".to_owned()));
     let cancel = CancellationToken::new();
-    let answer = broker().send_plan(with_secret.clone(), &owner("probe"), &vault, &cancel).await.unwrap();
+    let answer = broker().send_plan(with_secret.clone(), None, &owner("probe"), &vault, &cancel).await.unwrap();
     assert_eq!(answer.head.headers, [("x-echo".to_owned(), b"<secret api>".to_vec())]);
     let body = text(answer).await.unwrap();
     assert!(body.contains("authorization: Bearer <secret api>\r\n") && !body.contains("s3cr3t"), "{body}");
-    let missing = broker().send_plan(with_secret, &owner("probe"), &|_| None, &cancel).await.unwrap_err();
+    let missing = broker().send_plan(with_secret, None, &owner("probe"), &|_| None, &cancel).await.unwrap_err();
     assert!(matches!(&missing, EffectError::Denied { code, .. } if code == "E_SECRET_SCOPE"), "{missing:?}");
 }

@@ -1,3 +1,5 @@
+use claw_core::effect::RequestBody;
+
 use super::*;
 
 fn request(url: &str) -> HttpRequest {
@@ -5,7 +7,7 @@ fn request(url: &str) -> HttpRequest {
         method: "get".into(),
         url: url.into(),
         headers: Vec::new(),
-        body: Vec::new(),
+        body: RequestBody::Whole(Vec::new()),
         first_byte_timeout_ms: 1000,
     }
 }
@@ -24,7 +26,10 @@ fn sizes_and_times_of_the_guest_are_bounded() {
     let limits = HttpLimits { max_request_bytes: 10, ..HttpLimits::default() };
     let planned = |request: HttpRequest| plan_http(&request, &limits);
     let base = || request("http://example.test/");
-    assert!(matches!(planned(HttpRequest { body: vec![0; 11], ..base() }), Err(EffectError::Limit(_))));
+    assert!(matches!(
+        planned(HttpRequest { body: RequestBody::Whole(vec![0; 11]), ..base() }),
+        Err(EffectError::Limit(_))
+    ));
     let many = vec![("a".to_owned(), Vec::new()); 101];
     assert!(matches!(planned(HttpRequest { headers: many, ..base() }), Err(EffectError::Limit(_))));
     let long = vec![("a".to_owned(), vec![b'x'; 40_000])];

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use claw_core::effect::{AddressClass, ExecPlan, HttpPlan};
+use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, RequestBody};
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
 
 use super::{ask, load, owner_file};
@@ -43,7 +43,9 @@ const REQUEST_CHANGES: &[Change<HttpPlan>] = &[
     ("address", |plan| plan.target.address = AddressClass::Private),
     ("header name", |plan| plan.headers.push(("x".to_owned(), Vec::new()))),
     ("header value", |plan| plan.headers.push(("x".to_owned(), b"y".to_vec()))),
-    ("body", |plan| plan.body = b"x".to_vec()),
+    ("body", |plan| plan.body = RequestBody::Whole(b"x".to_vec())),
+    ("streamed body", |plan| plan.body = RequestBody::Streamed { length: None }),
+    ("length of a streamed body", |plan| plan.body = RequestBody::Streamed { length: Some(0) }),
     ("time limit", |plan| plan.first_byte_timeout_ms += 1),
 ];
 

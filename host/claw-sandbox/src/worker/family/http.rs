@@ -1,5 +1,7 @@
 //! `wasi:http/outgoing-handler`: each request goes through the door; the worker has no socket of its own.
 
+mod upload;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,14 +9,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use claw_core::effect::{EffectError, EffectReply, EffectRequest, HttpRequest};
-use http_body_util::{BodyExt, Limited};
+use claw_core::effect::{EffectError, EffectReply, EffectRequest, HttpRequest, RequestBody};
+use http_body_util::BodyExt;
 use tokio::sync::mpsc;
+use wasmtime_wasi::runtime;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use self::upload::Upload;
 use crate::frame::{BodyPart, FromWorker};
-use crate::limits::REQUEST_BODY_BYTES;
-use crate::worker::door::{Answered, CallState, Door};
+use crate::worker::door::{CallState, Door};
 
 /// Sends the requests of one call.
 pub(in crate::worker) struct HttpDoor {
@@ -42,31 +45,45 @@ async fn send(
     request: http::Request<WasiBody>,
     options: Option<RequestOptions>,
 ) -> Sent {
-    let (head, body) = request.into_parts();
-    let body = Limited::new(body, REQUEST_BODY_BYTES).collect().await;
-    let body = body.map_err(|_| Error::HttpRequestBodySize(Some(REQUEST_BODY_BYTES as u64)))?.to_bytes();
+    let (head, mut body) = request.into_parts();
+    let (start, is_whole) = upload::begin(&mut body, &call).await?;
     let first_byte = options.and_then(|options| options.first_byte_timeout).unwrap_or(Duration::from_secs(60));
     let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
+    let length = || head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
     let request = HttpRequest {
         method: head.method.as_str().to_owned(),
         url: head.uri.to_string(),
         headers: headers.collect(),
-        body: body.to_vec(),
+        body: if is_whole { RequestBody::Whole(start.to_vec()) } else { RequestBody::Streamed { length: length() } },
         first_byte_timeout_ms: u64::try_from(first_byte.as_millis()).unwrap_or(u64::MAX),
     };
-    let answered = call.ask_with_body(&door, EffectRequest::Http(request)).await.map_err(to_wasi)?;
-    let Answered { reply: EffectReply::Http(head), effect, body } = answered else {
+    let (sender, credit) = mpsc::unbounded_channel();
+    let sender = (!is_whole).then_some(sender);
+    let mut asked = call.ask_with_body(&door, EffectRequest::Http(request), sender).map_err(to_wasi)?;
+    let effect = asked.effect;
+    // Beside the wait for the answer and the reading of it; it ends with either.
+    let upload = (!is_whole).then(|| {
+        let (call, door) = (Arc::clone(&call), Arc::clone(&door));
+        runtime::spawn(Upload { body, start, credit, call, door, effect, is_sent: false }.run())
+    });
+    let EffectReply::Http(head) = call.answer(&mut asked).await.map_err(to_wasi)? else {
         return Err(Error::InternalError(Some("the host answered another question".to_owned())));
     };
     let mut response = http::Response::builder().status(head.status);
     for (name, value) in head.headers {
         response = response.header(name, value);
     }
-    let body = Body { parts: body, call, door, effect, ended: false };
+    let body = Body { parts: asked.body, call, door, effect, ended: false };
     let response = response
         .body(BodyExt::boxed_unsync(body))
         .map_err(|err| Error::InternalError(Some(format!("the host sent a head that is none: {err}"))))?;
-    Ok((response, Box::new(std::future::ready(Ok(())))))
+    let uploaded = async move {
+        if let Some(upload) = upload {
+            upload.await;
+        }
+        Ok(())
+    };
+    Ok((response, Box::new(uploaded)))
 }
 
 /// The guest's error enum is closed and carries no reason; the reason reaches the model through the call's outcome.

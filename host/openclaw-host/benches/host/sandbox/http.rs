@@ -131,7 +131,7 @@ impl Guest {
         let plan = plan_http(&request, &HttpLimits::default())?;
         let permit = self.caller.permit(Action::SendRequest(plan))?;
         let (owner, cancel) = (&self.caller.component.name, CancellationToken::new());
-        let mut answer = self.broker.send(permit, owner, &|_| None, &cancel).await?;
+        let mut answer = self.broker.send(permit, None, owner, &|_| None, &cancel).await?;
         let sink = answerer.answer_with_body(effect, EffectReply::Http(answer.head)).await;
         while let Some(chunk) = answer.body.next().await? {
             sink.send(chunk).await?;
