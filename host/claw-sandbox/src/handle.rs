@@ -14,7 +14,7 @@ use std::time::Duration;
 use claw_core::guard;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 mod socket;
@@ -22,7 +22,7 @@ mod socket;
 use self::socket::{Reader, Writer};
 use crate::error::SandboxError;
 use crate::frame::{self, FromWorker, Start, StartFailure, ToWorker, VERSION};
-use crate::limits::WorkerLimits;
+use crate::limits::{HELD_BYTES, WorkerLimits};
 use crate::quarantine::Quarantine;
 
 /// What a worker may have told a call that the call has not taken yet; more is misbehaviour.
@@ -39,12 +39,20 @@ pub(crate) struct Worker {
     next: AtomicU64,
     limits: WorkerLimits,
     record: Arc<Mutex<Quarantine>>,
+    /// Bytes of frames that the host has not done with.
+    room: Arc<Semaphore>,
     end: tokio_util::sync::CancellationToken,
+}
+
+/// A frame, and the room that it takes until the host is done with it.
+pub(crate) struct Delivered {
+    pub(crate) frame: FromWorker,
+    pub(crate) room: OwnedSemaphorePermit,
 }
 
 #[derive(Default)]
 struct Calls {
-    running: HashMap<u64, mpsc::Sender<FromWorker>>,
+    running: HashMap<u64, mpsc::Sender<Delivered>>,
     /// Set once, when the worker has died or is about to: no new call may be given to it.
     closed: bool,
 }
@@ -81,8 +89,8 @@ impl Worker {
         writer.write(&frame::encode(&ToWorker::Start(start)).map_err(io)?).await.map_err(io)?;
         let first = tokio::time::timeout(READY_WITHIN, reader.next()).await;
         match first.map_err(|_| SandboxError::Spawn { err: io::ErrorKind::TimedOut.into() })?.map_err(io)? {
-            Some(FromWorker::Ready { version: VERSION }) => {}
-            Some(FromWorker::StartFailed { why }) => return Err(start_failed(why)),
+            Some((FromWorker::Ready { version: VERSION }, _)) => {}
+            Some((FromWorker::StartFailed { why }, _)) => return Err(start_failed(why)),
             _ => return Err(SandboxError::Spawn { err: io::ErrorKind::InvalidData.into() }),
         }
         let worker = Arc::new(Worker {
@@ -91,6 +99,7 @@ impl Worker {
             next: AtomicU64::new(1),
             limits,
             record,
+            room: Arc::new(Semaphore::new(HELD_BYTES)),
             end: tokio_util::sync::CancellationToken::new(),
         });
         tokio::spawn(attend(Arc::clone(&worker), reader, child));
@@ -98,7 +107,7 @@ impl Worker {
     }
 
     /// Registers a call, whose first frame is then to be sent. `None` if the worker takes no more calls.
-    pub(crate) fn register(&self) -> Option<(u64, mpsc::Receiver<FromWorker>)> {
+    pub(crate) fn register(&self) -> Option<(u64, mpsc::Receiver<Delivered>)> {
         let mut calls = lock(&self.calls);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         if !calls.closed && id > self.limits.calls.max(1) {
@@ -147,6 +156,12 @@ impl Worker {
     pub(crate) fn kill(&self) {
         lock(&self.calls).closed = true;
         self.end.cancel();
+    }
+
+    /// Finds room for a frame; `None` if the host holds too much of this worker's already.
+    pub(crate) fn hold(&self, frame: FromWorker, bytes: usize) -> Option<Delivered> {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()?;
+        Some(Delivered { frame, room })
     }
 
     /// Ends a process that breaks the rules, and counts it as crashed.
@@ -249,15 +264,15 @@ async fn read_frames(worker: &Worker, reader: &mut Reader, process: Option<u32>)
             }
         };
         quiet = Duration::ZERO;
-        let Ok(Some(frame)) = frame else { return End::Crash };
-        if !deliver(worker, frame) {
+        let Ok(Some((frame, bytes))) = frame else { return End::Crash };
+        if !deliver(worker, frame, bytes) {
             tracing::warn!("a worker sent more than its call takes; it is ended");
             return End::Crash;
         }
     }
 }
 
-fn deliver(worker: &Worker, frame: FromWorker) -> bool {
+fn deliver(worker: &Worker, frame: FromWorker, bytes: usize) -> bool {
     let id = match &frame {
         FromWorker::Effect { id, .. }
         | FromWorker::BodyCredit { id, .. }
@@ -273,7 +288,9 @@ fn deliver(worker: &Worker, frame: FromWorker) -> bool {
     match calls.running.get(&id) {
         // A call that was given up may still say something.
         None => true,
-        Some(call) => !matches!(call.try_send(frame), Err(mpsc::error::TrySendError::Full(_))),
+        Some(call) => worker
+            .hold(frame, bytes)
+            .is_some_and(|delivered| !matches!(call.try_send(delivered), Err(mpsc::error::TrySendError::Full(_)))),
     }
 }
 

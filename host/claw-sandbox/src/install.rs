@@ -89,7 +89,7 @@ async fn describe(worker: &Worker) -> Result<Manifest, String> {
     worker.send(&ToWorker::Describe { id, limits }).await.map_err(|err| err.to_string())?;
     let described = async {
         while let Some(signal) = signals.recv().await {
-            match signal {
+            match signal.frame {
                 FromWorker::Described { manifest, .. } => return manifest,
                 FromWorker::Effect { effect, .. } => {
                     let refusal =

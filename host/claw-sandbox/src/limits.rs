@@ -136,6 +136,10 @@ pub(crate) const RANDOM_CALL_BYTES: u64 = 16 << 20;
 pub(crate) const STDIO_BYTES: usize = 4 << 10;
 /// Largest result text.
 pub(crate) const RESULT_BYTES: usize = 1 << 20;
+/// What a worker may have asked for that was not answered yet, in bytes as sent.
+pub(crate) const UNANSWERED_BYTES: usize = 48 << 20;
+/// What the host holds of a worker's frames before it ends the worker; the rest of it is for frames without an answer.
+pub(crate) const HELD_BYTES: usize = UNANSWERED_BYTES + (16 << 20);
 /// Largest request body of `wasi:http` that travels with its request; larger ones are streamed.
 pub(crate) const INLINE_BODY_BYTES: usize = 64 << 10;
 /// Bytes of one part of a streamed request body.

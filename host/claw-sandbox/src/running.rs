@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::outcome::{FailureKind, ToolOutcome};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::frame::{BodyPart, FromWorker, LogLevel, ToWorker, Trace};
-use crate::handle::Worker;
+use crate::handle::{Delivered, Worker};
 use crate::limits::{BODY_CREDIT_BYTES, REQUEST_PART_BYTES, REQUEST_PARTS};
 use crate::turnstile::Place;
 
@@ -55,7 +55,7 @@ pub enum Signal {
 /// One running call. Dropping it stops the guest.
 pub struct Running {
     answerer: Answerer,
-    signals: mpsc::Receiver<FromWorker>,
+    signals: mpsc::Receiver<Delivered>,
     pauses: watch::Receiver<usize>,
     wall: Duration,
     wall_left: Duration,
@@ -78,6 +78,8 @@ pub struct Answerer {
     credits: Arc<Mutex<HashMap<u32, Arc<Semaphore>>>>,
     /// Where the parts of request bodies go that have not ended; each has room for the parts that have credit.
     sources: Arc<Mutex<HashMap<u32, mpsc::Sender<BodyPart>>>>,
+    /// The room that effects take which have not been answered.
+    unanswered: Arc<Mutex<HashMap<u32, OwnedSemaphorePermit>>>,
     pauses: Arc<watch::Sender<usize>>,
 }
 
@@ -104,13 +106,19 @@ impl Running {
     pub(crate) fn new(
         worker: Arc<Worker>,
         id: u64,
-        signals: mpsc::Receiver<FromWorker>,
+        signals: mpsc::Receiver<Delivered>,
         wall: Duration,
         place: Place,
     ) -> Self {
         let (sender, pauses) = watch::channel(0);
-        let answerer =
-            Answerer { worker, id, credits: Arc::default(), sources: Arc::default(), pauses: Arc::new(sender) };
+        let answerer = Answerer {
+            worker,
+            id,
+            credits: Arc::default(),
+            sources: Arc::default(),
+            unanswered: Arc::default(),
+            pauses: Arc::new(sender),
+        };
         Running { answerer, signals, pauses, wall, wall_left: wall, stopping: None, done: false, _place: place }
     }
 
@@ -169,9 +177,16 @@ impl Running {
         }
     }
 
-    fn take(&mut self, signal: Option<FromWorker>) -> Option<Signal> {
+    fn take(&mut self, delivered: Option<Delivered>) -> Option<Signal> {
+        let (signal, room) = delivered.map(|Delivered { frame, room }| (frame, room)).unzip();
         match signal {
-            Some(FromWorker::Effect { effect, request, .. }) => Some(Signal::Effect { effect, request }),
+            Some(FromWorker::Effect { effect, request, .. }) => {
+                if self.answerer.unanswered().insert(effect, room?).is_some() {
+                    self.answerer.worker.condemn("gave two effects the same number");
+                    return None;
+                }
+                Some(Signal::Effect { effect, request })
+            }
             Some(FromWorker::Progress { percent, note, .. }) => Some(Signal::Progress { percent, note }),
             Some(FromWorker::BodyCredit { effect, bytes, .. }) => {
                 if let Some(credit) = self.answerer.credit(effect) {
@@ -227,6 +242,7 @@ impl Drop for Running {
             credit.close();
         }
         self.answerer.sources().clear();
+        self.answerer.unanswered().clear();
         if !self.done {
             let answerer = self.answerer.clone();
             tokio::spawn(async move {
@@ -246,6 +262,7 @@ impl Answerer {
             frame = ToWorker::Answer { id, effect, answer: Err(EffectError::Limit(err.to_string())) };
             let _ = self.worker.send(&frame).await;
         }
+        self.unanswered().remove(&effect);
     }
 
     /// Answers an effect whose body follows through the sink.
@@ -278,6 +295,10 @@ impl Answerer {
             // Without its sender the body ends, and not regularly.
             BodyPart::Broken(_) => sources.remove(&effect).is_some(),
         }
+    }
+
+    fn unanswered(&self) -> MutexGuard<'_, HashMap<u32, OwnedSemaphorePermit>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sources(&self) -> MutexGuard<'_, HashMap<u32, mpsc::Sender<BodyPart>>> {

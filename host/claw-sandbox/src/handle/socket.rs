@@ -45,8 +45,8 @@ fn watch(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 impl Reader {
-    /// The next frame; `None` at the end. Cancel-safe: what has been read of a frame stays.
-    pub(super) async fn next(&mut self) -> io::Result<Option<FromWorker>> {
+    /// The next frame and its bytes; `None` at the end. Cancel-safe: what has been read of a frame stays.
+    pub(super) async fn next(&mut self) -> io::Result<Option<(FromWorker, usize)>> {
         loop {
             if let Some(frame) = self.decode()? {
                 return Ok(Some(frame));
@@ -57,13 +57,13 @@ impl Reader {
         }
     }
 
-    fn decode(&mut self) -> io::Result<Option<FromWorker>> {
+    fn decode(&mut self) -> io::Result<Option<(FromWorker, usize)>> {
         let Some(prefix) = self.buffer.first_chunk::<4>() else { return Ok(None) };
         let length = frame::body_length(*prefix)?;
         let Some(body) = self.buffer.get(4..4 + length) else { return Ok(None) };
         let frame = frame::decode(body)?;
         self.buffer.drain(..4 + length);
-        Ok(Some(frame))
+        Ok(Some((frame, 4 + length)))
     }
 
     async fn fill(&mut self) -> io::Result<usize> {

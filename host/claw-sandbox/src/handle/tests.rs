@@ -11,6 +11,7 @@ pub(crate) fn worker(limits: WorkerLimits) -> (Worker, StdStream) {
         next: AtomicU64::new(1),
         limits,
         record: Arc::default(),
+        room: Arc::new(Semaphore::new(HELD_BYTES)),
         end: tokio_util::sync::CancellationToken::new(),
     };
     (worker, theirs)

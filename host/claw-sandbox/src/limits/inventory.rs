@@ -83,6 +83,12 @@ const CALL: &[Limit] = &[
 const WORKER: &[Limit] = &[
     fixed("calls at the same time", 4, "", "two cores busy, some waiting for effects; more wait their turn"),
     fixed("waiting calls", crate::turnstile::WAITING as u64, "", "beyond them a call is refused as busy"),
+    fixed(
+        "data of unanswered effects",
+        (UNANSWERED_BYTES >> 20) as u64,
+        "MiB",
+        "the host holds it until it has answered",
+    ),
     fixed("memory of the process", 1024, "MiB", "the wall behind the memory of a call"),
     fixed("open files of the process", 512, "", "files and folders that its calls hold open"),
     fixed("idle time", 60, "s", "then the process ends; starting one takes milliseconds"),

@@ -1,10 +1,11 @@
 use std::os::unix::net::UnixStream as StdStream;
 
+use claw_core::effect::MessageRequest;
 use claw_core::id::ComponentName;
 
 use super::*;
 use crate::handle::tests::worker;
-use crate::limits::WorkerLimits;
+use crate::limits::{HELD_BYTES, WorkerLimits};
 use crate::turnstile::Turnstile;
 
 /// A call whose worker says what the test says, and the body of its request 7.
@@ -19,7 +20,13 @@ async fn streaming() -> (Running, BodySource, StdStream) {
 }
 
 fn say(running: &mut Running, effect: u32, part: BodyPart) {
-    assert!(running.take(Some(FromWorker::RequestPart { id: 1, effect, part })).is_none());
+    assert!(take(running, FromWorker::RequestPart { id: 1, effect, part }, 1).is_none());
+}
+
+/// Takes a frame as one of so many bytes.
+fn take(running: &mut Running, frame: FromWorker, bytes: usize) -> Option<Signal> {
+    let delivered = running.answerer.worker.hold(frame, bytes).expect("there is room");
+    running.take(Some(delivered))
 }
 
 fn chunk(bytes: usize) -> BodyPart {
@@ -74,4 +81,32 @@ async fn a_body_without_an_end_is_broken() {
     let (running, mut source, _socket) = streaming().await;
     drop(running);
     assert_eq!(source.next().await, Err(EffectError::Cancelled));
+}
+
+fn effect(effect: u32) -> FromWorker {
+    let request = EffectRequest::Message(MessageRequest { to: "session".to_owned(), text: "hello".to_owned() });
+    FromWorker::Effect { id: 1, effect, request }
+}
+
+#[tokio::test]
+async fn the_host_holds_so_much_of_a_workers_requests_and_no_more() {
+    let (mut running, _source, _socket) = streaming().await;
+    let worker = Arc::clone(&running.answerer.worker);
+    let half = HELD_BYTES / 2;
+    for number in 0..2 {
+        assert!(matches!(take(&mut running, effect(number), half), Some(Signal::Effect { .. })));
+    }
+    assert!(worker.hold(effect(2), 1).is_none(), "none was answered");
+    running.answerer().answer(0, Ok(EffectReply::Message)).await;
+    assert!(worker.hold(effect(2), half).is_some(), "one was answered");
+    drop(running);
+    assert!(worker.hold(effect(2), HELD_BYTES).is_some(), "the call has ended");
+}
+
+#[tokio::test]
+async fn a_worker_that_gives_two_requests_one_number_is_ended() {
+    let (mut running, _source, _socket) = streaming().await;
+    assert!(take(&mut running, effect(1), 1).is_some());
+    assert!(take(&mut running, effect(1), 1).is_none());
+    assert!(is_ended(&running));
 }

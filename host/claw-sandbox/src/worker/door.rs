@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::turn::Turn;
 use crate::frame::{self, BodyPart, FromWorker};
-use crate::limits::CallLimits;
+use crate::limits::{CallLimits, UNANSWERED_BYTES};
 
 /// The way out, shared by all calls of the worker.
 pub(super) struct Door {
@@ -20,6 +20,8 @@ pub(super) struct Door {
     calls: Mutex<HashMap<u64, Arc<CallState>>>,
     /// Who reads what comes in.
     pub(super) turn: Turn,
+    /// Bytes of all requests that have no answer yet.
+    unanswered: Arc<AtomicUsize>,
 }
 
 /// What the door knows of one running call.
@@ -36,9 +38,21 @@ pub(super) struct CallState {
 }
 
 enum Waiting {
-    Answer(oneshot::Sender<Result<EffectReply, EffectError>>),
+    Answer { answer: oneshot::Sender<Result<EffectReply, EffectError>>, _room: Unanswered },
     Body(mpsc::UnboundedSender<BodyPart>),
     Credit(mpsc::UnboundedSender<()>),
+}
+
+/// The bytes of a request that has no answer yet; all of them together are limited.
+struct Unanswered {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
 }
 
 /// An effect that was asked for, whose answer may have a body behind it.
@@ -55,7 +69,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Door {
     pub(super) fn new(socket: UnixStream) -> Self {
-        Door { socket: Mutex::new(socket), calls: Mutex::new(HashMap::new()), turn: Turn::default() }
+        Door {
+            socket: Mutex::new(socket),
+            calls: Mutex::new(HashMap::new()),
+            turn: Turn::default(),
+            unanswered: Arc::default(),
+        }
     }
 
     pub(super) fn reader(&self) -> io::Result<UnixStream> {
@@ -63,8 +82,18 @@ impl Door {
     }
 
     pub(super) fn send(&self, frame: &FromWorker) -> io::Result<()> {
-        let bytes = frame::encode(frame)?;
-        lock(&self.socket).write_all(&bytes)
+        self.write(&frame::encode(frame)?)
+    }
+
+    fn write(&self, frame: &[u8]) -> io::Result<()> {
+        lock(&self.socket).write_all(frame)
+    }
+
+    /// Finds room for a request; `None` if too much is asked already.
+    fn ask_for(&self, bytes: usize) -> Option<Unanswered> {
+        let fits = |asked: usize| asked.checked_add(bytes).filter(|all| *all <= UNANSWERED_BYTES);
+        self.unanswered.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        Some(Unanswered { bytes, all: Arc::clone(&self.unanswered) })
     }
 
     pub(super) fn open(&self, id: u64, limits: CallLimits) -> Arc<CallState> {
@@ -96,7 +125,7 @@ impl Door {
     pub(super) fn answer(&self, id: u64, effect: u32, answer: Result<EffectReply, EffectError>) {
         let Some(state) = self.call(id) else { return };
         let waiting = lock(&state.waiting).remove(&effect);
-        if let Some(Waiting::Answer(sender)) = waiting {
+        if let Some(Waiting::Answer { answer: sender, .. }) = waiting {
             let _ = sender.send(answer);
         }
     }
@@ -211,21 +240,26 @@ impl CallState {
             self.next_effect.store(self.effects, Ordering::Relaxed);
             return Err(EffectError::Limit(format!("a call may ask for {} effects", self.effects)));
         }
+        let unsendable = |err| EffectError::Limit(format!("the request does not fit a frame: {err}"));
+        let frame = frame::encode(&FromWorker::Effect { id: self.id, effect, request }).map_err(unsendable)?;
+        let Some(room) = door.ask_for(frame.len()) else {
+            let most = UNANSWERED_BYTES >> 20;
+            return Err(EffectError::Limit(format!("more than {most} MiB of requests wait for their answers")));
+        };
         {
             let mut waiting = lock(&self.waiting);
             // Under the same lock as `cancel`, so that no waiter can slip in behind it.
             if self.is_cancelled() {
                 return Err(EffectError::Cancelled);
             }
-            waiting.insert(effect, Waiting::Answer(sender));
+            waiting.insert(effect, Waiting::Answer { answer: sender, _room: room });
             // Answer and body may be here before this thread runs again, so their places are made before the request
             // leaves.
             waiting.extend(places.into_iter().map(|(mark, place)| (effect | mark, place)));
         }
         // The answer will come in: somebody must be there to read it.
         door.turn.pass();
-        let frame = FromWorker::Effect { id: self.id, effect, request };
-        door.send(&frame).map_err(|err| EffectError::Limit(format!("the request does not fit a frame: {err}")))?;
+        door.write(&frame).map_err(|err| EffectError::Unavailable(format!("the host is gone: {err}")))?;
         Ok((effect, receiver))
     }
 

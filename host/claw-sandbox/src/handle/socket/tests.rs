@@ -23,9 +23,9 @@ async fn frames_come_out_as_they_went_in_however_they_are_cut() {
             worker.write_all(part).unwrap();
         }
     });
-    assert!(matches!(reader.next().await.unwrap(), Some(FromWorker::Ready { version: VERSION })));
+    assert!(matches!(reader.next().await.unwrap(), Some((FromWorker::Ready { version: VERSION }, _))));
     let second = reader.next().await.unwrap();
-    assert!(matches!(second, Some(FromWorker::Progress { id: 7, note: came, .. }) if came == note));
+    assert!(matches!(second, Some((FromWorker::Progress { id: 7, note: came, .. }, _)) if came == note));
     sender.await.unwrap();
     assert!(reader.next().await.unwrap().is_none(), "the end");
 }

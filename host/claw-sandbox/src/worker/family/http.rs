@@ -3,6 +3,7 @@
 mod upload;
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,6 +18,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::upload::Upload;
 use crate::frame::{BodyPart, FromWorker};
+use crate::limits::BODY_CREDIT_BYTES;
 use crate::worker::door::{CallState, Door};
 
 /// Sends the requests of one call.
@@ -73,7 +75,7 @@ async fn send(
     for (name, value) in head.headers {
         response = response.header(name, value);
     }
-    let body = Body { parts: asked.body, call, door, effect, ended: false };
+    let body = Body { parts: asked.body, call, door, effect, read: 0, ended: false };
     let response = response
         .body(BodyExt::boxed_unsync(body))
         .map_err(|err| Error::InternalError(Some(format!("the host sent a head that is none: {err}"))))?;
@@ -106,7 +108,19 @@ struct Body {
     call: Arc<CallState>,
     door: Arc<Door>,
     effect: u32,
+    /// Bytes that have been read since the host was last told: telling it of each piece would wake it for each.
+    read: u32,
     ended: bool,
+}
+
+impl Body {
+    fn give_credit(&mut self) -> io::Result<()> {
+        if self.read < BODY_CREDIT_BYTES / 2 {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.read);
+        self.door.send(&FromWorker::BodyCredit { id: self.call.id, effect: self.effect, bytes })
+    }
 }
 
 impl http_body::Body for Body {
@@ -123,9 +137,8 @@ impl http_body::Body for Body {
         let part = std::task::ready!(self.parts.poll_recv(ctx));
         Poll::Ready(match part {
             Some(BodyPart::Chunk(chunk)) => {
-                let bytes = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-                let credit = FromWorker::BodyCredit { id: self.call.id, effect: self.effect, bytes };
-                match self.door.send(&credit) {
+                self.read += u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+                match self.give_credit() {
                     Ok(()) => Some(Ok(http_body::Frame::data(chunk.into()))),
                     Err(_) => Some(Err(Error::ConnectionTerminated)),
                 }
