@@ -213,16 +213,16 @@ async fn a_body_over_the_limit_is_cut_off_and_one_that_says_so_is_not_sent() {
     assert!(requests.len() == 1 && !requests[0].is_whole, "{}", requests.len());
 }
 
-// NET-40
+// NET-40, with fewer writes: each is a call into the host
 #[tokio::test]
-async fn a_million_writes_of_no_bytes_cost_no_memory() {
+async fn writes_of_no_bytes_cost_no_memory() {
     let (authority, served) = server(|| ());
     let home = home(&authority);
     let running = home.start();
     probe(&running, json!([])).await.unwrap();
     let before = peaks(&running);
     for bytes in [10, MIB] {
-        let given = probe(&running, upload(&authority, json!({"bytes": bytes, "empty": 1_000_000}))).await.unwrap();
+        let given = probe(&running, upload(&authority, json!({"bytes": bytes, "empty": 100_000}))).await.unwrap();
         assert_eq!(given[0]["ok"], json!({"status": 200, "written": bytes}));
     }
     check_peaks(before, peaks(&running));

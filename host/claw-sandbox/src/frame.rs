@@ -16,7 +16,7 @@ use crate::manifest::Manifest;
 
 /// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
 /// was replaced while it ran.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// Host to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -154,6 +154,8 @@ pub(crate) enum FromWorker {
     Log { id: u64, level: LogLevel, context: String, message: String },
     /// The call is over.
     Done { id: u64, outcome: ToolOutcome, trace: Trace },
+    /// A call has failed by a fault of ours. The last frame: nobody knows in what state the process is, so it ends.
+    Fault { id: u64 },
     /// The manifest, or why there is none.
     Described { id: u64, manifest: Result<Manifest, String> },
 }

@@ -281,9 +281,14 @@ fn deliver(worker: &Worker, frame: FromWorker, bytes: usize) -> bool {
         | FromWorker::Progress { id, .. }
         | FromWorker::Log { id, .. }
         | FromWorker::Done { id, .. }
+        | FromWorker::Fault { id }
         | FromWorker::Described { id, .. } => *id,
         FromWorker::Ready { .. } | FromWorker::StartFailed { .. } => return false,
     };
+    // Before its call learns of it, so that the next one goes to another worker.
+    if matches!(frame, FromWorker::Fault { .. }) {
+        worker.condemn("had a fault of the host's own");
+    }
     let calls = lock(&worker.calls);
     match calls.running.get(&id) {
         // A call that was given up may still say something.

@@ -215,6 +215,10 @@ impl Running {
                 }
                 Some(self.end(outcome, trace))
             }
+            Some(FromWorker::Fault { .. }) => {
+                let message = "a fault of the host's in a call of this component; please report it";
+                Some(self.end(ToolOutcome::failed(FailureKind::Crash, message), Trace::default()))
+            }
             // Frames that do not belong to a call do not get here.
             Some(FromWorker::Described { .. } | FromWorker::Ready { .. } | FromWorker::StartFailed { .. }) => None,
             None => {

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use claw_core::outcome::{FailureKind, ToolOutcome};
+use claw_core::outcome::ToolOutcome;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use wasmtime::Engine;
 
@@ -165,11 +165,9 @@ impl Worker {
         drop(ticking);
         match done {
             Ok(done) => self.report(&done),
-            // A fault of ours, not of the guest's. Nobody knows in what state it has left this process, so it ends.
+            // Not of the guest's making.
             Err(_) => {
-                let message = "a fault of the host's in a call of this component; please report it";
-                let outcome = ToolOutcome::failed(FailureKind::Crash, message);
-                self.report(&FromWorker::Done { id, outcome, trace: Trace::default() });
+                self.report(&FromWorker::Fault { id });
                 end(PANICKED);
             }
         }

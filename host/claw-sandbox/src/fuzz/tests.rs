@@ -67,6 +67,7 @@ fn some_frames() -> Vec<Vec<u8>> {
         FromWorker::RequestPart { id: 1, effect: 2, part: BodyPart::Chunk(b"part".to_vec()) },
         FromWorker::Progress { id: 1, percent: Some(50), note: "half".to_owned() },
         FromWorker::Done { id: 1, outcome: ToolOutcome::Done { text: "done".to_owned() }, trace: Trace::default() },
+        FromWorker::Fault { id: 1 },
         FromWorker::Described { id: 1, manifest: Ok(a_manifest()) },
         FromWorker::Described { id: 1, manifest: Err("it has none".to_owned()) },
     ];
