@@ -46,7 +46,9 @@ impl Upload {
         let fields = Fields::new();
         if let Some(length) = self.length {
             let length = length.to_string().into_bytes();
-            fields.append("content-length", &length).map_err(|err| Failure::of_interface("field", format!("{err:?}")))?;
+            fields
+                .append("content-length", &length)
+                .map_err(|err| Failure::of_interface("field", format!("{err:?}")))?;
         }
         let request = OutgoingRequest::new(fields);
         let refused = |()| Failure::of_probe("the request is malformed");
