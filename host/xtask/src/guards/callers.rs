@@ -17,11 +17,12 @@ const MEANS: [&str; 8] = [
 ];
 
 /// A file, and why what it reaches needs no other check.
-const CALLERS: [(&str, &str); 8] = [
+const CALLERS: [(&str, &str); 9] = [
     ("host/claw-effects/src/dial.rs", "dials what the lookup has checked"),
     ("host/claw-effects/src/dial/lookup.rs", "checks each address that it finds"),
     ("host/claw-effects/src/http/broker.rs", "is given the checked lookup as its resolver"),
     ("host/claw-effects/src/exec/probe/attempts.rs", "runs behind the walls that it tries out"),
+    ("host/claw-effects/src/exec/probe/rights.rs", "runs behind the walls that it tries out"),
     ("host/claw-sandbox/src/worker/native.rs", "runs behind the walls that it tries out, in builds for tests"),
     ("host/claw-model/src/http.rs", "resolves by a lookup that refuses the services of clouds"),
     ("host/claw-model/src/http/lookup.rs", "checks each address that it finds"),
