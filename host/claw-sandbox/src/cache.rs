@@ -2,11 +2,13 @@
 //!
 //! For each component there are two files, named after its digest and the engine's version: the compiled code, and a
 //! record with the code's digest and the component's manifest, sealed with a message authentication code. The record is
-//! read at start; the code is opened, checked and handed over as that very descriptor when a worker starts.
+//! read at start; the code is opened, checked and handed over as that very descriptor when a worker starts. For each
+//! component that came from a file there is a third, sealed too: the digest of that file and how it looked.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -14,11 +16,13 @@ use std::time::SystemTime;
 use claw_core::guard::Guard;
 use claw_core::id::Digest;
 use hmac::{Hmac, Mac};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{COMPILED_BYTES, ENGINE_VERSION};
 use crate::manifest::Manifest;
+use crate::wasm::KnownFile;
 
 pub(crate) struct Cache {
     directory: PathBuf,
@@ -85,10 +89,17 @@ impl Cache {
     /// Stores the record: from now on the component counts as cached.
     pub(crate) fn seal(&self, component: &Digest, compiled: &[u8], manifest: Manifest) -> io::Result<()> {
         let record = Record { compiled: Digest(Sha256::digest(compiled).into()), manifest };
-        let mut bytes = serde_json::to_vec(&record)?;
-        let code = self.code_of(component, &bytes).finalize().into_bytes();
-        bytes.extend_from_slice(&code);
-        self.write(&self.path(component, "record"), &bytes)
+        self.write_sealed(component, "record", &record)
+    }
+
+    /// What is known of the file of a component; `None` if nothing is, or if the record does not hold.
+    pub(crate) fn known_file(&self, path: &Path) -> Option<KnownFile> {
+        self.read_sealed(&digest_of(path), "file")
+    }
+
+    /// Notes what a file holds, for the next start.
+    pub(crate) fn know_file(&self, path: &Path, known: &KnownFile) -> io::Result<()> {
+        self.write_sealed(&digest_of(path), "file", known)
     }
 
     /// Removes the longest unused components until the rest fits, but nothing that is needed. What cannot be removed
@@ -129,22 +140,35 @@ impl Cache {
     }
 
     fn record(&self, component: &Digest) -> Option<Record> {
-        let file = open_no_follow(&self.path(component, "record")).ok()?;
+        self.read_sealed(component, "record")
+    }
+
+    fn read_sealed<T: DeserializeOwned>(&self, of: &Digest, kind: &str) -> Option<T> {
+        let file = open_no_follow(&self.path(of, kind)).ok()?;
         let mut bytes = Vec::new();
         file.take(RECORD_BYTES).read_to_end(&mut bytes).ok()?;
         let (record, code) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
         if Guard::CacheSeal.is_up() {
-            self.code_of(component, record).verify_slice(code).ok()?;
+            self.code_of(of, kind, record).verify_slice(code).ok()?;
         }
         serde_json::from_slice(record).ok()
     }
 
-    /// The authentication code binds the record to its component and engine, so that records cannot be exchanged.
-    fn code_of(&self, component: &Digest, record: &[u8]) -> Hmac<Sha256> {
+    fn write_sealed<T: Serialize>(&self, of: &Digest, kind: &str, record: &T) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(record)?;
+        let code = self.code_of(of, kind, &bytes).finalize().into_bytes();
+        bytes.extend_from_slice(&code);
+        self.write(&self.path(of, kind), &bytes)
+    }
+
+    /// The authentication code binds the record to its kind, its subject and the engine, so that records cannot be
+    /// exchanged.
+    fn code_of(&self, of: &Digest, kind: &str, record: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("cache: HMAC takes keys of any length");
-        mac.update(b"openclaw-host cache record\0");
-        mac.update(self.engine.as_bytes());
-        mac.update(&component.0);
+        for part in ["openclaw-host cache ", kind, "\0", self.engine] {
+            mac.update(part.as_bytes());
+        }
+        mac.update(&of.0);
         mac.update(record);
         mac
     }
@@ -178,6 +202,10 @@ struct Entry {
     bytes: u64,
     used: SystemTime,
     files: Vec<PathBuf>,
+}
+
+fn digest_of(path: &Path) -> Digest {
+    Digest(Sha256::digest(path.as_os_str().as_bytes()).into())
 }
 
 fn open_no_follow(path: &Path) -> io::Result<File> {

@@ -29,6 +29,17 @@ pub enum SandboxError {
         /// Why.
         why: Refusal,
     },
+    /// The file that the component came from is needed again, and is not the same or not there.
+    #[error(
+        "the file of component `{component}` cannot be compiled again; put it back, or restart the host to install what is there"
+    )]
+    Source {
+        /// Which.
+        component: ComponentName,
+        /// What is wrong with it.
+        #[source]
+        err: io::Error,
+    },
     /// The component's own description is missing or makes no sense.
     #[error("component `{component}` has no usable manifest: {message}")]
     Manifest {

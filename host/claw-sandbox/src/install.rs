@@ -3,34 +3,42 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::effect::EffectError;
-use claw_core::id::{ComponentName, Digest};
+use claw_core::id::ComponentName;
 use tokio::time::Instant;
 
-use crate::admission;
 use crate::compile::CompileError;
 use crate::error::SandboxError;
 use crate::frame::{FromWorker, ToWorker};
 use crate::handle::Worker;
 use crate::limits::CallLimits;
 use crate::manifest::Manifest;
-use crate::sandbox::{Component, Ground, Sandbox, Wasm};
+use crate::sandbox::{Component, Ground, Sandbox};
+use crate::wasm::Wasm;
 
 impl Sandbox {
+    /// The component in a file. Quick for a file that has not changed since an earlier start: it is not read.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn open_wasm(&self, path: &Path) -> io::Result<Wasm> {
+        Wasm::open(path, &self.cache)
+    }
+
     /// Installs a component: finds it in the cache, or compiles it in a confined process and reads its manifest in a
     /// worker that is granted nothing. Quick for a known component. Cancel-safe: dropping it ends the compiler.
     ///
     /// # Errors
     /// Says why it cannot be used.
     pub async fn install(&self, name: ComponentName, wasm: Wasm) -> Result<Component, SandboxError> {
-        let Wasm { bytes: wasm, digest } = wasm;
-        admission::check_size(&wasm).map_err(|why| SandboxError::Refused { component: name.clone(), why })?;
+        let digest = wasm.digest;
         let manifest = match self.cache.manifest(&digest) {
             Some(manifest) => manifest,
-            None => self.admit(&name, &digest, &wasm).await?,
+            None => self.admit(&name, &wasm).await?,
         };
         if manifest.name != name.as_str() {
             let message = format!("it calls itself `{}`", manifest.name);
@@ -41,14 +49,11 @@ impl Sandbox {
     }
 
     /// Compiles and describes a component, and keeps both.
-    pub(crate) async fn admit(
-        &self,
-        name: &ComponentName,
-        digest: &Digest,
-        wasm: &[u8],
-    ) -> Result<Manifest, SandboxError> {
+    pub(crate) async fn admit(&self, name: &ComponentName, wasm: &Wasm) -> Result<Manifest, SandboxError> {
         let started = Instant::now();
-        let compiled = self.compiler.compile(wasm).await.map_err(|err| match err {
+        let digest = &wasm.digest;
+        let bytes = wasm.read().map_err(|err| SandboxError::Source { component: name.clone(), err })?;
+        let compiled = self.compiler.compile(&bytes).await.map_err(|err| match err {
             CompileError::Refused(why) => SandboxError::Refused { component: name.clone(), why },
             CompileError::Process(err) => SandboxError::Spawn { err },
             CompileError::Stopping => SandboxError::Stopping,
@@ -73,7 +78,7 @@ impl Sandbox {
             return Ok(code);
         }
         tracing::warn!(component = %component.name, "the cached code is missing or was changed; compiling again");
-        self.admit(&component.name, &component.digest, &component.wasm).await?;
+        self.admit(&component.name, &component.wasm).await?;
         self.cache.code(&component.digest).ok_or_else(|| self.cache_error(io::ErrorKind::InvalidData.into()))
     }
 

@@ -10,6 +10,7 @@ mod manifest;
 
 mod error;
 mod sandbox;
+mod wasm;
 
 mod cache;
 mod compile;
@@ -37,8 +38,9 @@ pub use frame::{LogLevel, Quota, Trace};
 pub use limits::{CallLimits, HostLimits, Limit, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
 pub use running::{Answerer, BodySink, BodySource, Pause, Running, Signal};
-pub use sandbox::{CallFacts, Component, Ground, Mount, Place, Sandbox, SandboxConfig, Walls, Wasm, WorkerState};
+pub use sandbox::{CallFacts, Component, Ground, Mount, Place, Sandbox, SandboxConfig, Walls, WorkerState};
 pub use selftest::containment_probe;
+pub use wasm::Wasm;
 #[cfg(feature = "bench")]
 pub use worker::bare::Bare;
 pub use worker::worker_main;

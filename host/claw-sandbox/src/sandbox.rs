@@ -5,11 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_policy::{Action, Permit, ToolInvocation};
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use crate::cache::Cache;
@@ -22,6 +20,7 @@ use crate::manifest::Manifest;
 use crate::quarantine::Quarantine;
 use crate::running::Running;
 use crate::turnstile::{Full, Turnstile};
+use crate::wasm::Wasm;
 
 /// Whether a worker may start on a kernel that lacks a wall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,26 +55,6 @@ pub struct SandboxConfig {
     pub host: HostLimits,
 }
 
-/// The bytes of a component and their SHA-256.
-#[derive(Clone, Debug)]
-pub struct Wasm {
-    pub(crate) bytes: Bytes,
-    pub(crate) digest: Digest,
-}
-
-impl Wasm {
-    /// Hashes the bytes.
-    pub fn new(bytes: Bytes) -> Self {
-        let digest = Digest(Sha256::digest(&bytes).into());
-        Wasm { bytes, digest }
-    }
-
-    /// Bytes that are part of this program, hashed when it was built.
-    pub fn hashed(bytes: Bytes, digest: Digest) -> Self {
-        Wasm { bytes, digest }
-    }
-}
-
 /// One installed component.
 #[derive(Clone, Debug)]
 pub struct Component {
@@ -86,7 +65,7 @@ pub struct Component {
     /// What it said of itself at install, pinned by the digest.
     pub manifest: Manifest,
     /// Its bytes, to compile it again when the cache has lost it.
-    pub(crate) wasm: Bytes,
+    pub(crate) wasm: Wasm,
 }
 
 /// A directory that a call may reach.
@@ -275,7 +254,7 @@ impl Sandbox {
         let worker = match self.spawn(component, ground, record).await {
             // Another build of this program shares the cache: compile again for this one.
             Err(SandboxError::Incompatible { .. }) => {
-                self.admit(&component.name, &component.digest, &component.wasm).await?;
+                self.admit(&component.name, &component.wasm).await?;
                 self.spawn(component, ground, record).await?
             }
             spawned => spawned?,

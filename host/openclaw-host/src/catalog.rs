@@ -21,8 +21,6 @@ const SHIPPED: &[(&str, &[u8], [u8; 32])] = include!(concat!(env!("OUT_DIR"), "/
 const PUBLISHER: &str = "openclaw-host";
 /// Who publishes what the owner has put into the home: nobody has vouched for it.
 const LOCAL: &str = "local file";
-/// The largest component that is read from the home.
-const LOCAL_BYTES: u64 = 64 << 20;
 
 /// What each shipped component is granted from the start: its own job, nothing more. `exec` and `web` get nothing, so
 /// that each of their effects asks.
@@ -156,8 +154,8 @@ impl Catalog {
         if self.components.contains_key(&name) {
             return Err("a component of this name ships with the host; rename the file".to_owned());
         }
-        let wasm = read_local(path).map_err(|err| format!("its file cannot be read: {err}"))?;
-        let component = sandbox.install(name, Wasm::new(wasm.into())).await.map_err(|err| err.to_string())?;
+        let wasm = sandbox.open_wasm(path).map_err(|err| format!("its file cannot be read: {err}"))?;
+        let component = sandbox.install(name, wasm).await.map_err(|err| err.to_string())?;
         let with_cause = |err: CatalogError| match std::error::Error::source(&err) {
             Some(cause) => format!("{err}: {cause}"),
             None => err.to_string(),
@@ -308,16 +306,6 @@ fn local_files(folder: &Path) -> Vec<PathBuf> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
     files.sort();
     files
-}
-
-fn read_local(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LOCAL_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LOCAL_BYTES {
-        return Err(std::io::Error::other(format!("it is larger than {} MiB", LOCAL_BYTES >> 20)));
-    }
-    Ok(bytes)
 }
 
 fn scope(scope: &Scope) -> Result<Grant, GrantError> {
