@@ -13,6 +13,7 @@ mod files;
 mod guards;
 mod hostile;
 mod imports;
+mod labels;
 mod providers;
 mod roots;
 mod runs;

@@ -3,12 +3,13 @@
 
 use claw_core::approval::Approval;
 use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::label::Labels;
 use claw_core::message::Entry;
 
 use crate::error::Failure;
 use crate::kv::{KvKey, Used};
 use crate::record::JournalStep;
-use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredRun, StoredSession, encode};
+use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredRun, StoredSession, encode};
 use crate::tables::Tables;
 
 /// One write. The rows around it (indexes) follow by themselves.
@@ -32,6 +33,8 @@ pub(crate) enum Change {
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
+    /// Sets the labels of a place.
+    Labels { place: String, labels: Labels },
 }
 
 /// What a request answers once its changes are durable.
@@ -84,6 +87,9 @@ impl Change {
             }
             Change::Recording { run, call, bytes } => {
                 tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
+            }
+            Change::Labels { place, labels } => {
+                tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
             }
         }
         Ok(())

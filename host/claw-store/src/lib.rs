@@ -19,6 +19,7 @@ mod session;
 mod approval;
 mod grants;
 mod kv;
+mod label;
 
 mod change;
 mod log;
@@ -34,6 +35,7 @@ pub use approval::ApprovalFilter;
 pub use error::{Cause, Refusal, ResolveError, StoreError};
 pub use inbox::Accepted;
 pub use kv::{KvError, KvLimits};
+pub use label::LabelledPlace;
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
 pub use session::{History, Page, Pending, SessionQuery, SessionRow};

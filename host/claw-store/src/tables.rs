@@ -44,6 +44,9 @@ pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::n
 /// (Run id, call id) → what a replay of the call needs.
 pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
+/// Place → labels of what lies there. See `label`.
+pub(crate) const LABELS: TableDefinition<Text, Bytes> = TableDefinition::new("labels");
+
 /// All tables, open for writing in one transaction.
 pub(crate) struct Tables<'txn> {
     pub runs: Table<'txn, Text, Bytes>,
@@ -60,6 +63,7 @@ pub(crate) struct Tables<'txn> {
     pub kv: Table<'txn, (Text, Text, Text), Bytes>,
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
+    pub labels: Table<'txn, Text, Bytes>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -80,6 +84,7 @@ impl<'txn> Tables<'txn> {
             kv: txn.open_table(KV)?,
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
+            labels: txn.open_table(LABELS)?,
         })
     }
 }

@@ -27,6 +27,7 @@ use self::command::Slash;
 use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now, random_bits};
+use crate::labels::RunLabels;
 use crate::replay;
 use crate::run_clock::RunClock;
 use crate::tool_call::{self, CallContext, Called};
@@ -304,6 +305,8 @@ impl Api {
         let host = &self.host;
         let call = CallId::parse("direct").expect("api: the literal is a call id");
         let call = ToolCall { id: call, tool: name.clone(), arguments };
+        let known = host.store.session(session).map_err(stored)?;
+        let labels = Arc::new(RunLabels::new(known.map(|known| known.labels).unwrap_or_default()));
         let context = CallContext {
             host: Arc::clone(host),
             facts: claw_policy::Facts {
@@ -311,16 +314,19 @@ impl Api {
                 run: run.clone(),
                 origin: Origin::Owner,
                 person_present: true,
+                labels: labels.now(),
+                at: now(),
             },
             cancel: CancellationToken::new(),
             clock: Arc::new(RunClock::start(host.limits.run)),
+            labels: Arc::clone(&labels),
         };
         let Called { outcome, recording } = tool_call::run(&context, &call).await;
         let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
         let answered = Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
         let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
-        let record = Record { entries, recordings, end: Some(end), ..Record::default() };
+        let record = Record { entries, recordings, end: Some(end), labels: labels.now(), ..Record::default() };
         host.store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)
     }

@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::id::{ApprovalId, ComponentName, Digest};
+use claw_core::label::Labels;
 use claw_core::message::ToolCall;
 use claw_policy::{Action, Denial, Permit};
 use claw_sandbox::Answerer;
-use claw_store::{JournalStep, Record, StoreError};
+use claw_store::{JournalStep, LabelledPlace, Record, StoreError};
 use tokio::sync::OnceCell;
 
 use crate::catalog::Installed;
@@ -32,6 +33,8 @@ pub struct Effects {
     call: ToolCall,
     component: ComponentName,
     answerer: Answerer,
+    /// The component's scratch, if the call can write it: what has flowed into the run can flow on into there.
+    scratch: Option<LabelledPlace>,
     journalled: AtomicU32,
     /// Set once the journal says that the call has changed a store: one note is enough for a restart.
     kv_noted: OnceCell<()>,
@@ -44,12 +47,19 @@ pub struct Effects {
 
 impl Effects {
     /// Nothing has happened yet.
-    pub fn new(context: CallContext, call: ToolCall, component: ComponentName, answerer: Answerer) -> Self {
+    pub fn new(
+        context: CallContext,
+        call: ToolCall,
+        component: ComponentName,
+        answerer: Answerer,
+        scratch: Option<LabelledPlace>,
+    ) -> Self {
         Effects {
             context,
             call,
             component,
             answerer,
+            scratch,
             journalled: AtomicU32::new(0),
             kv_noted: OnceCell::new(),
             questions: AtomicU32::new(0),
@@ -98,8 +108,9 @@ impl Effects {
 
     /// Decides, and asks where needed.
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
-        let CallContext { host, facts, cancel, clock } = &self.context;
-        let asker = Asker { host, subject: &self.installed().subject, facts, call: &self.call.id, cancel };
+        let CallContext { host, cancel, clock, .. } = &self.context;
+        let facts = self.context.facts_now();
+        let asker = Asker { host, subject: &self.installed().subject, facts: &facts, call: &self.call.id, cancel };
         let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
             Refused::Denied(Denial { code, reason, .. }) => EffectError::Denied { code, reason },
@@ -116,6 +127,17 @@ impl Effects {
         self.record(step).await.map_err(|err| EffectError::denied("E_APPR_USED", err.to_string()))?;
         crash_point::pass("effect noted");
         Ok(index)
+    }
+
+    /// Labels the run with what an effect brings in; to be done before the guest gets it.
+    async fn label(&self, labels: Labels) -> Result<(), EffectError> {
+        if self.context.labels.join(&labels)
+            && let Some(place) = &self.scratch
+        {
+            let kept = self.context.host.store.add_labels(place, &self.context.labels.now()).await;
+            kept.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        }
+        Ok(())
     }
 
     fn installed(&self) -> &Installed {

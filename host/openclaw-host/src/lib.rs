@@ -32,6 +32,7 @@ mod run_clock;
 mod catalog;
 mod effects;
 mod gate;
+mod labels;
 mod masking;
 mod owner_policies;
 mod recording;
