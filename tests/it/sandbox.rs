@@ -72,7 +72,7 @@ impl Lab {
             digest: component.digest,
             trust: Trust::Shipped,
             scopes: Grants::default(),
-            grants: Grants::default(),
+            grants: Grants::default().into(),
         };
         let call = ToolInvocation {
             call: CallId::parse("call_1").unwrap(),

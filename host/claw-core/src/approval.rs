@@ -1,7 +1,15 @@
-//! A parked call that waits for a person: its card and its states.
+//! A parked call that waits for a person: its card, and its life.
+//!
+//! ```text
+//! Pending ──answer: once, always──► Approved ──use──► Used
+//!    ├─────answer: deny, pause────► Denied
+//!    ├─────expire, or an answer after its time──► Expired
+//!    └─────withdraw───────────────► Withdrawn
+//! ```
 
 use serde::{Deserialize, Serialize};
 
+use crate::grant::Terms;
 use crate::id::{ApprovalId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 
 /// Everything a person sees before saying yes or no. Rendered from the plan, never from guest text alone.
@@ -28,6 +36,8 @@ pub struct Approval {
     pub call: CallId,
     /// Who asks.
     pub component: ComponentName,
+    /// The digest of its bytes: what is allowed for good is allowed to exactly this build.
+    pub build: Digest,
     /// The digest of exactly the plan that will run.
     pub digest: Digest,
     /// What the person sees.
@@ -36,6 +46,8 @@ pub struct Approval {
     pub argv: Vec<String>,
     /// For `exec.run`: the working directory.
     pub cwd: Option<String>,
+    /// What the owner may allow for good instead of once, the narrowest first; empty where nothing is safe enough.
+    pub choices: Vec<Choice>,
     /// When it was asked.
     pub created: Timestamp,
     /// From then on it counts as denied.
@@ -50,12 +62,14 @@ pub struct Approval {
 pub enum ApprovalState {
     /// Nobody has answered.
     Pending,
-    /// The owner said yes, once.
+    /// The owner said yes.
     Approved {
         /// Who answered, e.g. `ws:owner`.
         by: String,
         /// When.
         at: Timestamp,
+        /// The grant that came with it, for the calls after this one.
+        always: Option<String>,
     },
     /// The owner said no.
     Denied {
@@ -63,6 +77,8 @@ pub enum ApprovalState {
         by: String,
         /// When.
         at: Timestamp,
+        /// Whether the component may do nothing more until its owner lets it go on.
+        paused: bool,
     },
     /// Nobody answered in time.
     Expired,
@@ -75,14 +91,90 @@ pub enum ApprovalState {
     Withdrawn,
 }
 
+/// Something that an owner may allow for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// What it would allow, in words.
+    pub label: String,
+    /// The grant's text form.
+    pub grant: String,
+    /// On what terms.
+    pub terms: Terms,
+}
+
 /// What a person answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Exactly this call, once.
     Once,
+    /// This call, and what a choice of the card allows.
+    Always(Always),
     /// Not this call.
     Deny,
+    /// Not this call, and nothing more of this component until its owner lets it go on.
+    Pause,
+}
+
+/// Which choice of a card, and for how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Always {
+    /// Its position on the card, from 0.
+    pub choice: u8,
+    /// For so many effects.
+    pub uses: Option<u32>,
+    /// For so many milliseconds from the answer on.
+    pub for_ms: Option<u64>,
+}
+
+/// What can befall an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A person answers.
+    Answer(Answer, &'a str),
+    /// Its time is up.
+    Expire,
+    /// Its run has ended.
+    Withdraw,
+    /// The effect that it allows starts.
+    Use,
+}
+
+impl Approval {
+    /// Where it stands after a step; `None` if the step does not count.
+    ///
+    /// An answer after its time expires it: the clock of the host decides, not the order of arrival.
+    pub fn after(&self, step: &Step<'_>, at: Timestamp) -> Option<ApprovalState> {
+        match (&self.state, step) {
+            (ApprovalState::Pending, Step::Answer(..)) if at >= self.expires => Some(ApprovalState::Expired),
+            (ApprovalState::Pending, Step::Answer(answer, by)) => self.answered(*answer, (*by).to_owned(), at),
+            (ApprovalState::Pending, Step::Expire) => Some(ApprovalState::Expired),
+            (ApprovalState::Pending, Step::Withdraw) => Some(ApprovalState::Withdrawn),
+            (ApprovalState::Approved { .. }, Step::Use) => Some(ApprovalState::Used { at }),
+            _ => None,
+        }
+    }
+
+    fn answered(&self, answer: Answer, by: String, at: Timestamp) -> Option<ApprovalState> {
+        Some(match answer {
+            Answer::Once => ApprovalState::Approved { by, at, always: None },
+            Answer::Always(always) => {
+                let choice = self.choices.get(usize::from(always.choice))?;
+                ApprovalState::Approved { by, at, always: Some(choice.grant.clone()) }
+            }
+            Answer::Deny => ApprovalState::Denied { by, at, paused: false },
+            Answer::Pause => ApprovalState::Denied { by, at, paused: true },
+        })
+    }
+
+    /// The grant that an answer gives.
+    pub fn chosen(&self, answer: Answer, at: Timestamp) -> Option<Choice> {
+        let Answer::Always(Always { choice, uses, for_ms }) = answer else { return None };
+        let mut choice = self.choices.get(usize::from(choice))?.clone();
+        choice.terms.uses = uses;
+        choice.terms.until = for_ms.map(|for_ms| at.plus(std::time::Duration::from_millis(for_ms)));
+        Some(choice)
+    }
 }
 
 impl ApprovalState {
@@ -103,3 +195,6 @@ impl ApprovalState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

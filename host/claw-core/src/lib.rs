@@ -5,6 +5,7 @@
 
 pub mod id;
 pub mod rfc3339;
+pub mod span;
 
 pub mod inbound;
 pub mod label;
@@ -16,6 +17,8 @@ pub mod address;
 pub mod effect;
 pub mod outcome;
 pub mod probe;
+
+pub mod grant;
 
 pub mod approval;
 pub mod event;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claw_core::approval::Answer;
+use claw_core::grant::Terms;
 use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Source;
 use serde_json::Value;
@@ -93,6 +94,30 @@ pub enum Call {
     ComponentsList,
     /// Any object; a method of this host.
     ComponentsInspect {
+        /// Which.
+        name: ComponentName,
+    },
+    /// Any object; a method of this host.
+    Grants {
+        /// Of which component.
+        name: ComponentName,
+    },
+    /// As [`Call::Grants`], after the change.
+    ChangeGrants {
+        /// Of which component.
+        name: ComponentName,
+        /// The grants it gets, in their text form, each with its terms.
+        add: Vec<(String, Terms)>,
+        /// Those that it loses, as they are listed.
+        remove: Vec<String>,
+    },
+    /// `{ok:true, name}`
+    PauseComponent {
+        /// Which.
+        name: ComponentName,
+    },
+    /// `{ok:true, name, wasPaused}`
+    ResumeComponent {
         /// Which.
         name: ComponentName,
     },

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::frame::EventFrame;
 use crate::outbox::Outbox;
 use crate::projection::{Projection, shutdown};
+use crate::scope::Scope;
 
 /// The connections that get events.
 #[derive(Debug, Default)]
@@ -21,6 +22,17 @@ pub(crate) struct Audience {
     outboxes: Mutex<HashMap<u64, Arc<Outbox>>>,
     next: AtomicU64,
     told_of_shutdown: AtomicBool,
+}
+
+/// Those in the audience who may answer approvals.
+#[derive(Clone, Debug)]
+pub struct Approvers(pub(crate) Arc<Audience>);
+
+impl Approvers {
+    /// Whether there is anybody now.
+    pub fn are_there(&self) -> bool {
+        self.0.with(|outboxes| outboxes.values().any(|outbox| outbox.hears(Scope::Approvals)))
+    }
 }
 
 /// A place in the audience; dropping it leaves.

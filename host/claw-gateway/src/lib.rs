@@ -34,6 +34,7 @@ pub use call::{
     AgentTurn, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, MAX_MESSAGE_BYTES, SessionsList, ToolsInvoke,
 };
 pub use config::{Auth, GatewayConfig, GatewayLimits, Secret};
+pub use fanout::Approvers;
 pub use frame::{ErrorCode, RpcError};
 pub use listener::{Gateway, GatewayError};
 pub use projection::approval_payload;

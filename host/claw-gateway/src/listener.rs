@@ -21,7 +21,7 @@ use tracing::{debug, error, info, warn};
 use crate::attempts::Attempts;
 use crate::call::Command;
 use crate::config::{Auth, GatewayConfig};
-use crate::fanout::{self, Audience};
+use crate::fanout::{self, Approvers, Audience};
 use crate::http;
 use crate::link::HostLink;
 use crate::rebinding::{self, BrowserOrigin};
@@ -63,6 +63,7 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     config: GatewayConfig,
+    audience: Arc<Audience>,
 }
 
 /// What all connections share.
@@ -106,7 +107,12 @@ impl Gateway {
         };
         let listener = TcpListener::bind(addr).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Gateway { listener, address, config })
+        Ok(Gateway { listener, address, config, audience: Arc::default() })
+    }
+
+    /// Tells whether anybody is connected who may answer approvals.
+    pub fn approvers(&self) -> Approvers {
+        Approvers(Arc::clone(&self.audience))
     }
 
     /// The bound address, with the port that was really taken.
@@ -124,11 +130,11 @@ impl Gateway {
         events: broadcast::Sender<HostEvent>,
         shutdown: CancellationToken,
     ) {
-        let Gateway { listener, address, config } = self;
+        let Gateway { listener, address, config, audience } = self;
         info!(%address, "gateway listens");
         let (drain, slots) =
             (config.limits.drain, Slots::new(config.limits.connections, config.limits.connections_per_address));
-        let (audience, heard) = (Arc::new(Audience::default()), events.subscribe());
+        let heard = events.subscribe();
         let shared = Arc::new(Shared {
             config,
             link: HostLink::new(commands, events),

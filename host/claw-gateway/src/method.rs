@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use claw_core::approval::Answer;
+use claw_core::approval::{Always, Answer};
+use claw_core::grant::Terms;
 use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,10 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "tools.invoke", scope: Scope::Write, read: tools_invoke },
     Method { name: "components.list", scope: Scope::Read, read: |_| host(Call::ComponentsList) },
     Method { name: "components.inspect", scope: Scope::Read, read: components_inspect },
+    Method { name: "components.grants", scope: Scope::Read, read: grants },
+    Method { name: "components.grants.change", scope: Scope::Admin, read: change_grants },
+    Method { name: "components.pause", scope: Scope::Admin, read: pause_component },
+    Method { name: "components.resume", scope: Scope::Admin, read: resume_component },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // This host never asks questions, has no plugins and suggests no tasks; the terminal client polls for them.
@@ -266,7 +271,21 @@ fn approval_get(params: Value) -> Result<Request, String> {
 struct ApprovalResolveParams {
     id: ApprovalId,
     kind: Option<String>,
+    #[serde(flatten)]
+    answer: AnswerParams,
+}
+
+/// An answer, as the protocol and the HTTP API write it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AnswerParams {
     decision: String,
+    /// For `allow-always`: its number on the card, from 1; the first if there is none.
+    choice: Option<u8>,
+    /// For `allow-always`: for so many effects.
+    uses: Option<u32>,
+    /// For `allow-always`: for so many seconds.
+    for_seconds: Option<u64>,
 }
 
 fn approval_resolve(params: Value) -> Result<Request, String> {
@@ -274,7 +293,7 @@ fn approval_resolve(params: Value) -> Result<Request, String> {
     if params.kind.as_deref().is_some_and(|kind| kind != "exec") {
         return Err("`kind` must be `exec`: this host has no other approvals".to_owned());
     }
-    host(Call::ApprovalResolve { id: params.id, answer: answer(&params.decision)? })
+    host(Call::ApprovalResolve { id: params.id, answer: answer(&params.answer)? })
 }
 
 #[derive(Deserialize)]
@@ -311,6 +330,48 @@ struct ComponentParams {
 fn components_inspect(params: Value) -> Result<Request, String> {
     let params: ComponentParams = parse(params)?;
     host(Call::ComponentsInspect { name: params.name })
+}
+
+fn grants(params: Value) -> Result<Request, String> {
+    let params: ComponentParams = parse(params)?;
+    host(Call::Grants { name: params.name })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeGrantsParams {
+    name: ComponentName,
+    #[serde(default)]
+    add: Vec<AddParams>,
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddParams {
+    grant: String,
+    #[serde(default)]
+    terms: Terms,
+}
+
+fn change_grants(params: Value) -> Result<Request, String> {
+    let ChangeGrantsParams { name, add, remove } = parse(params)?;
+    if add.is_empty() && remove.is_empty() {
+        return Err("`add` and `remove` are both empty".to_owned());
+    }
+    let add = add.into_iter().map(|AddParams { grant, terms }| (grant, terms)).collect();
+    host(Call::ChangeGrants { name, add, remove })
+}
+
+fn pause_component(params: Value) -> Result<Request, String> {
+    let params: ComponentParams = parse(params)?;
+    host(Call::PauseComponent { name: params.name })
+}
+
+fn resume_component(params: Value) -> Result<Request, String> {
+    let params: ComponentParams = parse(params)?;
+    host(Call::ResumeComponent { name: params.name })
 }
 
 // === words that several methods share ===
@@ -361,13 +422,26 @@ pub(crate) fn check_message(text: &str) -> Result<(), String> {
 }
 
 /// What a person answers, in the words of the protocol and of the HTTP API.
-pub(crate) fn answer(decision: &str) -> Result<Answer, String> {
-    match decision {
-        "allow-once" | "once" => Ok(Answer::Once),
-        "deny" => Ok(Answer::Deny),
-        "allow-always" => Err("`allow-always` is not offered; answer `allow-once` or `deny`".to_owned()),
-        _ => Err("`decision` must be `allow-once` or `deny`".to_owned()),
+pub(crate) fn answer(params: &AnswerParams) -> Result<Answer, String> {
+    let AnswerParams { decision, choice, uses, for_seconds } = params;
+    let answer = match decision.as_str() {
+        "allow-once" | "once" => Answer::Once,
+        "allow-always" | "always" => {
+            let choice = choice.unwrap_or(1).checked_sub(1).ok_or("`choice` counts from 1")?;
+            let for_ms = for_seconds.map(|seconds| seconds.saturating_mul(1000));
+            if *uses == Some(0) || for_ms == Some(0) {
+                return Err("`uses` and `forSeconds` begin at 1".to_owned());
+            }
+            return Ok(Answer::Always(Always { choice, uses: *uses, for_ms }));
+        }
+        "deny" => Answer::Deny,
+        "pause" => Answer::Pause,
+        _ => return Err("`decision` must be `allow-once`, `allow-always`, `deny` or `pause`".to_owned()),
+    };
+    if choice.is_some() || uses.is_some() || for_seconds.is_some() {
+        return Err("`choice`, `uses` and `forSeconds` belong to `allow-always`".to_owned());
     }
+    Ok(answer)
 }
 
 /// 0 means "no wish". A day is longer than any turn; the host's own limit is lower.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::frame::{Audience, EventFrame, Urgency};
-use crate::scope::Scopes;
+use crate::scope::{Scope, Scopes};
 
 /// The queue between everybody who has something to say to a client and the one who writes to its socket.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl Item {
 }
 
 impl Outbox {
+    /// Whether the client may see what needs this scope.
+    pub(crate) fn hears(&self, scope: Scope) -> bool {
+        self.scopes.allows(scope)
+    }
+
     /// An empty queue for a client that may see what `scopes` allow, and holds at most `limit` bytes.
     pub(crate) fn new(scopes: Scopes, tool_events: bool, limit: usize) -> Arc<Self> {
         let (state, ready, cut) = (Mutex::default(), Notify::new(), Notify::new());

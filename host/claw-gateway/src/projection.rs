@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_core::approval::{Approval, ApprovalState};
+use claw_core::approval::{Approval, ApprovalState, Choice};
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::message::Usage;
@@ -319,6 +319,7 @@ fn shortened(mut text: String) -> String {
 fn resolved(approval: &Approval, at: Timestamp) -> Option<Arc<EventFrame>> {
     let (decision, by) = match &approval.state {
         ApprovalState::Pending => return None,
+        ApprovalState::Approved { by, always: Some(_), .. } => ("allow-always", Some(by)),
         ApprovalState::Approved { by, .. } => ("allow-once", Some(by)),
         ApprovalState::Used { .. } => ("allow-once", None),
         ApprovalState::Denied { by, .. } => ("deny", Some(by)),
@@ -336,6 +337,10 @@ pub fn approval_payload(approval: &Approval) -> Value {
         [] => approval.card.title.clone(),
         argv => argv.iter().map(|argument| quoted(argument)).collect::<Vec<_>>().join(" "),
     };
+    let choice = |(number, Choice { label, grant, terms }): (u8, &Choice)| json!({"choice": number, "label": label, "grant": grant, "terms": terms});
+    let choices: Vec<_> = (1..).zip(&approval.choices).map(choice).collect();
+    let always = (!choices.is_empty()).then_some("allow-always");
+    let decisions: Vec<_> = [Some("allow-once"), always, Some("deny"), Some("pause")].into_iter().flatten().collect();
     let mut request = json!({
         "command": command,
         "cwd": approval.cwd,
@@ -348,6 +353,8 @@ pub fn approval_payload(approval: &Approval) -> Value {
         "component": approval.component,
         "card": approval.card,
         "digest": approval.digest,
+        "choices": choices,
+        "allowedDecisions": decisions,
     });
     if !approval.argv.is_empty() {
         request["commandArgv"] = json!(approval.argv);

@@ -57,7 +57,7 @@ fn subject() -> Subject {
         digest: Digest([1; 32]),
         trust: Trust::Shipped,
         scopes: Grants::parse(scopes).expect("grants"),
-        grants: Grants::parse(grants).expect("grants"),
+        grants: Grants::parse(grants).expect("grants").into(),
     }
 }
 

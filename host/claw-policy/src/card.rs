@@ -2,7 +2,7 @@
 //!
 //! All values are escaped and none is cut: what cannot be shown whole cannot be approved, see [`MAX_CARD_BYTES`].
 
-use claw_core::approval::{Approval, Card};
+use claw_core::approval::{Approval, Card, Choice};
 use claw_core::effect::{
     ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse,
 };
@@ -56,12 +56,23 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
     }
 }
 
-/// The card as plain text for a chat: title, lines, expiry and id, and the two commands that answer it.
+/// The card as plain text for a chat: title, lines, expiry and id, what may be allowed for good, and the commands that
+/// answer it.
 pub fn render_text(approval: &Approval) -> String {
     let mut text = body(&approval.card);
     let id = approval.id.short();
     text.push_str(&format!("Expires {} · id {id}\n", rfc3339::format(approval.expires)));
-    text.push_str(&format!("/approve {id} once\n/approve {id} deny"));
+    for (number, choice) in (1..).zip(&approval.choices) {
+        let Choice { label, grant, .. } = choice;
+        text.push_str(&format!("Always {number}: {label} · {grant}\n"));
+    }
+    text.push_str(&format!("/approve {id} once\n"));
+    match approval.choices.len() {
+        0 => {}
+        1 => text.push_str(&format!("/approve {id} always\n")),
+        count => text.push_str(&format!("/approve {id} always 1 (or up to {count})\n")),
+    }
+    text.push_str(&format!("/approve {id} deny\n/approve {id} pause"));
     text
 }
 

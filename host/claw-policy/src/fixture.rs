@@ -20,7 +20,7 @@ pub(crate) fn subject(scopes: &[&str], grants: &[&str]) -> Subject {
         digest: Digest([0xab; 32]),
         trust: Trust::Shipped,
         scopes: Grants::parse(scopes.iter().copied()).unwrap(),
-        grants: Grants::parse(grants.iter().copied()).unwrap(),
+        grants: Grants::parse(grants.iter().copied()).unwrap().into(),
     }
 }
 

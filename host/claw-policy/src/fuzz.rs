@@ -48,16 +48,16 @@ pub fn argv(data: &[u8]) {
     if let Ok(grant) = made {
         let grant = Grant::Exec(grant);
         assert_eq!(Grant::parse(&grant.to_string()), Ok(grant.clone()), "{patterns:?}");
-        let grants = Grants::from_iter([grant]);
+        let grants = Grants::from_iter([grant.clone()]);
         let action = Action::RunProgram(command.clone());
         assert_eq!(grants.covers(&action), is_covered(&patterns, &command), "{patterns:?} {command:?}");
-        let by_name = grants.name(&action);
+        let by_name = grant.names(&action);
         assert!(!by_name || (grants.covers(&action) && !patterns[0].starts_with('*')), "{patterns:?} {command:?}");
     }
     // What "always allow" would grant: this command and no other.
     if let Some(grant) = Grant::narrowest(&Action::RunProgram(command.clone())) {
         assert_eq!(Grant::parse(&grant.to_string()), Ok(grant.clone()), "{command:?}");
-        let covers_other = Grants::from_iter([grant]).name(&Action::RunProgram(other.clone()));
+        let covers_other = grant.names(&Action::RunProgram(other.clone()));
         assert!(!covers_other || command.argv == other.argv, "{command:?} {other:?}");
     }
 }

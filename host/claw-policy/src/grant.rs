@@ -109,6 +109,14 @@ pub enum GrantError {
         /// What it should look like.
         form: &'static str,
     },
+    /// A term of a grant can never count.
+    #[error("`{text}` cannot be granted on these terms: {rule}")]
+    Terms {
+        /// The grant.
+        text: String,
+        /// The rule.
+        rule: &'static str,
+    },
     /// A program grant is malformed.
     #[error("`{text}` cannot be granted as a program: {rule}")]
     Exec {
@@ -169,7 +177,7 @@ impl Grant {
     }
 
     /// Whether this matcher covers the action and says by name what it opens.
-    fn names(&self, action: &Action) -> bool {
+    pub(crate) fn names(&self, action: &Action) -> bool {
         match (self, action) {
             (Grant::Http(grant), Action::SendRequest(plan)) => grant.names(plan),
             (Grant::Exec(grant), Action::RunProgram(plan)) => grant.names(plan),
@@ -259,12 +267,9 @@ impl Grants {
         matches!(action, Action::CallTool(_)) || self.iter().any(|grant| grant.covers(action))
     }
 
-    /// Whether any of them covers the action *and names it*: the question that is asked of an owner's grants.
-    ///
-    /// "Any host" and "any program" name nothing. An address inside the owner's network is named only by itself,
-    /// never by a wildcard; a cloud metadata service only by its literal address.
-    pub fn name(&self, action: &Action) -> bool {
-        matches!(action, Action::CallTool(_)) || self.iter().any(|grant| grant.names(action))
+    /// Whether any of them is of the same family as `grant`.
+    pub fn speak_of(&self, grant: &Grant) -> bool {
+        self.iter().any(|own| std::mem::discriminant(own) == std::mem::discriminant(grant))
     }
 
     /// The folders and the widest access to each.

@@ -6,6 +6,7 @@
 mod visible;
 
 mod action;
+mod given;
 mod grant;
 mod preset;
 mod program;
@@ -15,6 +16,7 @@ mod engine;
 mod policy;
 
 mod card;
+mod choice;
 mod permit;
 
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub mod fuzz;
 
 pub use action::{Action, ToolInvocation};
 pub use card::{MAX_CARD_BYTES, render_text};
+pub use given::{Given, GivenGrants};
 pub use grant::{
     Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,
 };

@@ -3,6 +3,7 @@
 use claw_core::id::Digest;
 
 use crate::action::Action;
+use crate::given::Given;
 
 /// Proof that the policy allowed exactly this action, once. Made only by [`crate::Policy`]; used by being moved into
 /// the room that acts.
@@ -11,11 +12,16 @@ pub struct Permit {
     action: Action,
     digest: Digest,
     decided_by: Vec<String>,
+    spends: Option<Given>,
 }
 
 impl Permit {
     pub(crate) fn new(action: Action, digest: Digest, decided_by: Vec<String>) -> Self {
-        Permit { action, digest, decided_by }
+        Permit { action, digest, decided_by, spends: None }
+    }
+
+    pub(crate) fn spending(self, spends: Option<Given>) -> Self {
+        Permit { spends, ..self }
     }
 
     /// What is allowed.
@@ -31,6 +37,11 @@ impl Permit {
     /// The policies that allowed it, sorted.
     pub fn decided_by(&self) -> &[String] {
         &self.decided_by
+    }
+
+    /// The grant that loses a use by it; to be taken in the transaction that starts the action.
+    pub fn spends(&self) -> Option<&Given> {
+        self.spends.as_ref()
     }
 
     /// Uses the permit up: the action is now to be performed.

@@ -8,7 +8,7 @@ mod refuse;
 
 use std::fmt;
 
-use claw_core::approval::{Approval, Card};
+use claw_core::approval::{Approval, Card, Choice};
 use claw_core::guard::Guard;
 use claw_core::id::Digest;
 use claw_core::inbound::Origin;
@@ -19,11 +19,15 @@ use sha2::{Digest as _, Sha256};
 use self::refuse::{broken, check_approval, code, describe, mismatch, quote_all, undeclared, unnameable};
 use crate::action::Action;
 use crate::card;
+use crate::choice;
 use crate::engine::{Answer, Approved, Engine, Granted, Object, Presence, Question};
 use crate::grant::{Access, Folder, Grant};
 use crate::permit::Permit;
 use crate::preset::{Preset, SCHEMA};
 use crate::subject::{Facts, Subject};
+
+/// How to become somebody who can be asked.
+const CONNECT: &str = "connect, for example with `openclaw-host chat`";
 
 /// One of the owner's policy files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +78,8 @@ pub struct Ask {
     pub argv: Vec<String>,
     /// For `exec.run`: the working directory.
     pub cwd: Option<String>,
+    /// What the owner may allow for good instead, the narrowest first.
+    pub choices: Vec<Choice>,
     /// The policies that would allow it once approved, sorted.
     pub decided_by: Vec<String>,
     call: Box<Call>,
@@ -187,12 +193,19 @@ impl Policy {
         };
         let question = question(subject, facts, &action);
         match self.engine.answer(&question, Approved::No) {
-            Answer::Yes(decided_by) => return Decision::Allow(Permit::new(action, digest, decided_by)),
+            Answer::Yes(decided_by) => {
+                let counted = subject.grants.naming(&action, facts).filter(|given| given.terms.uses.is_some());
+                let counted = counted.cloned();
+                return Decision::Allow(Permit::new(action, digest, decided_by).spending(counted));
+            }
             Answer::Broken { policy, cause } => return Decision::Deny(broken(&action, policy, &cause)),
             Answer::No(_) => {}
         }
         match self.engine.answer(&question, Approved::Yes) {
-            Answer::Yes(decided_by) => ask(subject, facts, action, digest, decided_by),
+            Answer::Yes(decided_by) => {
+                let choices = self.choices(&question, facts, &action);
+                ask(subject, facts, action, digest, decided_by, choices)
+            }
             Answer::No(decided_by) => Decision::Deny(self.refusal(&question, &action, decided_by)),
             Answer::Broken { policy, cause } => Decision::Deny(broken(&action, policy, &cause)),
         }
@@ -228,7 +241,7 @@ impl Policy {
     /// Nobody is asked: this is decided when a worker starts.
     pub fn folders(&self, subject: &Subject, facts: &Facts) -> Vec<(Folder, Access)> {
         let declared = subject.scopes.folders();
-        let granted = subject.grants.folders();
+        let granted = subject.grants.folders(facts);
         let both = declared.into_iter().filter_map(|(folder, declared)| {
             let (_, granted) = granted.iter().find(|(known, _)| *known == folder)?;
             Some((folder, declared.min(*granted)))
@@ -250,6 +263,17 @@ impl Policy {
             return None;
         }
         Some(if wanted == Access::ReadWrite && allows(Access::ReadWrite) { Access::ReadWrite } else { Access::Read })
+    }
+
+    /// What may be offered to be allowed for good: what the policies would then let pass.
+    fn choices(&self, question: &Question<'_>, facts: &Facts, action: &Action) -> Vec<Choice> {
+        let granted = Question { granted: Granted::Yes, ..*question };
+        if !matches!(self.engine.answer(&granted, Approved::No), Answer::Yes(_)) {
+            return Vec::new();
+        }
+        let mut offered = choice::candidates(facts, action);
+        offered.retain(|(_, given)| given.names(action, facts));
+        offered.into_iter().filter_map(|(label, given)| choice::choice(label, given)).collect()
     }
 
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
@@ -277,12 +301,20 @@ impl Policy {
         let granted = Question { granted: Granted::Yes, ..*question };
         let present = Question { presence: Presence::Present, ..*question };
         let grant = Grant::narrowest(action).filter(|_| question.granted == Granted::No);
+        let code = match allows(&present, Approved::Yes) {
+            // Only that nobody is there stands in the way.
+            true if question.presence == Presence::Away => "E_APPR_UNAVAILABLE",
+            _ => code(action),
+        };
         let remedy = match grant {
+            Some(grant) if allows(&granted, Approved::No) && code == "E_APPR_UNAVAILABLE" => {
+                format!("the grant `{grant}` would allow it, and so could somebody who may answer: {CONNECT}")
+            }
             Some(grant) if allows(&granted, Approved::No) => format!("the grant `{grant}` would allow it"),
-            _ if allows(&present, Approved::Yes) => "it can be approved while somebody is there to be asked".to_owned(),
+            _ if allows(&present, Approved::Yes) => format!("somebody who may answer could allow it: {CONNECT}"),
             _ => "only a change of the policies would allow it".to_owned(),
         };
-        Denial { decided_by: forbidden_by, ..Denial::new(code(action), format!("{rule}; {remedy}")) }
+        Denial { decided_by: forbidden_by, ..Denial::new(code, format!("{rule}; {remedy}")) }
     }
 }
 
@@ -309,7 +341,8 @@ fn generation<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Digest {
 }
 
 fn question<'a>(subject: &'a Subject, facts: &'a Facts, action: &'a Action) -> Question<'a> {
-    let granted = if subject.grants.name(action) { Granted::Yes } else { Granted::No };
+    let is_granted = matches!(action, Action::CallTool(_)) || subject.grants.naming(action, facts).is_some();
+    let granted = if is_granted { Granted::Yes } else { Granted::No };
     Question { subject, facts, object: Object::Action(action), granted, presence: presence(facts) }
 }
 
@@ -317,7 +350,14 @@ fn presence(facts: &Facts) -> Presence {
     if facts.person_present { Presence::Present } else { Presence::Away }
 }
 
-fn ask(subject: &Subject, facts: &Facts, action: Action, digest: Digest, decided_by: Vec<String>) -> Decision {
+fn ask(
+    subject: &Subject,
+    facts: &Facts,
+    action: Action,
+    digest: Digest,
+    decided_by: Vec<String>,
+    choices: Vec<Choice>,
+) -> Decision {
     let card = card::card(subject, facts, &action);
     let shown = card::len(&card);
     if shown > card::MAX_CARD_BYTES {
@@ -334,7 +374,7 @@ fn ask(subject: &Subject, facts: &Facts, action: Action, digest: Digest, decided
         _ => (Vec::new(), None),
     };
     let call = Box::new(Call { subject: subject.clone(), facts: facts.clone(), action });
-    Decision::Ask(Ask { digest, card, argv, cwd, decided_by, call })
+    Decision::Ask(Ask { digest, card, argv, cwd, choices, decided_by, call })
 }
 
 #[cfg(test)]

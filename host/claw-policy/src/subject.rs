@@ -4,6 +4,7 @@ use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
 
+use crate::given::GivenGrants;
 use crate::grant::Grants;
 
 /// Where a component came from.
@@ -39,7 +40,7 @@ pub struct Subject {
     /// What its manifest declares. Nothing outside is ever allowed.
     pub scopes: Grants,
     /// What the owner gave it.
-    pub grants: Grants,
+    pub grants: GivenGrants,
 }
 
 /// What the host knows about the run; no guest can set any of it. The agent is the session's.

@@ -1,22 +1,17 @@
-//! Approvals: each is answered once, and used once.
-//!
-//! ```text
-//! Pending ──resolve(once)──► Approved ──record(EffectStarted)──► Used
-//!    ├─────resolve(deny)───► Denied
-//!    ├─────expire, or resolve after its time──► Expired
-//!    └─────withdraw────────► Withdrawn
-//! ```
+//! Approvals: each is answered once, and used once. How one follows from the other is [`Approval::after`]'s to say.
 
-use claw_core::approval::{Answer, Approval, ApprovalState};
+use claw_core::approval::{Answer, Approval, ApprovalState, Step};
+use claw_core::grant::GrantRow;
 use claw_core::id::{ApprovalId, CallId, Digest, RunId, Timestamp};
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, Refusal, ResolveError, StoreError};
+use crate::grants;
 use crate::row::{StoredApproval, decode};
-use crate::run;
 use crate::store::Store;
 use crate::tables::{self, Bytes, Tables};
+use crate::{run, standing};
 
 /// Fewest digits of an id that count as a prefix: one in 65536 hits by chance.
 const MIN_PREFIX: usize = 4;
@@ -85,11 +80,11 @@ impl Store {
         self.write(move |tables| {
             let found = find(&tables.approvals, &id)?;
             let mut approval = found.ok_or_else(|| StoreError::UnknownApproval { approval: id.clone() })?;
-            if !approval.state.is_pending() {
+            let Some(expired) = approval.after(&Step::Expire, at) else {
                 return Ok(Decided::unchanged(approval));
-            }
+            };
             tracing::info!(approval = %id, at = at.0, "approval expired");
-            approval.state = ApprovalState::Expired;
+            approval.state = expired;
             Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval(approval)] })
         })
         .await
@@ -102,12 +97,13 @@ impl Store {
     pub async fn withdraw(&self, run: &RunId, at: Timestamp) -> Result<Vec<Approval>, StoreError> {
         let run = run.clone();
         self.write(move |tables| {
-            let mut withdrawn = asked_by(&tables.asked, &tables.approvals, &run)?;
-            withdrawn.retain(|approval| approval.state.is_pending());
-            for approval in &mut withdrawn {
+            let asked = asked_by(&tables.asked, &tables.approvals, &run)?;
+            let withdrawn = asked.into_iter().filter_map(|approval| {
+                let state = approval.after(&Step::Withdraw, at)?;
                 tracing::info!(approval = %approval.id, %run, at = at.0, "approval withdrawn");
-                approval.state = ApprovalState::Withdrawn;
-            }
+                Some(Approval { state, ..approval })
+            });
+            let withdrawn: Vec<_> = withdrawn.collect();
             let changes = withdrawn.iter().cloned().map(Change::Approval).collect();
             Ok(Decided { answer: withdrawn, changes })
         })
@@ -148,6 +144,17 @@ impl Store {
         let same = |approval: &Approval| approval.call == *call && approval.digest == *digest;
         Ok(asked.into_iter().filter(same).max_by_key(|approval| approval.created))
     }
+
+    /// The no that a run has got for exactly this plan, whichever of its calls asked.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn find_denial(&self, run: &RunId, digest: &Digest) -> Result<Option<Approval>, StoreError> {
+        let asked =
+            self.read(|snapshot| asked_by(&snapshot.table(tables::ASKED)?, &snapshot.table(tables::APPROVALS)?, run))?;
+        let denied = |approval: &Approval| matches!(approval.state, ApprovalState::Denied { .. });
+        Ok(asked.into_iter().find(|approval| approval.digest == *digest && denied(approval)))
+    }
 }
 
 /// The approval `id` in its used state, if it allows exactly this effect, now.
@@ -167,17 +174,12 @@ pub(crate) fn used(
     if approval.digest != *digest {
         return Err(refused(Refusal::OtherDigest));
     }
-    match approval.state {
-        ApprovalState::Approved { .. } => {
-            approval.state = ApprovalState::Used { at };
-            Ok(approval)
-        }
-        ApprovalState::Used { .. } => Err(refused(Refusal::AlreadyUsed)),
-        state @ (ApprovalState::Pending
-        | ApprovalState::Denied { .. }
-        | ApprovalState::Expired
-        | ApprovalState::Withdrawn) => Err(refused(Refusal::NotGiven(state))),
+    match approval.after(&Step::Use, at) {
+        Some(used) => approval.state = used,
+        None if matches!(approval.state, ApprovalState::Used { .. }) => return Err(refused(Refusal::AlreadyUsed)),
+        None => return Err(refused(Refusal::NotGiven(approval.state))),
     }
+    Ok(approval)
 }
 
 type Resolved = Result<Approval, ResolveError>;
@@ -196,16 +198,21 @@ fn resolve(
     let Some(mut approval) = candidates.pop() else {
         return Ok(Decided::unchanged(Err(too_late(tables, prefix)?)));
     };
-    // Checked here and not only by a timer: the answer may come first after a restart. AP-07
-    let expired = at >= approval.expires;
-    approval.state = match answer {
-        _ if expired => ApprovalState::Expired,
-        Answer::Once => ApprovalState::Approved { by, at },
-        Answer::Deny => ApprovalState::Denied { by, at },
+    // Time is looked at here and not only by a timer: the answer may come first after a restart. AP-07
+    let Some(state) = approval.after(&Step::Answer(answer, &by), at) else {
+        return Ok(Decided::unchanged(Err(ResolveError::NoChoice(Box::new(approval)))));
     };
-    let changes = vec![Change::Approval(approval.clone())];
-    let answer = if expired { Err(ResolveError::Expired(Box::new(approval))) } else { Ok(approval) };
-    Ok(Decided { answer, changes })
+    approval.state = state;
+    let mut changes = vec![Change::Approval(approval.clone())];
+    if approval.state == ApprovalState::Expired {
+        return Ok(Decided { answer: Err(ResolveError::Expired(Box::new(approval))), changes });
+    }
+    if let Some(choice) = approval.chosen(answer, at) {
+        let row = GrantRow { grant: choice.grant, terms: choice.terms, by, at };
+        changes.push(grants::given(tables, &approval.component, &approval.build, row)?);
+    }
+    changes.extend(standing::after_answer(tables, &approval)?);
+    Ok(Decided { answer: Ok(approval), changes })
 }
 
 /// Why an answer to something that is not pending does not count.

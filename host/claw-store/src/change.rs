@@ -9,7 +9,9 @@ use claw_core::message::Entry;
 use crate::error::Failure;
 use crate::kv::{KvKey, Used};
 use crate::record::JournalStep;
-use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredRun, StoredSession, encode};
+use crate::row::{
+    StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredRun, StoredSession, StoredStanding, encode,
+};
 use crate::tables::Tables;
 
 /// One write. The rows around it (indexes) follow by themselves.
@@ -28,13 +30,15 @@ pub(crate) enum Change {
     /// Creates or replaces an approval.
     Approval(Approval),
     /// Creates or replaces the grants of one build of a component.
-    Grants { component: ComponentName, digest: Digest, row: StoredGrants },
+    Grants { component: ComponentName, build: Digest, row: StoredGrants },
     /// Sets or, without a value, removes a key of a component's store; `used` is what its stores then hold.
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
     /// Sets the labels of a place.
     Labels { place: String, labels: Labels },
+    /// Sets what the owner thinks of a component.
+    Standing { component: ComponentName, standing: StoredStanding },
 }
 
 /// What a request answers once its changes are durable.
@@ -74,8 +78,8 @@ impl Change {
                 tables.journal.insert((run.as_str(), index), encode(&step).as_slice())?;
             }
             Change::Approval(approval) => apply_approval(tables, approval)?,
-            Change::Grants { component, digest, row } => {
-                tables.grants.insert((component.as_str(), digest.0), encode(&row).as_slice())?;
+            Change::Grants { component, build, row } => {
+                tables.grants.insert((component.as_str(), build.0), encode(&row).as_slice())?;
             }
             Change::Kv { key, value, used } => {
                 let place = (key.component.as_str(), key.store.as_str(), key.key.as_str());
@@ -87,6 +91,9 @@ impl Change {
             }
             Change::Recording { run, call, bytes } => {
                 tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
+            }
+            Change::Standing { component, standing } => {
+                tables.standing.insert(component.as_str(), encode(&standing).as_slice())?;
             }
             Change::Labels { place, labels } => {
                 tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;

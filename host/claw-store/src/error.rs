@@ -119,6 +119,12 @@ pub enum StoreError {
         /// Why it does not help.
         refusal: Refusal,
     },
+    /// The grant that the effect needs has been used up or taken back.
+    #[error("the grant `{grant}` has been used up or taken back (E_APPR_USED); nothing was written")]
+    NotGranted {
+        /// The grant's text form.
+        grant: String,
+    },
     /// No such approval.
     #[error("approval `{approval}` is not known to the store")]
     UnknownApproval {
@@ -175,12 +181,23 @@ pub enum ResolveError {
     /// Somebody answered before, or its run is over.
     #[error("approval `{}` is already {}", .0.id.short(), .0.state.as_str())]
     Already(Box<Approval>),
+    /// The card does not offer what was chosen.
+    #[error("approval `{}` offers {} to be allowed for good; answer `once`, or choose one of them", .0.id.short(), offers(.0))]
+    NoChoice(Box<Approval>),
     /// The time to answer is over.
     #[error("approval `{}` has expired; let the assistant ask again", .0.id.short())]
     Expired(Box<Approval>),
     /// The store failed.
     #[error("the answer could not be stored")]
     Store(#[source] StoreError),
+}
+
+fn offers(approval: &Approval) -> String {
+    match approval.choices.len() {
+        0 => "nothing".to_owned(),
+        1 => "1 choice".to_owned(),
+        count => format!("{count} choices"),
+    }
 }
 
 fn ids(candidates: &[Approval]) -> String {

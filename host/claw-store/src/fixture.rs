@@ -1,7 +1,8 @@
 //! What the tests of this crate build their stories from.
 
-use claw_core::approval::{Approval, ApprovalState, Card};
+use claw_core::approval::{Approval, ApprovalState, Card, Choice};
 use claw_core::event::RunEnd;
+use claw_core::grant::Terms;
 use claw_core::id::{AgentId, ApprovalId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Entry, Message, ToolCall, Usage};
@@ -127,6 +128,7 @@ pub fn approval(id: u128, of: &str) -> Approval {
         run: run(of),
         call: call("c"),
         component: component(),
+        build: digest(1),
         digest: digest(7),
         card: Card {
             action: "exec.run".to_owned(),
@@ -135,6 +137,7 @@ pub fn approval(id: u128, of: &str) -> Approval {
         },
         argv: vec!["true".to_owned()],
         cwd: Some("/tmp".to_owned()),
+        choices: vec![Choice { label: "this".to_owned(), grant: "exec true".to_owned(), terms: Terms::default() }],
         created: at(1),
         expires: at(1000),
         state: ApprovalState::Pending,

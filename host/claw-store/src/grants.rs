@@ -1,42 +1,92 @@
 //! Grants: what the owner allows one build of a component. Another build has another digest, and starts with nothing.
 
-use claw_core::id::{ComponentName, Digest, Timestamp};
+use claw_core::grant::{GrantRow, Terms};
+use claw_core::id::{ComponentName, Digest};
+use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
-use crate::error::StoreError;
+use crate::error::{Failure, StoreError};
 use crate::row::{StoredGrants, decode};
 use crate::store::Store;
-use crate::tables;
+use crate::tables::{self, Bytes, Tables};
+
+/// One use of a grant that holds only for so many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// The component.
+    pub component: ComponentName,
+    /// The digest of its bytes.
+    pub build: Digest,
+    /// The grant's text form.
+    pub grant: String,
+    /// On what terms.
+    pub terms: Terms,
+}
 
 impl Store {
-    /// The grants of exactly this build of a component, in the text form of the policy; empty if it has none.
+    /// The grants of exactly this build of a component; empty if it has none.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn grants(&self, component: &ComponentName, digest: &Digest) -> Result<Vec<String>, StoreError> {
-        self.read(|snapshot| {
-            let grants = snapshot.table(tables::GRANTS)?;
-            let row = grants.get((component.as_str(), digest.0))?;
-            let row = row.map(|row| decode::<StoredGrants>(component.as_str(), row.value())).transpose()?;
-            Ok(row.map_or(Vec::new(), |row| row.grants))
-        })
+    pub fn grants(&self, component: &ComponentName, build: &Digest) -> Result<Vec<GrantRow>, StoreError> {
+        self.read(|snapshot| find(&snapshot.table(tables::GRANTS)?, component, build))
     }
 
-    /// Replaces the grants of exactly this build of a component.
+    /// Takes grants from a build of a component and gives it others, in one step. One that it has on the same terms is
+    /// replaced. Returns what it then has.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
-    pub async fn put_grants(
+    pub async fn change_grants(
         &self,
         component: &ComponentName,
-        digest: &Digest,
-        grants: Vec<String>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (component, digest) = (component.clone(), *digest);
-        let change = Change::Grants { component, digest, row: StoredGrants { grants, at } };
-        self.write(move |_| Ok(Decided { answer: (), changes: vec![change] })).await
+        build: &Digest,
+        add: Vec<GrantRow>,
+        remove: Vec<GrantRow>,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        let (component, build) = (component.clone(), *build);
+        self.write(move |tables| {
+            let mut rows = find(&tables.grants, &component, &build)?;
+            rows.retain(|row| !remove.iter().chain(&add).any(|other| row.is_same(&other.grant, &other.terms)));
+            rows.extend(add);
+            let changes = vec![Change::Grants { component, build, row: rows.iter().cloned().collect() }];
+            Ok(Decided { answer: rows, changes })
+        })
+        .await
     }
+}
+
+/// The change that gives a grant.
+pub(crate) fn given(
+    tables: &Tables<'_>,
+    component: &ComponentName,
+    build: &Digest,
+    row: GrantRow,
+) -> Result<Change, Failure> {
+    let mut rows = find(&tables.grants, component, build)?;
+    rows.retain(|known| !known.is_same(&row.grant, &row.terms));
+    rows.push(row);
+    Ok(Change::Grants { component: component.clone(), build: *build, row: rows.into_iter().collect() })
+}
+
+/// The change that takes one use from a grant; `None` if it has none left.
+pub(crate) fn spent(tables: &Tables<'_>, spent: &Spent) -> Result<Option<Change>, Failure> {
+    let mut rows = find(&tables.grants, &spent.component, &spent.build)?;
+    let row = rows.iter_mut().find(|row| row.is_same(&spent.grant, &spent.terms));
+    let Some(uses) = row.and_then(|row| row.terms.uses.as_mut()).filter(|uses| **uses > 0) else { return Ok(None) };
+    *uses -= 1;
+    let row = rows.into_iter().collect();
+    Ok(Some(Change::Grants { component: spent.component.clone(), build: spent.build, row }))
+}
+
+fn find(
+    table: &impl ReadableTable<(&'static str, [u8; 32]), Bytes>,
+    component: &ComponentName,
+    build: &Digest,
+) -> Result<Vec<GrantRow>, Failure> {
+    let row = table.get((component.as_str(), build.0))?;
+    let row = row.map(|row| decode::<StoredGrants>(component.as_str(), row.value())).transpose()?;
+    Ok(row.map_or(Vec::new(), StoredGrants::rows))
 }
 
 #[cfg(test)]

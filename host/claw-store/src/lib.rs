@@ -20,6 +20,7 @@ mod approval;
 mod grants;
 mod kv;
 mod label;
+mod standing;
 
 mod change;
 mod log;
@@ -33,12 +34,14 @@ mod writer;
 
 pub use approval::ApprovalFilter;
 pub use error::{Cause, Refusal, ResolveError, StoreError};
+pub use grants::Spent;
 pub use inbox::Accepted;
 pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
 pub use session::{History, Page, Pending, SessionQuery, SessionRow};
+pub use standing::Paused;
 pub use store::Store;
 
 #[cfg(test)]

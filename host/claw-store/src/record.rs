@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::approval;
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::grants::{self, Spent};
 use crate::run;
 use crate::store::Store;
 use crate::tables::Tables;
@@ -30,6 +31,8 @@ pub struct Record {
     pub recordings: Vec<(CallId, Vec<u8>)>,
     /// The run is over.
     pub end: Option<RunEnd>,
+    /// Uses of grants that hold only for so many; each that is not there any more refuses the whole record.
+    pub spends: Vec<Spent>,
     /// What has flowed into the run; it has flowed into its conversation with what is appended.
     pub labels: Labels,
 }
@@ -108,8 +111,12 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, end, labels } = record;
-    let step_changes = journal_changes(tables, run, &steps, at)?;
+    let Record { entries, steps, recordings, end, spends, labels } = record;
+    let mut step_changes = journal_changes(tables, run, &steps, at)?;
+    for spend in spends {
+        let missing = || StoreError::NotGranted { grant: spend.grant.clone() };
+        step_changes.push(grants::spent(tables, &spend)?.ok_or_else(missing)?);
+    }
     let mut draft = Draft::open(tables, &row, at)?;
     draft.label(&labels);
     let unheard = row.epoch.is_none() && !draft.calls().is_empty();

@@ -4,9 +4,11 @@
 //! A row is its version byte followed by postcard. Enums of the vocabulary are stored by name: postcard would store
 //! their position, which a new variant in the middle would shift.
 
-use claw_core::approval::{Approval, ApprovalState, Card};
+mod approval;
+mod grant;
+
 use claw_core::event::RunEnd;
-use claw_core::id::{ApprovalId, CallId, ComponentName, Digest, RunId, Seq, SessionKey, Timestamp, ToolName};
+use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall, Usage};
@@ -18,6 +20,9 @@ use std::sync::Arc;
 use crate::error::{StoreError, cause};
 use crate::record::JournalStep;
 use crate::run::{RunRow, RunState};
+
+pub(crate) use self::approval::StoredApproval;
+pub(crate) use self::grant::{StoredGrants, StoredStanding};
 
 /// One kind of row.
 pub(crate) trait Row: Serialize + DeserializeOwned {
@@ -340,112 +345,6 @@ impl From<StoredMessage> for Message {
 
 impl Row for JournalStep {
     const KIND: &'static str = "journal";
-    const VERSION: u8 = 1;
-}
-
-// === approvals ===
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct StoredApproval {
-    id: ApprovalId,
-    session: SessionKey,
-    run: RunId,
-    call: CallId,
-    component: ComponentName,
-    digest: Digest,
-    action: String,
-    title: String,
-    lines: Vec<(String, String)>,
-    argv: Vec<String>,
-    cwd: Option<String>,
-    created: Timestamp,
-    expires: Timestamp,
-    state: StoredState,
-}
-
-impl Row for StoredApproval {
-    const KIND: &'static str = "approval";
-    const VERSION: u8 = 1;
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum StoredState {
-    Pending,
-    Approved { by: String, at: Timestamp },
-    Denied { by: String, at: Timestamp },
-    Expired,
-    Used { at: Timestamp },
-    Withdrawn,
-}
-
-impl From<Approval> for StoredApproval {
-    fn from(approval: Approval) -> Self {
-        let Approval { id, session, run, call, component, digest, card, argv, cwd, created, expires, state } = approval;
-        let Card { action, title, lines } = card;
-        let state = match state {
-            ApprovalState::Pending => StoredState::Pending,
-            ApprovalState::Approved { by, at } => StoredState::Approved { by, at },
-            ApprovalState::Denied { by, at } => StoredState::Denied { by, at },
-            ApprovalState::Expired => StoredState::Expired,
-            ApprovalState::Used { at } => StoredState::Used { at },
-            ApprovalState::Withdrawn => StoredState::Withdrawn,
-        };
-        StoredApproval {
-            id,
-            session,
-            run,
-            call,
-            component,
-            digest,
-            action,
-            title,
-            lines,
-            argv,
-            cwd,
-            created,
-            expires,
-            state,
-        }
-    }
-}
-
-impl From<StoredApproval> for Approval {
-    fn from(row: StoredApproval) -> Self {
-        let state = match row.state {
-            StoredState::Pending => ApprovalState::Pending,
-            StoredState::Approved { by, at } => ApprovalState::Approved { by, at },
-            StoredState::Denied { by, at } => ApprovalState::Denied { by, at },
-            StoredState::Expired => ApprovalState::Expired,
-            StoredState::Used { at } => ApprovalState::Used { at },
-            StoredState::Withdrawn => ApprovalState::Withdrawn,
-        };
-        Approval {
-            id: row.id,
-            session: row.session,
-            run: row.run,
-            call: row.call,
-            component: row.component,
-            digest: row.digest,
-            card: Card { action: row.action, title: row.title, lines: row.lines },
-            argv: row.argv,
-            cwd: row.cwd,
-            created: row.created,
-            expires: row.expires,
-            state,
-        }
-    }
-}
-
-// === grants ===
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct StoredGrants {
-    pub grants: Vec<String>,
-    pub at: Timestamp,
-}
-
-impl Row for StoredGrants {
-    const KIND: &'static str = "grants";
     const VERSION: u8 = 1;
 }
 

@@ -44,6 +44,8 @@ pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::n
 /// (Run id, call id) → what a replay of the call needs.
 pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
+/// Component → what its owner thinks of it. See `standing`.
+pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
 /// Place → labels of what lies there. See `label`.
 pub(crate) const LABELS: TableDefinition<Text, Bytes> = TableDefinition::new("labels");
 
@@ -64,6 +66,7 @@ pub(crate) struct Tables<'txn> {
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
     pub labels: Table<'txn, Text, Bytes>,
+    pub standing: Table<'txn, Text, Bytes>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -85,6 +88,7 @@ impl<'txn> Tables<'txn> {
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
             labels: txn.open_table(LABELS)?,
+            standing: txn.open_table(STANDING)?,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use claw_core::approval::Answer;
 use claw_core::event::{HostEvent, RunEnd};
-use claw_core::id::{AgentId, CallId, RunId, SessionKey, Timestamp, ToolName};
+use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
@@ -29,6 +29,7 @@ use crate::driver::DriverEvent;
 use crate::host::{Host, now, random_bits};
 use crate::labels::RunLabels;
 use crate::replay;
+use crate::rights::ChangeError;
 use crate::run_clock::RunClock;
 use crate::tool_call::{self, CallContext, Called};
 
@@ -111,6 +112,19 @@ impl Api {
                 let known = host.catalog.component(&name).map(|it| view::component_in_full(host, it));
                 known.ok_or_else(|| RpcError::invalid(format!("no component `{name}` is installed")))
             }
+            Call::Grants { name } => self.grants(&name),
+            Call::ChangeGrants { name, add, remove } => {
+                host.change_grants(&name, add, &remove, &by(&caller)).await.map_err(not_changed)?;
+                self.grants(&name)
+            }
+            Call::PauseComponent { name } => {
+                host.pause_component(&name, &by(&caller)).await.map_err(not_changed)?;
+                Ok(json!({"ok": true, "name": name}))
+            }
+            Call::ResumeComponent { name } => {
+                let was_paused = host.resume_component(&name, &by(&caller)).await.map_err(not_changed)?;
+                Ok(json!({"ok": true, "name": name, "wasPaused": was_paused}))
+            }
             Call::RunsShow { run } => self.show_run(&run),
             Call::RunsReplay { run } => {
                 let replayed = replay::replay(host, &run).await.map_err(stored)?;
@@ -169,7 +183,7 @@ impl Api {
     async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
         self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
         let text = match slash {
-            Slash::Approve { .. } if !caller.scopes.allows(claw_gateway::Scope::Approvals) => {
+            Slash::Approve { .. } | Slash::More if !caller.scopes.allows(claw_gateway::Scope::Approvals) => {
                 "E_APPR_ACTOR: this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
             }
             Slash::Approve { id, answer } => match self.host.gate.resolve(&self.host, &id, answer, &by(caller)).await {
@@ -178,6 +192,10 @@ impl Api {
                 }
                 Err(err) => not_resolved(&err).message,
             },
+            Slash::More => {
+                self.host.gate.budget.refill(session);
+                "this conversation may ask again".to_owned()
+            }
             Slash::Malformed(help) => help.to_owned(),
             Slash::Stop => match self.stop(session.clone(), None).await {
                 Ok(runs) if runs.is_empty() => "nothing is running in this conversation".to_owned(),
@@ -305,6 +323,8 @@ impl Api {
         let host = &self.host;
         let call = CallId::parse("direct").expect("api: the literal is a call id");
         let call = ToolCall { id: call, tool: name.clone(), arguments };
+        // Whoever calls a tool directly waits for its outcome and sees no card.
+        let shows_cards = false;
         let known = host.store.session(session).map_err(stored)?;
         let labels = Arc::new(RunLabels::new(known.map(|known| known.labels).unwrap_or_default()));
         let context = CallContext {
@@ -313,13 +333,14 @@ impl Api {
                 session: session.clone(),
                 run: run.clone(),
                 origin: Origin::Owner,
-                person_present: true,
+                person_present: host.somebody_answers(shows_cards),
                 labels: labels.now(),
                 at: now(),
             },
             cancel: CancellationToken::new(),
             clock: Arc::new(RunClock::start(host.limits.run)),
             labels: Arc::clone(&labels),
+            shows_cards,
         };
         let Called { outcome, recording } = tool_call::run(&context, &call).await;
         let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
@@ -329,6 +350,13 @@ impl Api {
         let record = Record { entries, recordings, end: Some(end), labels: labels.now(), ..Record::default() };
         host.store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)
+    }
+
+    fn grants(&self, name: &ComponentName) -> Result<Value, RpcError> {
+        let installed = self.host.catalog.component(name);
+        let installed = installed.ok_or_else(|| RpcError::invalid(format!("no component `{name}` is installed")))?;
+        let stored = self.host.store.grants(name, &installed.component.digest).map_err(stored)?;
+        Ok(view::grants(installed, &stored))
     }
 
     fn show_run(&self, run: &RunId) -> Result<Value, RpcError> {
@@ -364,6 +392,13 @@ fn stopping() -> RpcError {
     RpcError::unavailable("the host is stopping; send it again when it runs")
 }
 
+fn not_changed(err: ChangeError) -> RpcError {
+    match err {
+        ChangeError::Store(err) => stored(err),
+        err => RpcError::invalid(err.to_string()),
+    }
+}
+
 fn stored(err: StoreError) -> RpcError {
     tracing::error!(error = &err as &dyn std::error::Error, "the store refused");
     match err {
@@ -377,6 +412,7 @@ fn not_resolved(err: &ResolveError) -> RpcError {
     match err {
         ResolveError::NotFound { .. } => RpcError::new(ErrorCode::ApprovalNotFound, text),
         ResolveError::Ambiguous { .. } => RpcError::invalid(text).with_details(json!({"code": "E_APPR_AMBIGUOUS"})),
+        ResolveError::NoChoice(_) => RpcError::invalid(text).with_details(json!({"code": "E_APPR_CHOICE"})),
         ResolveError::Already(_) => {
             RpcError::invalid(text).with_details(json!({"reason": "APPROVAL_ALREADY_RESOLVED"}))
         }

@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
+use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
@@ -96,7 +97,9 @@ impl App {
             store,
             sandbox,
             catalog,
-            gate: Gate::new(policy, settings.approvals.expiry),
+            gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
+            approvers: gateway.approvers(),
+            unattended: settings.approvals.unattended,
             model,
             http: HttpBroker::new(HttpLimits::default(), dialer.clone()),
             net: NetBroker::new(NetLimits::default(), dialer),

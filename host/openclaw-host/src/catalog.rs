@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
+use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest, ToolName};
 use claw_core::message::ToolSpec;
-use claw_policy::{Access, ExecGrant, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
+use claw_policy::{Access, ExecGrant, Given, GivenGrants, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
 use claw_sandbox::{CallLimits, Component, Sandbox, Scope, Wasm};
 use claw_store::{KvLimits, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use crate::host::now;
 use crate::settings::{ComponentSettings, Settings};
@@ -85,10 +87,52 @@ pub enum CatalogError {
 pub struct Installed {
     /// Its code and manifest.
     pub component: Component,
-    /// Who it is for the policy.
-    pub subject: Subject,
     /// What its owner set for it.
     pub settings: ComponentSettings,
+    /// Who it is for the policy; another one when its grants change.
+    subject: RwLock<Arc<Subject>>,
+    /// What the configuration grants it.
+    configured: Vec<Given>,
+    /// Ends its calls when something is taken back.
+    calls: Mutex<CancellationToken>,
+}
+
+impl Installed {
+    /// Who it is for the policy, now.
+    pub fn subject(&self) -> Arc<Subject> {
+        Arc::clone(&self.subject.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether its manifest declares anything of this family.
+    pub fn declares(&self, grant: &Grant) -> bool {
+        self.subject().scopes.speak_of(grant)
+    }
+
+    /// Puts stored grants in force, beside those of the configuration.
+    ///
+    /// # Errors
+    /// If a row makes no sense; all stays as it was then.
+    pub fn set_grants(&self, rows: &[GrantRow]) -> Result<(), GrantError> {
+        let grants = all_grants(rows, &self.configured)?;
+        let mut subject = self.subject.write().unwrap_or_else(PoisonError::into_inner);
+        *subject = Arc::new(Subject { grants, ..(**subject).clone() });
+        Ok(())
+    }
+
+    /// Is cancelled when the component's calls are to end.
+    pub fn calls(&self) -> CancellationToken {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends the component's calls; later ones are not touched.
+    pub fn end_calls(&self) {
+        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
+    }
+}
+
+fn all_grants(rows: &[GrantRow], configured: &[Given]) -> Result<GivenGrants, GrantError> {
+    let stored = rows.iter().map(|row| Given::parse(&row.grant, row.terms.clone()));
+    stored.chain(configured.iter().cloned().map(Ok)).collect()
 }
 
 /// One tool of an installed component.
@@ -184,15 +228,17 @@ impl Catalog {
         &mut self,
         component: Component,
         trust: Trust,
-        rows: Vec<String>,
+        rows: Vec<GrantRow>,
         settings: &Settings,
     ) -> Result<(), CatalogError> {
         let name = component.name.clone();
         let scopes = component.manifest.scopes.iter().map(scope).collect::<Result<Grants, _>>();
         let scopes = scopes.map_err(|err| CatalogError::Scope { component: name.clone(), err })?;
         let configured = settings.grants.get(&name).into_iter().flatten();
-        let grants = rows.iter().chain(configured).map(|text| Grant::parse(text)).collect::<Result<Grants, _>>();
-        let grants = grants.map_err(|err| CatalogError::Grant { component: name.clone(), err })?;
+        let no_grant = |err| CatalogError::Grant { component: name.clone(), err };
+        let configured = configured.map(|text| Given::parse(text, Terms::default())).collect::<Result<Vec<_>, _>>();
+        let configured = configured.map_err(no_grant)?;
+        let grants = all_grants(&rows, &configured).map_err(no_grant)?;
         for tool in &component.manifest.tools {
             if let Some(first) = self.tools.get(&tool.name) {
                 let (tool, first) = (tool.name.clone(), first.component.clone());
@@ -214,7 +260,8 @@ impl Catalog {
             grants,
         };
         let settings = settings.components.get(&name).cloned().unwrap_or_default();
-        self.components.insert(name, Installed { component, subject, settings });
+        let (subject, calls) = (RwLock::new(Arc::new(subject)), Mutex::default());
+        self.components.insert(name, Installed { component, settings, subject, configured, calls });
         Ok(())
     }
 
@@ -287,16 +334,21 @@ impl Tool {
 }
 
 /// The rows that are bound to exactly these bytes. A shipped component gets those of its own job when it is first seen.
-async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Result<Vec<String>, CatalogError> {
+async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Result<Vec<GrantRow>, CatalogError> {
     let failed = |err| CatalogError::Store { component: component.name.clone(), err };
     let rows = store.grants(&component.name, &component.digest).map_err(failed)?;
     let own = OWN_JOB.iter().filter(|(own, _)| trust == Trust::Shipped && *own == component.name.as_str());
-    let own: Vec<String> = own.map(|(_, grant)| (*grant).to_owned()).collect();
+    let own = own.map(|(_, grant)| GrantRow {
+        grant: (*grant).to_owned(),
+        terms: Terms::default(),
+        by: "host".to_owned(),
+        at: now(),
+    });
+    let own: Vec<_> = own.collect();
     if !rows.is_empty() || own.is_empty() {
         return Ok(rows);
     }
-    store.put_grants(&component.name, &component.digest, own.clone(), now()).await.map_err(failed)?;
-    Ok(own)
+    store.change_grants(&component.name, &component.digest, own, Vec::new()).await.map_err(failed)
 }
 
 /// The owner's component files, by name; none if there is no folder.

@@ -12,6 +12,7 @@ mod exit;
 mod inspect;
 mod output;
 mod policy;
+mod rights;
 mod run;
 mod runs;
 mod secret;
@@ -157,6 +158,18 @@ enum ComponentCommand {
         /// Name of the component
         name: String,
     },
+    /// List a component's grants, give it more or take some back
+    Grants(rights::GrantsArgs),
+    /// Stop a component at once, until it is let go on
+    Pause {
+        /// Name of the component
+        name: String,
+    },
+    /// Let a paused component go on
+    Resume {
+        /// Name of the component
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,6 +182,8 @@ enum ApprovalsCommand {
         id: String,
         /// `once` allows exactly this call, once
         answer: card::Answer,
+        #[command(flatten)]
+        always: card::Always,
     },
 }
 
@@ -262,10 +277,19 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Component(ComponentCommand::Inspect { name }) => {
             inspect::component(&mut Client::connect(home).await?, &name, &output).await
         }
+        Command::Component(ComponentCommand::Grants(args)) => {
+            rights::grants(&mut Client::connect(home).await?, args, &output).await
+        }
+        Command::Component(ComponentCommand::Pause { name }) => {
+            rights::pause(&mut Client::connect(home).await?, &name, &output).await
+        }
+        Command::Component(ComponentCommand::Resume { name }) => {
+            rights::resume(&mut Client::connect(home).await?, &name, &output).await
+        }
         Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
-        Command::Approvals(ApprovalsCommand::Resolve { id, answer }) => {
+        Command::Approvals(ApprovalsCommand::Resolve { id, answer, always }) => {
             card::check_prefix(&id)?;
-            approvals::resolve(&mut Client::connect(home).await?, &id, answer, &output).await
+            approvals::resolve(&mut Client::connect(home).await?, &id, answer, always, &output).await
         }
         Command::Sessions(SessionsCommand::List) => sessions::list(&mut Client::connect(home).await?, &output).await,
         Command::Sessions(SessionsCommand::Show { key }) => {

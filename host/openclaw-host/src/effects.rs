@@ -11,12 +11,12 @@ mod secret;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
-use claw_core::id::{ApprovalId, ComponentName, Digest};
+use claw_core::id::{ApprovalId, ComponentName};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
 use claw_policy::{Action, Denial, Permit};
 use claw_sandbox::Answerer;
-use claw_store::{JournalStep, LabelledPlace, Record, StoreError};
+use claw_store::{JournalStep, LabelledPlace, Record, Spent, StoreError};
 use tokio::sync::OnceCell;
 
 use crate::catalog::Installed;
@@ -102,7 +102,7 @@ impl Effects {
     /// Decides, asks where needed, and makes the start durable; only then may the effect begin.
     async fn admit(&self, action: Action) -> Result<(Permit, u32), EffectError> {
         let Admitted { permit, approval } = self.decide(action).await?;
-        let index = self.note(permit.digest(), approval).await?;
+        let index = self.note(&permit, approval).await?;
         Ok((permit, index))
     }
 
@@ -110,7 +110,8 @@ impl Effects {
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
         let CallContext { host, cancel, clock, .. } = &self.context;
         let facts = self.context.facts_now();
-        let asker = Asker { host, subject: &self.installed().subject, facts: &facts, call: &self.call.id, cancel };
+        let subject = self.installed().subject();
+        let asker = Asker { host, subject: &subject, facts: &facts, call: &self.call.id, cancel };
         let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
             Refused::Denied(Denial { code, reason, .. }) => EffectError::Denied { code, reason },
@@ -120,11 +121,24 @@ impl Effects {
     }
 
     /// Makes the start of an effect durable.
-    async fn note(&self, digest: Digest, approval: Option<ApprovalId>) -> Result<u32, EffectError> {
+    async fn note(&self, permit: &Permit, approval: Option<ApprovalId>) -> Result<u32, EffectError> {
         crash_point::pass("effect decided");
         let index = self.journalled.fetch_add(1, Ordering::Relaxed);
-        let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest, approval };
-        self.record(step).await.map_err(|err| EffectError::denied("E_APPR_USED", err.to_string()))?;
+        let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest: permit.digest(), approval };
+        let installed = self.installed();
+        let spends = permit.spends().map(|given| Spent {
+            component: self.component.clone(),
+            build: installed.component.digest,
+            grant: given.grant.to_string(),
+            terms: given.terms.clone(),
+        });
+        let is_counted = spends.is_some();
+        let record = Record { steps: vec![step], spends: spends.into_iter().collect(), ..Record::default() };
+        let recorded = self.context.host.store.record(&self.context.facts.run, record, now()).await;
+        if is_counted {
+            self.context.host.reload_grants(installed);
+        }
+        recorded.map_err(|err| EffectError::denied("E_APPR_USED", err.to_string()))?;
         crash_point::pass("effect noted");
         Ok(index)
     }

@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval, ApprovalState};
 use claw_core::event::HostEvent;
-use claw_core::id::{ApprovalId, CallId};
+use claw_core::id::{ApprovalId, CallId, ComponentName};
+use claw_core::rfc3339;
 use claw_policy::{Action, Ask, Decision, Denial, Facts, Permit, Policy, Subject};
-use claw_store::{ResolveError, StoreError};
+use claw_store::{Paused, ResolveError, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::{Budget, Exhausted};
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
 
@@ -25,6 +27,8 @@ use crate::masking::{mask, masked_question};
 pub struct Gate {
     policy: RwLock<Policies>,
     expiry: Duration,
+    /// How often a conversation may ask.
+    pub budget: Budget,
     waiting: Mutex<HashMap<ApprovalId, oneshot::Sender<Approval>>>,
 }
 
@@ -71,9 +75,9 @@ pub enum Refused {
 
 impl Gate {
     /// A gate under one policy.
-    pub fn new(policy: Policy, expiry: Duration) -> Self {
+    pub fn new(policy: Policy, expiry: Duration, budget: Budget) -> Self {
         let policies = Policies { policy: Arc::new(policy), rejected: None };
-        Gate { policy: RwLock::new(policies), expiry, waiting: Mutex::default() }
+        Gate { policy: RwLock::new(policies), expiry, budget, waiting: Mutex::default() }
     }
 
     /// The policy in force.
@@ -115,6 +119,9 @@ impl Gate {
         action: Action,
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
+        if let Some(paused) = asker.host.store.paused(&asker.subject.component).map_err(Refused::Store)? {
+            return Err(Refused::Denied(is_paused(&asker.subject.component, &paused)));
+        }
         let ask = match self.policy().decide(asker.subject, asker.facts, action) {
             Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
             Decision::Deny(denial) => return Err(Refused::Denied(denial)),
@@ -133,9 +140,17 @@ impl Gate {
         let known = host.store.find_approval(&facts.run, asker.call, &ask.digest).map_err(Refused::Store)?;
         // A used one allowed one start only; the same wish once more is a new question.
         let known = known.filter(|known| !matches!(known.state, ApprovalState::Used { .. }));
+        // A no holds for the whole run, however often the same is tried. AP-21
+        let known = match known {
+            Some(known) => Some(known),
+            None => host.store.find_denial(&facts.run, &ask.digest).map_err(Refused::Store)?,
+        };
         let (approval, is_new) = match known {
             Some(approval) => (approval, false),
-            None => (self.question(asker, ask), true),
+            None => {
+                self.budget.take(&facts.session, now()).map_err(|full| self.too_often(asker, full))?;
+                (self.question(asker, ask), true)
+            }
         };
         if !approval.state.is_pending() {
             return Ok(approval);
@@ -171,15 +186,32 @@ impl Gate {
             run: facts.run.clone(),
             call: (*call).clone(),
             component: subject.component.clone(),
+            build: subject.digest,
             digest: ask.digest,
             card: ask.card.clone(),
             argv: ask.argv.clone(),
             cwd: ask.cwd.clone(),
+            choices: ask.choices.clone(),
             created,
             expires: created.plus(self.expiry),
             state: ApprovalState::Pending,
         };
         masked_question(&mask(&asker.host.vault), question)
+    }
+
+    /// Refuses a question, and says so in the chat, where somebody can let the conversation ask more.
+    fn too_often(&self, asker: &Asker<'_>, full: Exhausted) -> Refused {
+        let Asker { host, subject, facts, .. } = asker;
+        let until = rfc3339::format(full.until);
+        let reason = format!(
+            "this conversation has asked its owner {} times within an hour and may ask again at {until}; the owner can \
+             write `/approve more`, or allow a kind of call for good",
+            full.per_hour
+        );
+        let text = format!("[openclaw-host] A call of `{}` was refused: {reason}.", subject.component);
+        let (run, session) = (facts.run.clone(), facts.session.clone());
+        host.tell(HostEvent::Noticed { run, session, text: text.into() });
+        Refused::Denied(Denial { code: "E_APPR_BUDGET".to_owned(), reason, decided_by: Vec::new() })
     }
 
     fn wait_for(&self, id: &ApprovalId) -> oneshot::Receiver<Approval> {
@@ -210,6 +242,7 @@ impl Gate {
             Err(err) => return Err(err),
         };
         tracing::info!(approval = %approval.id, state = approval.state.as_str(), by, "approval answered");
+        host.after_answer(&approval).await;
         host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
         if let Some(waiting) = self.forget(&approval.id) {
             // Nobody waiting means that the run was cut off; the answer is kept for when it goes on.
@@ -217,4 +250,14 @@ impl Gate {
         }
         result
     }
+}
+
+fn is_paused(component: &ComponentName, paused: &Paused) -> Denial {
+    let Paused { by, at, why } = paused;
+    let reason = format!(
+        "component `{component}` is paused since {} by {by}: {why}; its owner can let it go on with `openclaw-host \
+         component resume {component}`",
+        rfc3339::format(*at)
+    );
+    Denial { code: "E_COMPONENT_PAUSED".to_owned(), reason, decided_by: Vec::new() }
 }

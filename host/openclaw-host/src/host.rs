@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use claw_core::event::HostEvent;
 use claw_core::id::{AgentId, Timestamp};
 use claw_effects::{ExecGate, ExecPaths, HttpBroker, NetBroker, Processes};
+use claw_gateway::Approvers;
 use claw_model::Model;
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
@@ -17,6 +18,7 @@ use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
 use crate::folders::Folders;
 use crate::gate::Gate;
+use crate::settings::Unattended;
 
 /// The running host. One value, shared by all tasks.
 pub struct Host {
@@ -28,6 +30,10 @@ pub struct Host {
     pub catalog: Catalog,
     /// Decides, and asks people.
     pub gate: Gate,
+    /// Those who can be asked.
+    pub approvers: Approvers,
+    /// What becomes of a question while there are none.
+    pub unattended: Unattended,
     /// Who answers.
     pub model: Model,
     /// Sends requests for guests.
@@ -84,6 +90,12 @@ impl Host {
     /// Tells clients; nobody listening is fine.
     pub fn tell(&self, event: HostEvent) {
         let _ = self.events.send(event);
+    }
+
+    /// Whether somebody who may answer a question can be reached: over a connection, or because the client that
+    /// started the run shows the card.
+    pub fn somebody_answers(&self, shows_cards: bool) -> bool {
+        shows_cards || self.unattended == Unattended::Wait || self.approvers.are_there()
     }
 
     /// The policy in force.

@@ -29,6 +29,7 @@ mod prompt;
 mod run;
 mod run_clock;
 
+mod budget;
 mod catalog;
 mod effects;
 mod gate;
@@ -37,4 +38,5 @@ mod masking;
 mod owner_policies;
 mod recording;
 mod replay;
+mod rights;
 mod tool_call;

@@ -199,11 +199,15 @@ impl Shell {
             session: self.row.session.clone(),
             run: self.row.run.clone(),
             origin: self.row.origin,
-            // The owner's own messages come from a person; other origins will say so themselves.
-            person_present: true,
+            person_present: self.host.somebody_answers(self.shows_cards()),
             labels: self.labels.now(),
             at: now(),
         }
+    }
+
+    /// The HTTP API shows cards in the answer, and takes answers as messages.
+    fn shows_cards(&self) -> bool {
+        self.row.source.channel == "http"
     }
 
     async fn ask(&mut self, system: &str, messages: &[Message]) -> Asked {
@@ -268,6 +272,7 @@ impl Shell {
             cancel: cancel.clone(),
             clock: Arc::clone(&self.clock),
             labels: Arc::clone(&self.labels),
+            shows_cards: self.shows_cards(),
         };
         let mut called = std::pin::pin!(tool_call::run(&context, call));
         let Called { outcome, recording } = tokio::select! {
@@ -323,7 +328,7 @@ impl Shell {
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
-        let record = Record { entries, steps, recordings, end: None, labels: self.labels.now() };
+        let record = Record { entries, steps, recordings, labels: self.labels.now(), ..Record::default() };
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;

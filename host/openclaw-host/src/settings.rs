@@ -25,7 +25,7 @@ use claw_effects::TrustRoots;
 use crate::folders::NamedFolders;
 
 pub use env::Env;
-pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, VaultKey, Walls, Wire};
+pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, Unattended, VaultKey, Walls, Wire};
 pub use issue::{Issue, Severity};
 pub use keys::Position;
 pub use load::{CONFIG_NAME, LoadedFile, load};
@@ -129,6 +129,10 @@ pub struct ComponentSettings {
 pub struct ApprovalSettings {
     /// 10 seconds to one day.
     pub expiry: Duration,
+    /// Questions of one conversation in an hour, 1 to 1000.
+    pub per_hour: usize,
+    /// What becomes of a question while nobody who may answer is connected.
+    pub unattended: Unattended,
 }
 
 /// Where runs and calls end.

@@ -35,12 +35,15 @@ pub struct CallContext {
     pub clock: Arc<RunClock>,
     /// What has flowed into the run so far.
     pub labels: Arc<RunLabels>,
+    /// Whether the client that started the run shows cards and can answer them.
+    pub shows_cards: bool,
 }
 
 impl CallContext {
     /// The facts as they are now.
     pub fn facts_now(&self) -> Facts {
-        Facts { labels: self.labels.now(), at: now(), ..self.facts.clone() }
+        let person_present = self.host.somebody_answers(self.shows_cards);
+        Facts { labels: self.labels.now(), at: now(), person_present, ..self.facts.clone() }
     }
 }
 
@@ -80,7 +83,8 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let invocation =
         ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
     let facts = context.facts_now();
-    let asker = Asker { host, subject: &installed.subject, facts: &facts, call: &call.id, cancel: &context.cancel };
+    let subject = installed.subject();
+    let asker = Asker { host, subject: &subject, facts: &facts, call: &call.id, cancel: &context.cancel };
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
@@ -118,7 +122,9 @@ async fn in_sandbox(
         begins: recording.begins,
         clock: None,
     };
-    let mounts = mounts(host, installed, &context.facts);
+    // Taken before anything is looked up: what is taken back from now on ends the call.
+    let revoked = installed.calls();
+    let mounts = mounts(host, installed, &context.facts_now());
     let scratch = match label_mounts(context, &installed.component.name, &mounts).await {
         Ok(scratch) => scratch,
         Err(err) => return ToolOutcome::failed(FailureKind::Unavailable, err.to_string()).into(),
@@ -136,7 +142,9 @@ async fn in_sandbox(
             return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
         }
     };
-    let component = installed.subject.component.clone();
+    let component = installed.component.name.clone();
+    // A child of its own: what is taken back ends this call, and not the run.
+    let context = &CallContext { cancel: context.cancel.child_token(), ..context.clone() };
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer(), scratch));
     // Dropped with this function: no effect outlives its call.
     let mut tasks = JoinSet::new();
@@ -144,6 +152,10 @@ async fn in_sandbox(
     loop {
         let signal = tokio::select! {
             signal = running.next() => signal,
+            () = revoked.cancelled(), if !context.cancel.is_cancelled() => {
+                context.cancel.cancel();
+                continue;
+            }
             () = context.cancel.cancelled(), if !stopping => {
                 stopping = true;
                 running.cancel().await;
@@ -174,6 +186,13 @@ async fn in_sandbox(
                 }
                 tasks.shutdown().await;
                 let recording = effects.recording(Recording { clock: trace.clock, ..recording });
+                if revoked.is_cancelled() {
+                    let message = format!(
+                        "E_GRANT_REVOKED: its owner took something back from `{}` or paused it while this call ran",
+                        installed.component.name
+                    );
+                    return ToolOutcome::failed(FailureKind::Denied, message).into();
+                }
                 return Called { outcome, recording: Some(recording) };
             }
         }
@@ -183,7 +202,7 @@ async fn in_sandbox(
 /// Why what a tool answers is content from outside, if it is.
 fn outside(installed: &Installed, tool: &ToolName) -> Option<String> {
     let name = &installed.component.name;
-    if installed.subject.trust == Trust::Untrusted {
+    if installed.subject().trust == Trust::Untrusted {
         return Some(format!("an answer of `{name}`, which did not come with the host"));
     }
     let marked = installed.component.manifest.tools.iter().any(|it| it.name == *tool && it.untrusted_output);
@@ -234,13 +253,13 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
 
 /// The folders that policy lets the component reach now.
 pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
-    host.folders.mounts(&installed.component.name, host.policy().folders(&installed.subject, facts))
+    host.folders.mounts(&installed.component.name, host.policy().folders(&installed.subject(), facts))
 }
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.
 pub fn repeatable(host: &Host, call: &ToolCall, facts: &Facts) -> claw_store::Repeatable {
     let Some(tool) = host.catalog.tool(&call.tool) else { return claw_store::Repeatable::Yes };
-    let allowed = host.policy().folders(&host.catalog.owner(tool).subject, facts);
+    let allowed = host.policy().folders(&host.catalog.owner(tool).subject(), facts);
     let writes = allowed.iter().any(|(_, access)| *access == Access::ReadWrite);
     if writes { claw_store::Repeatable::No } else { claw_store::Repeatable::Yes }
 }

@@ -171,6 +171,16 @@ impl Processes {
         Ok(())
     }
 
+    /// Ends all processes of a component, whoever's conversation they belong to; returns when that is done.
+    pub async fn stop_of(&self, component: &ComponentName) {
+        let own: Vec<_> =
+            lock(&self.table).by_id.values().filter(|process| process.owner.component == *component).cloned().collect();
+        own.iter().for_each(|process| process.stop.cancel());
+        for process in own {
+            process.until_ended().await;
+        }
+    }
+
     /// Ends all processes and starts no more.
     pub async fn stop_all(&self) {
         self.closing.cancel();

@@ -135,7 +135,7 @@ pub fn permit(plan: ExecPlan) -> Permit {
         digest: Digest([0; 32]),
         trust: Trust::Shipped,
         scopes: scopes.clone(),
-        grants: scopes,
+        grants: scopes.into(),
     };
     let facts = Facts {
         session: SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap(),

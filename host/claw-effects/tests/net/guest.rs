@@ -64,7 +64,7 @@ impl Guest {
             digest: Digest([0; 32]),
             trust: Trust::Shipped,
             scopes: self.grants.clone(),
-            grants: self.grants.clone(),
+            grants: self.grants.clone().into(),
         };
         let facts = Facts {
             session: SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap(),

@@ -29,7 +29,8 @@ pub(super) async fn resolve(
     let caller = access::owner(shared, address, request.headers()).await?;
     let id = ApprovalId::parse(&id).map_err(|err| Problem::not_found(err.to_string()))?;
     let body = access::object(shared, request).await?;
-    let answer = method::answer(body["decision"].as_str().unwrap_or_default()).map_err(Problem::bad)?;
+    let params = serde_json::from_value(body).map_err(|err| Problem::bad(err.to_string()))?;
+    let answer = method::answer(&params).map_err(Problem::bad)?;
     let reply = shared.link.ask(caller, Call::ApprovalResolve { id, answer }).await?;
     Ok(reply::json(StatusCode::OK, &reply))
 }

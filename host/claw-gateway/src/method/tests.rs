@@ -1,3 +1,5 @@
+use claw_core::approval::Always;
+
 use super::*;
 
 fn read(method: &str, params: Value) -> Result<Call, String> {
@@ -62,12 +64,23 @@ fn a_message_that_cannot_be_kept_whole_is_refused() {
 }
 
 #[test]
-fn an_approval_takes_once_or_deny_and_never_always() {
+fn an_approval_takes_the_four_answers_and_no_other() {
     let id = "0".repeat(32);
     let resolve = |decision: &str| json!({"id": id, "decision": decision});
-    let once = read("exec.approval.resolve", resolve("allow-once")).unwrap();
-    assert!(matches!(once, Call::ApprovalResolve { answer: Answer::Once, .. }));
-    check_refused("exec.approval.resolve", resolve("allow-always"), "not offered");
+    let answer = |params| match read("exec.approval.resolve", params).unwrap() {
+        Call::ApprovalResolve { answer, .. } => answer,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(answer(resolve("allow-once")), Answer::Once);
+    assert_eq!(answer(resolve("deny")), Answer::Deny);
+    assert_eq!(answer(resolve("pause")), Answer::Pause);
+    assert_eq!(answer(resolve("allow-always")), Answer::Always(Always::default()));
+    let long = json!({"id": id, "decision": "always", "choice": 2, "uses": 5, "forSeconds": 60});
+    assert_eq!(answer(long), Answer::Always(Always { choice: 1, uses: Some(5), for_ms: Some(60_000) }));
+    let with = |decision: &str, key: &str, value: u64| json!({"id": id, "decision": decision, key: value});
+    check_refused("exec.approval.resolve", with("always", "choice", 0), "from 1");
+    check_refused("exec.approval.resolve", with("always", "uses", 0), "begin at 1");
+    check_refused("exec.approval.resolve", with("allow-once", "uses", 3), "belong to");
     check_refused("exec.approval.resolve", resolve("yes"), "must be");
     check_refused("approval.resolve", json!({"id": id, "decision": "deny", "kind": "plugin"}), "`kind`");
     check_refused("exec.approval.get", json!({"id": "1"}), "not a valid approval id");

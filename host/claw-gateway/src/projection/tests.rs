@@ -36,10 +36,12 @@ fn approval(state: ApprovalState) -> Approval {
         run: run_id(),
         call: CallId::parse("c1").unwrap(),
         component: ComponentName::parse("shell").unwrap(),
+        build: Digest([8; 32]),
         digest: Digest([1; 32]),
         card: Card { action: "exec.run".to_owned(), title: "Run a program".to_owned(), lines: Vec::new() },
         argv: vec!["rm".to_owned(), "a b".to_owned(), "x\u{202e}\n".to_owned()],
         cwd: Some("/w".to_owned()),
+        choices: Vec::new(),
         created: Timestamp(1),
         expires: Timestamp(2),
         state,
@@ -160,9 +162,9 @@ fn every_answer_to_an_approval_has_its_word() {
     };
     let (by, at) = ("ws:owner".to_owned(), Timestamp(9));
     assert_eq!(word(ApprovalState::Pending), None);
-    let approved = ApprovalState::Approved { by: by.clone(), at };
+    let approved = ApprovalState::Approved { by: by.clone(), at, always: None };
     assert_eq!(word(approved), Some(("allow-once".to_owned(), json!("ws:owner"))));
-    assert_eq!(word(ApprovalState::Denied { by, at }), Some(("deny".to_owned(), json!("ws:owner"))));
+    assert_eq!(word(ApprovalState::Denied { by, at, paused: false }), Some(("deny".to_owned(), json!("ws:owner"))));
     assert_eq!(word(ApprovalState::Expired), Some(("expired".to_owned(), Value::Null)));
 }
 

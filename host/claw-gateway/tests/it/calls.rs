@@ -56,6 +56,10 @@ async fn each_method_needs_exactly_its_scope() {
         tools.invoke: write admin
         components.list: read write admin
         components.inspect: read write admin
+        components.grants: read write admin
+        components.grants.change: admin
+        components.pause: admin
+        components.resume: admin
         runs.show: read write admin
         runs.replay: admin
         question.list: admin questions

@@ -198,6 +198,9 @@ async fn approvals_are_listed_and_answered() {
     let path = format!("/v1/approvals/{}", "0".repeat(32));
     assert_eq!(host.post(&path, "", &json!({"decision": "once"})).await.status, 200);
     assert!(host.calls().last().unwrap().ends_with("answer: Once }"), "{:?}", host.calls());
-    assert_eq!(host.post(&path, "", &json!({"decision": "always"})).await.status, 400);
+    let always = json!({"decision": "always", "choice": 2, "uses": 3});
+    assert_eq!(host.post(&path, "", &always).await.status, 200);
+    assert!(host.calls().last().unwrap().contains("choice: 1, uses: Some(3)"), "{:?}", host.calls());
+    assert_eq!(host.post(&path, "", &json!({"decision": "yes"})).await.status, 400);
     assert_eq!(host.post("/v1/approvals/1", "", &json!({"decision": "deny"})).await.status, 404);
 }

@@ -15,10 +15,12 @@ fn approval(card: Card) -> Approval {
         run: facts.run,
         call: CallId::parse("call-1").unwrap(),
         component: subject.component,
+        build: subject.digest,
         digest: subject.digest,
         card,
         argv: Vec::new(),
         cwd: None,
+        choices: Vec::new(),
         created: Timestamp(0),
         expires: Timestamp(1_767_225_599_999),
         state: ApprovalState::Pending,
@@ -56,7 +58,8 @@ fn a_program_is_shown_argument_by_argument() {
             Network: none
             Expires 2025-12-31T23:59:59.999Z · id 01234567
             /approve 01234567 once
-            /approve 01234567 deny"#]],
+            /approve 01234567 deny
+            /approve 01234567 pause"#]],
     );
 }
 
@@ -95,7 +98,8 @@ fn a_request_is_shown_with_its_address_and_without_header_values() {
             Body: empty
             Expires 2025-12-31T23:59:59.999Z · id 01234567
             /approve 01234567 once
-            /approve 01234567 deny"#]],
+            /approve 01234567 deny
+            /approve 01234567 pause"#]],
     );
 }
 
@@ -112,7 +116,8 @@ fn a_tool_call_is_shown_with_its_arguments() {
             Arguments: {"url":"x"}
             Expires 2025-12-31T23:59:59.999Z · id 01234567
             /approve 01234567 once
-            /approve 01234567 deny"#]],
+            /approve 01234567 deny
+            /approve 01234567 pause"#]],
     );
 }
 
@@ -129,7 +134,7 @@ fn nothing_that_a_guest_chose_can_forge_a_line() {
     let card = card(&subject, &facts(), &Action::RunProgram(program));
     let lines = card.lines.len();
     let text = render_text(&approval(card));
-    // Title, expiry and two commands frame the lines.
-    assert_eq!(text.lines().count(), lines + 4);
+    // Title, expiry and three commands frame the lines.
+    assert_eq!(text.lines().count(), lines + 5);
     assert!(text.replace(" · id ", "").bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
 }

@@ -111,7 +111,7 @@ fn a_denial_names_the_rule_and_what_would_change_the_answer() {
         &nobody_there(),
         "exec git log *",
         expect![[
-            r#"E_EXEC_DENIED: no policy permits exec.run of `/usr/bin/git`; the grant `exec git log "*"` would allow it"#
+            r#"E_APPR_UNAVAILABLE: no policy permits exec.run of `/usr/bin/git`; the grant `exec git log "*"` would allow it, and so could somebody who may answer: connect, for example with `openclaw-host chat`"#
         ]],
     );
     check_reason(
@@ -120,7 +120,7 @@ fn a_denial_names_the_rule_and_what_would_change_the_answer() {
         &nobody_there(),
         "exec sh -c ls",
         expect![
-            "E_EXEC_DENIED: no policy permits exec.run of `/usr/bin/sh`; it can be approved while somebody is there to be asked"
+            "E_APPR_UNAVAILABLE: no policy permits exec.run of `/usr/bin/sh`; somebody who may answer could allow it: connect, for example with `openclaw-host chat`"
         ],
     );
     let strict = load(
@@ -197,10 +197,12 @@ fn approval(ask: &Ask, state: ApprovalState) -> Approval {
         run: facts.run,
         call: CallId::parse("call-1").unwrap(),
         component: ComponentName::parse("probe").unwrap(),
+        build: claw_core::id::Digest([3; 32]),
         digest: ask.digest,
         card: ask.card.clone(),
         argv: ask.argv.clone(),
         cwd: ask.cwd.clone(),
+        choices: ask.choices.clone(),
         created: Timestamp(1_000),
         expires: Timestamp(601_000),
         state,
@@ -208,7 +210,7 @@ fn approval(ask: &Ask, state: ApprovalState) -> Approval {
 }
 
 fn approved(at: u64) -> ApprovalState {
-    ApprovalState::Approved { by: "ws:owner".to_owned(), at: Timestamp(at) }
+    ApprovalState::Approved { by: "ws:owner".to_owned(), at: Timestamp(at), always: None }
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn only_a_fresh_yes_makes_a_permit() {
     let at = Timestamp(2_000);
     for (state, code) in [
         (ApprovalState::Pending, "E_POLICY_DENY"),
-        (ApprovalState::Denied { by: "ws:owner".to_owned(), at }, "E_POLICY_DENY"),
+        (ApprovalState::Denied { by: "ws:owner".to_owned(), at, paused: false }, "E_POLICY_DENY"),
         (ApprovalState::Expired, "E_APPR_EXPIRED"),
         (ApprovalState::Withdrawn, "E_APPR_EXPIRED"),
         // AP-05
@@ -334,7 +336,7 @@ proptest! {
         );
         let grant: crate::Grants = crate::Grant::narrowest(&action).filter(|_| own).into_iter().collect();
         let mut subject = open_subject(&[]);
-        subject.grants = grant;
+        subject.grants = grant.into();
         let facts = Facts { person_present: present, ..facts() };
         let decision = policy.decide(&subject, &facts, action);
         prop_assert!(matches!(&decision, Decision::Deny(denial) if denial.decided_by.contains(&"never".to_owned())));
@@ -344,7 +346,7 @@ proptest! {
     fn nothing_undeclared_is_ever_allowed(action in any_action()) {
         let policy = load(Preset::Trusting, "permit (principal, action, resource);");
         let grants: crate::Grants = crate::Grant::narrowest(&action).into_iter().collect();
-        let subject = Subject { grants, ..subject(&[], &[]) };
+        let subject = Subject { grants: grants.into(), ..subject(&[], &[]) };
         let free = matches!(action, Action::CallTool(_));
         prop_assert_eq!(matches!(policy.decide(&subject, &facts(), action), Decision::Allow(_)), free);
     }

@@ -42,10 +42,10 @@ fn programs_are_asked_about_unless_granted() {
         &[],
         "exec git status",
         expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_DENIED []
-        trusting: allow [plain-programs]
-    "#]],
+            deny-all: deny E_EXEC_DENIED [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: allow [plain-programs]
+        "#]],
     );
     check(
         &["exec git status"],
@@ -60,10 +60,10 @@ fn programs_are_asked_about_unless_granted() {
         &["exec git status"],
         "exec git push",
         expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_DENIED []
-        trusting: allow [plain-programs]
-    "#]],
+            deny-all: deny E_EXEC_DENIED [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: allow [plain-programs]
+        "#]],
     );
 }
 
@@ -74,28 +74,28 @@ fn shells_wrappers_and_inline_code_are_asked_about_even_when_granted() {
         &["exec sh **"],
         "exec sh -c ls",
         expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_DENIED []
-        trusting: ask [approved-programs] / away: deny E_EXEC_DENIED []
-    "#]],
+            deny-all: deny E_EXEC_DENIED [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
     check(
         &["exec env **"],
         "exec env ls",
         expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_DENIED []
-        trusting: ask [approved-programs] / away: deny E_EXEC_DENIED []
-    "#]],
+            deny-all: deny E_EXEC_DENIED [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
     check(
         &["exec python3 **"],
         "exec python3 -c 1",
         expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_DENIED []
-        trusting: ask [approved-programs] / away: deny E_EXEC_DENIED []
-    "#]],
+            deny-all: deny E_EXEC_DENIED [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
     check(
         &["exec python3 **"],
@@ -110,19 +110,19 @@ fn shells_wrappers_and_inline_code_are_asked_about_even_when_granted() {
         &["exec git log **"],
         "exec git log --output=x",
         expect![[r#"
-        deny-all: deny E_EXEC_ARG [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_ARG []
-        trusting: ask [approved-programs] / away: deny E_EXEC_ARG []
-    "#]],
+            deny-all: deny E_EXEC_ARG [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
     check(
         &["exec ./build **"],
         "exec ./build",
         expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: ask [approved-programs] / away: deny E_EXEC_DENIED []
-        trusting: ask [approved-programs] / away: deny E_EXEC_DENIED []
-    "#]],
+            deny-all: deny E_EXEC_DENIED [deny-all]
+            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
 }
 
@@ -132,28 +132,28 @@ fn requests_are_asked_about_unless_granted() {
         &[],
         "http GET https://example.test/",
         expect![[r#"
-        deny-all: deny E_NET_HOST [deny-all]
-        cautious: ask [approved-requests] / away: deny E_NET_HOST []
-        trusting: allow [public-reads]
-    "#]],
+            deny-all: deny E_NET_HOST [deny-all]
+            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
+            trusting: allow [public-reads]
+        "#]],
     );
     check(
         &[],
         "http POST https://example.test/",
         expect![[r#"
-        deny-all: deny E_NET_HOST [deny-all]
-        cautious: ask [approved-requests] / away: deny E_NET_HOST []
-        trusting: ask [approved-requests] / away: deny E_NET_HOST []
-    "#]],
+            deny-all: deny E_NET_HOST [deny-all]
+            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
     check(
         &[],
         "http GET http://93.184.215.14/",
         expect![[r#"
-        deny-all: deny E_NET_HOST [deny-all]
-        cautious: ask [approved-requests] / away: deny E_NET_HOST []
-        trusting: ask [approved-requests] / away: deny E_NET_HOST []
-    "#]],
+            deny-all: deny E_NET_HOST [deny-all]
+            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
+            trusting: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
+        "#]],
     );
     check(
         &["http https://example.test GET"],
@@ -177,10 +177,10 @@ fn requests_are_asked_about_unless_granted() {
         &["http * GET"],
         "http GET https://example.test/",
         expect![[r#"
-        deny-all: deny E_NET_HOST [deny-all]
-        cautious: ask [approved-requests] / away: deny E_NET_HOST []
-        trusting: allow [public-reads]
-    "#]],
+            deny-all: deny E_NET_HOST [deny-all]
+            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
+            trusting: allow [public-reads]
+        "#]],
     );
 }
 

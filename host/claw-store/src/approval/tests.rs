@@ -83,7 +83,7 @@ async fn the_first_answer_wins_and_the_second_learns_who_gave_it() {
         store.resolve("abcd", Answer::Once, "ws:one", at(10)),
         store.resolve("abcd", Answer::Deny, "ws:two", at(10))
     );
-    let given = ApprovalState::Approved { by: "ws:one".to_owned(), at: at(10) };
+    let given = ApprovalState::Approved { by: "ws:one".to_owned(), at: at(10), always: None };
     assert_eq!(first.unwrap().state, given);
     assert!(matches!(second, Err(ResolveError::Already(approval)) if approval.state == given));
 }

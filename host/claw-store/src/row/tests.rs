@@ -1,3 +1,6 @@
+use claw_core::approval::{Approval, ApprovalState};
+use claw_core::grant::{GrantRow, Terms};
+
 use super::*;
 use crate::fixture::*;
 
@@ -38,7 +41,10 @@ fn every_end_and_every_approval_reads_back_as_it_was() {
         assert_eq!(RunEnd::from(StoredEnd::from(end.clone())), end);
     }
     let (by, at) = ("ws:owner".to_owned(), at(4));
-    let given = [ApprovalState::Approved { by: by.clone(), at }, ApprovalState::Denied { by, at }];
+    let given = [
+        ApprovalState::Approved { by: by.clone(), at, always: Some("exec true".to_owned()) },
+        ApprovalState::Denied { by, at, paused: true },
+    ];
     let others = [ApprovalState::Pending, ApprovalState::Expired, ApprovalState::Used { at }, ApprovalState::Withdrawn];
     for state in given.into_iter().chain(others) {
         let approval = Approval { state, ..approval(1, "r") };
@@ -49,7 +55,7 @@ fn every_end_and_every_approval_reads_back_as_it_was() {
 
 #[test]
 fn a_failure_kind_is_stored_by_name_so_that_its_position_may_change() {
-    let bytes = encode(&StoredGrants { grants: vec![], at: at(0) });
+    let bytes = encode(&StoredGrants::default());
     assert_eq!(bytes[0], StoredGrants::VERSION);
     let kind = postcard::to_stdvec(&StoredKind(FailureKind::OutcomeUnknown)).unwrap();
     assert_eq!(&kind[1..], b"outcome-unknown");
@@ -57,7 +63,7 @@ fn a_failure_kind_is_stored_by_name_so_that_its_position_may_change() {
 
 #[test]
 fn a_row_of_an_unknown_version_names_its_kind_and_key() {
-    let mut bytes = encode(&StoredGrants { grants: vec![], at: at(0) });
+    let mut bytes = encode(&StoredGrants::default());
     bytes[0] = 99;
     for bytes in [&bytes[..], &[], &[StoredGrants::VERSION, 0xff]] {
         let err = decode::<StoredGrants>("probe", bytes).unwrap_err().to_string();
@@ -72,4 +78,26 @@ fn a_session_from_before_the_labels_counts_as_having_both() {
     assert_eq!((row.epoch, row.entries, row.preview.as_str()), (3, 4, "hello"));
     let labels = Labels::from(row.labels);
     assert!(labels.tainted.is_some() && labels.private.is_some());
+}
+
+#[test]
+fn an_approval_of_before_the_choices_reads_as_it_was() {
+    let approval = approval(1, "r");
+    let Approval { id, session, run, call, component, digest, card, argv, cwd, created, expires, .. } = approval;
+    let state = (1_u32, "ws:owner", at(4));
+    let head = (&id, &session, &run, &call, &component, digest);
+    let row = (head, (&card.action, &card.title, &card.lines), (&argv, &cwd, created, expires), state);
+    let row: StoredApproval = decode("k", &postcard::to_extend(&row, vec![1]).unwrap()).unwrap();
+    let read = Approval::from(row);
+    assert_eq!((read.id, read.card, read.cwd, read.expires), (id, card, cwd, expires));
+    assert_eq!(read.state, ApprovalState::Approved { by: "ws:owner".to_owned(), at: at(4), always: None });
+    assert_eq!(read.choices, []);
+}
+
+#[test]
+fn grants_of_before_the_terms_hold_without_any() {
+    let row = (vec!["fs workspace read-write".to_owned()], at(3));
+    let row: StoredGrants = decode("k", &postcard::to_extend(&row, vec![1]).unwrap()).unwrap();
+    let grant = "fs workspace read-write".to_owned();
+    assert_eq!(row.rows(), [GrantRow { grant, terms: Terms::default(), by: "host".to_owned(), at: at(3) }]);
 }

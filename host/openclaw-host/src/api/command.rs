@@ -1,12 +1,14 @@
 //! Slash commands that the host itself obeys. They never reach the model.
 
-use claw_core::approval::Answer;
+use claw_core::approval::{Always, Answer};
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Slash {
-    /// `/approve ID once|deny`.
+    /// `/approve ID once|always|deny|pause`.
     Approve { id: String, answer: Answer },
+    /// `/approve more`: the conversation may ask as often again.
+    More,
     /// `/stop`: ends the conversation's runs.
     Stop,
     /// A command whose rest makes no sense; the text says how it is written.
@@ -19,19 +21,55 @@ impl Slash {
         let mut words = text.split_whitespace();
         match words.next()? {
             "/approve" => {
-                let (id, answer, rest) = (words.next(), words.next(), words.next());
-                let answer = match answer {
-                    Some("once" | "allow-once") => Some(Answer::Once),
-                    Some("deny") => Some(Answer::Deny),
-                    _ => None,
-                };
-                Some(match (id, answer, rest) {
-                    (Some(id), Some(answer), None) => Slash::Approve { id: id.to_owned(), answer },
-                    _ => Slash::Malformed("write `/approve ID once` or `/approve ID deny`; the card shows the id"),
+                let words: Vec<_> = words.collect();
+                Some(match words.as_slice() {
+                    ["more"] => Slash::More,
+                    [id, answer @ ..] => match read_answer(answer) {
+                        Some(answer) => Slash::Approve { id: (*id).to_owned(), answer },
+                        None => Slash::Malformed(HELP),
+                    },
+                    [] => Slash::Malformed(HELP),
                 })
             }
             "/stop" if words.next().is_none() => Some(Slash::Stop),
             _ => None,
+        }
+    }
+}
+
+const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \
+                    shows the id. Behind `always` can stand the number of a choice, `uses N` and `for 7d`";
+
+fn read_answer(words: &[&str]) -> Option<Answer> {
+    match words {
+        ["once" | "allow-once"] => Some(Answer::Once),
+        ["always" | "allow-always", terms @ ..] => read_always(terms).map(Answer::Always),
+        ["deny"] => Some(Answer::Deny),
+        ["pause"] => Some(Answer::Pause),
+        _ => None,
+    }
+}
+
+fn read_always(mut words: &[&str]) -> Option<Always> {
+    let mut always = Always::default();
+    if let [number, rest @ ..] = words
+        && let Ok(number) = number.parse::<u8>()
+    {
+        always.choice = number.checked_sub(1)?;
+        words = rest;
+    }
+    loop {
+        match words {
+            [] => return Some(always),
+            ["uses", count, rest @ ..] => {
+                always.uses = Some(count.parse().ok().filter(|count| *count > 0)?);
+                words = rest;
+            }
+            ["for", span, rest @ ..] => {
+                always.for_ms = Some(claw_core::span::millis(span)?);
+                words = rest;
+            }
+            _ => return None,
         }
     }
 }
@@ -46,6 +84,14 @@ mod tests {
         assert_eq!(Slash::parse(" /approve ab12 once\n"), approve(Answer::Once));
         assert_eq!(Slash::parse("/approve ab12 allow-once"), approve(Answer::Once));
         assert_eq!(Slash::parse("/approve ab12 deny"), approve(Answer::Deny));
+        assert_eq!(Slash::parse("/approve ab12 pause"), approve(Answer::Pause));
+        assert_eq!(Slash::parse("/approve ab12 always"), approve(Answer::Always(Always::default())));
+        let long = Always { choice: 1, uses: Some(5), for_ms: Some(7 * 24 * 60 * 60 * 1000) };
+        assert_eq!(Slash::parse("/approve ab12 always 2 uses 5 for 7d"), approve(Answer::Always(long)));
+        assert_eq!(Slash::parse("/approve more"), Some(Slash::More));
+        for bad in ["/approve ab12 always 0", "/approve ab12 always uses 0", "/approve ab12 always for ever"] {
+            assert!(matches!(Slash::parse(bad), Some(Slash::Malformed(_))), "{bad}");
+        }
         for bad in ["/approve", "/approve ab12", "/approve ab12 yes", "/approve ab12 once and more"] {
             assert!(matches!(Slash::parse(bad), Some(Slash::Malformed(_))), "{bad}");
         }

@@ -2,10 +2,11 @@
 
 use claw_core::approval::{Approval, ApprovalState};
 use claw_core::event::RunEnd;
+use claw_core::grant::GrantRow;
 use claw_core::id::{RunId, Timestamp};
 use claw_core::message::{Entry, Message, Usage};
 use claw_gateway::{ChatHistory, SessionsList};
-use claw_policy::Trust;
+use claw_policy::{Given, Trust};
 use claw_sandbox::WorkerState;
 use claw_store::{History, SessionRow};
 use serde_json::{Value, json};
@@ -37,7 +38,9 @@ fn usage_of(usage: Usage) -> Value {
 
 pub(super) fn answered(approval: &Approval) -> &'static str {
     match approval.state {
+        ApprovalState::Approved { always: Some(_), .. } => "allowed for good:",
         ApprovalState::Approved { .. } | ApprovalState::Used { .. } => "approved once:",
+        ApprovalState::Denied { paused: true, .. } => "denied and paused:",
         ApprovalState::Denied { .. } => "denied:",
         ApprovalState::Expired => "expired:",
         ApprovalState::Pending | ApprovalState::Withdrawn => "not answered:",
@@ -147,7 +150,7 @@ fn session(row: &SessionRow) -> Value {
 }
 
 pub(super) fn component(host: &Host, installed: &Installed) -> Value {
-    let Installed { component, subject, .. } = installed;
+    let (component, subject) = (&installed.component, installed.subject());
     let tools: Vec<_> = component.manifest.tools.iter().map(|tool| &tool.name).collect();
     json!({
         "name": component.name,
@@ -159,6 +162,9 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
         "tools": tools,
         "scopes": subject.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "grants": subject.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "paused": host.store.paused(&component.name).ok().flatten().map(|paused| json!({
+            "by": paused.by, "at": paused.at, "why": paused.why,
+        })),
         "worker": match host.sandbox.state(&component.name) {
             WorkerState::Absent => "absent",
             WorkerState::Starting => "starting",
@@ -166,6 +172,22 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
             WorkerState::Running => "running",
         },
     })
+}
+
+/// What the owner gave a component, stored and in the configuration.
+pub(super) fn grants(installed: &Installed, stored: &[GrantRow]) -> Value {
+    let name = &installed.component.name;
+    let shown =
+        |given: &Given| json!({"grant": given.grant.to_string(), "terms": given.terms, "shown": given.to_string()});
+    let subject = installed.subject();
+    let rows = subject.grants.iter().map(|given| {
+        let row = stored.iter().find(|row| row.is_same(&given.grant.to_string(), &given.terms));
+        let mut value = shown(given);
+        value["by"] = json!(row.map_or("configuration", |row| row.by.as_str()));
+        value["at"] = json!(row.map(|row| row.at));
+        value
+    });
+    json!({"name": name, "digest": installed.component.digest, "grants": rows.collect::<Vec<_>>()})
 }
 
 pub(super) fn component_in_full(host: &Host, installed: &Installed) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::card::{self, Answer, Surface, Waiting};
+use super::card::{self, Always, Answer, Surface, Waiting};
 use super::{Exit, Failure, Output};
 use crate::client::Client;
 
@@ -16,11 +16,19 @@ pub(super) async fn list(client: &mut Client, output: &Output) -> Result<Exit, F
     Ok(Exit::Ok)
 }
 
-pub(super) async fn resolve(client: &mut Client, id: &str, answer: Answer, output: &Output) -> Result<Exit, Failure> {
-    let waiting = card::resolve(client, id, answer).await?;
+pub(super) async fn resolve(
+    client: &mut Client,
+    id: &str,
+    answer: Answer,
+    always: Always,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let waiting = card::resolve(client, id, answer, always).await?;
     let word = match answer {
         Answer::Once => "allowed once",
+        Answer::Always => "allowed for good",
         Answer::Deny => "denied",
+        Answer::Pause => "denied and paused",
     };
     output.data(&json!({ "id": waiting.id, "answer": word }), |_| format!("{word}: `{}`", waiting.id))?;
     Ok(Exit::Ok)

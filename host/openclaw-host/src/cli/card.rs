@@ -17,8 +17,12 @@ const MIN_PREFIX: usize = 4;
 pub(super) enum Answer {
     /// Allow exactly this call, once
     Once,
+    /// Allow what a choice of the card says, for good
+    Always,
     /// Refuse it
     Deny,
+    /// Refuse it, and stop the component until `component resume`
+    Pause,
 }
 
 /// One waiting call, read from the gateway's frame.
@@ -29,6 +33,8 @@ pub(super) struct Waiting {
     component: Value,
     title: String,
     lines: Vec<(String, String)>,
+    /// What may be allowed for good.
+    choices: Vec<String>,
     /// The whole request, for programs.
     request: Value,
     created: Timestamp,
@@ -49,7 +55,9 @@ impl Answer {
     fn decision(self) -> &'static str {
         match self {
             Answer::Once => "allow-once",
+            Answer::Always => "allow-always",
             Answer::Deny => "deny",
+            Answer::Pause => "pause",
         }
     }
 }
@@ -67,6 +75,7 @@ impl Waiting {
             component: either(&frame["component"], &request["component"]),
             title: text(&request["card"]["title"]),
             lines: lines.map(|line| (text(&line[0]), text(&line[1]))).collect(),
+            choices: request["choices"].as_array().into_iter().flatten().map(choice).collect(),
             request: request.clone(),
             created: Timestamp(frame["createdAtMs"].as_u64().unwrap_or(0)),
             expires: Timestamp(frame["expiresAtMs"].as_u64().unwrap_or(0)),
@@ -87,7 +96,11 @@ impl Waiting {
             Surface::Chat => format!("/approve {short}"),
             Surface::Shell => format!("openclaw-host approvals resolve {short}"),
         };
-        text.push_str(&format!("  answer: `{command} once` or `{command} deny`\n"));
+        for choice in &self.choices {
+            text.push_str(&format!("  always: {}\n", legible::line(choice)));
+        }
+        let always = if self.choices.is_empty() { String::new() } else { format!("`{command} always`, ") };
+        text.push_str(&format!("  answer: `{command} once`, {always}`{command} deny` or `{command} pause`\n"));
         text
     }
 
@@ -113,6 +126,26 @@ impl Waiting {
     }
 }
 
+/// A choice in one line.
+fn choice(choice: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    format!("{}: {} · {}", choice["choice"], text(&choice["label"]), text(&choice["grant"]))
+}
+
+/// For how long, and which choice, `always` is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, clap::Args)]
+pub(super) struct Always {
+    /// For `always`: the number of the choice on the card [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) choice: Option<u8>,
+    /// For `always`: only for so many effects
+    #[arg(long, value_name = "N")]
+    pub(super) uses: Option<u32>,
+    /// For `always`: only for so long, for example `12h` or `7d`
+    #[arg(long = "for", value_name = "SPAN", value_parser = super::rights::span)]
+    pub(super) lasts: Option<u64>,
+}
+
 /// All calls that wait.
 pub(super) async fn pending(client: &mut Client) -> Result<Vec<Waiting>, ClientError> {
     let list = client.call("exec.approval.list", json!({})).await?;
@@ -122,9 +155,25 @@ pub(super) async fn pending(client: &mut Client) -> Result<Vec<Waiting>, ClientE
 /// Answers the one waiting call whose id starts with `prefix`, and gives it.
 ///
 /// The prefix is resolved here and the whole id sent, so that an approval that arrives in between cannot be meant.
-pub(super) async fn resolve(client: &mut Client, prefix: &str, answer: Answer) -> Result<Waiting, Failure> {
+pub(super) async fn resolve(
+    client: &mut Client,
+    prefix: &str,
+    answer: Answer,
+    always: Always,
+) -> Result<Waiting, Failure> {
     let waiting = find(pending(client).await?, prefix)?;
-    client.call("exec.approval.resolve", json!({ "id": waiting.id, "decision": answer.decision() })).await?;
+    let mut params = json!({ "id": waiting.id, "decision": answer.decision() });
+    let more = [
+        ("choice", always.choice.map(u64::from)),
+        ("uses", always.uses.map(u64::from)),
+        ("forSeconds", always.lasts.map(|millis| millis / 1000)),
+    ];
+    for (key, value) in more {
+        if let Some(value) = value {
+            params[key] = json!(value);
+        }
+    }
+    client.call("exec.approval.resolve", params).await?;
     Ok(waiting)
 }
 

@@ -25,7 +25,10 @@ use view::{Prompt, View};
 const HELP: &str = "\
 what you type is sent to the assistant, except:
   /approve ID once    allow the call that waits under this id, once
+  /approve ID always  allow what the card offers for good; `always 2` takes its second choice
   /approve ID deny    refuse it
+  /approve ID pause   refuse it, and stop the component
+  /approve more       let the conversation ask you more often
   /abort              stop what runs
   /quit               leave; Ctrl-D does the same";
 
@@ -117,7 +120,7 @@ impl<W: io::Write> Chat<W> {
             Line::Help => self.conversation.tell(HELP)?,
             Line::Abort => self.abort().await?,
             Line::Say(text) => self.say(&text).await?,
-            Line::Approve { id, answer } => match card::resolve(&mut self.client, &id, answer).await {
+            Line::Approve { id, answer, always } => match card::resolve(&mut self.client, &id, answer, always).await {
                 Ok(waiting) => self.conversation.answered(&waiting.id),
                 Err(failure) => self.complain(failure)?,
             },

@@ -89,7 +89,9 @@ fn what_is_not_understood_ends_with_2() {
         "run --bind localhost",
         "agent",
         "agent -m x --timeout 0",
-        "approvals resolve 0a1b always",
+        "approvals resolve 0a1b ever",
+        "approvals resolve 0a1b always --for ever",
+        "component grants web --uses 3",
         "secret set github",
         "secret set github --for api.github.com",
         "secret set github --for https://api.github.com --component NO",
@@ -178,7 +180,7 @@ fn a_card_is_shown_whole_and_harmless() {
           argv[1]  pu\u{1b}sh
           Expires  2026-01-01T00:09:59.000Z
           Id       0a1b2c3d4e5f60718293a4b5c6d7e8f9
-          answer: `openclaw-host approvals resolve 0a1b2c3d once` or `openclaw-host approvals resolve 0a1b2c3d deny`
+          answer: `openclaw-host approvals resolve 0a1b2c3d once`, `openclaw-host approvals resolve 0a1b2c3d deny` or `openclaw-host approvals resolve 0a1b2c3d pause`
     "#]]
     .assert_eq(&Waiting::read(&waiting(ID)).to_text(Surface::Shell));
 }
@@ -245,7 +247,7 @@ async fn an_answer_names_the_whole_id() {
         vec![Reply::Ok(if method == "exec.approval.list" { json!([waiting(ID)]) } else { json!({ "ok": true }) })]
     })
     .await;
-    let resolve = ApprovalsCommand::Resolve { id: "0a1b".to_owned(), answer: Answer::Once };
+    let resolve = ApprovalsCommand::Resolve { id: "0a1b".to_owned(), answer: Answer::Once, always: Default::default() };
     let exit = answer_as_client(Command::Approvals(resolve), gateway.home.path(), quiet()).await.unwrap();
     assert_eq!(exit, Exit::Ok);
     assert_eq!(

@@ -297,6 +297,23 @@ pub struct ApprovalsFile {
     /// Seconds until a call that nobody answered counts as denied.
     #[schemars(range(min = 10, max = 86400))]
     pub expiry_seconds: u64,
+    /// Questions that one conversation may ask in an hour.
+    #[schemars(range(min = 1, max = 1000))]
+    pub per_hour: u32,
+    /// What becomes of a question while nobody who may answer is connected.
+    pub unattended: Unattended,
+}
+
+/// What becomes of a question while nobody who may answer is connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Unattended {
+    /// It is a no at once.
+    #[default]
+    Deny,
+    /// It waits until it expires.
+    Wait,
 }
 
 /// Where runs and calls end.
@@ -355,7 +372,7 @@ impl Default for GatewayFile {
 
 impl Default for ApprovalsFile {
     fn default() -> Self {
-        ApprovalsFile { expiry_seconds: 600 }
+        ApprovalsFile { expiry_seconds: 600, per_hour: 6, unattended: Unattended::default() }
     }
 }
 

@@ -95,6 +95,8 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         components,
         approvals: ApprovalSettings {
             expiry: merge.seconds("approvals.expirySeconds", config.approvals.expiry_seconds),
+            per_hour: merge.plain("approvals.perHour", config.approvals.per_hour) as usize,
+            unattended: merge.plain("approvals.unattended", config.approvals.unattended),
         },
         limits: merge.limits(config),
         agent,

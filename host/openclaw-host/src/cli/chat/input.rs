@@ -5,7 +5,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::cli::card::Answer;
+use crate::cli::card::{Always, Answer};
 
 /// One line as it is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,7 @@ pub(super) enum Line {
     Approve {
         id: String,
         answer: Answer,
+        always: Always,
     },
     Say(String),
     /// A command that nobody knows; what to say about it.
@@ -37,13 +38,23 @@ impl Line {
             ["/quit" | "/exit"] => Line::Quit,
             ["/help"] => Line::Help,
             ["/abort" | "/stop"] => Line::Abort,
-            ["/approve", id, "once"] => Line::Approve { id: (*id).to_owned(), answer: Answer::Once },
-            ["/approve", id, "deny"] => Line::Approve { id: (*id).to_owned(), answer: Answer::Deny },
+            ["/approve", "more"] => Line::Say(text.to_owned()),
+            ["/approve", id, "once"] => approve(id, Answer::Once, None),
+            ["/approve", id, "always"] => approve(id, Answer::Always, None),
+            ["/approve", id, "always", choice] if choice.parse::<u8>().is_ok() => {
+                approve(id, Answer::Always, choice.parse().ok())
+            }
+            ["/approve", id, "deny"] => approve(id, Answer::Deny, None),
+            ["/approve", id, "pause"] => approve(id, Answer::Pause, None),
             // Never an answer without an id: which call was meant is not for us to guess.
-            ["/approve", ..] => Line::Unclear("write `/approve ID once` or `/approve ID deny`".to_owned()),
+            ["/approve", ..] => Line::Unclear("write `/approve ID once`, `always`, `deny` or `pause`".to_owned()),
             _ => Line::Unclear("unknown command; `/help` lists them, a space in front sends it as text".to_owned()),
         }
     }
+}
+
+fn approve(id: &str, answer: Answer, choice: Option<u8>) -> Line {
+    Line::Approve { id: id.to_owned(), answer, always: Always { choice, ..Always::default() } }
 }
 
 /// Reads standard input line by line until it ends, at most `ahead` lines ahead of whoever takes them.

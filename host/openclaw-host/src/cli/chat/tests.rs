@@ -116,16 +116,16 @@ async fn a_card_is_shown_whole_and_answered_while_its_run_waits() {
         &lines,
         script,
         expect![[r#"
-        · exec {"argv":["git"]}
-        approval needed: `exec` wants to run a program
-          argv[0]  git
-          Expires  1970-01-01T00:10:00.000Z
-          Id       0a1b2c3d4e5f60718293a4b5c6d7e8f9
-          answer: `/approve 0a1b2c3d once` or `/approve 0a1b2c3d deny`
-        write `/approve ID once` or `/approve ID deny`
-        · exec done
-        done
-    "#]],
+            · exec {"argv":["git"]}
+            approval needed: `exec` wants to run a program
+              argv[0]  git
+              Expires  1970-01-01T00:10:00.000Z
+              Id       0a1b2c3d4e5f60718293a4b5c6d7e8f9
+              answer: `/approve 0a1b2c3d once`, `/approve 0a1b2c3d deny` or `/approve 0a1b2c3d pause`
+            write `/approve ID once`, `always`, `deny` or `pause`
+            · exec done
+            done
+        "#]],
     )
     .await;
 }
