@@ -48,7 +48,7 @@ impl Store {
             if find(&tables.approvals, &approval.id)?.is_some() {
                 return Err(not_parkable("its id is already used").into());
             }
-            Ok(Decided { answer: (), changes: vec![Change::Approval(approval)] })
+            Ok(Decided { answer: (), changes: vec![Change::Approval { at: approval.created, row: approval }] })
         })
         .await
     }
@@ -90,7 +90,7 @@ impl Store {
             }
             tracing::info!(approval = %id, at = at.0, "approval expired");
             approval.state = ApprovalState::Expired;
-            Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval(approval)] })
+            Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval { row: approval, at }] })
         })
         .await
     }
@@ -108,7 +108,7 @@ impl Store {
                 tracing::info!(approval = %approval.id, %run, at = at.0, "approval withdrawn");
                 approval.state = ApprovalState::Withdrawn;
             }
-            let changes = withdrawn.iter().cloned().map(Change::Approval).collect();
+            let changes = withdrawn.iter().cloned().map(|row| Change::Approval { row, at }).collect();
             Ok(Decided { answer: withdrawn, changes })
         })
         .await
@@ -203,7 +203,7 @@ fn resolve(
         Answer::Once => ApprovalState::Approved { by, at },
         Answer::Deny => ApprovalState::Denied { by, at },
     };
-    let changes = vec![Change::Approval(approval.clone())];
+    let changes = vec![Change::Approval { row: approval.clone(), at }];
     let answer = if expired { Err(ResolveError::Expired(Box::new(approval))) } else { Ok(approval) };
     Ok(Decided { answer, changes })
 }

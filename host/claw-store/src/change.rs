@@ -2,13 +2,15 @@
 //! transaction that it shares with others.
 
 use claw_core::approval::Approval;
-use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::message::Entry;
+use redb::ReadableTable;
 
+use crate::audit::{self, AuditEntry, FactKind};
 use crate::error::Failure;
 use crate::kv::{KvKey, Used};
 use crate::record::JournalStep;
-use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredRun, StoredSession, encode};
+use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredRun, StoredSession, decode, encode};
 use crate::tables::Tables;
 
 /// One write. The rows around it (indexes) follow by themselves.
@@ -24,14 +26,20 @@ pub(crate) enum Change {
     Entry { key: SessionKey, epoch: u64, entry: Entry },
     /// Appends to a journal.
     Step { run: RunId, index: u32, step: JournalStep },
-    /// Creates or replaces an approval.
-    Approval(Approval),
-    /// Creates or replaces the grants of one build of a component.
+    /// Creates or replaces an approval, and records what has become of it.
+    Approval { row: Approval, at: Timestamp },
+    /// Creates or replaces the grants of one build of a component, and records what has changed.
     Grants { component: ComponentName, digest: Digest, row: StoredGrants },
     /// Sets or, without a value, removes a key of a component's store; `used` is what its stores then hold.
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
+    /// Appends to the record.
+    Audit(Box<AuditEntry>),
+    /// Removes the oldest entries of the record.
+    AuditPrune(audit::Prune),
+    /// Remembers or, without a value, forgets something that was there at the start.
+    AuditFact { kind: FactKind, name: String, value: Option<String> },
 }
 
 /// What a request answers once its changes are durable.
@@ -70,9 +78,20 @@ impl Change {
             Change::Step { run, index, step } => {
                 tables.journal.insert((run.as_str(), index), encode(&step).as_slice())?;
             }
-            Change::Approval(approval) => apply_approval(tables, approval)?,
+            Change::Approval { row, at } => {
+                let entry = audit::of_approval(&row, at);
+                apply_approval(tables, row)?;
+                audit::append(tables, entry)?;
+            }
             Change::Grants { component, digest, row } => {
-                tables.grants.insert((component.as_str(), digest.0), encode(&row).as_slice())?;
+                let place = (component.as_str(), digest.0);
+                let was = tables.grants.get(place)?;
+                let was = was.map(|was| decode::<StoredGrants>(component.as_str(), was.value())).transpose()?;
+                let before = was.map_or(Vec::new(), |was| was.grants);
+                tables.grants.insert(place, encode(&row).as_slice())?;
+                for entry in audit::of_grants(&component, &digest, &before, &row) {
+                    audit::append(tables, entry)?;
+                }
             }
             Change::Kv { key, value, used } => {
                 let place = (key.component.as_str(), key.store.as_str(), key.key.as_str());
@@ -85,6 +104,9 @@ impl Change {
             Change::Recording { run, call, bytes } => {
                 tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
             }
+            Change::Audit(entry) => drop(audit::append(tables, *entry)?),
+            Change::AuditPrune(prune) => audit::prune(tables, &prune)?,
+            Change::AuditFact { kind, name, value } => audit::apply_fact(tables, kind, &name, value)?,
         }
         Ok(())
     }

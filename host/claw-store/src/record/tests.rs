@@ -57,7 +57,7 @@ async fn an_entry_that_no_model_would_accept_is_refused_with_all_of_its_record()
         entries([answers("1"), said("too early")]),
         entries([answers("3")]),
         entries([answers("1"), answers("1")]),
-        Record { entries: vec![said("x")], steps: steps.clone(), recordings: vec![], end: None },
+        Record { entries: vec![said("x")], steps: steps.clone(), ..Record::default() },
     ];
     for record in wrong {
         assert!(matches!(store.record(&run("a"), record, at(3)).await, Err(StoreError::Orphan { .. })));
@@ -78,14 +78,14 @@ async fn a_run_that_ends_in_the_middle_says_what_became_of_each_call() {
     let (_home, store) = store();
     store.accept(inbound("a"), at(1)).await.unwrap();
     let steps = vec![started("1", Repeatable::No), started("2", Repeatable::Yes), started("3", Repeatable::Yes)];
-    let asked = Record { entries: vec![asks(&["0", "1", "2", "3", "4"])], steps, recordings: vec![], end: None };
+    let asked = Record { entries: vec![asks(&["0", "1", "2", "3", "4"])], steps, ..Record::default() };
     store.record(&run("a"), asked, at(2)).await.unwrap();
     let effect = JournalStep::EffectStarted { call: call("3"), index: 0, digest: digest(1), approval: None };
     let end = Record {
         entries: vec![answers("0"), said("cut off")],
         steps: vec![effect.clone()],
-        recordings: vec![],
         end: aborted(),
+        ..Record::default()
     };
     let written = store.record(&run("a"), end, at(3)).await.unwrap();
     let expected = [
@@ -108,7 +108,7 @@ async fn a_message_that_is_dropped_while_calls_are_open_is_heard_after_them() {
         store.accept(inbound(id), at(1)).await.unwrap();
     }
     store.record(&run("a"), entries([asks(&["1"])]), at(2)).await.unwrap();
-    let dropped = Record { entries: vec![notice("dropped b")], steps: vec![], recordings: vec![], end: aborted() };
+    let dropped = Record { entries: vec![notice("dropped b")], steps: vec![], end: aborted(), ..Record::default() };
     store.record(&run("b"), dropped, at(3)).await.unwrap();
     let store = reopen(&home, store);
     let pending = store.history(&key("main"), newest(10)).unwrap().pending;

@@ -161,7 +161,7 @@ async fn step(store: &Store, model: &mut Model, op: Op) {
     match op {
         Op::Record(of, said, end) => {
             let entries = said.iter().copied().map(message).collect();
-            let record = Record { entries, steps: vec![], recordings: vec![], end: end.then(|| done().unwrap()) };
+            let record = Record { entries, end: end.then(|| done().unwrap()), ..Record::default() };
             let taken = store.record(&run(RUNS[of]), record, at(2)).await;
             assert_eq!(taken.is_ok(), model.record(of, &said, end), "{taken:?}");
             let named = |err| matches!(err, StoreError::Superseded { .. } | StoreError::Orphan { .. });
