@@ -21,9 +21,10 @@ use crate::error::{Failure, StoreError};
 use crate::store::Store;
 use crate::tables::{self, Snapshot};
 
-pub(crate) use chain::append;
+pub(crate) use chain::{Prune, append, prune};
 pub(crate) use derive::{of_approval, of_grants, of_steps};
 pub use entry::{AuditEntry, AuditKind};
+pub(crate) use held::apply_fact;
 pub use held::{AuditFact, FactKind};
 
 /// Entries that one page looks at: a filter that fits few of them must not hold a reader up.
@@ -225,7 +226,7 @@ impl Store {
             let Some(prune) = chain::prunable(tables, |entry| entry.at < before)? else {
                 return Ok(Decided::unchanged(0));
             };
-            let (first, last) = (prune.first, prune.last());
+            let (first, last) = (prune.first, prune.through());
             let subject = Some(format!("entries {first} to {last}"));
             let entry = AuditEntry { subject, ..AuditEntry::new(AuditKind::AuditPruned, "host", at) };
             let changes = vec![Change::AuditPrune(prune), Change::Audit(Box::new(entry))];
@@ -234,9 +235,6 @@ impl Store {
         .await
     }
 }
-
-pub(crate) use chain::{Prune, prune};
-pub(crate) use held::apply_fact;
 
 fn page(snapshot: &Snapshot, query: &AuditQuery) -> Result<AuditPage, Failure> {
     let Some(table) = snapshot.table_if_there(tables::AUDIT)? else {

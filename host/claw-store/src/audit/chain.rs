@@ -125,8 +125,8 @@ pub(crate) struct Prune {
 }
 
 impl Prune {
-    /// The last entry that goes.
-    pub(super) fn last(&self) -> u64 {
+    /// The number of the last entry that goes.
+    pub(super) fn through(&self) -> u64 {
         self.head.anchor
     }
 }
@@ -152,7 +152,7 @@ pub(super) fn prunable(tables: &Tables<'_>, old: impl Fn(&AuditEntry) -> bool) -
 
 /// Removes them.
 pub(crate) fn prune(tables: &mut Tables<'_>, prune: &Prune) -> Result<(), Failure> {
-    tables.audit.retain_in(..=prune.last(), |_, _| false)?;
+    tables.audit.retain_in(..=prune.through(), |_, _| false)?;
     set_head(tables, prune.head)
 }
 
