@@ -8,16 +8,19 @@ mod message;
 mod net;
 mod secret;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
-use claw_core::id::{ApprovalId, ComponentName, Digest};
+use claw_core::id::{ComponentName, Digest};
 use claw_core::message::ToolCall;
 use claw_policy::{Action, Denial, Permit};
 use claw_sandbox::Answerer;
-use claw_store::{JournalStep, Record, StoreError};
+use claw_store::{AuditEntry, JournalStep, Record, StoreError};
 use tokio::sync::OnceCell;
 
+use crate::audit;
 use crate::catalog::Installed;
 use crate::crash_point;
 use crate::gate::{Admitted, Asker, Refused};
@@ -35,6 +38,8 @@ pub struct Effects {
     journalled: AtomicU32,
     /// Set once the journal says that the call has changed a store: one note is enough for a restart.
     kv_noted: OnceCell<()>,
+    /// What was allowed and is on record: the same again says nothing new.
+    on_record: Mutex<HashSet<Digest>>,
     questions: AtomicU32,
     messages: AtomicU32,
     connections: net::Connections,
@@ -52,6 +57,7 @@ impl Effects {
             answerer,
             journalled: AtomicU32::new(0),
             kv_noted: OnceCell::new(),
+            on_record: Mutex::default(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
             connections: net::Connections::default(),
@@ -91,16 +97,15 @@ impl Effects {
 
     /// Decides, asks where needed, and makes the start durable; only then may the effect begin.
     async fn admit(&self, action: Action) -> Result<(Permit, u32), EffectError> {
-        let Admitted { permit, approval } = self.decide(action).await?;
-        let index = self.note(permit.digest(), approval).await?;
-        Ok((permit, index))
+        let admitted = self.decide(action).await?;
+        let index = self.note(&admitted).await?;
+        Ok((admitted.permit, index))
     }
 
     /// Decides, and asks where needed.
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
-        let CallContext { host, facts, cancel, clock } = &self.context;
-        let asker = Asker { host, subject: &self.installed().subject, facts, call: &self.call.id, cancel };
-        let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
+        let CallContext { host, clock, .. } = &self.context;
+        let admitted = host.gate.admit(&self.asker(), action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
             Refused::Denied(Denial { code, reason, .. }) => EffectError::Denied { code, reason },
             Refused::Cancelled => EffectError::Cancelled,
@@ -108,14 +113,36 @@ impl Effects {
         })
     }
 
-    /// Makes the start of an effect durable.
-    async fn note(&self, digest: Digest, approval: Option<ApprovalId>) -> Result<u32, EffectError> {
+    /// Makes the start of an effect durable, and puts it on record.
+    async fn note(&self, admitted: &Admitted) -> Result<u32, EffectError> {
         crash_point::pass("effect decided");
         let index = self.journalled.fetch_add(1, Ordering::Relaxed);
+        let (digest, approval) = (admitted.permit.digest(), admitted.approval.clone());
         let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest, approval };
-        self.record(step).await.map_err(|err| EffectError::denied("E_APPR_USED", err.to_string()))?;
+        let started = audit::started(&self.asker(), admitted, index);
+        self.record(step, started).await.map_err(|err| match err {
+            StoreError::NotApproved { .. } => EffectError::denied("E_APPR_USED", err.to_string()),
+            err => EffectError::Unavailable(err.to_string()),
+        })?;
+        self.is_new_on_record(digest);
         crash_point::pass("effect noted");
         Ok(index)
+    }
+
+    /// Puts on record what was allowed and is no effect of its own.
+    fn note_allowed(&self, admitted: &Admitted) {
+        if self.is_new_on_record(admitted.permit.digest()) {
+            audit::allowed(&self.asker(), admitted);
+        }
+    }
+
+    fn is_new_on_record(&self, digest: Digest) -> bool {
+        self.on_record.lock().unwrap_or_else(PoisonError::into_inner).insert(digest)
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        let CallContext { host, facts, cancel, .. } = &self.context;
+        Asker { host, subject: &self.installed().subject, facts, call: &self.call.id, cancel }
     }
 
     fn installed(&self) -> &Installed {
@@ -124,12 +151,13 @@ impl Effects {
 
     async fn ended(&self, index: u32, summary: String) -> Result<(), EffectError> {
         let summary = mask_line(&self.context.host.vault, &summary);
+        let ended = audit::ended(&self.asker(), index, summary.clone());
         let step = JournalStep::EffectEnded { call: self.call.id.clone(), index, summary };
-        self.record(step).await.map_err(|err| EffectError::Unavailable(err.to_string()))
+        self.record(step, ended).await.map_err(|err| EffectError::Unavailable(err.to_string()))
     }
 
-    async fn record(&self, step: JournalStep) -> Result<(), StoreError> {
-        let record = Record { steps: vec![step], ..Record::default() };
+    async fn record(&self, step: JournalStep, entry: AuditEntry) -> Result<(), StoreError> {
+        let record = Record { steps: vec![step], audit: vec![entry], ..Record::default() };
         self.context.host.store.record(&self.context.facts.run, record, now()).await.map(|_| ())
     }
 }

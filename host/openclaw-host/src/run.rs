@@ -308,7 +308,7 @@ impl Shell {
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
-        let record = Record { entries, steps, recordings, end: None };
+        let record = Record { entries, steps, recordings, ..Record::default() };
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;

@@ -56,6 +56,8 @@ pub struct Settings {
     pub components: BTreeMap<ComponentName, ComponentSettings>,
     /// How calls wait for their owner.
     pub approvals: ApprovalSettings,
+    /// The record of what was decided and done.
+    pub audit: AuditSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -129,6 +131,13 @@ pub struct ComponentSettings {
 pub struct ApprovalSettings {
     /// 10 seconds to one day.
     pub expiry: Duration,
+}
+
+/// The record of what was decided and done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditSettings {
+    /// How long an entry is kept; a day to a hundred years.
+    pub keep: Duration,
 }
 
 /// Where runs and calls end.

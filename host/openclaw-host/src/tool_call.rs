@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::audit;
 use crate::catalog::Installed;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
@@ -71,7 +72,10 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
-        Ok(admitted) => masked(&host.vault, in_sandbox(context, call, installed, admitted.permit).await),
+        Ok(admitted) => {
+            audit::allowed(&asker, &admitted);
+            masked(&host.vault, in_sandbox(context, call, installed, admitted.permit).await)
+        }
         Err(refused) => refusal(refused).into(),
     }
 }

@@ -10,11 +10,9 @@ impl Effects {
         Name::parse(&request.store).map_err(|err| EffectError::Invalid(err.to_string()))?;
         let admitted = self.decide(Action::UseStore(request.store.clone())).await?;
         if request.operation.writes() {
-            let noted = self.kv_noted.get_or_try_init(|| async {
-                self.note(admitted.permit.digest(), admitted.approval.clone()).await.map(drop)
-            });
-            noted.await?;
+            self.kv_noted.get_or_try_init(|| async { self.note(&admitted).await.map(drop) }).await?;
         }
+        self.note_allowed(&admitted);
         let limits = self.installed().settings.kv_limits();
         Ok(self.context.host.store.kv(&self.component, request, limits).await?)
     }
