@@ -6,6 +6,7 @@ mod policies;
 mod provider;
 mod vitals;
 
+mod audit;
 mod bad_input;
 mod crash;
 mod families;

@@ -181,7 +181,7 @@ impl Policy {
         if !subject.scopes.covers(&action) && Guard::PolicyScope.is_up() {
             return Decision::Deny(undeclared(subject, &action));
         }
-        let Some(digest) = self.call_digest(subject, facts, &action) else {
+        let Some(digest) = self.digest(subject, facts, &action) else {
             return Decision::Deny(unnameable(&action));
         };
         let question = question(subject, facts, &action);
@@ -209,7 +209,7 @@ impl Policy {
         check_approval(approval)?;
         let digest = ask.digest;
         let Call { subject, facts, action } = *ask.call;
-        if approval.digest != digest || self.call_digest(&subject, &facts, &action) != Some(digest) {
+        if approval.digest != digest || self.digest(&subject, &facts, &action) != Some(digest) {
             return Err(Denial::new("E_APPR_MISMATCH", mismatch(approval)));
         }
         match self.engine.answer(&question(&subject, &facts, &action), Approved::Yes) {
@@ -252,7 +252,7 @@ impl Policy {
     }
 
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
-    pub fn call_digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
+    pub fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
         #[derive(Serialize)]
         struct Encoded<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, Digest);
         let Subject { component, digest, .. } = subject;

@@ -13,6 +13,7 @@ mod entry;
 mod held;
 
 use std::fmt;
+use std::time::Duration;
 
 use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 
@@ -29,6 +30,9 @@ pub use held::{AuditFact, FactKind};
 
 /// Entries that one page looks at: a filter that fits few of them must not hold a reader up.
 const LOOKED_AT: usize = 4096;
+
+/// The clock may have been set back by this much and nothing is left out of what is asked for since a time.
+const CLOCK_STEP: Duration = Duration::from_secs(60 * 60);
 
 /// The key of the seal. Whoever has it can write the record anew.
 #[derive(Clone)]
@@ -267,6 +271,11 @@ fn page(snapshot: &Snapshot, query: &AuditQuery) -> Result<AuditPage, Failure> {
             key: sequence.to_string(),
             err: std::sync::Arc::new(err),
         })?;
+        // Going back, what is older than this was recorded before.
+        if query.from.goes_back() && query.since.is_some_and(|since| entry.at.plus(CLOCK_STEP) < since) {
+            last = None;
+            break;
+        }
         last = Some(sequence);
         looked_at += 1;
         if query.wants(&entry) {
@@ -282,7 +291,7 @@ fn page(snapshot: &Snapshot, query: &AuditQuery) -> Result<AuditPage, Failure> {
         AuditFrom::After(_) => AuditFrom::After(last),
         AuditFrom::Before(_) | AuditFrom::End => AuditFrom::Before(last),
     });
-    if !matches!(query.from, AuditFrom::After(_)) {
+    if query.from.goes_back() {
         rows.reverse();
     }
     Ok(AuditPage { rows, next })
@@ -296,6 +305,12 @@ fn previous(snapshot: &Snapshot, table: &impl chain::Entries, sequence: u64) -> 
     let head = snapshot.table_if_there(tables::AUDIT_HEAD)?;
     let head = head.map(|head| chain::anchor(&head)).transpose()?.flatten();
     Ok(head.unwrap_or(Digest([0; 32])))
+}
+
+impl AuditFrom {
+    fn goes_back(self) -> bool {
+        matches!(self, AuditFrom::End | AuditFrom::Before(_))
+    }
 }
 
 impl AuditQuery {

@@ -29,7 +29,7 @@ pub(crate) enum Change {
     /// Creates or replaces an approval, and records what has become of it.
     Approval { row: Approval, at: Timestamp },
     /// Creates or replaces the grants of one build of a component, and records what has changed.
-    Grants { component: ComponentName, digest: Digest, row: StoredGrants },
+    Grants { component: ComponentName, digest: Digest, row: StoredGrants, by: String },
     /// Sets or, without a value, removes a key of a component's store; `used` is what its stores then hold.
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
@@ -83,13 +83,13 @@ impl Change {
                 apply_approval(tables, row)?;
                 audit::append(tables, entry)?;
             }
-            Change::Grants { component, digest, row } => {
+            Change::Grants { component, digest, row, by } => {
                 let place = (component.as_str(), digest.0);
                 let was = tables.grants.get(place)?;
                 let was = was.map(|was| decode::<StoredGrants>(component.as_str(), was.value())).transpose()?;
                 let before = was.map_or(Vec::new(), |was| was.grants);
                 tables.grants.insert(place, encode(&row).as_slice())?;
-                for entry in audit::of_grants(&component, &digest, &before, &row) {
+                for entry in audit::of_grants(&component, &digest, &before, &row, &by) {
                     audit::append(tables, entry)?;
                 }
             }

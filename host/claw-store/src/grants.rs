@@ -22,7 +22,7 @@ impl Store {
         })
     }
 
-    /// Replaces the grants of exactly this build of a component.
+    /// Replaces the grants of exactly this build of a component; `by` goes on record.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
@@ -31,10 +31,11 @@ impl Store {
         component: &ComponentName,
         digest: &Digest,
         grants: Vec<String>,
+        by: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (component, digest) = (component.clone(), *digest);
-        let change = Change::Grants { component, digest, row: StoredGrants { grants, at } };
+        let change = Change::Grants { component, digest, row: StoredGrants { grants, at }, by: by.to_owned() };
         self.write(move |_| Ok(Decided { answer: (), changes: vec![change] })).await
     }
 }

@@ -7,6 +7,7 @@
 pub mod view;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use claw_core::effect::{SecretPurpose, SecretUse};
 use claw_core::id::{ApprovalId, Digest, Timestamp};
@@ -26,7 +27,7 @@ use crate::settings::{Effective, Origin, Settings};
 use crate::tool_call::{self, CallContext};
 
 /// Who acts where nobody else does.
-const HOST: &str = "host";
+pub const HOST: &str = "host";
 
 /// What a component asks for, in words that outlive the decision.
 pub struct Wish {
@@ -38,7 +39,7 @@ pub struct Wish {
 impl Wish {
     /// The words for an action that is about to be decided.
     pub fn of(policy: &Policy, asker: &Asker<'_>, action: &Action) -> Self {
-        let digest = policy.call_digest(asker.subject, asker.facts, action);
+        let digest = policy.digest(asker.subject, asker.facts, action);
         Wish { action: action.name(), subject: subject(action), digest }
     }
 }
@@ -194,15 +195,20 @@ pub struct Found<'a> {
 /// If the store cannot be written: a host that cannot keep a record does not start.
 pub async fn start(store: &Store, found: &Found<'_>) -> Result<(), StoreError> {
     let at = now();
-    let keep = u64::try_from(found.settings.audit.keep.as_millis()).unwrap_or(u64::MAX);
-    let pruned = store.prune_audit(Timestamp(at.0.saturating_sub(keep)), at).await?;
-    if pruned > 0 {
-        tracing::info!(pruned, "the oldest entries of the record were removed");
-    }
+    prune(store, found.settings.audit.keep, at).await?;
     let version = format!("openclaw-host {}", env!("CARGO_PKG_VERSION"));
     store.note_audit(AuditEntry { subject: Some(version), ..AuditEntry::new(AuditKind::HostStarted, HOST, at) });
     store.audit_held(facts(found), at).await?;
     store.audit(loaded(found.policy, at)).await.map(drop)
+}
+
+async fn prune(store: &Store, keep: Duration, at: Timestamp) -> Result<(), StoreError> {
+    let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+    let pruned = store.prune_audit(Timestamp(at.0.saturating_sub(keep)), at).await?;
+    if pruned > 0 {
+        tracing::info!(pruned, "the oldest entries of the record were removed");
+    }
+    Ok(())
 }
 
 /// Says in the log if somebody has tampered with the record. Walks all of it, so nobody should wait for this.
@@ -256,4 +262,24 @@ fn facts(found: &Found<'_>) -> Vec<AuditFact> {
     let set = effective.iter().filter(|it| it.origin != Origin::Default && !it.path.starts_with("grants."));
     let set = set.map(|it| fact(FactKind::Setting, &it.path, mask_line(vault, &it.value.to_string())));
     components.chain(refused).chain(grants).chain(set).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use claw_store::AuditKey;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_older_than_the_owner_wants_to_keep_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("host.redb"), AuditKey::new([7; 32])).unwrap();
+        let hour = 60 * 60 * 1000;
+        for hours in [0, 1, 30, 47] {
+            store.audit(AuditEntry::new(AuditKind::HostStarted, HOST, Timestamp(hours * hour))).await.unwrap();
+        }
+        prune(&store, Duration::from_secs(24 * 60 * 60), Timestamp(48 * hour)).await.unwrap();
+        let verified = store.verify_audit().unwrap();
+        assert_eq!((verified.first, verified.last, verified.broken), (Some(3), 5, None));
+    }
 }

@@ -11,6 +11,7 @@ use claw_policy::{Access, ExecGrant, Grant, GrantError, Grants, HttpGrant, Subje
 use claw_sandbox::{CallLimits, Component, Sandbox, Scope, Wasm};
 use claw_store::{KvLimits, Store, StoreError};
 
+use crate::audit;
 use crate::host::now;
 use crate::settings::{ComponentSettings, Settings};
 
@@ -295,7 +296,7 @@ async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Re
     if !rows.is_empty() || own.is_empty() {
         return Ok(rows);
     }
-    store.put_grants(&component.name, &component.digest, own.clone(), now()).await.map_err(failed)?;
+    store.put_grants(&component.name, &component.digest, own.clone(), audit::HOST, now()).await.map_err(failed)?;
     Ok(own)
 }
 

@@ -58,6 +58,9 @@ async fn each_method_needs_exactly_its_scope() {
         components.inspect: read write admin
         runs.show: read write admin
         runs.replay: admin
+        audit.list: admin
+        audit.show: admin
+        audit.verify: admin
         question.list: admin questions
         plugin.approval.list: admin approvals
         taskSuggestions.list: read write admin

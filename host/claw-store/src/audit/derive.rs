@@ -69,12 +69,13 @@ pub(crate) fn of_grants(
     digest: &Digest,
     before: &[String],
     row: &StoredGrants,
+    by: &str,
 ) -> Vec<AuditEntry> {
     let entry = |kind, grant: &String| AuditEntry {
         component: Some(component.clone()),
         digest: Some(*digest),
         subject: Some(grant.clone()),
-        ..AuditEntry::new(kind, "host", row.at)
+        ..AuditEntry::new(kind, by, row.at)
     };
     let given = row.grants.iter().filter(|grant| !before.contains(grant));
     let removed = before.iter().filter(|grant| !row.grants.contains(grant));

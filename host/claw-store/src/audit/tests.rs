@@ -310,8 +310,8 @@ async fn grants_and_what_is_found_at_a_start_are_recorded_when_they_change() {
     // AU-01
     let (_home, store) = store();
     let grants = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    store.put_grants(&component(), &digest(1), grants(&["a", "b"]), at(1)).await.unwrap();
-    store.put_grants(&component(), &digest(1), grants(&["b", "c"]), at(2)).await.unwrap();
+    store.put_grants(&component(), &digest(1), grants(&["a", "b"]), "host", at(1)).await.unwrap();
+    store.put_grants(&component(), &digest(1), grants(&["b", "c"]), "host", at(2)).await.unwrap();
     let fact = |kind, name: &str, value: &str| AuditFact { kind, name: name.to_owned(), value: value.to_owned() };
     let first = vec![
         fact(FactKind::Component, "probe", &digest(1).to_string()),

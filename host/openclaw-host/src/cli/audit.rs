@@ -185,8 +185,10 @@ async fn list(record: &mut Record, mut query: AuditQuery, output: &Output) -> Re
 
 fn row(row: &Value) -> [String; 5] {
     let entry = &row["entry"];
+    // An actor that is a component has named it already.
+    let component = if entry["actor"] == json!("host") { word(&entry["component"]) } else { String::new() };
     let what = ["action", "subject", "code", "outcome"].map(|name| word(&entry[name]));
-    let what: Vec<_> = what.into_iter().filter(|word| !word.is_empty()).collect();
+    let what: Vec<_> = std::iter::once(component).chain(what).filter(|word| !word.is_empty()).collect();
     let mut what = what.join(" ");
     if what.chars().count() > WIDTH {
         what = what.chars().take(WIDTH - 3).chain("...".chars()).collect();
