@@ -77,6 +77,9 @@ async fn every_decision_answer_effect_and_change_is_on_record_and_the_record_is_
     let refused = client.ask("refused", "tool clock {}").await;
     answer(&mut client, "no", &["wc", "AGENTS.md"], "deny").await;
     answer(&mut client, "yes", &["wc", "AGENTS.md"], "allow-once").await;
+    // Refused before there is anything for a policy to decide about.
+    client.ask("nonsense", r#"tool exec {"argv":["no-such-program-anywhere"]}"#).await;
+    client.ask("outside", r#"tool exec {"argv":["touch","made"],"cwd":"../.."}"#).await;
     drop(running);
     // Away: a grant, a component and a setting. The rest is read from the store, as no host runs.
     std::fs::remove_file(home.path().join("components/echo.wasm")).unwrap();
@@ -115,6 +118,8 @@ async fn every_decision_answer_effect_and_change_is_on_record_and_the_record_is_
         (one("approval.answered", "no")["outcome"].clone(), one("decision.deny", "no")["code"].clone()),
         (json!("denied"), json!("E_POLICY_DENY"))
     );
+    let outside = one("decision.deny", "outside");
+    assert_eq!((&outside["code"], &outside["subject"]), (&json!("E_EXEC_CWD"), &json!("exec touch made")));
     assert_eq!(one("decision.ask", "yes")["digest"], one("effect.started", "yes")["digest"]);
     assert_eq!(one("approval.used", "yes")["approval"], one("effect.started", "yes")["approval"]);
     // The refusal names its entry, and the entry is there.

@@ -9,7 +9,7 @@ pub mod view;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use claw_core::effect::{SecretPurpose, SecretUse};
+use claw_core::effect::{EffectRequest, SecretPurpose, SecretRequest, SecretUse};
 use claw_core::id::{ApprovalId, Digest, Timestamp};
 use claw_core::message::ToolCall;
 use claw_gateway::AuditList;
@@ -41,6 +41,21 @@ impl Wish {
     pub fn of(policy: &Policy, asker: &Asker<'_>, action: &Action) -> Self {
         let digest = policy.digest(asker.subject, asker.facts, action);
         Wish { action: action.name(), subject: subject(action), digest }
+    }
+
+    /// The words for what a guest asks for, of which there may never be a plan to decide on.
+    pub fn asked_for(request: &EffectRequest, digest: Digest, what: &str) -> Self {
+        let action = match request {
+            EffectRequest::Exec(_) | EffectRequest::Process(_) => "exec.run",
+            EffectRequest::Http(_) => "http.request",
+            EffectRequest::Net(_) => "net.connect",
+            EffectRequest::Secret(SecretRequest::Get { .. }) => "secret.use",
+            EffectRequest::Secret(SecretRequest::Reveal { .. }) => "secret.reveal",
+            EffectRequest::Kv(_) => "kv.use",
+            EffectRequest::Llm(_) => "llm.complete",
+            EffectRequest::Message(_) => "message.send",
+        };
+        Wish { action, subject: what.to_owned(), digest: Some(digest) }
     }
 }
 

@@ -20,7 +20,7 @@ use claw_sandbox::Answerer;
 use claw_store::{AuditEntry, JournalStep, Record, StoreError};
 use tokio::sync::OnceCell;
 
-use crate::audit;
+use crate::audit::{self, Wish};
 use crate::catalog::Installed;
 use crate::crash_point;
 use crate::gate::{Admitted, Asker, Refused};
@@ -40,6 +40,8 @@ pub struct Effects {
     kv_noted: OnceCell<()>,
     /// What was allowed and is on record: the same again says nothing new.
     on_record: Mutex<HashSet<Digest>>,
+    /// Reasons of refusals that the gate has put on record; each has a number of its own.
+    refused: Mutex<HashSet<String>>,
     questions: AtomicU32,
     messages: AtomicU32,
     connections: net::Connections,
@@ -58,6 +60,7 @@ impl Effects {
             journalled: AtomicU32::new(0),
             kv_noted: OnceCell::new(),
             on_record: Mutex::default(),
+            refused: Mutex::default(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
             connections: net::Connections::default(),
@@ -69,6 +72,7 @@ impl Effects {
     /// Performs one effect and answers it.
     pub async fn perform(&self, effect: u32, request: EffectRequest) {
         let (asked, what) = (recording::digest(&request), recording::describe(&request));
+        let wish = Wish::asked_for(&request, asked, &what);
         self.recorder.note(&request);
         let answer = match request {
             EffectRequest::Exec(request) => self.exec(request).await.map(EffectReply::Exec),
@@ -85,6 +89,10 @@ impl Effects {
             EffectRequest::Kv(request) => self.kv(request).await.map(EffectReply::Kv),
             EffectRequest::Llm(request) => self.llm(request).await.map(EffectReply::Llm),
             EffectRequest::Message(request) => self.message(request).await.map(|()| EffectReply::Message),
+        };
+        let answer = match answer {
+            Err(EffectError::Denied { code, reason }) => Err(self.refusal(wish, code, reason).await),
+            answer => answer,
         };
         self.recorder.add(Effect { number: effect, request: asked, what, answer: answer.clone(), body: None });
         self.answerer.answer(effect, answer).await;
@@ -107,10 +115,24 @@ impl Effects {
         let CallContext { host, clock, .. } = &self.context;
         let admitted = host.gate.admit(&self.asker(), action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
-            Refused::Denied(Denial { code, reason, .. }) => EffectError::Denied { code, reason },
+            Refused::Denied(Denial { code, reason, .. }) => {
+                self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(reason.clone());
+                EffectError::Denied { code, reason }
+            }
             Refused::Cancelled => EffectError::Cancelled,
             Refused::Store(err) => EffectError::Unavailable(err.to_string()),
         })
+    }
+
+    /// A refusal that is on record: the gate's are already, those of code that looks at paths, addresses, header fields
+    /// and secrets are not yet.
+    async fn refusal(&self, wish: Wish, code: String, reason: String) -> EffectError {
+        if self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&reason) {
+            return EffectError::Denied { code, reason };
+        }
+        let denial = Denial { code, reason, decided_by: Vec::new() };
+        let Denial { code, reason, .. } = audit::denied(&self.asker(), wish, None, denial).await;
+        EffectError::Denied { code, reason }
     }
 
     /// Makes the start of an effect durable, and puts it on record.
