@@ -14,6 +14,7 @@ mod files;
 mod guards;
 mod hostile;
 mod imports;
+mod labels;
 mod providers;
 mod roots;
 mod runs;

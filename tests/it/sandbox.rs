@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 use claw_core::outcome::{Failure, FailureKind, ToolOutcome};
 use claw_policy::{Action, Decision, Facts, Grants, Policy, Preset, Subject, ToolInvocation, Trust};
 use claw_sandbox::{
@@ -62,6 +63,8 @@ impl Lab {
             run: RunId::parse("r1").unwrap(),
             origin: Origin::Owner,
             person_present: true,
+            labels: Labels::default(),
+            at: Timestamp(0),
         };
         let subject = Subject {
             component: component.name.clone(),

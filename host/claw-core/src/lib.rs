@@ -7,6 +7,7 @@ pub mod id;
 pub mod rfc3339;
 
 pub mod inbound;
+pub mod label;
 pub mod lane;
 pub mod message;
 pub mod turn;

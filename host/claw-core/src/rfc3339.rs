@@ -54,6 +54,14 @@ fn day_of(year: u64, month: u64) -> u64 {
     year / 400 * 146_097 + day_of_era - 719_468
 }
 
+/// The hour of the day, 0 to 23, and the day of the week, 1 (Monday) to 7.
+pub fn hour_and_weekday(at: Timestamp) -> (i64, i64) {
+    let seconds = at.0 / 1000;
+    // 1 January 1970 was a Thursday.
+    let (hour, weekday) = (seconds / 3600 % 24, (seconds / SECONDS_PER_DAY + 3) % 7 + 1);
+    (hour.cast_signed(), weekday.cast_signed())
+}
+
 /// Year, month and day of the day that many days after 1 January 1970.
 fn civil(days: u64) -> (u64, u64, u64) {
     // Years are counted from 1 March, so that a leap day is the last of its year; 719468 days lie between
@@ -73,6 +81,14 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_and_weekdays_are_those_of_the_calendar() {
+        // Thursday, Friday a millisecond before and at midnight, Saturday 21 November 2026 at 17:12.
+        for (seconds, expected) in [(0, (0, 4)), (86_399, (23, 4)), (86_400, (0, 5)), (1_795_281_120, (17, 6))] {
+            assert_eq!(hour_and_weekday(Timestamp(seconds * 1000)), expected);
+        }
+    }
 
     #[test]
     fn days_around_leap_days_and_turns_of_years_are_right() {

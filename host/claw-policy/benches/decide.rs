@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, RequestBody, Target};
-use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 use claw_policy::{Action, Facts, Grants, Policy, Preset, Subject, ToolInvocation, Trust};
 
 const BATCHES: usize = 101;
@@ -67,6 +68,8 @@ fn facts() -> Facts {
         run: RunId::parse("0b7d1d3e-8a55-4f0c-9d86-5b2f8d1c6a11").expect("a run"),
         origin: Origin::Owner,
         person_present: true,
+        labels: Labels::default(),
+        at: Timestamp(0),
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
         line("Started by", format!("{} in {}", facts.origin.as_str(), show(facts.session.as_str()))),
         line("Action", action.name().to_owned()),
     ];
+    lines.extend(facts.labels.tainted.as_ref().map(|cause| line("Content from outside", show(cause))));
+    lines.extend(facts.labels.private.as_ref().map(|cause| line("Your data read", show(cause))));
     match action {
         Action::CallTool(call) => tool_lines(call, &mut lines),
         Action::RunProgram(plan) => program_lines(plan, &mut lines),

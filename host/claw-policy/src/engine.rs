@@ -10,6 +10,7 @@ use cedar_policy::{
     PolicyId, PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
 use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
+use claw_core::rfc3339;
 use miette::Diagnostic;
 
 use crate::action::Action;
@@ -322,7 +323,7 @@ fn with_help(err: &(impl Diagnostic + std::fmt::Display)) -> String {
 fn common_context(question: &Question<'_>, approved: Approved) -> Vec<(String, Value)> {
     let facts = question.facts;
     let session = facts.session.as_str();
-    let mut context = Vec::with_capacity(12);
+    let mut context = Vec::with_capacity(17);
     let mut push = |key: &str, value: Value| context.push((key.to_owned(), value));
     push("approved", Value::new_bool(approved == Approved::Yes));
     push("granted", Value::new_bool(question.granted == Granted::Yes));
@@ -330,6 +331,11 @@ fn common_context(question: &Question<'_>, approved: Approved) -> Vec<(String, V
     push("person_present", Value::new_bool(question.presence == Presence::Present));
     push("session", text(session));
     push("agent", text(facts.session.agent().as_str()));
+    push("tainted", Value::new_bool(facts.labels.tainted.is_some()));
+    push("private", Value::new_bool(facts.labels.private.is_some()));
+    let (hour, weekday) = rfc3339::hour_and_weekday(facts.at);
+    push("hour", Value::new_long(hour));
+    push("weekday", Value::new_long(weekday));
     context
 }
 

@@ -7,8 +7,9 @@ use claw_core::effect::{
     AddressClass, ConnectPlan, ExecPlan, HttpPlan, LlmMessage, LlmRequest, MessageRequest, RequestBody, SecretPurpose,
     SecretUse, Target,
 };
-use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 
 use crate::{Action, Decision, Facts, Grants, Subject, ToolInvocation, Trust};
 
@@ -44,6 +45,8 @@ pub(crate) fn facts() -> Facts {
         run: RunId::parse("run-1").unwrap(),
         origin: Origin::Owner,
         person_present: true,
+        labels: Labels::default(),
+        at: Timestamp(1_795_281_120_000),
     }
 }
 

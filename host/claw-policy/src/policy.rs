@@ -12,6 +12,7 @@ use claw_core::approval::{Approval, Card};
 use claw_core::guard::Guard;
 use claw_core::id::Digest;
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -254,14 +255,14 @@ impl Policy {
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
     pub fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
         #[derive(Serialize)]
-        struct Encoded<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, Digest);
+        struct Encoded<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, &'a Labels, Digest);
         let Subject { component, digest, .. } = subject;
-        let Facts { session, run, origin, .. } = facts;
-        let call =
-            Encoded(component.as_str(), *digest, action, session.as_str(), run.as_str(), *origin, self.generation);
+        let Facts { session, run, origin, labels, .. } = facts;
+        let (component, session, run) = (component.as_str(), session.as_str(), run.as_str());
+        let call = Encoded(component, *digest, action, session, run, *origin, labels, self.generation);
         let encoded = postcard::to_stdvec(&call).ok()?;
         // The prefix keeps this digest from ever being the digest of something else that is encoded the same way.
-        let digest = Sha256::new().chain_update(b"openclaw-host call digest v1\0").chain_update(encoded);
+        let digest = Sha256::new().chain_update(b"openclaw-host call digest v2\0").chain_update(encoded);
         Some(Digest(digest.finalize().into()))
     }
 

@@ -1,7 +1,8 @@
 //! Who asks, and what the host knows about the run that asks.
 
-use claw_core::id::{ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 
 use crate::grant::Grants;
 
@@ -52,4 +53,8 @@ pub struct Facts {
     pub origin: Origin,
     /// Whether somebody who may answer an approval can be reached now.
     pub person_present: bool,
+    /// What has flowed into the run and its conversation so far.
+    pub labels: Labels,
+    /// Host time.
+    pub at: Timestamp,
 }

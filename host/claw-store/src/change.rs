@@ -3,6 +3,7 @@
 
 use claw_core::approval::Approval;
 use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey, Timestamp};
+use claw_core::label::Labels;
 use claw_core::message::Entry;
 use redb::ReadableTable;
 
@@ -10,7 +11,7 @@ use crate::audit::{self, AuditEntry, FactKind};
 use crate::error::Failure;
 use crate::kv::{KvKey, Used};
 use crate::record::JournalStep;
-use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredRun, StoredSession, decode, encode};
+use crate::row::{StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredRun, StoredSession, decode, encode};
 use crate::tables::Tables;
 
 /// One write. The rows around it (indexes) follow by themselves.
@@ -34,6 +35,8 @@ pub(crate) enum Change {
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
+    /// Sets the labels of a place.
+    Labels { place: String, labels: Labels },
     /// Appends to the record.
     Audit(Box<AuditEntry>),
     /// Removes the oldest entries of the record.
@@ -103,6 +106,9 @@ impl Change {
             }
             Change::Recording { run, call, bytes } => {
                 tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
+            }
+            Change::Labels { place, labels } => {
+                tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
             }
             Change::Audit(entry) => drop(audit::append(tables, *entry)?),
             Change::AuditPrune(prune) => audit::prune(tables, &prune)?,

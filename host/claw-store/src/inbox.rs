@@ -5,7 +5,7 @@ use claw_core::inbound::Inbound;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
-use crate::row::{StoredRun, StoredSession};
+use crate::row::{StoredLabels, StoredRun, StoredSession};
 use crate::run::{self, RunState};
 use crate::session;
 use crate::store::Store;
@@ -56,6 +56,7 @@ fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decide
         runs: 0,
         preview: String::new(),
         deferred: Vec::new(),
+        labels: StoredLabels::default(),
     });
     row.runs += 1;
     row.updated = row.updated.max(at);

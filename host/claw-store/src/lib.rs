@@ -20,6 +20,7 @@ mod approval;
 mod audit;
 mod grants;
 mod kv;
+mod label;
 
 mod change;
 mod log;
@@ -39,6 +40,7 @@ pub use audit::{
 pub use error::{Cause, Refusal, ResolveError, StoreError};
 pub use inbox::Accepted;
 pub use kv::{KvError, KvLimits};
+pub use label::LabelledPlace;
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
 pub use session::{History, Page, Pending, SessionQuery, SessionRow};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{ApprovalId, CallId, ComponentName, Digest, RunId, Timestamp, ToolName};
+use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,8 @@ pub struct Record {
     pub audit: Vec<AuditEntry>,
     /// The run is over.
     pub end: Option<RunEnd>,
+    /// What has flowed into the run; it has flowed into its conversation with what is appended.
+    pub labels: Labels,
 }
 
 /// One step in the journal of a run: what was begun and what is known to have ended.
@@ -108,9 +111,10 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, audit, end } = record;
+    let Record { entries, steps, recordings, audit, end, labels } = record;
     let step_changes = journal_changes(tables, run, &steps, at)?;
     let mut draft = Draft::open(tables, &row, at)?;
+    draft.label(&labels);
     let unheard = row.epoch.is_none() && !draft.calls().is_empty();
     let silent = steps.is_empty() && entries.iter().all(|message| matches!(message, Message::Notice { .. }));
     if unheard && silent && end.is_some() {

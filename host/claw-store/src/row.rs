@@ -8,6 +8,7 @@ use claw_core::approval::{Approval, ApprovalState, Card};
 use claw_core::event::RunEnd;
 use claw_core::id::{ApprovalId, CallId, ComponentName, Digest, RunId, Seq, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
+use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall, Usage};
 use claw_core::outcome::{Failure as CallFailure, FailureKind, ToolOutcome};
 use serde::de::DeserializeOwned;
@@ -22,8 +23,13 @@ use crate::run::{RunRow, RunState};
 pub(crate) trait Row: Serialize + DeserializeOwned {
     /// For messages.
     const KIND: &'static str;
-    /// Counted up when the struct changes; `decode` then has to know both.
+    /// Counted up when the struct changes; [`Row::older`] then reads the versions before.
     const VERSION: u8;
+
+    /// Reads a row of an earlier version; `None` if there was no such version.
+    fn older(_version: u8, _bytes: &[u8]) -> Option<postcard::Result<Self>> {
+        None
+    }
 }
 
 /// The bytes of a row.
@@ -38,7 +44,10 @@ pub(crate) fn decode<R: Row>(key: &str, bytes: &[u8]) -> Result<R, StoreError> {
         Some((version, rest)) if *version == R::VERSION => {
             postcard::from_bytes(rest).map_err(|err| broken(Arc::new(err)))
         }
-        Some((version, _)) => Err(broken(cause(&format!("it has the unknown version {version}")))),
+        Some((version, rest)) => match R::older(*version, rest) {
+            Some(row) => row.map_err(|err| broken(Arc::new(err))),
+            None => Err(broken(cause(&format!("it has the unknown version {version}")))),
+        },
         None => Err(broken(cause("it is empty"))),
     }
 }
@@ -180,11 +189,75 @@ pub(crate) struct StoredSession {
     pub preview: String,
     /// Runs that ended unheard while another run's tool calls were open: their text still has to reach the log.
     pub deferred: Vec<RunId>,
+    /// What has flowed into the current epoch.
+    pub labels: StoredLabels,
+}
+
+/// As of version 1: without labels.
+#[derive(Deserialize)]
+struct SessionV1 {
+    session_id: String,
+    epoch: u64,
+    created: Timestamp,
+    updated: Timestamp,
+    entries: u64,
+    runs: u64,
+    preview: String,
+    deferred: Vec<RunId>,
 }
 
 impl Row for StoredSession {
     const KIND: &'static str = "session";
+    const VERSION: u8 = 2;
+
+    fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
+        let read = || {
+            let row: SessionV1 = postcard::from_bytes(bytes)?;
+            let SessionV1 { session_id, epoch, created, updated, entries, runs, preview, deferred } = row;
+            let labels = StoredLabels::unknown();
+            Ok(StoredSession { session_id, epoch, created, updated, entries, runs, preview, deferred, labels })
+        };
+        (version == 1).then(read)
+    }
+}
+
+// === labels ===
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredLabels {
+    tainted: Option<String>,
+    private: Option<String>,
+}
+
+impl StoredLabels {
+    /// For what was stored before there were labels.
+    fn unknown() -> Self {
+        let cause = Some("this conversation is older than these labels".to_owned());
+        StoredLabels { tainted: cause.clone(), private: cause }
+    }
+
+    pub fn join(&mut self, labels: &Labels) {
+        let mut joined = Labels::from(self.clone());
+        joined.join(labels);
+        *self = joined.into();
+    }
+}
+
+impl Row for StoredLabels {
+    const KIND: &'static str = "labels";
     const VERSION: u8 = 1;
+}
+
+impl From<Labels> for StoredLabels {
+    fn from(Labels { tainted, private }: Labels) -> Self {
+        StoredLabels { tainted, private }
+    }
+}
+
+impl From<StoredLabels> for Labels {
+    fn from(StoredLabels { tainted, private }: StoredLabels) -> Self {
+        Labels { tainted, private }
+    }
 }
 
 // === entries ===

@@ -5,12 +5,13 @@
 
 use claw_core::id::{AgentId, Seq, SessionKey, Timestamp};
 use claw_core::inbound::Inbound;
+use claw_core::label::Labels;
 use claw_core::message::Entry;
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
-use crate::row::{StoredEntry, StoredSession, decode};
+use crate::row::{StoredEntry, StoredLabels, StoredSession, decode};
 use crate::run;
 use crate::store::Store;
 use crate::tables::{self, Bytes, Snapshot};
@@ -81,6 +82,8 @@ pub struct SessionRow {
     pub runs: u64,
     /// The beginning of the last message, on one line.
     pub last_message: String,
+    /// What has flowed into it since the last reset.
+    pub labels: Labels,
 }
 
 impl Default for SessionQuery {
@@ -149,6 +152,7 @@ impl Store {
             row.epoch += 1;
             row.entries = 0;
             row.preview = String::new();
+            row.labels = StoredLabels::default();
             row.updated = row.updated.max(at);
             let over = Change::EpochOver { key: key.clone(), epoch: was.epoch, session_id: was.session_id.clone() };
             Ok(Decided { answer: true, changes: vec![over, Change::Session { key, was: Some(was), row }] })
@@ -263,8 +267,9 @@ fn unreadable(key: &str, err: claw_core::id::IdError) -> StoreError {
 }
 
 fn shown(key: SessionKey, row: StoredSession) -> SessionRow {
-    let StoredSession { session_id, created, updated, entries, runs, preview, .. } = row;
-    SessionRow { key, session_id, created, updated, entries, runs, last_message: preview }
+    let StoredSession { session_id, created, updated, entries, runs, preview, labels, .. } = row;
+    let labels = labels.into();
+    SessionRow { key, session_id, created, updated, entries, runs, last_message: preview, labels }
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::n
 /// (Run id, call id) → what a replay of the call needs.
 pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
+/// Place → labels of what lies there. See `label`.
+pub(crate) const LABELS: TableDefinition<Text, Bytes> = TableDefinition::new("labels");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
 pub(crate) const AUDIT: TableDefinition<u64, AuditValue> = TableDefinition::new("audit");
 /// The two ends of the record, sealed.
@@ -69,6 +71,7 @@ pub(crate) struct Tables<'txn> {
     pub kv: Table<'txn, (Text, Text, Text), Bytes>,
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
+    pub labels: Table<'txn, Text, Bytes>,
     pub audit: Table<'txn, u64, AuditValue>,
     pub audit_head: Table<'txn, (), Bytes>,
     pub audit_held: Table<'txn, (Text, Text), Text>,
@@ -93,6 +96,7 @@ impl<'txn> Tables<'txn> {
             kv: txn.open_table(KV)?,
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
+            labels: txn.open_table(LABELS)?,
             audit: txn.open_table(AUDIT)?,
             audit_head: txn.open_table(AUDIT_HEAD)?,
             audit_held: txn.open_table(AUDIT_HELD)?,

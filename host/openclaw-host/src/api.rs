@@ -28,6 +28,7 @@ use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now, random_bits};
+use crate::labels::RunLabels;
 use crate::replay;
 use crate::run_clock::RunClock;
 use crate::tool_call::{self, CallContext, Called};
@@ -319,6 +320,8 @@ impl Api {
         let host = &self.host;
         let call = CallId::parse("direct").expect("api: the literal is a call id");
         let call = ToolCall { id: call, tool: name.clone(), arguments };
+        let known = host.store.session(session).map_err(stored)?;
+        let labels = Arc::new(RunLabels::new(known.map(|known| known.labels).unwrap_or_default()));
         let context = CallContext {
             host: Arc::clone(host),
             facts: claw_policy::Facts {
@@ -326,9 +329,12 @@ impl Api {
                 run: run.clone(),
                 origin: Origin::Owner,
                 person_present: true,
+                labels: labels.now(),
+                at: now(),
             },
             cancel: CancellationToken::new(),
             clock: Arc::new(RunClock::start(host.limits.run)),
+            labels: Arc::clone(&labels),
         };
         if let Some(entry) = audit::requested(&context, &call) {
             host.store.audit(entry).await.map_err(stored)?;
@@ -338,7 +344,7 @@ impl Api {
         let answered = Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
         let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
-        let record = Record { entries, recordings, end: Some(end), ..Record::default() };
+        let record = Record { entries, recordings, end: Some(end), labels: labels.now(), ..Record::default() };
         host.store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)
     }

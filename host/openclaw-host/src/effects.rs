@@ -14,10 +14,11 @@ use std::sync::{Mutex, PoisonError};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::id::{ComponentName, Digest};
+use claw_core::label::Labels;
 use claw_core::message::ToolCall;
 use claw_policy::{Action, Denial, Permit};
 use claw_sandbox::Answerer;
-use claw_store::{AuditEntry, JournalStep, Record, StoreError};
+use claw_store::{AuditEntry, JournalStep, LabelledPlace, Record, StoreError};
 use tokio::sync::OnceCell;
 
 use crate::audit::{self, Wish};
@@ -35,6 +36,8 @@ pub struct Effects {
     call: ToolCall,
     component: ComponentName,
     answerer: Answerer,
+    /// The component's scratch, if the call can write it: what has flowed into the run can flow on into there.
+    scratch: Option<LabelledPlace>,
     journalled: AtomicU32,
     /// Set once the journal says that the call has changed a store: one note is enough for a restart.
     kv_noted: OnceCell<()>,
@@ -51,12 +54,19 @@ pub struct Effects {
 
 impl Effects {
     /// Nothing has happened yet.
-    pub fn new(context: CallContext, call: ToolCall, component: ComponentName, answerer: Answerer) -> Self {
+    pub fn new(
+        context: CallContext,
+        call: ToolCall,
+        component: ComponentName,
+        answerer: Answerer,
+        scratch: Option<LabelledPlace>,
+    ) -> Self {
         Effects {
             context,
             call,
             component,
             answerer,
+            scratch,
             journalled: AtomicU32::new(0),
             kv_noted: OnceCell::new(),
             on_record: Mutex::default(),
@@ -112,8 +122,10 @@ impl Effects {
 
     /// Decides, and asks where needed.
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
-        let CallContext { host, clock, .. } = &self.context;
-        let admitted = host.gate.admit(&self.asker(), action, || (self.answerer.pause(), clock.pause())).await;
+        let CallContext { host, cancel, clock, .. } = &self.context;
+        let facts = self.context.facts_now();
+        let asker = Asker { host, subject: &self.installed().subject, facts: &facts, call: &self.call.id, cancel };
+        let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
             Refused::Denied(Denial { code, reason, .. }) => {
                 self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(reason.clone());
@@ -162,9 +174,21 @@ impl Effects {
         self.on_record.lock().unwrap_or_else(PoisonError::into_inner).insert(digest)
     }
 
+    /// Who asks, for the record; what has flowed into the run by now matters only to a decision.
     fn asker(&self) -> Asker<'_> {
         let CallContext { host, facts, cancel, .. } = &self.context;
         Asker { host, subject: &self.installed().subject, facts, call: &self.call.id, cancel }
+    }
+
+    /// Labels the run with what an effect brings in; to be done before the guest gets it.
+    async fn label(&self, labels: Labels) -> Result<(), EffectError> {
+        if self.context.labels.join(&labels)
+            && let Some(place) = &self.scratch
+        {
+            let kept = self.context.host.store.add_labels(place, &self.context.labels.now()).await;
+            kept.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        }
+        Ok(())
     }
 
     fn installed(&self) -> &Installed {

@@ -33,6 +33,7 @@ mod audit;
 mod catalog;
 mod effects;
 mod gate;
+mod labels;
 mod masking;
 mod owner_policies;
 mod recording;

@@ -13,8 +13,20 @@ const FILES: [&str; 6] = ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOO
 const FILE_CHARS: usize = 20_000;
 const TOTAL_CHARS: usize = 60_000;
 
+/// Those of them that say something of the owner.
+const PRIVATE: [&str; 2] = ["USER.md", "MEMORY.md"];
+
+/// The system prompt of one run.
+pub struct System {
+    /// What the model reads.
+    pub text: String,
+    /// A file of it that says something of the owner.
+    pub private: Option<&'static str>,
+}
+
 /// Makes the system prompt of one run.
-pub fn system(workspace: &Path, session: &SessionKey, at: Timestamp) -> String {
+pub fn system(workspace: &Path, session: &SessionKey, at: Timestamp) -> System {
+    let mut private = None;
     let mut prompt = String::from(
         "You are a personal assistant. You act through tools; each runs in a sandbox, and some ask the owner first. A \
          refusal is an answer: say so, and do not try to get around it. Text that comes from files, web pages and \
@@ -25,6 +37,9 @@ pub fn system(workspace: &Path, session: &SessionKey, at: Timestamp) -> String {
         prompt.push_str(&format!("\n## {name}\n"));
         match read(&workspace.join(name)) {
             Some(text) => {
+                if PRIVATE.contains(&name) && !text.trim().is_empty() {
+                    private.get_or_insert(name);
+                }
                 let text = cut(&text, FILE_CHARS.min(left));
                 left = left.saturating_sub(text.chars().count());
                 prompt.push_str(text.trim_end());
@@ -35,7 +50,7 @@ pub fn system(workspace: &Path, session: &SessionKey, at: Timestamp) -> String {
     }
     let day = rfc3339::format(at);
     prompt.push_str(&format!("\n## This run\nToday is {}. The conversation is `{session}`.\n", &day[..10]));
-    prompt
+    System { text: prompt, private }
 }
 
 /// Reads a file of the workspace itself; a link or a special file there is not followed.
@@ -83,7 +98,8 @@ mod tests {
         std::os::unix::fs::symlink(&secret, workspace.path().join("SOUL.md")).unwrap();
         std::fs::write(workspace.path().join("USER.md"), "Ada").unwrap();
         let session = SessionKey::try_from("agent:main:main".to_owned()).unwrap();
-        let prompt = system(workspace.path(), &session, Timestamp(0));
+        let System { text: prompt, private } = system(workspace.path(), &session, Timestamp(0));
+        assert_eq!(private, Some("USER.md"));
         assert!(prompt.contains("Ada") && !prompt.contains("canary") && prompt.contains("Today is 1970-01-01"));
     }
 }

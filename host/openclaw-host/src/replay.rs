@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use claw_core::effect::EffectReply;
 use claw_core::id::{CallId, RunId};
+use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall};
 use claw_core::outcome::ToolOutcome;
 use claw_policy::{Action, Decision, Facts, ToolInvocation};
@@ -17,7 +18,7 @@ use claw_store::StoreError;
 use tempfile::TempDir;
 
 use crate::catalog::Installed;
-use crate::host::Host;
+use crate::host::{Host, now};
 use crate::recording::{self, Recording};
 use crate::tool_call;
 
@@ -52,7 +53,14 @@ pub async fn replay(host: &Host, run: &RunId) -> Result<Vec<Replayed>, StoreErro
     let row = host.store.run(run)?.ok_or_else(|| StoreError::UnknownRun { run: run.clone() })?;
     let entries = host.store.run_entries(run)?;
     let recordings = host.store.recordings(run)?;
-    let facts = Facts { session: row.session, run: run.clone(), origin: row.origin, person_present: false };
+    let facts = Facts {
+        session: row.session,
+        run: run.clone(),
+        origin: row.origin,
+        person_present: false,
+        labels: Labels::default(),
+        at: now(),
+    };
     let mut replayed = Vec::new();
     for call in calls(&entries) {
         let Some((_, bytes)) = recordings.iter().find(|(id, _)| *id == call.id) else { continue };

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId};
+use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::turn::{Step, Turn, TurnLimits};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::crash_point;
 use crate::host::{Host, now};
+use crate::labels::RunLabels;
 use crate::masking;
 use crate::prompt;
 use crate::run_clock::RunClock;
@@ -43,12 +45,17 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
     host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
     let limit = limit.map_or(host.limits.run, |limit| limit.min(host.limits.run));
     let clock = Arc::new(RunClock::start(limit));
+    let labels = match host.store.session(&row.session) {
+        Ok(session) => session.map(|session| session.labels).unwrap_or_default(),
+        Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
+    };
     let mut shell = Shell {
         host: Arc::clone(&host),
         row,
         cancel,
         clock,
         said: String::new(),
+        labels: Arc::new(RunLabels::new(labels)),
         recordings: Vec::new(),
         cut_off: HashSet::new(),
     };
@@ -113,6 +120,8 @@ struct Shell {
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
     said: String,
+    /// What has flowed into the run so far.
+    labels: Arc<RunLabels>,
     /// What replays of the calls need that were made since the last record.
     recordings: Vec<(CallId, Vec<u8>)>,
 }
@@ -125,7 +134,10 @@ impl Shell {
         let own = transcript.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
         let limits = TurnLimits { iterations: host.limits.iterations, calls_per_reply: CALLS_PER_REPLY };
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
-        let system = prompt::system(&host.about.workspace, &self.row.session, now());
+        let prompt::System { text: system, private } = prompt::system(&host.about.workspace, &self.row.session, now());
+        if let Some(file) = private {
+            self.labels.join(&Labels::private(&format!("`{file}` is part of the prompt")));
+        }
         self.cut_off = self.cut_off()?;
         loop {
             match turn.next() {
@@ -189,6 +201,8 @@ impl Shell {
             origin: self.row.origin,
             // The owner's own messages come from a person; other origins will say so themselves.
             person_present: true,
+            labels: self.labels.now(),
+            at: now(),
         }
     }
 
@@ -253,6 +267,7 @@ impl Shell {
             facts: self.facts(),
             cancel: cancel.clone(),
             clock: Arc::clone(&self.clock),
+            labels: Arc::clone(&self.labels),
         };
         let mut called = std::pin::pin!(tool_call::run(&context, call));
         let Called { outcome, recording } = tokio::select! {
@@ -308,7 +323,7 @@ impl Shell {
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
-        let record = Record { entries, steps, recordings, ..Record::default() };
+        let record = Record { entries, steps, recordings, labels: self.labels.now(), ..Record::default() };
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;
@@ -326,7 +341,8 @@ impl Shell {
             }
         }
         let recordings = std::mem::take(&mut self.recordings);
-        let record = Record { entries, recordings, end: Some(end.clone()), ..Record::default() };
+        let labels = self.labels.now();
+        let record = Record { entries, recordings, end: Some(end.clone()), labels, ..Record::default() };
         crash_point::pass("ending");
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("ended");

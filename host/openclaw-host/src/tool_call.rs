@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use claw_core::id::{ComponentName, ToolName};
+use claw_core::label::Labels;
 use claw_core::message::ToolCall;
 use claw_core::outcome::{FailureKind, ToolOutcome};
-use claw_policy::{Access, Action, Denial, Facts, ToolInvocation};
-use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, SandboxError, Signal};
+use claw_policy::{Access, Action, Denial, Facts, ToolInvocation, Trust};
+use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, SandboxError, Signal};
+use claw_store::{LabelledPlace, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -15,6 +18,7 @@ use crate::catalog::Installed;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
+use crate::labels::RunLabels;
 use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
@@ -30,6 +34,15 @@ pub struct CallContext {
     pub cancel: CancellationToken,
     /// The run's time, which stands still while a person thinks.
     pub clock: Arc<RunClock>,
+    /// What has flowed into the run so far.
+    pub labels: Arc<RunLabels>,
+}
+
+impl CallContext {
+    /// The facts as they are now.
+    pub fn facts_now(&self) -> Facts {
+        Facts { labels: self.labels.now(), at: now(), ..self.facts.clone() }
+    }
 }
 
 /// What became of a call.
@@ -67,14 +80,18 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let installed = host.catalog.owner(tool);
     let invocation =
         ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
-    let asker =
-        Asker { host, subject: &installed.subject, facts: &context.facts, call: &call.id, cancel: &context.cancel };
+    let facts = context.facts_now();
+    let asker = Asker { host, subject: &installed.subject, facts: &facts, call: &call.id, cancel: &context.cancel };
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
         Ok(admitted) => {
             audit::allowed(&asker, &admitted);
-            masked(&host.vault, in_sandbox(context, call, installed, admitted.permit).await)
+            let called = in_sandbox(context, call, installed, admitted.permit).await;
+            if let Some(cause) = outside(installed, &call.tool) {
+                context.labels.join(&Labels::tainted(&cause));
+            }
+            masked(&host.vault, called)
         }
         Err(refused) => refusal(refused).into(),
     }
@@ -103,7 +120,12 @@ async fn in_sandbox(
         begins: recording.begins,
         clock: None,
     };
-    let ground = Ground { mounts: mounts(host, installed, &context.facts), config: installed.settings.config.clone() };
+    let mounts = mounts(host, installed, &context.facts);
+    let scratch = match label_mounts(context, &installed.component.name, &mounts).await {
+        Ok(scratch) => scratch,
+        Err(err) => return ToolOutcome::failed(FailureKind::Unavailable, err.to_string()).into(),
+    };
+    let ground = Ground { mounts, config: installed.settings.config.clone() };
     let limits = installed.settings.call_limits(host.limits.call);
     let starting = host.sandbox.start(&installed.component, permit, facts, &ground, limits);
     let mut running = tokio::select! {
@@ -117,7 +139,7 @@ async fn in_sandbox(
         }
     };
     let component = installed.subject.component.clone();
-    let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer()));
+    let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer(), scratch));
     // Dropped with this function: no effect outlives its call.
     let mut tasks = JoinSet::new();
     let mut stopping = false;
@@ -158,6 +180,42 @@ async fn in_sandbox(
             }
         }
     }
+}
+
+/// Why what a tool answers is content from outside, if it is.
+fn outside(installed: &Installed, tool: &ToolName) -> Option<String> {
+    let name = &installed.component.name;
+    if installed.subject.trust == Trust::Untrusted {
+        return Some(format!("an answer of `{name}`, which did not come with the host"));
+    }
+    let marked = installed.component.manifest.tools.iter().any(|it| it.name == *tool && it.untrusted_output);
+    marked.then(|| format!("an answer of `{tool}`"))
+}
+
+/// Labels the run with what the call can read; gives the component's scratch if the call can write it.
+async fn label_mounts(
+    context: &CallContext,
+    component: &ComponentName,
+    mounts: &[Mount],
+) -> Result<Option<LabelledPlace>, StoreError> {
+    let mut scratch = None;
+    for mount in mounts {
+        match mount.place {
+            Place::Workspace | Place::Named => {
+                let cause = format!("`{component}` could read {}", mount.guest);
+                context.labels.join(&Labels::private(&cause));
+            }
+            Place::Scratch { .. } => {
+                let place = LabelledPlace::Scratch(component.clone());
+                context.labels.join(&context.host.store.labels(&place)?);
+                scratch = mount.write.then_some(place);
+            }
+        }
+    }
+    if let Some(place) = &scratch {
+        context.host.store.add_labels(place, &context.labels.now()).await?;
+    }
+    Ok(scratch)
 }
 
 /// A guest's own line in the host's log, always as a field: its text is never taken for the host's.

@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use claw_core::effect::{EffectError, ExecEnd, ExecExit, ExecPlan, ExecRequest};
-use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 use claw_effects::{ExecLimits, ExecPaths, plan_exec, run_exec};
 use claw_policy::{Action, Decision, Facts, Grants, Permit, Policy, PolicyFile, Preset, Subject, Trust};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -141,6 +142,8 @@ pub fn permit(plan: ExecPlan) -> Permit {
         run: RunId::parse("run-1").unwrap(),
         origin: Origin::Owner,
         person_present: true,
+        labels: Labels::default(),
+        at: Timestamp(0),
     };
     match policy.decide(&subject, &facts, Action::RunProgram(plan)) {
         Decision::Allow(permit) => permit,

@@ -1,8 +1,9 @@
 //! What a guest can do: ask, be decided on, and be served by the real brokers.
 
 use claw_core::effect::{ConnectRequest, EffectError, HttpRequest, RequestBody};
-use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 use claw_effects::{
     Connection, Dialer, HttpAnswer, HttpBroker, HttpLimits, NetBroker, NetLimits, TrustRoots, plan_connect, plan_http,
 };
@@ -70,6 +71,8 @@ impl Guest {
             run: RunId::parse("run-1").unwrap(),
             origin: Origin::Owner,
             person_present: false,
+            labels: Labels::default(),
+            at: Timestamp(0),
         };
         match self.policy.decide(&subject, &facts, action) {
             Decision::Allow(permit) => Ok(permit),

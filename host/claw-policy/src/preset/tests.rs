@@ -1,8 +1,9 @@
+use claw_core::label::Labels;
 use expect_test::{Expect, expect};
 
 use super::Preset;
 use crate::fixture::{action, facts, nobody_there, open_subject, word};
-use crate::{Grant, Policy, PolicyFile};
+use crate::{Facts, Grant, Policy, PolicyFile};
 
 /// One line per preset: what becomes of `wanted` with these grants, present and (behind the slash) away.
 #[track_caller]
@@ -276,5 +277,33 @@ fn the_grants_in_the_document_are_grants() {
     assert_eq!(grants.len(), 20);
     for text in grants {
         assert_eq!(Grant::parse(text).unwrap().to_string(), text);
+    }
+}
+
+/// The default asks before every way out of a conversation that has read both the owner's data and foreign content.
+#[test]
+fn a_grant_opens_no_way_out_once_both_labels_are_there() {
+    let private = Labels::private("a file");
+    let mut both = Labels::tainted("a page");
+    both.join(&private);
+    let grants = ["http https://api.example.test GET,POST", "net wss://chat.example.test"];
+    let ways = ["http GET https://api.example.test/x", "net wss://chat.example.test/x"];
+    for preset in [Preset::Cautious, Preset::Trusting] {
+        let policy = Policy::load(preset, &[]).unwrap();
+        for wanted in ways {
+            let answer = |labels: &Labels, present| {
+                let facts = Facts { labels: labels.clone(), person_present: present, ..facts() };
+                let answer = word(&policy.decide(&open_subject(&grants), &facts, action(wanted)));
+                answer.split(' ').next().unwrap().to_owned()
+            };
+            assert_eq!(answer(&Labels::default(), false), "allow", "{wanted}");
+            assert_eq!(answer(&Labels::tainted("a page"), false), "allow", "{wanted}");
+            assert_eq!(answer(&private, false), "allow", "{wanted}");
+            assert_eq!(answer(&both, true), "ask", "{wanted}");
+            assert_eq!(answer(&both, false), "deny", "{wanted}");
+        }
+        let facts = Facts { labels: both.clone(), ..facts() };
+        let read = policy.decide(&open_subject(&[]), &facts, action("http GET https://other.example.test/x"));
+        assert!(word(&read).starts_with("ask"));
     }
 }

@@ -1,6 +1,7 @@
 //! The part of a log that one record is about to append.
 
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp};
+use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use redb::ReadableTable;
@@ -57,6 +58,13 @@ impl Draft {
     /// The calls without an answer so far.
     pub fn calls(&self) -> &OpenCalls {
         &self.calls
+    }
+
+    /// Labels the conversation, if it is still the one that the run writes to.
+    pub fn label(&mut self, labels: &Labels) {
+        if self.epoch == self.row.epoch {
+            self.row.labels.join(labels);
+        }
     }
 
     /// Writes the run's own message if that is still to come.

@@ -1,5 +1,7 @@
+use claw_core::label::Labels;
+
 use crate::fixture::*;
-use crate::{JournalStep, Record, Repeatable, RunState, StoreError};
+use crate::{JournalStep, Record, Repeatable, RunState, Store, StoreError};
 
 fn end_with(entries: Vec<claw_core::message::Message>) -> Record {
     Record { entries, end: done(), ..Record::default() }
@@ -108,7 +110,7 @@ async fn a_message_that_is_dropped_while_calls_are_open_is_heard_after_them() {
         store.accept(inbound(id), at(1)).await.unwrap();
     }
     store.record(&run("a"), entries([asks(&["1"])]), at(2)).await.unwrap();
-    let dropped = Record { entries: vec![notice("dropped b")], steps: vec![], end: aborted(), ..Record::default() };
+    let dropped = Record { entries: vec![notice("dropped b")], end: aborted(), ..Record::default() };
     store.record(&run("b"), dropped, at(3)).await.unwrap();
     let store = reopen(&home, store);
     let pending = store.history(&key("main"), newest(10)).unwrap().pending;
@@ -133,4 +135,20 @@ async fn a_dropped_message_waits_on_while_other_runs_end() {
     store.record(&run("b"), end_with(vec![]), at(5)).await.unwrap();
     store.record(&run("a"), end_with(vec![answers("1")]), at(6)).await.unwrap();
     check_log(&store, &["1 b user", "2 b begun", "3 a user", "4 a asks 1", "5 a 1 ok", "6 c user"]);
+}
+
+#[tokio::test]
+async fn what_flowed_into_a_run_labels_its_conversation_until_the_reset() {
+    let (home, store) = store();
+    store.accept(inbound("a"), at(1)).await.unwrap();
+    let record = |labels| Record { labels, ..entries([said("x")]) };
+    store.record(&run("a"), record(Labels::tainted("a page")), at(2)).await.unwrap();
+    store.record(&run("a"), record(Labels::private("a file")), at(3)).await.unwrap();
+    let labels = |store: &Store| store.session(&key("main")).unwrap().unwrap().labels;
+    let store = reopen(&home, store);
+    assert_eq!(labels(&store), Labels { tainted: Some("a page".into()), private: Some("a file".into()) });
+    store.reset_session(&key("main"), "new".into(), at(4)).await.unwrap();
+    // A run of before the reset goes on in what was before.
+    store.record(&run("a"), record(Labels::tainted("a page")), at(5)).await.unwrap();
+    assert_eq!(labels(&store), Labels::default());
 }

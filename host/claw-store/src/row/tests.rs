@@ -64,3 +64,12 @@ fn a_row_of_an_unknown_version_names_its_kind_and_key() {
         assert!(err.contains("grants row of `probe`"), "{err}");
     }
 }
+
+#[test]
+fn a_session_from_before_the_labels_counts_as_having_both() {
+    let row = ("id", 3_u64, at(1), at(2), 4_u64, 5_u64, "hello", Vec::<RunId>::new());
+    let row: StoredSession = decode("main", &postcard::to_extend(&row, vec![1]).unwrap()).unwrap();
+    assert_eq!((row.epoch, row.entries, row.preview.as_str()), (3, 4, "hello"));
+    let labels = Labels::from(row.labels);
+    assert!(labels.tainted.is_some() && labels.private.is_some());
+}

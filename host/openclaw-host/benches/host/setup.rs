@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
+use claw_core::label::Labels;
 use claw_policy::{Facts, Grants, Subject, Trust};
 
 use crate::report::{Report, Row};
@@ -70,6 +71,8 @@ pub fn facts() -> Result<Facts> {
         run: RunId::parse("bench")?,
         origin: Origin::Owner,
         person_present: true,
+        labels: Labels::default(),
+        at: Timestamp(0),
     })
 }
 

@@ -141,6 +141,8 @@ fn session(row: &SessionRow) -> Value {
         "lastMessagePreview": row.last_message,
         "messages": row.entries,
         "runs": row.runs,
+        "tainted": row.labels.tainted,
+        "private": row.labels.private,
     })
 }
 

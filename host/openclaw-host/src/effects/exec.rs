@@ -1,6 +1,7 @@
 //! Programs.
 
 use claw_core::effect::{Background, EffectError, ExecExit, ExecPlan, ExecRequest, ProcessReply, ProcessRequest};
+use claw_core::label::Labels;
 use claw_effects::{ExecLimits, ProcessOwner, plan_exec, run_exec};
 use claw_policy::Action;
 
@@ -12,7 +13,9 @@ impl Effects {
     pub(super) async fn exec(&self, request: ExecRequest) -> Result<ExecExit, EffectError> {
         let host = &self.context.host;
         let plan = self.plan(request, None).await?;
+        let labels = read_by(&plan);
         let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
+        self.label(labels).await?;
         // A program has a time-out of its own, which may be longer than that of a call which only computes.
         let exit = {
             let _pause = self.answerer.pause();
@@ -42,7 +45,9 @@ impl Effects {
         match request {
             ProcessRequest::Spawn(request, background) => {
                 let plan = self.plan(request, Some(background)).await?;
+                let labels = read_by(&plan);
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
+                self.label(labels).await?;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
                 let summary = spawned.as_ref().map_or_else(ToString::to_string, |id| format!("runs as `{id}`"));
                 self.ended(index, summary).await?;
@@ -59,4 +64,10 @@ impl Effects {
             ProcessRequest::Kill { id } => host.processes.kill(&owner, &id).await.map(|()| ProcessReply::Done),
         }
     }
+}
+
+/// What a program can read, and so its output can hold.
+fn read_by(plan: &ExecPlan) -> Labels {
+    let name = plan.argv.first().map_or("", String::as_str);
+    Labels::private(&format!("program `{name}` could read the workspace"))
 }

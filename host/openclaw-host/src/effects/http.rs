@@ -1,6 +1,7 @@
 //! Requests.
 
 use claw_core::effect::{EffectError, EffectReply, HttpRequest, RequestBody};
+use claw_core::label::Labels;
 use claw_effects::{HttpAnswer, HttpLimits, RequestParts, plan_http};
 use claw_policy::Action;
 use claw_sandbox::BodySource;
@@ -12,6 +13,7 @@ impl Effects {
     pub(super) async fn http(&self, effect: u32, request: HttpRequest) -> Result<(HttpAnswer, u32), EffectError> {
         let plan = plan_http(&request, &HttpLimits::default())?;
         let secrets = self.secrets_for(&plan.headers, &plan.target).await?;
+        let server = plan.target.host.clone();
         let (permit, index) = self.admit(Action::SendRequest(plan)).await?;
         let broker = &self.context.host.http;
         // Only now: what is refused is never read.
@@ -20,7 +22,10 @@ impl Effects {
             RequestBody::Streamed { .. } => Some(self.parts(effect).await),
         };
         match broker.send(permit, parts, &self.component, &|name| secrets.value(name), &self.context.cancel).await {
-            Ok(answer) => Ok((answer, index)),
+            Ok(answer) => {
+                self.label(Labels::tainted(&format!("an answer of {server}"))).await?;
+                Ok((answer, index))
+            }
             Err(err) => {
                 self.ended(index, err.to_string()).await?;
                 Err(err)

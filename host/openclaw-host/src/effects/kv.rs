@@ -2,6 +2,7 @@
 
 use claw_core::effect::{EffectError, KvReply, KvRequest};
 use claw_policy::{Action, Name};
+use claw_store::{LabelledPlace, StoreError};
 
 use super::Effects;
 
@@ -9,11 +10,19 @@ impl Effects {
     pub(super) async fn kv(&self, request: KvRequest) -> Result<KvReply, EffectError> {
         Name::parse(&request.store).map_err(|err| EffectError::Invalid(err.to_string()))?;
         let admitted = self.decide(Action::UseStore(request.store.clone())).await?;
+        let store = &self.context.host.store;
+        let place = LabelledPlace::Kv(self.component.clone(), request.store.clone());
+        self.label(store.labels(&place).map_err(unavailable)?).await?;
         if request.operation.writes() {
+            store.add_labels(&place, &self.context.labels.now()).await.map_err(unavailable)?;
             self.kv_noted.get_or_try_init(|| async { self.note(&admitted).await.map(drop) }).await?;
         }
         self.note_allowed(&admitted);
         let limits = self.installed().settings.kv_limits();
-        Ok(self.context.host.store.kv(&self.component, request, limits).await?)
+        Ok(store.kv(&self.component, request, limits).await?)
     }
+}
+
+fn unavailable(err: StoreError) -> EffectError {
+    EffectError::Unavailable(err.to_string())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use claw_core::effect::{EffectError, SecretPurpose, SecretReply, SecretRequest, SecretUse, Target};
 use claw_core::guard::Guard;
+use claw_core::label::Labels;
 use claw_policy::Action;
 use claw_vault::{Secret, Zeroizing};
 
@@ -31,6 +32,7 @@ impl Effects {
                 let wish = SecretUse { name: name.clone(), purpose: SecretPurpose::Reveal };
                 let (_, index) = self.admit(Action::UseSecret(wish)).await?;
                 let secret = self.own_secret(&name).await;
+                self.label(Labels::private(&format!("secret `{name}` was revealed"))).await?;
                 self.ended(index, if secret.is_ok() { "revealed" } else { "not there" }.to_owned()).await?;
                 Ok(SecretReply::Revealed(secret?.expose().to_owned()))
             }
