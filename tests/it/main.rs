@@ -7,6 +7,7 @@ mod provider;
 mod vitals;
 
 mod approvals;
+mod audit;
 mod bad_input;
 mod crash;
 mod families;

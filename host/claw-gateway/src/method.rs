@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use claw_core::approval::{Always, Answer};
 use claw_core::grant::Terms;
-use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::call::{AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, SessionsList, ToolsInvoke};
+use crate::call::{
+    AgentTurn, AuditFrom, AuditList, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, SessionsList,
+    ToolsInvoke,
+};
 use crate::clock;
 use crate::frame::RpcError;
 use crate::scope::Scope;
@@ -61,6 +64,10 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "components.resume", scope: Scope::Admin, read: resume_component },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
+    // All that ever happened here is nothing that a client sees who may only read conversations.
+    Method { name: "audit.list", scope: Scope::Admin, read: audit_list },
+    Method { name: "audit.show", scope: Scope::Admin, read: audit_show },
+    Method { name: "audit.verify", scope: Scope::Admin, read: |_| host(Call::AuditVerify) },
     // This host never asks questions, has no plugins and suggests no tasks; the terminal client polls for them.
     Method { name: "question.list", scope: Scope::Questions, read: |_| here(json!({"questions": []})) },
     Method { name: "plugin.approval.list", scope: Scope::Approvals, read: |_| here(json!([])) },
@@ -115,6 +122,48 @@ fn runs_show(params: Value) -> Result<Request, String> {
 fn runs_replay(params: Value) -> Result<Request, String> {
     let RunParams { run_id: run } = parse(params)?;
     host(Call::RunsReplay { run })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AuditListParams {
+    before: Option<u64>,
+    after: Option<u64>,
+    limit: Option<u64>,
+    since: Option<Timestamp>,
+    kind: Option<String>,
+    component: Option<ComponentName>,
+    run_id: Option<RunId>,
+    session_key: Option<String>,
+}
+
+fn audit_list(params: Value) -> Result<Request, String> {
+    let params: AuditListParams = parse(params)?;
+    let from = match (params.before, params.after) {
+        (Some(_), Some(_)) => return Err("`before` and `after` exclude each other".to_owned()),
+        (Some(before), None) => AuditFrom::Before(before),
+        (None, Some(after)) => AuditFrom::After(after),
+        (None, None) => AuditFrom::End,
+    };
+    host(Call::AuditList(AuditList {
+        from,
+        limit: page(params.limit),
+        since: params.since,
+        kind: params.kind,
+        component: params.component,
+        run: params.run_id,
+        session: params.session_key.map(|key| session(Some(&key), None)).transpose()?,
+    }))
+}
+
+#[derive(Deserialize)]
+struct SequenceParams {
+    sequence: u64,
+}
+
+fn audit_show(params: Value) -> Result<Request, String> {
+    let SequenceParams { sequence } = parse(params)?;
+    host(Call::AuditShow { sequence })
 }
 
 #[derive(Deserialize)]

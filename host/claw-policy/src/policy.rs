@@ -277,7 +277,7 @@ impl Policy {
     }
 
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
-    fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
+    pub fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
         #[derive(Serialize)]
         struct Encoded<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, &'a Labels, Digest);
         let Subject { component, digest, .. } = subject;

@@ -43,7 +43,7 @@ impl Store {
             if find(&tables.approvals, &approval.id)?.is_some() {
                 return Err(not_parkable("its id is already used").into());
             }
-            Ok(Decided { answer: (), changes: vec![Change::Approval(approval)] })
+            Ok(Decided { answer: (), changes: vec![Change::Approval { at: approval.created, row: approval }] })
         })
         .await
     }
@@ -85,7 +85,7 @@ impl Store {
             };
             tracing::info!(approval = %id, at = at.0, "approval expired");
             approval.state = expired;
-            Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval(approval)] })
+            Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval { row: approval, at }] })
         })
         .await
     }
@@ -104,7 +104,7 @@ impl Store {
                 Some(Approval { state, ..approval })
             });
             let withdrawn: Vec<_> = withdrawn.collect();
-            let changes = withdrawn.iter().cloned().map(Change::Approval).collect();
+            let changes = withdrawn.iter().cloned().map(|row| Change::Approval { row, at }).collect();
             Ok(Decided { answer: withdrawn, changes })
         })
         .await
@@ -203,15 +203,15 @@ fn resolve(
         return Ok(Decided::unchanged(Err(ResolveError::NoChoice(Box::new(approval)))));
     };
     approval.state = state;
-    let mut changes = vec![Change::Approval(approval.clone())];
+    let mut changes = vec![Change::Approval { row: approval.clone(), at }];
     if approval.state == ApprovalState::Expired {
         return Ok(Decided { answer: Err(ResolveError::Expired(Box::new(approval))), changes });
     }
     if let Some(choice) = approval.chosen(answer, at) {
-        let row = GrantRow { grant: choice.grant, terms: choice.terms, by, at };
+        let row = GrantRow { grant: choice.grant, terms: choice.terms, by: by.clone(), at };
         changes.push(grants::given(tables, &approval.component, &approval.build, row)?);
     }
-    changes.extend(standing::after_answer(tables, &approval)?);
+    changes.extend(standing::after_answer(tables, &approval, &by, at)?);
     Ok(Decided { answer: Ok(approval), changes })
 }
 

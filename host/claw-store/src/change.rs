@@ -2,16 +2,20 @@
 //! transaction that it shares with others.
 
 use claw_core::approval::Approval;
-use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey};
+use claw_core::grant::GrantRow;
+use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::label::Labels;
 use claw_core::message::Entry;
 
+use crate::audit::{self, AuditEntry, FactKind};
 use crate::error::Failure;
+use crate::grants;
 use crate::kv::{KvKey, Used};
 use crate::record::JournalStep;
 use crate::row::{
     StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredRun, StoredSession, StoredStanding, encode,
 };
+use crate::standing;
 use crate::tables::Tables;
 
 /// One write. The rows around it (indexes) follow by themselves.
@@ -27,18 +31,24 @@ pub(crate) enum Change {
     Entry { key: SessionKey, epoch: u64, entry: Entry },
     /// Appends to a journal.
     Step { run: RunId, index: u32, step: JournalStep },
-    /// Creates or replaces an approval.
-    Approval(Approval),
-    /// Creates or replaces the grants of one build of a component.
-    Grants { component: ComponentName, build: Digest, row: StoredGrants },
+    /// Creates or replaces an approval, and records what has become of it.
+    Approval { row: Approval, at: Timestamp },
+    /// Creates or replaces the grants of one build of a component, and records what has changed.
+    Grants { component: ComponentName, build: Digest, rows: Vec<GrantRow>, by: String, at: Timestamp },
     /// Sets or, without a value, removes a key of a component's store; `used` is what its stores then hold.
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
     /// Sets the labels of a place.
     Labels { place: String, labels: Labels },
-    /// Sets what the owner thinks of a component.
-    Standing { component: ComponentName, standing: StoredStanding },
+    /// Sets what the owner thinks of a component, and records whether it is paused by that or let go on.
+    Standing { component: ComponentName, standing: StoredStanding, by: String, at: Timestamp },
+    /// Appends to the record.
+    Audit(Box<AuditEntry>),
+    /// Removes the oldest entries of the record.
+    AuditPrune(audit::Prune),
+    /// Remembers or, without a value, forgets something that was there at the start.
+    AuditFact { kind: FactKind, name: String, value: Option<String> },
 }
 
 /// What a request answers once its changes are durable.
@@ -77,9 +87,18 @@ impl Change {
             Change::Step { run, index, step } => {
                 tables.journal.insert((run.as_str(), index), encode(&step).as_slice())?;
             }
-            Change::Approval(approval) => apply_approval(tables, approval)?,
-            Change::Grants { component, build, row } => {
+            Change::Approval { row, at } => {
+                let entry = audit::of_approval(&row, at);
+                apply_approval(tables, row)?;
+                audit::append(tables, entry)?;
+            }
+            Change::Grants { component, build, rows, by, at } => {
+                let before = grants::find(&tables.grants, &component, &build)?;
+                let row: StoredGrants = rows.iter().cloned().collect();
                 tables.grants.insert((component.as_str(), build.0), encode(&row).as_slice())?;
+                for entry in audit::of_grants(&component, &build, &before, &rows, &by, at) {
+                    audit::append(tables, entry)?;
+                }
             }
             Change::Kv { key, value, used } => {
                 let place = (key.component.as_str(), key.store.as_str(), key.key.as_str());
@@ -92,12 +111,19 @@ impl Change {
             Change::Recording { run, call, bytes } => {
                 tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
             }
-            Change::Standing { component, standing } => {
+            Change::Standing { component, standing, by, at } => {
+                let was = standing::find(&tables.standing, &component)?;
                 tables.standing.insert(component.as_str(), encode(&standing).as_slice())?;
+                if let Some(entry) = audit::of_standing(&component, &was, &standing, &by, at) {
+                    audit::append(tables, entry)?;
+                }
             }
             Change::Labels { place, labels } => {
                 tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
             }
+            Change::Audit(entry) => drop(audit::append(tables, *entry)?),
+            Change::AuditPrune(prune) => audit::prune(tables, &prune)?,
+            Change::AuditFact { kind, name, value } => audit::apply_fact(tables, kind, &name, value)?,
         }
         Ok(())
     }

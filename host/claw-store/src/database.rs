@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
+use crate::audit::{AuditEntry, AuditKey};
 use crate::error::{Failure, StoreError};
 use crate::tables::{Snapshot, Tables};
 use crate::writer::Written;
@@ -19,6 +20,10 @@ pub(crate) struct Shared {
     path: PathBuf,
     engine: Engine,
     state: RwLock<State>,
+    audit_key: AuditKey,
+    /// Entries of the record that go in front of whatever is written next. Each belongs to a run at work, and a run that
+    /// cannot write ends: there are never many.
+    notes: Mutex<Vec<AuditEntry>>,
     /// Write transactions committed so far; tests see from it what group commit saves.
     commits: AtomicU64,
 }
@@ -31,13 +36,22 @@ enum State {
 }
 
 impl Shared {
-    pub fn open(path: PathBuf, engine: Engine) -> Result<Self, StoreError> {
+    pub fn open(path: PathBuf, engine: Engine, audit_key: AuditKey) -> Result<Self, StoreError> {
         let database = engine()?;
-        Ok(Shared { path, engine, state: RwLock::new(State::Open(database)), commits: AtomicU64::new(0) })
+        let (state, notes) = (RwLock::new(State::Open(database)), Mutex::default());
+        Ok(Shared { path, engine, state, audit_key, notes, commits: AtomicU64::new(0) })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub fn audit_key(&self) -> &AuditKey {
+        &self.audit_key
+    }
+
+    pub fn notes(&self) -> MutexGuard<'_, Vec<AuditEntry>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
@@ -68,7 +82,7 @@ impl Shared {
             State::Closed => return Err(StoreError::Closed),
         };
         let written = begun.and_then(|txn| {
-            let written = change(&mut Tables::open(&txn)?)?;
+            let written = change(&mut Tables::open(&txn, &self.audit_key)?)?;
             if written == Written::Something {
                 txn.commit()?;
                 self.commits.fetch_add(1, Ordering::Relaxed);

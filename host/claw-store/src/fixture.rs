@@ -9,18 +9,22 @@ use claw_core::message::{Entry, Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use tempfile::TempDir;
 
-use crate::{Page, Record, Store};
+use crate::{AuditKey, Page, Record, Store};
 
 /// A fresh store in its own folder, which lives as long as the first value.
 pub fn store() -> (TempDir, Store) {
     let home = TempDir::new().unwrap();
-    let store = Store::open(&home.path().join("store.redb")).unwrap();
+    let store = Store::open(&home.path().join("store.redb"), key_of_seal()).unwrap();
     (home, store)
 }
 
 pub fn reopen(home: &TempDir, store: Store) -> Store {
     store.close();
-    Store::open(&home.path().join("store.redb")).unwrap()
+    Store::open(&home.path().join("store.redb"), key_of_seal()).unwrap()
+}
+
+pub fn key_of_seal() -> AuditKey {
+    AuditKey::new([7; 32])
 }
 
 pub fn at(ms: u64) -> Timestamp {

@@ -1,7 +1,7 @@
 //! Grants: what the owner allows one build of a component. Another build has another digest, and starts with nothing.
 
 use claw_core::grant::{GrantRow, Terms};
-use claw_core::id::{ComponentName, Digest};
+use claw_core::id::{ComponentName, Digest, Timestamp};
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
@@ -33,7 +33,7 @@ impl Store {
     }
 
     /// Takes grants from a build of a component and gives it others, in one step. One that it has on the same terms is
-    /// replaced. Returns what it then has.
+    /// replaced. Returns what it then has; `by` goes on record.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
@@ -43,13 +43,15 @@ impl Store {
         build: &Digest,
         add: Vec<GrantRow>,
         remove: Vec<GrantRow>,
+        by: &str,
+        at: Timestamp,
     ) -> Result<Vec<GrantRow>, StoreError> {
-        let (component, build) = (component.clone(), *build);
+        let (component, build, by) = (component.clone(), *build, by.to_owned());
         self.write(move |tables| {
             let mut rows = find(&tables.grants, &component, &build)?;
             rows.retain(|row| !remove.iter().chain(&add).any(|other| row.is_same(&other.grant, &other.terms)));
             rows.extend(add);
-            let changes = vec![Change::Grants { component, build, row: rows.iter().cloned().collect() }];
+            let changes = vec![Change::Grants { component, build, rows: rows.clone(), by, at }];
             Ok(Decided { answer: rows, changes })
         })
         .await
@@ -65,21 +67,23 @@ pub(crate) fn given(
 ) -> Result<Change, Failure> {
     let mut rows = find(&tables.grants, component, build)?;
     rows.retain(|known| !known.is_same(&row.grant, &row.terms));
+    let (by, at) = (row.by.clone(), row.at);
     rows.push(row);
-    Ok(Change::Grants { component: component.clone(), build: *build, row: rows.into_iter().collect() })
+    Ok(Change::Grants { component: component.clone(), build: *build, rows, by, at })
 }
 
 /// The change that takes one use from a grant; `None` if it has none left.
-pub(crate) fn spent(tables: &Tables<'_>, spent: &Spent) -> Result<Option<Change>, Failure> {
+pub(crate) fn spent(tables: &Tables<'_>, spent: &Spent, at: Timestamp) -> Result<Option<Change>, Failure> {
     let mut rows = find(&tables.grants, &spent.component, &spent.build)?;
     let row = rows.iter_mut().find(|row| row.is_same(&spent.grant, &spent.terms));
     let Some(uses) = row.and_then(|row| row.terms.uses.as_mut()).filter(|uses| **uses > 0) else { return Ok(None) };
     *uses -= 1;
-    let row = rows.into_iter().collect();
-    Ok(Some(Change::Grants { component: spent.component.clone(), build: spent.build, row }))
+    let by = format!("component:{}", spent.component);
+    Ok(Some(Change::Grants { component: spent.component.clone(), build: spent.build, rows, by, at }))
 }
 
-fn find(
+/// The grants of one build of a component.
+pub(crate) fn find(
     table: &impl ReadableTable<(&'static str, [u8; 32]), Bytes>,
     component: &ComponentName,
     build: &Digest,

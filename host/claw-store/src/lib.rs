@@ -1,4 +1,4 @@
-//! Durable sessions, runs, journal, approvals and the components' own stores on redb.
+//! Durable sessions, runs, journal, approvals, the record of what was decided and done, and the components' own stores on redb.
 //!
 //! One file, one writer, many readers. What a method has acknowledged is on the disk; what it refused has left no
 //! trace. The log of a session is always one that a model accepts: every tool call in it has exactly one answer
@@ -17,6 +17,7 @@ mod run;
 mod session;
 
 mod approval;
+mod audit;
 mod grants;
 mod kv;
 mod label;
@@ -33,6 +34,10 @@ mod open;
 mod writer;
 
 pub use approval::ApprovalFilter;
+pub use audit::{
+    AuditBreak, AuditEntry, AuditFact, AuditFault, AuditFrom, AuditKey, AuditKind, AuditPage, AuditQuery, AuditRow,
+    AuditVerified, FactKind,
+};
 pub use error::{Cause, Refusal, ResolveError, StoreError};
 pub use grants::Spent;
 pub use inbox::Accepted;

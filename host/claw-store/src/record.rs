@@ -9,6 +9,7 @@ use claw_core::message::{Entry, Message};
 use serde::{Deserialize, Serialize};
 
 use crate::approval;
+use crate::audit::{self, AuditEntry};
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::grants::{self, Spent};
@@ -29,6 +30,8 @@ pub struct Record {
     pub steps: Vec<JournalStep>,
     /// What a replay of a call needs, in the words of whoever replays it.
     pub recordings: Vec<(CallId, Vec<u8>)>,
+    /// For the record of what was decided and done.
+    pub audit: Vec<AuditEntry>,
     /// The run is over.
     pub end: Option<RunEnd>,
     /// Uses of grants that hold only for so many; each that is not there any more refuses the whole record.
@@ -111,11 +114,11 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, end, spends, labels } = record;
+    let Record { entries, steps, recordings, audit, end, spends, labels } = record;
     let mut step_changes = journal_changes(tables, run, &steps, at)?;
     for spend in spends {
         let missing = || StoreError::NotGranted { grant: spend.grant.clone() };
-        step_changes.push(grants::spent(tables, &spend)?.ok_or_else(missing)?);
+        step_changes.push(grants::spent(tables, &spend, at)?.ok_or_else(missing)?);
     }
     let mut draft = Draft::open(tables, &row, at)?;
     draft.label(&labels);
@@ -132,8 +135,11 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     row.ended_at = end.as_ref().map(|_| at);
     row.end = end.map(Into::into);
     let (entries, mut changes) = draft.finish();
+    let noted = audit::of_steps(&row, &steps, at).into_iter().chain(audit);
+    let noted: Vec<_> = noted.map(|entry| Change::Audit(Box::new(entry))).collect();
     changes.push(Change::Run(row));
     changes.extend(step_changes);
+    changes.extend(noted);
     changes.extend(recordings.into_iter().map(|(call, bytes)| Change::Recording { run: run.clone(), call, bytes }));
     Ok(Decided { answer: entries, changes })
 }
@@ -181,7 +187,8 @@ fn journal_changes(
                 let refusal = crate::error::Refusal::AlreadyUsed;
                 return Err(StoreError::NotApproved { approval: id.clone(), refusal }.into());
             }
-            changes.push(Change::Approval(approval::used(&tables.approvals, id, run, call, digest, at)?));
+            let row = approval::used(&tables.approvals, id, run, call, digest, at)?;
+            changes.push(Change::Approval { row, at });
         }
         changes.push(Change::Step { run: run.clone(), index, step: step.clone() });
     }

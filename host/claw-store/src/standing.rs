@@ -39,14 +39,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
     pub async fn pause(&self, component: &ComponentName, by: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
-        let (component, paused) = (component.clone(), (by.to_owned(), at, why.to_owned()));
+        let (component, by) = (component.clone(), by.to_owned());
+        let paused = (by.clone(), at, why.to_owned());
         self.write(move |tables| {
             let mut standing = find(&tables.standing, &component)?;
             if standing.paused.is_some() {
                 return Ok(Decided::unchanged(()));
             }
             standing.paused = Some(paused);
-            Ok(Decided { answer: (), changes: vec![Change::Standing { component, standing }] })
+            Ok(Decided { answer: (), changes: vec![Change::Standing { component, standing, by, at }] })
         })
         .await
     }
@@ -55,22 +56,30 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
-    pub async fn resume(&self, component: &ComponentName) -> Result<bool, StoreError> {
-        let component = component.clone();
+    pub async fn resume(&self, component: &ComponentName, by: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let (component, by) = (component.clone(), by.to_owned());
         self.write(move |tables| {
             let was = find(&tables.standing, &component)?;
             if was == StoredStanding::default() {
                 return Ok(Decided::unchanged(false));
             }
             let standing = StoredStanding::default();
-            Ok(Decided { answer: was.paused.is_some(), changes: vec![Change::Standing { component, standing }] })
+            Ok(Decided {
+                answer: was.paused.is_some(),
+                changes: vec![Change::Standing { component, standing, by, at }],
+            })
         })
         .await
     }
 }
 
 /// What an answer does to the standing of the component that asked.
-pub(crate) fn after_answer(tables: &Tables<'_>, approval: &Approval) -> Result<Option<Change>, Failure> {
+pub(crate) fn after_answer(
+    tables: &Tables<'_>,
+    approval: &Approval,
+    by: &str,
+    at: Timestamp,
+) -> Result<Option<Change>, Failure> {
     let component = approval.component.clone();
     let was = find(&tables.standing, &component)?;
     let mut standing = was.clone();
@@ -89,10 +98,13 @@ pub(crate) fn after_answer(tables: &Tables<'_>, approval: &Approval) -> Result<O
         }
         _ => {}
     }
-    Ok((standing != was).then_some(Change::Standing { component, standing }))
+    Ok((standing != was).then(|| Change::Standing { component, standing, by: by.to_owned(), at }))
 }
 
-fn find(table: &impl ReadableTable<&'static str, Bytes>, component: &ComponentName) -> Result<StoredStanding, Failure> {
+pub(crate) fn find(
+    table: &impl ReadableTable<&'static str, Bytes>,
+    component: &ComponentName,
+) -> Result<StoredStanding, Failure> {
     let row = table.get(component.as_str())?;
     let row = row.map(|row| decode(component.as_str(), row.value())).transpose()?;
     Ok(row.unwrap_or_default())
@@ -124,8 +136,8 @@ mod tests {
         let store = reopen(&home, store);
         let paused = store.paused(&component()).unwrap().unwrap();
         assert_eq!((paused.by.as_str(), paused.at), ("ws:owner", at(10)));
-        assert!(store.resume(&component()).await.unwrap());
-        assert!(!store.resume(&component()).await.unwrap());
+        assert!(store.resume(&component(), "cli", at(11)).await.unwrap());
+        assert!(!store.resume(&component(), "cli", at(11)).await.unwrap());
         answer(&store, 10, Answer::Deny).await;
         assert_eq!(store.paused(&component()).unwrap(), None, "it starts again");
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::audit::AuditKey;
 use crate::change::Decided;
 use crate::database::Shared;
 use crate::error::{Failure, StoreError};
@@ -27,17 +28,21 @@ struct Inner {
 impl Store {
     /// Opens the store, or creates an empty one with mode 0600 if there is no file. The folder must exist.
     ///
-    /// Verifies the file first, without changing it.
+    /// Verifies the file first, without changing it. `audit_key` seals the record.
     ///
     /// # Errors
     /// [`StoreError::AlreadyOpen`], [`StoreError::Corrupt`], [`StoreError::Newer`], [`StoreError::Full`] or
     /// [`StoreError::Open`]; each says what to do next.
-    pub fn open(path: &Path) -> Result<Store, StoreError> {
-        Store::with_engine(path, crate::open::engine(path)?)
+    pub fn open(path: &Path, audit_key: AuditKey) -> Result<Store, StoreError> {
+        Store::with_engine(path, crate::open::engine(path)?, audit_key)
     }
 
-    pub(crate) fn with_engine(path: &Path, engine: crate::database::Engine) -> Result<Store, StoreError> {
-        let shared = Arc::new(Shared::open(path.to_owned(), engine)?);
+    pub(crate) fn with_engine(
+        path: &Path,
+        engine: crate::database::Engine,
+        audit_key: AuditKey,
+    ) -> Result<Store, StoreError> {
+        let shared = Arc::new(Shared::open(path.to_owned(), engine, audit_key)?);
         let spawned = writer::spawn(Arc::clone(&shared));
         let writer = spawned.map_err(|err| StoreError::Open { path: path.to_owned(), err: Arc::new(err) })?;
         Ok(Store { inner: Arc::new(Inner { shared, writer: Mutex::new(Some(writer)) }) })
@@ -68,7 +73,6 @@ impl Store {
         self.inner.shared.read(look)
     }
 
-    #[cfg(test)]
     pub(crate) fn shared(&self) -> &Shared {
         &self.inner.shared
     }

@@ -1,7 +1,8 @@
 //! The tables of the store, and how one transaction sees them.
 
-use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, WriteTransaction};
+use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, WriteTransaction};
 
+use crate::audit::AuditKey;
 use crate::error::Failure;
 
 /// The layout of the tables below. A change that an older release could misread counts it up.
@@ -48,6 +49,13 @@ pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinit
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
 /// Place → labels of what lies there. See `label`.
 pub(crate) const LABELS: TableDefinition<Text, Bytes> = TableDefinition::new("labels");
+/// Sequence number → hash and JSON text of an entry of the record. See `audit`.
+pub(crate) const AUDIT: TableDefinition<u64, AuditValue> = TableDefinition::new("audit");
+/// The two ends of the record, sealed.
+pub(crate) const AUDIT_HEAD: TableDefinition<(), Bytes> = TableDefinition::new("audit_head");
+/// (Kind, name) → value of what was there at the last start.
+pub(crate) const AUDIT_HELD: TableDefinition<(Text, Text), Text> = TableDefinition::new("audit_held");
+pub(crate) type AuditValue = ([u8; 32], Text);
 
 /// All tables, open for writing in one transaction.
 pub(crate) struct Tables<'txn> {
@@ -67,11 +75,15 @@ pub(crate) struct Tables<'txn> {
     pub recordings: Table<'txn, (Text, Text), Bytes>,
     pub labels: Table<'txn, Text, Bytes>,
     pub standing: Table<'txn, Text, Bytes>,
+    pub audit: Table<'txn, u64, AuditValue>,
+    pub audit_head: Table<'txn, (), Bytes>,
+    pub audit_held: Table<'txn, (Text, Text), Text>,
+    pub audit_key: AuditKey,
 }
 
 impl<'txn> Tables<'txn> {
     /// Opens the tables and creates those that are missing.
-    pub fn open(txn: &'txn WriteTransaction) -> Result<Self, Failure> {
+    pub fn open(txn: &'txn WriteTransaction, audit_key: &AuditKey) -> Result<Self, Failure> {
         Ok(Tables {
             runs: txn.open_table(RUNS)?,
             unfinished: txn.open_table(UNFINISHED)?,
@@ -89,6 +101,10 @@ impl<'txn> Tables<'txn> {
             recordings: txn.open_table(RECORDINGS)?,
             labels: txn.open_table(LABELS)?,
             standing: txn.open_table(STANDING)?,
+            audit: txn.open_table(AUDIT)?,
+            audit_head: txn.open_table(AUDIT_HEAD)?,
+            audit_held: txn.open_table(AUDIT_HELD)?,
+            audit_key: audit_key.clone(),
         })
     }
 }
@@ -103,5 +119,16 @@ impl Snapshot {
         definition: TableDefinition<'_, K, V>,
     ) -> Result<ReadOnlyTable<K, V>, Failure> {
         Ok(self.0.open_table(definition)?)
+    }
+
+    /// Opens one table; `None` in a file to which no release that knows it has written yet.
+    pub fn table_if_there<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        definition: TableDefinition<'_, K, V>,
+    ) -> Result<Option<ReadOnlyTable<K, V>>, Failure> {
+        match self.0.open_table(definition) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            opened => Ok(Some(opened?)),
+        }
     }
 }

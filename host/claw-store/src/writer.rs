@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
+use crate::audit;
 use crate::change::Decided;
 use crate::database::Shared;
 use crate::error::{Failure, StoreError};
@@ -112,12 +113,22 @@ fn run(shared: &Shared, mut rx: mpsc::Receiver<Box<dyn Job>>) {
         }
         commit_group(shared, group);
     }
+    if !shared.notes().is_empty() {
+        commit_group(shared, VecDeque::new());
+    }
 }
 
 fn commit_group(shared: &Shared, mut group: VecDeque<Box<dyn Job>>) {
     let mut replies = Vec::with_capacity(group.len());
-    let result = shared.write(|tables| write_group(tables, &mut group, &mut replies));
+    // Whoever waits for a write of this group has noted before what goes in front of it.
+    let notes = std::mem::take(&mut *shared.notes());
+    let result = shared.write(|tables| {
+        notes.iter().cloned().try_for_each(|note| audit::append(tables, note).map(drop))?;
+        let written = write_group(tables, &mut group, &mut replies)?;
+        Ok(if notes.is_empty() { written } else { Written::Something })
+    });
     if let Err(err) = &result {
+        shared.notes().splice(..0, notes);
         warn!(path = %shared.path().display(), %err, "store write failed");
         // The engine refuses to go on after an I/O error; a fresh one reads what is durable, and can.
         if let Err(err) = shared.reopen() {

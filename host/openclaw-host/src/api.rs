@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::command::Slash;
+use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now, random_bits};
@@ -129,6 +130,20 @@ impl Api {
             Call::RunsReplay { run } => {
                 let replayed = replay::replay(host, &run).await.map_err(stored)?;
                 Ok(run_view::replayed(&run, &replayed))
+            }
+            Call::AuditList(list) => {
+                let page = host.store.audit_page(&audit::query(list)).map_err(stored)?;
+                Ok(audit::view::page(&page))
+            }
+            Call::AuditShow { sequence } => match host.store.audit_entry(sequence).map_err(stored)? {
+                Some(row) => Ok(audit::view::row(&row)),
+                None => Err(RpcError::invalid(format!("there is no entry {sequence} in the record"))),
+            },
+            Call::AuditVerify => {
+                let store = host.store.clone();
+                let verified = tokio::task::spawn_blocking(move || store.verify_audit()).await;
+                let verified = verified.map_err(|err| RpcError::unavailable(err.to_string()))?.map_err(stored)?;
+                Ok(audit::view::verified(&verified))
             }
             Call::AgentsList => Ok(view::agents(host)),
             Call::ModelsList => Ok(view::models(host)),
@@ -342,6 +357,9 @@ impl Api {
             labels: Arc::clone(&labels),
             shows_cards,
         };
+        if let Some(entry) = audit::requested(&context, &call) {
+            host.store.audit(entry).await.map_err(stored)?;
+        }
         let Called { outcome, recording } = tool_call::run(&context, &call).await;
         let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
         let answered = Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };

@@ -14,12 +14,13 @@ use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroke
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
-use claw_store::{Store, StoreError};
+use claw_store::{AuditKey, Store, StoreError};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api};
+use crate::audit::{self, Found};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::{Exit, Failure, Start};
@@ -72,9 +73,9 @@ struct App {
 impl App {
     /// Opens the store, finds the components and binds the port; runs nothing.
     async fn build(start: &Start) -> Result<App, Failure> {
-        let Start { settings, home, vault, .. } = start;
+        let Start { settings, effective, home, vault, .. } = start;
         let model = model(settings, vault).await?;
-        let store = Store::open(&home.file("host.redb")).map_err(store_failure)?;
+        let store = open_store(home.path())?;
         // Whoever holds the store is the only host of this home, so nobody is at work in there.
         home.empty_scratch();
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
@@ -84,6 +85,8 @@ impl App {
         let preset = settings.policy.preset.into();
         let policies = OwnerPolicies::watch(preset, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
         let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;
+        let found = Found { settings, effective, catalog: &catalog, policy: &policy, vault };
+        audit::start(&store, &found).await.map_err(store_failure)?;
         let (driver, events) = mpsc::channel(WAITING);
         let dialer = Dialer::new(Some(gateway.local_addr().port()), &settings.roots);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
@@ -128,6 +131,10 @@ impl App {
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
         take_up(&host).await;
+        tokio::task::spawn_blocking({
+            let store = host.store.clone();
+            move || audit::check(&store)
+        });
         tokio::spawn(policies.follow(Arc::clone(&host), stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
@@ -229,7 +236,8 @@ fn sandbox_config(settings: &Settings, home: &Home) -> Result<SandboxConfig, Fai
     Ok(SandboxConfig {
         program: program()?,
         cache: home.cache(),
-        cache_key: cache_key(&home.file("cache.key"))?,
+        // A key that was damaged only costs compiling again.
+        cache_key: own_key(&home.file("cache.key"))?,
         walls: walls(settings),
         worker: WorkerLimits::default(),
         host: HostLimits::default(),
@@ -290,18 +298,35 @@ async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
     Model::http(config).map_err(|err| Failure::new(Exit::Config, err))
 }
 
-/// The secret that seals the cache of compiled code; made at the first start.
-fn cache_key(path: &Path) -> io::Result<[u8; 32]> {
+/// Opens the store of the home at `home`, or makes it.
+///
+/// # Errors
+/// Says why it cannot be opened, e.g. because a host runs there.
+pub fn open_store(home: &Path) -> Result<Store, Failure> {
+    // With another key the record shows from where on it is another.
+    let key = AuditKey::new(own_key(&home.join("audit.key"))?);
+    Store::open(&store_path(home), key).map_err(store_failure)
+}
+
+/// The store of the home at `home`.
+pub fn store_path(home: &Path) -> PathBuf {
+    home.join("host.redb")
+}
+
+/// A secret of the host's own, made when it is first needed; one that is damaged is replaced.
+fn own_key(path: &Path) -> io::Result<[u8; 32]> {
     if let Ok(bytes) = fs::read(path) {
         if let Ok(key) = <[u8; 32]>::try_from(bytes) {
             return Ok(key);
         }
-        // A damaged key only costs compiling again.
+        tracing::warn!(path = %path.display(), "a key was damaged and is replaced");
         fs::remove_file(path)?;
     }
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(&key)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
     Ok(key)
 }
 

@@ -13,6 +13,7 @@ use claw_sandbox::{CallLimits, Component, Sandbox, Scope, Wasm};
 use claw_store::{KvLimits, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit;
 use crate::host::now;
 use crate::settings::{ComponentSettings, Settings};
 
@@ -341,14 +342,15 @@ async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Re
     let own = own.map(|(_, grant)| GrantRow {
         grant: (*grant).to_owned(),
         terms: Terms::default(),
-        by: "host".to_owned(),
+        by: audit::HOST.to_owned(),
         at: now(),
     });
     let own: Vec<_> = own.collect();
     if !rows.is_empty() || own.is_empty() {
         return Ok(rows);
     }
-    store.change_grants(&component.name, &component.digest, own, Vec::new()).await.map_err(failed)
+    let stored = store.change_grants(&component.name, &component.digest, own, Vec::new(), audit::HOST, now());
+    stored.await.map_err(failed)
 }
 
 /// The owner's component files, by name; none if there is no folder.

@@ -1,10 +1,11 @@
 //! The command line: what can be typed, and who answers it.
 //!
-//! Commands other than `run`, `secret`, `policy`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! Commands other than `run`, `secret`, `audit` without a host, `policy`, `doctor`, `config` and `completions` are clients of a running host: they act with the
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
 mod approvals;
+mod audit;
 mod card;
 mod chat;
 mod config;
@@ -100,6 +101,9 @@ enum Command {
     /// List the calls that wait for an answer, and answer them
     #[command(subcommand)]
     Approvals(ApprovalsCommand),
+    /// Read and check the record of what was decided and done
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// List conversations, read one, start one afresh
     #[command(subcommand)]
     Sessions(SessionsCommand),
@@ -254,6 +258,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
         Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
         Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
+        Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -311,6 +316,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
         Command::Run { .. }
         | Command::Secret(_)
+        | Command::Audit(_)
         | Command::Doctor
         | Command::Selftest { .. }
         | Command::Policy(_)

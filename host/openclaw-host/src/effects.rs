@@ -8,17 +8,20 @@ mod message;
 mod net;
 mod secret;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
-use claw_core::id::{ApprovalId, ComponentName};
+use claw_core::id::{ComponentName, Digest};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
-use claw_policy::{Action, Denial, Permit};
+use claw_policy::{Action, Denial, Permit, Subject};
 use claw_sandbox::Answerer;
-use claw_store::{JournalStep, LabelledPlace, Record, Spent, StoreError};
+use claw_store::{AuditEntry, JournalStep, LabelledPlace, Record, Spent, StoreError};
 use tokio::sync::OnceCell;
 
+use crate::audit::{self, Wish};
 use crate::catalog::Installed;
 use crate::crash_point;
 use crate::gate::{Admitted, Asker, Refused};
@@ -32,12 +35,18 @@ pub struct Effects {
     context: CallContext,
     call: ToolCall,
     component: ComponentName,
+    /// Who asks, as it was when the call began; for the record.
+    subject: Arc<Subject>,
     answerer: Answerer,
     /// The component's scratch, if the call can write it: what has flowed into the run can flow on into there.
     scratch: Option<LabelledPlace>,
     journalled: AtomicU32,
     /// Set once the journal says that the call has changed a store: one note is enough for a restart.
     kv_noted: OnceCell<()>,
+    /// What was allowed and is on record: the same again says nothing new.
+    on_record: Mutex<HashSet<Digest>>,
+    /// Reasons of refusals that the gate has put on record; each has a number of its own.
+    refused: Mutex<HashSet<String>>,
     questions: AtomicU32,
     messages: AtomicU32,
     connections: net::Connections,
@@ -54,14 +63,19 @@ impl Effects {
         answerer: Answerer,
         scratch: Option<LabelledPlace>,
     ) -> Self {
+        let installed = context.host.catalog.component(&component);
+        let subject = installed.expect("effects: the component of a call is installed").subject();
         Effects {
             context,
             call,
             component,
+            subject,
             answerer,
             scratch,
             journalled: AtomicU32::new(0),
             kv_noted: OnceCell::new(),
+            on_record: Mutex::default(),
+            refused: Mutex::default(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
             connections: net::Connections::default(),
@@ -73,6 +87,7 @@ impl Effects {
     /// Performs one effect and answers it.
     pub async fn perform(&self, effect: u32, request: EffectRequest) {
         let (asked, what) = (recording::digest(&request), recording::describe(&request));
+        let wish = Wish::asked_for(&request, asked, &what);
         self.recorder.note(&request);
         let answer = match request {
             EffectRequest::Exec(request) => self.exec(request).await.map(EffectReply::Exec),
@@ -90,6 +105,10 @@ impl Effects {
             EffectRequest::Llm(request) => self.llm(request).await.map(EffectReply::Llm),
             EffectRequest::Message(request) => self.message(request).await.map(|()| EffectReply::Message),
         };
+        let answer = match answer {
+            Err(EffectError::Denied { code, reason }) => Err(self.refusal(wish, code, reason).await),
+            answer => answer,
+        };
         self.recorder.add(Effect { number: effect, request: asked, what, answer: answer.clone(), body: None });
         self.answerer.answer(effect, answer).await;
     }
@@ -101,9 +120,9 @@ impl Effects {
 
     /// Decides, asks where needed, and makes the start durable; only then may the effect begin.
     async fn admit(&self, action: Action) -> Result<(Permit, u32), EffectError> {
-        let Admitted { permit, approval } = self.decide(action).await?;
-        let index = self.note(&permit, approval).await?;
-        Ok((permit, index))
+        let admitted = self.decide(action).await?;
+        let index = self.note(&admitted).await?;
+        Ok((admitted.permit, index))
     }
 
     /// Decides, and asks where needed.
@@ -114,33 +133,71 @@ impl Effects {
         let asker = Asker { host, subject: &subject, facts: &facts, call: &self.call.id, cancel };
         let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
-            Refused::Denied(Denial { code, reason, .. }) => EffectError::Denied { code, reason },
+            Refused::Denied(Denial { code, reason, .. }) => {
+                self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(reason.clone());
+                EffectError::Denied { code, reason }
+            }
             Refused::Cancelled => EffectError::Cancelled,
             Refused::Store(err) => EffectError::Unavailable(err.to_string()),
         })
     }
 
-    /// Makes the start of an effect durable.
-    async fn note(&self, permit: &Permit, approval: Option<ApprovalId>) -> Result<u32, EffectError> {
+    /// A refusal that is on record: the gate's are already, those of code that looks at paths, addresses, header fields
+    /// and secrets are not yet.
+    async fn refusal(&self, wish: Wish, code: String, reason: String) -> EffectError {
+        if self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&reason) {
+            return EffectError::Denied { code, reason };
+        }
+        let denial = Denial { code, reason, decided_by: Vec::new() };
+        let Denial { code, reason, .. } = audit::denied(&self.asker(), wish, None, denial).await;
+        EffectError::Denied { code, reason }
+    }
+
+    /// Makes the start of an effect durable, and puts it on record.
+    async fn note(&self, admitted: &Admitted) -> Result<u32, EffectError> {
         crash_point::pass("effect decided");
         let index = self.journalled.fetch_add(1, Ordering::Relaxed);
-        let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest: permit.digest(), approval };
+        let (digest, approval) = (admitted.permit.digest(), admitted.approval.clone());
+        let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest, approval };
+        let started = audit::started(&self.asker(), admitted, index);
         let installed = self.installed();
-        let spends = permit.spends().map(|given| Spent {
+        let spends = admitted.permit.spends().map(|given| Spent {
             component: self.component.clone(),
             build: installed.component.digest,
             grant: given.grant.to_string(),
             terms: given.terms.clone(),
         });
         let is_counted = spends.is_some();
-        let record = Record { steps: vec![step], spends: spends.into_iter().collect(), ..Record::default() };
-        let recorded = self.context.host.store.record(&self.context.facts.run, record, now()).await;
+        let recorded = self.record(step, started, spends).await;
         if is_counted {
             self.context.host.reload_grants(installed);
         }
-        recorded.map_err(|err| EffectError::denied("E_APPR_USED", err.to_string()))?;
+        recorded.map_err(|err| match err {
+            StoreError::NotApproved { .. } | StoreError::NotGranted { .. } => {
+                EffectError::denied("E_APPR_USED", err.to_string())
+            }
+            err => EffectError::Unavailable(err.to_string()),
+        })?;
+        self.is_new_on_record(digest);
         crash_point::pass("effect noted");
         Ok(index)
+    }
+
+    /// Puts on record what was allowed and is no effect of its own.
+    fn note_allowed(&self, admitted: &Admitted) {
+        if self.is_new_on_record(admitted.permit.digest()) {
+            audit::allowed(&self.asker(), admitted);
+        }
+    }
+
+    fn is_new_on_record(&self, digest: Digest) -> bool {
+        self.on_record.lock().unwrap_or_else(PoisonError::into_inner).insert(digest)
+    }
+
+    /// Who asks, for the record; what has flowed into the run by now matters only to a decision.
+    fn asker(&self) -> Asker<'_> {
+        let CallContext { host, facts, cancel, .. } = &self.context;
+        Asker { host, subject: &self.subject, facts, call: &self.call.id, cancel }
     }
 
     /// Labels the run with what an effect brings in; to be done before the guest gets it.
@@ -160,12 +217,14 @@ impl Effects {
 
     async fn ended(&self, index: u32, summary: String) -> Result<(), EffectError> {
         let summary = mask_line(&self.context.host.vault, &summary);
+        let ended = audit::ended(&self.asker(), index, summary.clone());
         let step = JournalStep::EffectEnded { call: self.call.id.clone(), index, summary };
-        self.record(step).await.map_err(|err| EffectError::Unavailable(err.to_string()))
+        self.record(step, ended, None).await.map_err(|err| EffectError::Unavailable(err.to_string()))
     }
 
-    async fn record(&self, step: JournalStep) -> Result<(), StoreError> {
-        let record = Record { steps: vec![step], ..Record::default() };
+    async fn record(&self, step: JournalStep, entry: AuditEntry, spends: Option<Spent>) -> Result<(), StoreError> {
+        let spends = spends.into_iter().collect();
+        let record = Record { steps: vec![step], audit: vec![entry], spends, ..Record::default() };
         self.context.host.store.record(&self.context.facts.run, record, now()).await.map(|_| ())
     }
 }

@@ -19,6 +19,7 @@ use claw_store::{Paused, ResolveError, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{self, Wish};
 use crate::budget::{Budget, Exhausted};
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
@@ -119,19 +120,25 @@ impl Gate {
         action: Action,
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
+        let policy = self.policy();
+        let wish = Wish::of(&policy, asker, &action);
         if let Some(paused) = asker.host.store.paused(&asker.subject.component).map_err(Refused::Store)? {
-            return Err(Refused::Denied(is_paused(&asker.subject.component, &paused)));
+            let denial = is_paused(&asker.subject.component, &paused);
+            return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await));
         }
-        let ask = match self.policy().decide(asker.subject, asker.facts, action) {
+        let ask = match policy.decide(asker.subject, asker.facts, action) {
             Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
-            Decision::Deny(denial) => return Err(Refused::Denied(denial)),
+            Decision::Deny(denial) => return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await)),
             Decision::Ask(ask) => ask,
         };
+        audit::asked(asker, &ask).await.map_err(Refused::Store)?;
         let _asking = asking();
         let approval = self.answer(asker, &ask).await?;
         let id = approval.id.clone();
-        let permit = self.policy().permit(ask, &approval).map_err(Refused::Denied)?;
-        Ok(Admitted { permit, approval: Some(id) })
+        match self.policy().permit(ask, &approval) {
+            Ok(permit) => Ok(Admitted { permit, approval: Some(id) }),
+            Err(denial) => Err(Refused::Denied(audit::denied(asker, wish, Some(id), denial).await)),
+        }
     }
 
     /// The person's answer to exactly this question: one already given, one still open, or a new one.

@@ -29,6 +29,7 @@ mod prompt;
 mod run;
 mod run_clock;
 
+mod audit;
 mod budget;
 mod catalog;
 mod effects;

@@ -16,6 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit;
 use crate::host::Host;
 
 /// An editor makes several changes to save one file.
@@ -64,7 +65,9 @@ impl OwnerPolicies {
             if let Err(err) = changed {
                 return tracing::error!(error = %err, "changes of the policies are not seen any more");
             }
-            host.gate.replace_policy(self.load());
+            let newest = self.load();
+            audit::policies(&host, &newest).await;
+            host.gate.replace_policy(newest);
         }
     }
 

@@ -81,7 +81,7 @@ impl Host {
             taken.extend(named);
         }
         let is_less = !taken.is_empty();
-        let rows = self.store.change_grants(component, &installed.component.digest, add, taken).await?;
+        let rows = self.store.change_grants(component, &installed.component.digest, add, taken, by, now()).await?;
         installed.set_grants(&rows)?;
         tracing::info!(%component, by, grants = rows.len(), "grants changed");
         if is_less {
@@ -108,7 +108,7 @@ impl Host {
     /// [`ChangeError`].
     pub async fn resume_component(&self, component: &ComponentName, by: &str) -> Result<bool, ChangeError> {
         self.installed(component)?;
-        let was_paused = self.store.resume(component).await?;
+        let was_paused = self.store.resume(component, by, now()).await?;
         tracing::info!(%component, by, was_paused, "component goes on");
         Ok(was_paused)
     }

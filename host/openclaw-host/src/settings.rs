@@ -56,6 +56,8 @@ pub struct Settings {
     pub components: BTreeMap<ComponentName, ComponentSettings>,
     /// How calls wait for their owner.
     pub approvals: ApprovalSettings,
+    /// The record of what was decided and done.
+    pub audit: AuditSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -133,6 +135,13 @@ pub struct ApprovalSettings {
     pub per_hour: usize,
     /// What becomes of a question while nobody who may answer is connected.
     pub unattended: Unattended,
+}
+
+/// The record of what was decided and done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditSettings {
+    /// How long an entry is kept; a day to a hundred years.
+    pub keep: Duration,
 }
 
 /// Where runs and calls end.

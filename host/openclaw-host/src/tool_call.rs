@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::audit;
 use crate::catalog::Installed;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
@@ -89,6 +90,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     match admitted {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
         Ok(admitted) => {
+            audit::allowed(&asker, &admitted);
             let called = in_sandbox(context, call, installed, admitted.permit).await;
             if let Some(cause) = outside(installed, &call.tool) {
                 context.labels.join(&Labels::tainted(&cause));

@@ -87,6 +87,22 @@ fn an_approval_takes_the_four_answers_and_no_other() {
 }
 
 #[test]
+fn the_record_is_read_from_either_end_and_an_unknown_filter_is_an_error() {
+    let from = |params| match read("audit.list", params).unwrap() {
+        Call::AuditList(list) => (list.from, list.limit),
+        call => panic!("{call:?}"),
+    };
+    assert_eq!(from(json!({})), (AuditFrom::End, 200));
+    assert_eq!(from(json!({"before": 7, "limit": 9999})), (AuditFrom::Before(7), 1000));
+    assert_eq!(from(json!({"after": 0, "limit": 0})), (AuditFrom::After(0), 1));
+    check_refused("audit.list", json!({"after": 1, "before": 2}), "exclude each other");
+    // A filter that is not known would show more than was asked for.
+    check_refused("audit.list", json!({"componet": "files"}), "unknown field");
+    check_refused("audit.list", json!({"runId": "two words"}), "not a valid run id");
+    check_refused("audit.show", json!({"sequence": -1}), "invalid value");
+}
+
+#[test]
 fn an_unknown_method_is_escaped_in_the_answer() {
     let error = Method::find("x\u{202e}\n").err().unwrap();
     assert_eq!(error.message, r"unknown method: x\u{202e}\n");

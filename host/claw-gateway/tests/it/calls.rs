@@ -62,6 +62,9 @@ async fn each_method_needs_exactly_its_scope() {
         components.resume: admin
         runs.show: read write admin
         runs.replay: admin
+        audit.list: admin
+        audit.show: admin
+        audit.verify: admin
         question.list: admin questions
         plugin.approval.list: admin approvals
         taskSuggestions.list: read write admin

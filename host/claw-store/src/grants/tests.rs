@@ -17,8 +17,10 @@ fn texts(store: &Store, build: u8) -> Vec<String> {
 async fn grants_belong_to_one_build_and_outlive_a_restart() {
     let (home, store) = store();
     let (a, b) = (row("net wss://a.example", None), row("net wss://b.example", None));
-    store.change_grants(&component(), &digest(1), vec![a.clone(), b.clone()], vec![]).await.unwrap();
-    let left = store.change_grants(&component(), &digest(1), vec![b.clone()], vec![a]).await.unwrap();
+    let (component, build) = (component(), digest(1));
+    let change = |add, remove| store.change_grants(&component, &build, add, remove, "host", at(1));
+    change(vec![a.clone(), b.clone()], vec![]).await.unwrap();
+    let left = change(vec![b.clone()], vec![a]).await.unwrap();
     assert_eq!(left, [b]);
     let store = reopen(&home, store);
     assert_eq!(texts(&store, 1), ["net wss://b.example"]);
@@ -29,7 +31,8 @@ async fn grants_belong_to_one_build_and_outlive_a_restart() {
 async fn a_grant_for_two_uses_is_used_twice() {
     let (_home, store) = store();
     store.accept(inbound("r"), at(1)).await.unwrap();
-    store.change_grants(&component(), &digest(1), vec![row("exec true", Some(2))], vec![]).await.unwrap();
+    let two = vec![row("exec true", Some(2))];
+    store.change_grants(&component(), &digest(1), two, vec![], "host", at(1)).await.unwrap();
     let spent = Spent {
         component: component(),
         build: digest(1),

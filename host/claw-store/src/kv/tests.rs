@@ -2,6 +2,7 @@ use claw_core::effect::{KvOperation, KvReply, KvRequest};
 use claw_core::id::ComponentName;
 
 use super::{KvError, KvLimits};
+use crate::fixture::key_of_seal;
 use crate::store::Store;
 
 struct Fixture {
@@ -11,7 +12,7 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    Fixture { store: Store::open(&folder.path().join("host.redb")).unwrap(), folder }
+    Fixture { store: Store::open(&folder.path().join("host.redb"), key_of_seal()).unwrap(), folder }
 }
 
 impl Fixture {
@@ -44,7 +45,7 @@ async fn a_value_is_there_after_the_store_was_opened_again() {
     let request = |operation| KvRequest { store: "cache".to_owned(), operation };
     store.kv(&component, request(set("k", b"v")), KvLimits::default()).await.unwrap();
     store.close();
-    let store = Store::open(&folder.path().join("host.redb")).unwrap();
+    let store = Store::open(&folder.path().join("host.redb"), key_of_seal()).unwrap();
     let value = store.kv(&component, request(get("k")), KvLimits::default()).await.unwrap();
     assert_eq!(value, KvReply::Value(Some(b"v".to_vec())));
 }

@@ -32,11 +32,11 @@ fn one_store_is_opened_by_one_host() {
     // ST-08; another process is tried in `store::tests::killed`.
     let (home, store) = store();
     let path = home.path().join("store.redb");
-    let second = Store::open(&path).err().unwrap();
+    let second = Store::open(&path, key_of_seal()).err().unwrap();
     assert!(matches!(&second, StoreError::AlreadyOpen { path: at } if *at == path), "{second:?}");
     let clone = store.clone();
     store.close();
-    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path, key_of_seal()).unwrap());
     assert!(matches!(clone.unfinished_runs(), Err(StoreError::Closed)));
 }
 
@@ -48,7 +48,7 @@ fn the_file_is_private_from_the_start_and_made_private_if_it_is_not() {
     assert_eq!(mode(&path), 0o600);
     store.close();
     fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
-    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path, key_of_seal()).unwrap());
     assert_eq!(mode(&path), 0o600);
 }
 
@@ -57,7 +57,7 @@ fn what_a_crash_left_of_a_new_store_is_replaced() {
     let home = TempDir::new().unwrap();
     fs::write(home.path().join("store.redb.new"), "half a store").unwrap();
     let path = home.path().join("store.redb");
-    drop(Store::open(&path).unwrap());
+    drop(Store::open(&path, key_of_seal()).unwrap());
     let names: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["store.redb"]);
 }
@@ -65,7 +65,7 @@ fn what_a_crash_left_of_a_new_store_is_replaced() {
 #[test]
 fn a_folder_that_does_not_exist_is_named() {
     let missing = TempDir::new().unwrap().path().join("gone/store.redb");
-    let err = Store::open(&missing).err().unwrap();
+    let err = Store::open(&missing, key_of_seal()).err().unwrap();
     assert!(matches!(&err, StoreError::Open { .. }), "{err:?}");
     assert!(err.to_string().contains("gone/store.redb"));
 }
@@ -74,7 +74,7 @@ fn a_folder_that_does_not_exist_is_named() {
 #[track_caller]
 fn check_damaged(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
-    match Store::open(path) {
+    match Store::open(path, key_of_seal()) {
         Err(StoreError::Corrupt { path: at, .. }) => assert_eq!(at, path),
         Err(other) => panic!("expected damage, got {other:?}"),
         Ok(_) => panic!("a damaged store was opened"),
@@ -141,7 +141,7 @@ async fn random_damage_is_refused_or_harmless() {
             damaged[next() % range] ^= 1 << (next() % 8);
         }
         fs::write(&path, &damaged).unwrap();
-        match Store::open(&path) {
+        match Store::open(&path, key_of_seal()) {
             Err(StoreError::Corrupt { .. }) => {
                 refused += 1;
                 assert!(fs::read(&path).unwrap() == damaged, "round {round}: the damaged file was changed");
@@ -161,7 +161,7 @@ async fn each_single_bit_of_the_header_is_refused_or_harmless() {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, &damaged).unwrap();
-        match Store::open(&path) {
+        match Store::open(&path, key_of_seal()) {
             Err(StoreError::Corrupt { .. }) => assert!(fs::read(&path).unwrap() == damaged, "bit {bit}"),
             Err(other) => panic!("bit {bit}: {other:?}"),
             Ok(store) => assert_eq!(lines(&store.transcript(&key("main")).unwrap()), log, "bit {bit}"),
@@ -179,7 +179,7 @@ async fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
     txn.commit().unwrap();
     drop(database);
     let bytes = fs::read(&path).unwrap();
-    match Store::open(&path) {
+    match Store::open(&path, key_of_seal()) {
         Err(StoreError::Newer { found, supported, .. }) => assert_eq!((found, supported), (SCHEMA + 1, SCHEMA)),
         other => panic!("{:?}", other.err()),
     }

@@ -5,9 +5,9 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::*;
-use crate::Record;
 use crate::fixture::*;
 use crate::writer::job;
+use crate::{AuditEntry, AuditKind, Record};
 
 mod killed;
 mod model;
@@ -129,9 +129,8 @@ impl StorageBackend for Disk {
     }
 }
 
-#[tokio::test]
-async fn a_full_disk_is_named_and_the_store_goes_on_once_there_is_room() {
-    // ST-04
+/// A store on a disk, and the switch that fills it.
+fn on_disk() -> (Store, Arc<AtomicBool>) {
     let full = Arc::new(AtomicBool::new(false));
     let disk = Disk { bytes: Arc::new(InMemoryBackend::new()), full: Arc::clone(&full) };
     let path = Path::new("/nowhere/store.redb");
@@ -139,7 +138,13 @@ async fn a_full_disk_is_named_and_the_store_goes_on_once_there_is_room() {
         let corrupt = |err| StoreError::Corrupt { path: path.to_owned(), err: Arc::new(err) };
         redb::Builder::new().create_with_backend(disk.clone()).map_err(corrupt)
     });
-    let store = Store::with_engine(path, engine).unwrap();
+    (Store::with_engine(path, engine, key_of_seal()).unwrap(), full)
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_the_store_goes_on_once_there_is_room() {
+    // ST-04
+    let (store, full) = on_disk();
     store.accept(inbound("a"), at(1)).await.unwrap();
     full.store(true, Ordering::SeqCst);
     let refused = store.record(&run("a"), entries([said("lost")]), at(2)).await;
@@ -147,6 +152,26 @@ async fn a_full_disk_is_named_and_the_store_goes_on_once_there_is_room() {
     full.store(false, Ordering::SeqCst);
     store.record(&run("a"), Record { end: done(), ..entries([said("kept")]) }, at(3)).await.unwrap();
     check_log(&store, &["1 a user", "2 a kept"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_on_record_is_refused_and_nothing_of_the_record_is_lost() {
+    // P17
+    let (store, full) = on_disk();
+    store.accept(inbound("a"), at(1)).await.unwrap();
+    let entry = |kind| AuditEntry::new(kind, "component:probe", at(2));
+    full.store(true, Ordering::SeqCst);
+    store.note_audit(entry(AuditKind::DecisionAllow));
+    let started = Record { audit: vec![entry(AuditKind::EffectStarted)], ..Record::default() };
+    let refused = store.record(&run("a"), started.clone(), at(2)).await;
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "the effect must not begin: {refused:?}");
+    store.audit(entry(AuditKind::DecisionDeny)).await.unwrap_err();
+    full.store(false, Ordering::SeqCst);
+    store.record(&run("a"), started, at(3)).await.unwrap();
+    let kinds = [1, 2].map(|sequence| store.audit_entry(sequence).unwrap().unwrap().entry.kind);
+    assert_eq!(kinds, [AuditKind::DecisionAllow, AuditKind::EffectStarted]);
+    assert!(store.audit_entry(3).unwrap().is_none());
+    assert_eq!(store.verify_audit().unwrap().broken, None);
 }
 
 #[tokio::test]

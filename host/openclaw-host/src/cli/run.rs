@@ -12,7 +12,7 @@ use super::output::{Format, Output};
 use super::{Exit, Failure, Serve};
 use crate::home::{Announcement, Home};
 use crate::logs::{self, LogGuard, Style};
-use crate::settings::{self, Env, Flags, Settings, env};
+use crate::settings::{self, Effective, Env, Flags, Settings, env};
 use crate::vault::{self, Missing};
 
 /// All that the host needs in order to start.
@@ -20,6 +20,8 @@ use crate::vault::{self, Missing};
 pub struct Start {
     /// What it was told.
     pub settings: Settings,
+    /// Where each setting came from.
+    pub effective: Vec<Effective>,
     /// Where its files are; workspace and token exist.
     pub home: Home,
     /// The owner's secrets.
@@ -45,7 +47,8 @@ pub(super) fn run(home: &Path, flags: &Flags, output: &Output, env: &Env, serve:
     for issue in &resolved.warnings {
         warn!(setting = %issue.place, "{issue}");
     }
-    serve(Start { settings: resolved.settings, home, vault, output: *output, log })?;
+    let (settings, effective) = (resolved.settings, resolved.effective);
+    serve(Start { settings, effective, home, vault, output: *output, log })?;
     Ok(Exit::Ok)
 }
 

@@ -15,11 +15,9 @@ impl Effects {
         self.label(store.labels(&place).map_err(unavailable)?).await?;
         if request.operation.writes() {
             store.add_labels(&place, &self.context.labels.now()).await.map_err(unavailable)?;
-            let noted = self
-                .kv_noted
-                .get_or_try_init(|| async { self.note(&admitted.permit, admitted.approval.clone()).await.map(drop) });
-            noted.await?;
+            self.kv_noted.get_or_try_init(|| async { self.note(&admitted).await.map(drop) }).await?;
         }
+        self.note_allowed(&admitted);
         let limits = self.installed().settings.kv_limits();
         Ok(store.kv(&self.component, request, limits).await?)
     }

@@ -62,7 +62,8 @@ impl Effects {
     }
 
     async fn allowed_secret(&self, name: &str, purpose: SecretPurpose) -> Result<Secret, EffectError> {
-        self.decide(Action::UseSecret(SecretUse { name: name.to_owned(), purpose })).await?;
+        let admitted = self.decide(Action::UseSecret(SecretUse { name: name.to_owned(), purpose })).await?;
+        self.note_allowed(&admitted);
         self.own_secret(name).await
     }
 

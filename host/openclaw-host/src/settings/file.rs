@@ -31,6 +31,8 @@ pub struct ConfigFile {
     pub components: BTreeMap<String, ComponentFile>,
     /// How calls wait for their owner.
     pub approvals: ApprovalsFile,
+    /// The record of what was decided and done.
+    pub audit: AuditFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.
@@ -316,6 +318,16 @@ pub enum Unattended {
     Wait,
 }
 
+/// The record of what was decided and done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct AuditFile {
+    /// Days that an entry is kept; older ones are removed when the host starts.
+    #[schemars(range(min = 1, max = 36500))]
+    pub keep_days: u64,
+}
+
 /// Where runs and calls end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -373,6 +385,12 @@ impl Default for GatewayFile {
 impl Default for ApprovalsFile {
     fn default() -> Self {
         ApprovalsFile { expiry_seconds: 600, per_hour: 6, unattended: Unattended::default() }
+    }
+}
+
+impl Default for AuditFile {
+    fn default() -> Self {
+        AuditFile { keep_days: 365 }
     }
 }
 

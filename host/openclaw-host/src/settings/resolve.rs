@@ -18,8 +18,8 @@ use super::file::{AuthMode, ComponentFile, ConfigFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
-    AgentSettings, ApprovalSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings, LogSettings,
-    PolicySettings, SandboxSettings, Settings, SettingsError, provider,
+    AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings,
+    LogSettings, PolicySettings, SandboxSettings, Settings, SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -98,6 +98,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
             per_hour: merge.plain("approvals.perHour", config.approvals.per_hour) as usize,
             unattended: merge.plain("approvals.unattended", config.approvals.unattended),
         },
+        audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),
@@ -146,6 +147,10 @@ impl Merge<'_> {
 
     fn seconds(&mut self, path: &str, value: u64) -> Duration {
         Duration::from_secs(self.plain(path, value))
+    }
+
+    fn days(&mut self, path: &str, value: u64) -> Duration {
+        Duration::from_secs(self.plain(path, value) * 24 * 60 * 60)
     }
 
     /// A setting that flags, environment and file can set: the first that is there wins.

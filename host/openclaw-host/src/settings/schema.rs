@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 10] = [
+const STRICT: [&str; 11] = [
     "gateway",
     "vault",
     "network",
@@ -19,6 +19,7 @@ const STRICT: [&str; 10] = [
     "folders",
     "components",
     "approvals",
+    "audit",
     "models.providers",
 ];
 

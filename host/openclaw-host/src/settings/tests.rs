@@ -126,6 +126,7 @@ fn every_section_can_be_set() {
             folders: { notes: "/nowhere/notes" },
             components: { web: { limits: { scratchMiB: 64 } } },
             approvals: { expirySeconds: 60 },
+            audit: { keepDays: 30 },
             limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128 },
             agent: { workspace: "/srv/work" },
             logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
@@ -143,6 +144,7 @@ fn every_section_can_be_set() {
             policy.preset = "deny-all" (file)
             sandbox.walls = "best-effort" (file)
             approvals.expirySeconds = 60 (file)
+            audit.keepDays = 30 (file)
             limits.iterations = 5 (file)
             limits.runSeconds = 60 (file)
             limits.callSeconds = 10 (file)

@@ -21,7 +21,7 @@ fn appends_until_it_is_killed() {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let store = Store::open(Path::new(&path)).unwrap();
+        let store = Store::open(Path::new(&path), key_of_seal()).unwrap();
         store.accept(inbound("a"), at(1)).await.unwrap();
         let mut out = std::io::stdout();
         loop {
@@ -43,7 +43,7 @@ fn every_acknowledged_entry_outlives_kill_9() {
     for round in 0..ROUNDS {
         random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         let acknowledged = kill_after(&path, (random >> 33) as usize % 40 + 1);
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, key_of_seal()).unwrap();
         let log = store.transcript(&key("main")).unwrap();
         assert!(log.len() as u64 >= acknowledged, "round {round}: {acknowledged} acknowledged, {} there", log.len());
         assert!(log.iter().zip(1..).all(|(entry, seq)| entry.seq.0 == seq), "round {round}: a gap");
@@ -68,7 +68,7 @@ fn kill_after(path: &Path, lines: usize) -> u64 {
         last = output.by_ref().map(Result::unwrap).find_map(seq).unwrap();
     }
     // ST-08: the other process holds the file.
-    assert!(matches!(Store::open(path), Err(StoreError::AlreadyOpen { .. })));
+    assert!(matches!(Store::open(path, key_of_seal()), Err(StoreError::AlreadyOpen { .. })));
     child.kill().unwrap();
     child.wait().unwrap();
     // What it managed to say before it died counts as well.
