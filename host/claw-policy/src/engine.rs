@@ -3,6 +3,9 @@
 //! Everything that does not depend on the question is built when the policies are loaded: names of types and actions,
 //! and for each action the set of the policies that can apply to it.
 
+mod index;
+mod statements;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
@@ -12,6 +15,8 @@ use cedar_policy::{
 use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
 use miette::Diagnostic;
 
+use self::index::Index;
+use self::statements::{Statement, statements};
 use crate::action::Action;
 use crate::grant::{Access, Folder};
 use crate::policy::{Loaded, PolicyError, Position};
@@ -43,7 +48,7 @@ pub(crate) struct Engine {
 struct Door {
     action: EntityUid,
     resource: EntityTypeName,
-    policies: PolicySet,
+    policies: Index,
     reads: Reads,
 }
 
@@ -107,7 +112,10 @@ pub(crate) enum Answer {
 }
 
 /// One policy of a file, under the name that decisions are explained with.
-type Named = (PolicyId, cedar_policy::Policy);
+struct Named {
+    policy: cedar_policy::Policy,
+    loaded: Loaded,
+}
 
 // === impl Engine ===
 
@@ -119,13 +127,12 @@ impl Engine {
         let (mut policies, mut loaded) = (Vec::new(), Vec::new());
         let mut names = BTreeSet::new();
         for (file, text) in files {
-            for (id, policy) in parse_file(file, text, &validator)? {
-                if !names.insert(id.to_string()) {
-                    return Err(PolicyError::DuplicateId { file: file.to_owned(), policy: id.to_string() });
+            for named in parse_file(file, text, &validator)? {
+                if !names.insert(named.loaded.id.clone()) {
+                    return Err(PolicyError::DuplicateId { file: file.to_owned(), policy: named.loaded.id });
                 }
-                let forbids = policy.effect() == Effect::Forbid;
-                loaded.push(Loaded { id: id.to_string(), file: file.to_owned(), forbids });
-                policies.push(policy);
+                loaded.push(named.loaded);
+                policies.push(named.policy);
             }
         }
         let door = |action: &str, resource: &str| Door::new(action, resource, &policies, &validator);
@@ -147,7 +154,7 @@ impl Engine {
         })
     }
 
-    /// What was loaded, in order of files and ids.
+    /// What was loaded, in order of files and lines.
     pub(crate) fn loaded(&self) -> &[Loaded] {
         &self.loaded
     }
@@ -156,18 +163,33 @@ impl Engine {
     pub(crate) fn answer(&self, question: &Question<'_>, approved: Approved) -> Answer {
         let door = self.door(question.object);
         let (request, entities) = self.request(question, approved);
-        let response = self.authorizer.is_authorized(&request, &door.policies, &entities);
-        if let Some(err) = response.diagnostics().errors().next() {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
-            return Answer::Broken { policy: err.policy_id().to_string(), cause: err.inner().to_string() };
+        let (Some(principal), Some(resource)) = (request.principal(), request.resource()) else {
+            unreachable!("engine: a request names its principal and its resource")
+        };
+        let (mut permits, mut forbids, mut broken) = (Vec::new(), Vec::new(), None);
+        // Each set is asked by itself. Together they permit if one does and none forbids.
+        for policies in door.policies.matching(principal, resource) {
+            let response = self.authorizer.is_authorized(&request, policies, &entities);
+            let diagnostics = response.diagnostics();
+            let errors = diagnostics.errors().map(|err| {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
+                (err.policy_id().to_string(), err.inner().to_string())
+            });
+            broken = errors.chain(broken.take()).min();
+            let reasons = match response.decision() {
+                Decision::Allow => &mut permits,
+                Decision::Deny => &mut forbids,
+            };
+            reasons.extend(diagnostics.reason().map(PolicyId::to_string));
         }
-        let mut reasons: Vec<String> = response.diagnostics().reason().map(PolicyId::to_string).collect();
+        if let Some((policy, cause)) = broken {
+            return Answer::Broken { policy, cause };
+        }
+        let permitted = forbids.is_empty() && !permits.is_empty();
+        let mut reasons = if permitted { permits } else { forbids };
         // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
         reasons.sort_unstable();
-        match response.decision() {
-            Decision::Allow => Answer::Yes(reasons),
-            Decision::Deny => Answer::No(reasons),
-        }
+        if permitted { Answer::Yes(reasons) } else { Answer::No(reasons) }
     }
 
     fn door(&self, object: Object<'_>) -> &Door {
@@ -249,12 +271,14 @@ impl Door {
             ActionConstraint::In(actions) => actions.contains(&action),
             ActionConstraint::Eq(only) => only == action,
         };
-        let policies = PolicySet::from_policies(policies.iter().filter(applies).cloned())
+        let applying = PolicySet::from_policies(policies.iter().filter(applies).cloned())
             .expect("engine: load refuses two policies of one name");
         // Level 0 is Cedar's proof that no policy looks behind a name.
-        let names_only = validator.validate_with_level(&policies, ValidationMode::Strict, 0).validation_passed();
+        let names_only = validator.validate_with_level(&applying, ValidationMode::Strict, 0).validation_passed();
         let reads = if names_only { Reads::Names } else { Reads::Attributes };
-        Door { resource: type_name(resource), policies, action, reads }
+        let resource = type_name(resource);
+        let index = Index::new(policies.iter().filter(applies), &type_name("Component"), &resource);
+        Door { resource, policies: index, action, reads }
     }
 }
 
@@ -269,9 +293,10 @@ fn parse_file(file: &str, text: &str, validator: &Validator) -> Result<Vec<Named
     if parsed.num_of_templates() > 0 {
         return Err(PolicyError::Template { file: file.to_owned() });
     }
-    let mut named: Vec<Named> = parsed.policies().map(|policy| name_policy(file, policy)).collect();
-    named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let set = PolicySet::from_policies(named.iter().map(|(_, policy)| policy.clone())).map_err(|err| {
+    let statements = statements(text);
+    let mut named: Vec<Named> = parsed.policies().map(|policy| name_policy(file, policy, &statements)).collect();
+    named.sort_by_key(|named| named.loaded.line);
+    let set = PolicySet::from_policies(named.iter().map(|named| named.policy.clone())).map_err(|err| {
         // The only way to fail is a name that is used twice, and Cedar's text quotes it.
         PolicyError::DuplicateId { file: file.to_owned(), policy: duplicate(&named).unwrap_or_else(|| err.to_string()) }
     })?;
@@ -286,21 +311,23 @@ fn parse_file(file: &str, text: &str, validator: &Validator) -> Result<Vec<Named
 }
 
 /// Names a policy by its `@id`; without one, by its file and its place there, counted from 1.
-fn name_policy(file: &str, policy: &cedar_policy::Policy) -> Named {
-    let name = match policy.annotation("id") {
+fn name_policy(file: &str, policy: &cedar_policy::Policy, statements: &[Statement<'_>]) -> Named {
+    // Cedar names the policies of one text `policy0`, `policy1`, …
+    let index = policy.id().to_string().trim_start_matches("policy").parse::<usize>();
+    let index = index.expect("engine: Cedar numbers the policies of a text");
+    let id = match policy.annotation("id") {
         Some(id) if !id.is_empty() => id.to_owned(),
-        _ => {
-            // Cedar names the policies of one text `policy0`, `policy1`, …
-            let index = policy.id().to_string().trim_start_matches("policy").parse::<usize>();
-            format!("{file}#{}", index.map_or_else(|_| policy.id().to_string(), |index| (index + 1).to_string()))
-        }
+        _ => format!("{file}#{}", index + 1),
     };
-    let id = PolicyId::new(name);
-    (id.clone(), policy.new_id(id))
+    let Statement { line, text } = statements.get(index).expect("engine: every policy ends with `;`");
+    let forbids = policy.effect() == Effect::Forbid;
+    let policy = policy.new_id(PolicyId::new(&id));
+    Named { policy, loaded: Loaded { id, file: file.to_owned(), line: *line, forbids, text: (*text).to_owned() } }
 }
 
-fn duplicate(sorted: &[Named]) -> Option<String> {
-    sorted.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.to_string())
+fn duplicate(named: &[Named]) -> Option<String> {
+    let mut known = BTreeSet::new();
+    named.iter().map(|named| &named.loaded.id).find(|id| !known.insert(*id)).cloned()
 }
 
 fn position(err: &dyn Diagnostic, text: &str) -> Position {

@@ -47,8 +47,12 @@ pub struct Loaded {
     pub id: String,
     /// The file that it stands in.
     pub file: String,
+    /// The line of its first word, counted from 1.
+    pub line: usize,
     /// Whether it forbids; the others permit.
     pub forbids: bool,
+    /// It as written, with the comment right above it.
+    pub text: String,
 }
 
 /// What becomes of an action.

@@ -26,8 +26,8 @@ fn every_preset_fits_the_schema() {
 fn every_shipped_policy_has_an_id_of_its_own() {
     for (file, text) in Preset::ALL.iter().flat_map(|preset| preset.files()) {
         let schema: Schema = SCHEMA.parse().unwrap();
-        for (id, _) in super::parse_file(file, text, &Validator::new(schema)).unwrap() {
-            assert!(!id.to_string().contains('#'), "{file}: {id}");
+        for named in super::parse_file(file, text, &Validator::new(schema)).unwrap() {
+            assert!(!named.loaded.id.contains('#'), "{file}: {}", named.loaded.id);
         }
     }
 }
