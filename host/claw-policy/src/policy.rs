@@ -4,6 +4,7 @@
 //! first is checked here in code, so that no policy can widen what a component may ever do. The second is a fact for
 //! the policies. They are asked without an approval, then with one: the second answer separates *ask* from *deny*.
 
+mod explain;
 mod refuse;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use claw_core::inbound::Origin;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+pub use self::explain::{Explanation, Remedy, Verdict};
 use self::refuse::{broken, check_approval, code, describe, mismatch, quote_all, undeclared, unnameable};
 use crate::action::Action;
 use crate::card;
