@@ -16,7 +16,8 @@ fn explain(owner: &str, subject: &Subject, facts: &Facts, question: &str) -> Exp
 fn check(owner: &str, subject: &Subject, facts: &Facts, question: &str, expect: Expect) {
     let found = explain(owner, subject, facts, question);
     let grant = |grant: Option<crate::Grant>| grant.map_or("-".to_owned(), |grant| grant.to_string());
-    let place = |file: &str, line: usize| if file == "mine.cedar" { format!(" ({file}:{line})") } else { String::new() };
+    let place =
+        |file: &str, line: usize| if file == "mine.cedar" { format!(" ({file}:{line})") } else { String::new() };
     let by: Vec<_> = found.decided_by.iter().map(|it| format!("{}{}", it.id, place(&it.file, it.line))).collect();
     let (declared, granted) = (grant(found.declared), grant(found.granted));
     let (verdict, remedies) = (&found.verdict, &found.remedies);
@@ -70,13 +71,7 @@ fn an_answer_names_its_reasons_and_what_would_change_it() {
         "exec.run git push",
         expect!["deny E_EXEC_DENIED | - | exec git ** |  | Declare"],
     );
-    check(
-        "",
-        &open_subject(&[]),
-        &here(),
-        "tool.call read",
-        expect!["allow | - | - | tools-can-be-called | "],
-    );
+    check("", &open_subject(&[]), &here(), "tool.call read", expect!["allow | - | - | tools-can-be-called | "]);
     check(
         "",
         &open_subject(&[]),
