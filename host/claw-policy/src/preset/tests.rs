@@ -75,14 +75,48 @@ fn a_preset_reads_back_from_its_name() {
 
 const DOCUMENT: &str = include_str!("../../../../docs/policies.md");
 
+/// The fenced blocks of the document, each with the word behind its fence.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let fenced = DOCUMENT.split("\n```").skip(1).step_by(2);
+    fenced.map(|block| block.split_once('\n').unwrap()).collect()
+}
+
 #[test]
 fn the_policies_in_the_document_load_on_every_preset() {
-    let (_, rest) = DOCUMENT.split_once("```cedar\n").unwrap();
-    let (text, _) = rest.split_once("```").unwrap();
-    let file = PolicyFile { name: "policies.md".to_owned(), text: text.to_owned() };
-    for preset in Preset::ALL {
-        Policy::load(preset, std::slice::from_ref(&file)).unwrap();
+    let blocks = blocks();
+    let examples: Vec<_> = blocks.iter().filter(|(language, _)| *language == "cedar").collect();
+    assert_eq!(examples.len(), 2);
+    for (_, text) in examples {
+        let file = PolicyFile { name: "policies.md".to_owned(), text: (*text).to_owned() };
+        for preset in Preset::ALL {
+            Policy::load(preset, std::slice::from_ref(&file)).unwrap();
+        }
     }
+}
+
+#[test]
+fn the_examples_in_the_document_do_what_their_table_says() {
+    let blocks = blocks();
+    let examples: Vec<_> = blocks.windows(2).filter(|pair| pair[0].0 == "cedar" && pair[1].0 == "text").collect();
+    assert_eq!(examples.len(), 1);
+    for pair in examples {
+        let file = PolicyFile { name: "policies.md".to_owned(), text: pair[0].1.to_owned() };
+        check_table(&Policy::load(Preset::Cautious, &[file]).unwrap(), pair[1].1);
+    }
+    // Each of its policies decides somewhere.
+    let all: String = blocks.iter().filter(|(language, _)| *language == "text").map(|(_, text)| *text).collect();
+    for id in
+        ["reader-only-reads", "no-programs-from-telegram", "ana-asks-before-mail", "family-group-reads-the-calendar"]
+    {
+        assert!(all.contains(&format!("by {id}:")), "{id}");
+    }
+}
+
+#[test]
+fn the_tables_in_the_document_are_tables() {
+    let tables = blocks().into_iter().filter(|(language, _)| *language == "text");
+    let rows: Vec<usize> = tables.map(|(_, text)| Table::parse(text).unwrap().rows.len()).collect();
+    assert_eq!(rows, [13, 3]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use claw_policy::{Action, Asked, Explanation, Given, Grant, Loaded, Remedy, Subj
 use serde_json::{Value, json};
 
 use super::super::{Exit, Failure, Output};
-use super::sources::{effect, of_home, place};
+use super::sources::{effect, is_shipped, of_home, place};
 use super::{ExplainArgs, components};
 use crate::settings::{self, CONFIG_NAME, Flags};
 
@@ -27,12 +27,20 @@ pub(super) async fn explain(home: &Path, args: ExplainArgs, output: &Output) -> 
     let (_, policy) = of_home(home, &[])?;
     let (subject, _) = components::one(home, &component).await?;
     let question = wish.to_string();
-    let found = match plan(home, wish)? {
-        Ok(asked) => policy.explain(&subject, given.facts(), &asked),
-        Err((code, reason)) => before_any_policy(&question, code, reason),
-    };
-    let data = data(&subject, &question, &found);
-    output.data(&data, |_| text(home, &subject, &question, &given, &found))?;
+    match plan(home, wish)? {
+        Ok(asked) => {
+            let found = policy.explain(&subject, given.facts(), &asked);
+            output.data(&data(&subject, &question, &found), |_| text(home, &subject, &question, &given, &found))?;
+        }
+        // For instance a program that is not there, or a URL that means two things.
+        Err((code, reason)) => {
+            let data = json!({
+                "answer": "deny", "code": code, "component": component, "question": question, "decidedBy": [],
+                "reason": reason, "wouldChange": [],
+            });
+            output.data(&data, |_| format!("denied ({code}), before any policy is asked\n  because     {reason}\n"))?;
+        }
+    }
     Ok(Exit::Ok)
 }
 
@@ -56,19 +64,10 @@ fn plan(home: &Path, wish: Wish) -> Result<Result<Asked, (String, String)>, Fail
     match planned {
         Ok(action) => Ok(Ok(Asked::Action(action))),
         Err(EffectError::Denied { code, reason }) => Ok(Err((code, reason))),
-        Err(err) => Err(Failure::new(Exit::Failed, err)),
-    }
-}
-
-fn before_any_policy(question: &str, code: String, reason: String) -> Explanation {
-    Explanation {
-        verdict: Verdict::Denied { code },
-        what: question.to_owned(),
-        declared: None,
-        granted: None,
-        decided_by: Vec::new(),
-        reason: Some(format!("{reason}; no policy is asked about that")),
-        remedies: Vec::new(),
+        Err(err) => {
+            Err(Failure::new(Exit::Failed, err)
+                .hint("`openclaw-host run` makes what a home needs when it first starts"))
+        }
     }
 }
 
@@ -186,6 +185,13 @@ fn change_of_policies(home: &Path, decided_by: &[Loaded]) -> String {
         let folder = crate::home::policies(home);
         return format!("a policy that permits it, in a file of `{}`", folder.display());
     }
-    let places = forbids.iter().map(|policy| format!("`{}` at {}", policy.id, place(home, policy)));
-    format!("another wording of {}", places.collect::<Vec<_>>().join(" and "))
+    let change = |policy: &&Loaded| match is_shipped(policy) {
+        true => format!(
+            "another preset, as `policy.preset` in `{}`, than the one with `{}`",
+            home.join(CONFIG_NAME).display(),
+            policy.id
+        ),
+        false => format!("another wording of `{}`, {}", policy.id, place(home, policy)),
+    };
+    forbids.iter().map(change).collect::<Vec<_>>().join(", and ")
 }

@@ -43,14 +43,20 @@ pub(super) fn owners(home: &Path) -> anyhow::Result<Vec<PolicyFile>> {
     if folder.exists() { files(&folder) } else { Ok(Vec::new()) }
 }
 
-/// Where a policy can be changed: a file of the home, or the preset.
+/// Where a policy stands: a file of the home, another file, or a preset.
 pub(super) fn place(home: &Path, policy: &Loaded) -> String {
     let own = policies(home).join(&policy.file);
-    match Preset::ALL.iter().any(|preset| preset.files().iter().any(|(file, _)| *file == policy.file)) {
-        true => format!("{}:{} (shipped)", policy.file, policy.line),
-        false if own.exists() => format!("{}:{}", own.display(), policy.line),
-        false => format!("{}:{}", policy.file, policy.line),
+    match () {
+        () if is_shipped(policy) => format!("{}:{} (shipped)", policy.file, policy.line),
+        () if own.exists() => format!("{}:{}", own.display(), policy.line),
+        () => format!("{}:{}", policy.file, policy.line),
     }
+}
+
+/// Whether a policy belongs to a preset.
+pub(super) fn is_shipped(policy: &Loaded) -> bool {
+    let shipped = Preset::ALL.iter().flat_map(|preset| preset.files());
+    shipped.into_iter().any(|(file, text)| *file == policy.file && text.contains(&policy.text))
 }
 
 /// `permit` or `forbid`.
