@@ -29,7 +29,9 @@ fn main() {
     black_box(Policy::load(Preset::Cautious, &[]).expect("the preset loads"));
     println!("next load: {:?}", started.elapsed());
 
-    for (name, action) in [("tool.call", call()), ("exec.run", program()), ("http.request", request())] {
+    for (name, action) in
+        [("tool.call", call()), ("exec.run", program(&["git", "log", "--oneline"])), ("http.request", request())]
+    {
         println!("{name}: {:?}", measure(&policy, &action));
     }
 
@@ -76,14 +78,14 @@ fn many(title: &str, policy: impl Fn(usize) -> String) {
     println!("{title}: loaded in {:?}", started.elapsed());
     let subjects: Vec<Subject> = (0..COMPONENTS).map(|index| subject(&format!("component-{index}"))).collect();
     let facts = facts();
-    let (mut granted, mut asked) = (program(), program());
-    for (action, word) in [(&mut granted, "log"), (&mut asked, "push")] {
-        let Action::RunProgram(plan) = action else { continue };
-        plan.argv = [if word == "log" { "git" } else { "ls" }, word].map(str::to_owned).to_vec();
-    }
-    for (name, action) in
-        [("tool.call", call()), ("exec.run", granted), ("exec.run, asks", asked), ("http.request", request())]
-    {
+    let questions = [
+        ("tool.call", call()),
+        ("exec.run, granted", program(&["git", "log"])),
+        ("exec.run, asks", program(&["ls", "-l"])),
+        ("exec.run, refused", program(&["ls", "push"])),
+        ("http.request", request()),
+    ];
+    for (name, action) in questions {
         let mut times: Vec<Duration> = (0..SAMPLES)
             .map(|sample| {
                 let (subject, action) = (&subjects[sample % COMPONENTS], action.clone());
@@ -147,11 +149,11 @@ fn call() -> Action {
     })
 }
 
-fn program() -> Action {
+fn program(argv: &[&str]) -> Action {
     Action::RunProgram(ExecPlan {
-        program: PathBuf::from("/usr/bin/git"),
+        program: PathBuf::from("/usr/bin").join(argv[0]),
         program_digest: Digest([2; 32]),
-        argv: ["git", "log", "--oneline"].map(str::to_owned).to_vec(),
+        argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
         cwd: PathBuf::from("/home/owner/workspace"),
         workspace: PathBuf::from("/home/owner/workspace"),
         env: Vec::new(),

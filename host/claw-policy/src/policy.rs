@@ -284,7 +284,10 @@ impl Policy {
         let grant = Grant::narrowest(action).filter(|_| question.granted == Granted::No);
         let remedy = match grant {
             Some(grant) if allows(&granted, Approved::No) => format!("the grant `{grant}` would allow it"),
-            _ if allows(&present, Approved::Yes) => "it can be approved while somebody is there to be asked".to_owned(),
+            // With somebody there, this very question has been answered with no.
+            _ if question.presence == Presence::Away && allows(&present, Approved::Yes) => {
+                "it can be approved while somebody is there to be asked".to_owned()
+            }
             _ => "only a change of the policies would allow it".to_owned(),
         };
         Denial { decided_by: forbidden_by, ..Denial::new(code(action), format!("{rule}; {remedy}")) }

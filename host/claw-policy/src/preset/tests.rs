@@ -45,7 +45,7 @@ fn one_forbid_wins_over_a_permit_for_everything() {
         };
         let text = format!(
             "@id(\"all\") permit (principal, action, resource);\n\
-             @id(\"never\") forbid (principal, action == Action::\"{action}\", resource);"
+             @id(\"never\") forbid (principal == Component::\"probe\", action == Action::\"{action}\", resource);"
         );
         let file = PolicyFile { name: "owner.cedar".to_owned(), text };
         let policy = Policy::load(Preset::Trusting, &[file]).unwrap();
