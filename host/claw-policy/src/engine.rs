@@ -1,25 +1,25 @@
-//! Our questions in Cedar's terms. The only file that names Cedar.
+//! Our questions in Cedar's terms. The only room that names Cedar.
 //!
 //! Everything that does not depend on the question is built when the policies are loaded: names of types and actions,
 //! and for each action the set of the policies that can apply to it.
 
+mod files;
 mod index;
 mod statements;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    PolicyId, PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
+    ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
 use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
-use miette::Diagnostic;
 
+use self::files::parse_file;
 use self::index::Index;
-use self::statements::{Statement, statements};
 use crate::action::Action;
 use crate::grant::{Access, Folder};
-use crate::policy::{Loaded, PolicyError, Position};
+use crate::policy::{Loaded, PolicyError};
 use crate::preset::SCHEMA;
 use crate::program::ProgramKind;
 use crate::subject::{Facts, Subject};
@@ -71,6 +71,17 @@ pub(crate) struct Question<'a> {
     pub(crate) presence: Presence,
 }
 
+/// A question in Cedar's terms. Putting it into them costs more than answering it, so it is done once for all that is
+/// asked about one action.
+pub(crate) struct Prepared<'a> {
+    engine: &'a Engine,
+    door: &'a Door,
+    principal: EntityUid,
+    resource: EntityUid,
+    entities: Entities,
+    context: Vec<(String, Value)>,
+}
+
 /// What a question is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Object<'a> {
@@ -109,12 +120,6 @@ pub(crate) enum Answer {
     No(Vec<String>),
     /// A policy could not be evaluated. Cedar would skip it; a skipped `forbid` would be an open door.
     Broken { policy: String, cause: String },
-}
-
-/// One policy of a file, under the name that decisions are explained with.
-struct Named {
-    policy: cedar_policy::Policy,
-    loaded: Loaded,
 }
 
 // === impl Engine ===
@@ -161,35 +166,7 @@ impl Engine {
 
     /// Asks the policies.
     pub(crate) fn answer(&self, question: &Question<'_>, approved: Approved) -> Answer {
-        let door = self.door(question.object);
-        let (request, entities) = self.request(question, approved);
-        let (Some(principal), Some(resource)) = (request.principal(), request.resource()) else {
-            unreachable!("engine: a request names its principal and its resource")
-        };
-        let (mut permits, mut forbids, mut broken) = (Vec::new(), Vec::new(), None);
-        // Each set is asked by itself. Together they permit if one does and none forbids.
-        for policies in door.policies.matching(principal, resource) {
-            let response = self.authorizer.is_authorized(&request, policies, &entities);
-            let diagnostics = response.diagnostics();
-            let errors = diagnostics.errors().map(|err| {
-                let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
-                (err.policy_id().to_string(), err.inner().to_string())
-            });
-            broken = errors.chain(broken.take()).min();
-            let reasons = match response.decision() {
-                Decision::Allow => &mut permits,
-                Decision::Deny => &mut forbids,
-            };
-            reasons.extend(diagnostics.reason().map(PolicyId::to_string));
-        }
-        if let Some((policy, cause)) = broken {
-            return Answer::Broken { policy, cause };
-        }
-        let permitted = forbids.is_empty() && !permits.is_empty();
-        let mut reasons = if permitted { permits } else { forbids };
-        // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
-        reasons.sort_unstable();
-        if permitted { Answer::Yes(reasons) } else { Answer::No(reasons) }
+        self.prepare(question).answer(question.granted, question.presence, approved)
     }
 
     fn door(&self, object: Object<'_>) -> &Door {
@@ -208,10 +185,11 @@ impl Engine {
         }
     }
 
-    fn request(&self, question: &Question<'_>, approved: Approved) -> (Request, Entities) {
+    /// Puts a question into Cedar's terms.
+    pub(crate) fn prepare(&self, question: &Question<'_>) -> Prepared<'_> {
         let door = self.door(question.object);
         let principal = uid(&self.component, question.subject.component.as_str());
-        let mut context = common_context(question, approved);
+        let mut context = common_context(question, Approved::No);
         let resource = match question.object {
             Object::Action(Action::CallTool(call)) => {
                 context.push(("arguments".to_owned(), text(&call.arguments)));
@@ -253,12 +231,55 @@ impl Engine {
             Reads::Names => Entities::empty(),
             Reads::Attributes => entities(question, &principal, &resource),
         };
+        Prepared { engine: self, door, principal, resource, entities, context }
+    }
+}
+
+impl Prepared<'_> {
+    /// Asks the policies, with these facts in the place of the question's own.
+    pub(crate) fn answer(&self, granted: Granted, presence: Presence, approved: Approved) -> Answer {
+        let request = self.request(granted, presence, approved);
+        let (mut permits, mut forbids, mut broken) = (Vec::new(), Vec::new(), None);
+        // Each set is asked by itself. Together they permit if one does and none forbids.
+        for policies in self.door.policies.matching(&self.principal, &self.resource) {
+            let response = self.engine.authorizer.is_authorized(&request, policies, &self.entities);
+            let diagnostics = response.diagnostics();
+            let errors = diagnostics.errors().map(|err| {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
+                (err.policy_id().to_string(), err.inner().to_string())
+            });
+            broken = errors.chain(broken.take()).min();
+            let reasons = match response.decision() {
+                Decision::Allow => &mut permits,
+                Decision::Deny => &mut forbids,
+            };
+            reasons.extend(diagnostics.reason().map(PolicyId::to_string));
+        }
+        if let Some((policy, cause)) = broken {
+            return Answer::Broken { policy, cause };
+        }
+        let permitted = forbids.is_empty() && !permits.is_empty();
+        let mut reasons = if permitted { permits } else { forbids };
+        // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
+        reasons.sort_unstable();
+        if permitted { Answer::Yes(reasons) } else { Answer::No(reasons) }
+    }
+
+    fn request(&self, granted: Granted, presence: Presence, approved: Approved) -> Request {
+        let facts = [
+            ("granted", granted == Granted::Yes),
+            ("person_present", presence == Presence::Present),
+            ("approved", approved == Approved::Yes),
+        ];
+        let context = self.context.iter().map(|(key, value)| match facts.iter().find(|(fact, _)| fact == key) {
+            Some((_, is)) => (key.clone(), Value::new_bool(*is)),
+            None => (key.clone(), value.clone()),
+        });
         // Neither is checked against the schema here: the test `every_question_fits_the_schema` shows that they fit,
         // and checking again would double the price of a decision.
         let context = Context::from_pairs(context).expect("engine: context keys are distinct");
-        let request = Request::new(principal, door.action.clone(), resource, context, None)
-            .expect("engine: only a schema can refuse a request");
-        (request, entities)
+        Request::new(self.principal.clone(), self.door.action.clone(), self.resource.clone(), context, None)
+            .expect("engine: only a schema can refuse a request")
     }
 }
 
@@ -279,68 +300,6 @@ impl Door {
         let resource = type_name(resource);
         let index = Index::new(policies.iter().filter(applies), &type_name("Component"), &resource);
         Door { resource, policies: index, action, reads }
-    }
-}
-
-// === Loading ===
-
-fn parse_file(file: &str, text: &str, validator: &Validator) -> Result<Vec<Named>, PolicyError> {
-    let parsed: PolicySet = text.parse().map_err(|err: cedar_policy::ParseErrors| PolicyError::Parse {
-        file: file.to_owned(),
-        at: position(&err, text),
-        cause: with_help(&err),
-    })?;
-    if parsed.num_of_templates() > 0 {
-        return Err(PolicyError::Template { file: file.to_owned() });
-    }
-    let statements = statements(text);
-    let mut named: Vec<Named> = parsed.policies().map(|policy| name_policy(file, policy, &statements)).collect();
-    named.sort_by_key(|named| named.loaded.line);
-    let set = PolicySet::from_policies(named.iter().map(|named| named.policy.clone())).map_err(|err| {
-        // The only way to fail is a name that is used twice, and Cedar's text quotes it.
-        PolicyError::DuplicateId { file: file.to_owned(), policy: duplicate(&named).unwrap_or_else(|| err.to_string()) }
-    })?;
-    let checked = validator.validate(&set, ValidationMode::Strict);
-    let errors = checked.validation_errors().map(|err| (position(err, text), with_help(err)));
-    // A warning is a policy that can never apply or a text that is not what it looks like: neither protects anybody.
-    let warnings = checked.validation_warnings().map(|warning| (position(warning, text), with_help(warning)));
-    match errors.chain(warnings).min_by_key(|(at, _)| *at) {
-        Some((at, cause)) => Err(PolicyError::Invalid { file: file.to_owned(), at, cause }),
-        None => Ok(named),
-    }
-}
-
-/// Names a policy by its `@id`; without one, by its file and its place there, counted from 1.
-fn name_policy(file: &str, policy: &cedar_policy::Policy, statements: &[Statement<'_>]) -> Named {
-    // Cedar names the policies of one text `policy0`, `policy1`, …
-    let index = policy.id().to_string().trim_start_matches("policy").parse::<usize>();
-    let index = index.expect("engine: Cedar numbers the policies of a text");
-    let id = match policy.annotation("id") {
-        Some(id) if !id.is_empty() => id.to_owned(),
-        _ => format!("{file}#{}", index + 1),
-    };
-    let Statement { line, text } = statements.get(index).expect("engine: every policy ends with `;`");
-    let forbids = policy.effect() == Effect::Forbid;
-    let policy = policy.new_id(PolicyId::new(&id));
-    Named { policy, loaded: Loaded { id, file: file.to_owned(), line: *line, forbids, text: (*text).to_owned() } }
-}
-
-fn duplicate(named: &[Named]) -> Option<String> {
-    let mut known = BTreeSet::new();
-    named.iter().map(|named| &named.loaded.id).find(|id| !known.insert(*id)).cloned()
-}
-
-fn position(err: &dyn Diagnostic, text: &str) -> Position {
-    let offset = err.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
-}
-
-fn with_help(err: &(impl Diagnostic + std::fmt::Display)) -> String {
-    match err.help() {
-        Some(help) => format!("{err} ({help})"),
-        None => err.to_string(),
     }
 }
 

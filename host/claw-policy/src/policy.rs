@@ -20,7 +20,7 @@ pub use self::explain::{Explanation, Remedy, Verdict};
 use self::refuse::{broken, check_approval, code, describe, mismatch, quote_all, undeclared, unnameable};
 use crate::action::Action;
 use crate::card;
-use crate::engine::{Answer, Approved, Engine, Granted, Object, Presence, Question};
+use crate::engine::{Answer, Approved, Engine, Granted, Object, Prepared, Presence, Question};
 use crate::grant::{Access, Folder, Grant};
 use crate::permit::Permit;
 use crate::preset::{Preset, SCHEMA};
@@ -191,14 +191,16 @@ impl Policy {
             return Decision::Deny(unnameable(&action));
         };
         let question = question(subject, facts, &action);
-        match self.engine.answer(&question, Approved::No) {
+        let Question { granted, presence, .. } = question;
+        let asked = self.engine.prepare(&question);
+        match asked.answer(granted, presence, Approved::No) {
             Answer::Yes(decided_by) => return Decision::Allow(Permit::new(action, digest, decided_by)),
             Answer::Broken { policy, cause } => return Decision::Deny(broken(&action, policy, &cause)),
             Answer::No(_) => {}
         }
-        match self.engine.answer(&question, Approved::Yes) {
+        match asked.answer(granted, presence, Approved::Yes) {
             Answer::Yes(decided_by) => ask(subject, facts, action, digest, decided_by),
-            Answer::No(decided_by) => Decision::Deny(self.refusal(&question, &action, decided_by)),
+            Answer::No(decided_by) => Decision::Deny(refusal(&asked, granted, presence, &action, decided_by)),
             Answer::Broken { policy, cause } => Decision::Deny(broken(&action, policy, &cause)),
         }
     }
@@ -270,28 +272,6 @@ impl Policy {
         let digest = Sha256::new().chain_update(b"openclaw-host call digest v1\0").chain_update(encoded);
         Some(Digest(digest.finalize().into()))
     }
-
-    /// Explains a refusal by trying what would change it.
-    fn refusal(&self, question: &Question<'_>, action: &Action, forbidden_by: Vec<String>) -> Denial {
-        let rule = match forbidden_by.as_slice() {
-            [] => format!("no policy permits {}", describe(action)),
-            rules => format!("{} forbids {}", quote_all(rules), describe(action)),
-        };
-        let allows =
-            |question: &Question<'_>, approved| matches!(self.engine.answer(question, approved), Answer::Yes(_));
-        let granted = Question { granted: Granted::Yes, ..*question };
-        let present = Question { presence: Presence::Present, ..*question };
-        let grant = Grant::narrowest(action).filter(|_| question.granted == Granted::No);
-        let remedy = match grant {
-            Some(grant) if allows(&granted, Approved::No) => format!("the grant `{grant}` would allow it"),
-            // With somebody there, this very question has been answered with no.
-            _ if question.presence == Presence::Away && allows(&present, Approved::Yes) => {
-                "it can be approved while somebody is there to be asked".to_owned()
-            }
-            _ => "only a change of the policies would allow it".to_owned(),
-        };
-        Denial { decided_by: forbidden_by, ..Denial::new(code(action), format!("{rule}; {remedy}")) }
-    }
 }
 
 impl Ask {
@@ -323,6 +303,31 @@ fn question<'a>(subject: &'a Subject, facts: &'a Facts, action: &'a Action) -> Q
 
 fn presence(facts: &Facts) -> Presence {
     if facts.person_present { Presence::Present } else { Presence::Away }
+}
+
+/// Explains a refusal by trying what would change it.
+fn refusal(
+    asked: &Prepared<'_>,
+    granted: Granted,
+    presence: Presence,
+    action: &Action,
+    forbidden_by: Vec<String>,
+) -> Denial {
+    let rule = match forbidden_by.as_slice() {
+        [] => format!("no policy permits {}", describe(action)),
+        rules => format!("{} forbids {}", quote_all(rules), describe(action)),
+    };
+    let allows = |granted, presence, approved| matches!(asked.answer(granted, presence, approved), Answer::Yes(_));
+    let grant = Grant::narrowest(action).filter(|_| granted == Granted::No);
+    let remedy = match grant {
+        Some(grant) if allows(Granted::Yes, presence, Approved::No) => format!("the grant `{grant}` would allow it"),
+        // With somebody there, this very question has been answered with no.
+        _ if presence == Presence::Away && allows(granted, Presence::Present, Approved::Yes) => {
+            "it can be approved while somebody is there to be asked".to_owned()
+        }
+        _ => "only a change of the policies would allow it".to_owned(),
+    };
+    Denial { decided_by: forbidden_by, ..Denial::new(code(action), format!("{rule}; {remedy}")) }
 }
 
 fn ask(subject: &Subject, facts: &Facts, action: Action, digest: Digest, decided_by: Vec<String>) -> Decision {

@@ -56,7 +56,9 @@ fn every_question_fits_the_schema() {
     for object in actions.iter().map(Object::Action).chain(folders) {
         let question =
             Question { subject: &subject, facts: &facts, object, granted: Granted::No, presence: Presence::Present };
-        let (request, entities) = engine.request(&question, Approved::No);
+        let prepared = engine.prepare(&question);
+        let request = prepared.request(Granted::No, Presence::Present, Approved::No);
+        let entities = &prepared.entities;
         assert!(!entities.is_empty());
         let [principal, action, resource] =
             [request.principal(), request.action(), request.resource()].map(|uid| uid.unwrap().clone());

@@ -8,14 +8,15 @@ use crate::fixture::{action, facts, open_subject};
 
 /// What Cedar answers when it is asked about all policies at once.
 fn unsorted(engine: &Engine, text: &str, question: &Question<'_>, approved: Approved) -> Answer {
-    let (request, entities) = engine.request(question, approved);
+    let prepared = engine.prepare(question);
+    let request = prepared.request(question.granted, question.presence, approved);
     let parsed: PolicySet = text.parse().unwrap();
     let named = parsed.policies().map(|policy| {
         let name = policy.annotation("id").unwrap().to_owned();
         policy.new_id(cedar_policy::PolicyId::new(name))
     });
     let all = PolicySet::from_policies(named).unwrap();
-    let response = Authorizer::new().is_authorized(&request, &all, &entities);
+    let response = Authorizer::new().is_authorized(&request, &all, &prepared.entities);
     if response.diagnostics().errors().next().is_some() {
         return Answer::Broken { policy: String::new(), cause: String::new() };
     }
