@@ -65,7 +65,8 @@ const NOTES: [&str; 6] = ["id", "source", "commandText", "lastUsedAt", "lastUsed
 /// The settings of an agent.
 const SETTINGS: [&str; 4] = ["security", "ask", "askFallback", "autoAllowSkills"];
 
-/// Makes policies of the text of a file. `real` gives the canonical path of a program: policies know no other.
+/// Makes policies of the text of a file. `real` gives the canonical path of a program by its name or path, if there can
+/// be one: policies know no other.
 ///
 /// # Errors
 /// [`ImportError`] if it is not a file of version 1.
@@ -231,13 +232,10 @@ impl Importer<'_> {
             self.leave(&place, "it names no program; name each by its path, as grants do");
             return None;
         }
-        if !pattern.contains('/') {
-            return Some(format!("resource.name == {}", quote(pattern)?));
-        }
         match (self.real)(pattern) {
             Some(path) => Some(format!("resource.path == {}", quote(&path)?)),
             None => {
-                self.leave(&place, "it is not a path from the root or from `~`");
+                self.leave(&place, "it is neither a path from the root or from `~` nor a program of this machine");
                 None
             }
         }

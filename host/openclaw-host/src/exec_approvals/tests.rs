@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use super::{ExecPreset, Import, import};
 
 fn made_of(file: &Value) -> Import {
-    let real = |path: &str| {
-        path.starts_with('/').then(|| path.replacen("/bin/", "/usr/bin/", usize::from(path.starts_with("/bin/"))))
+    // A machine where `/bin` is a link and every program is there.
+    let real = |text: &str| match text.rsplit_once('/') {
+        None => Some(format!("/usr/bin/{text}")),
+        Some(("/bin", name)) => Some(format!("/usr/bin/{name}")),
+        Some(_) => text.starts_with('/').then(|| text.to_owned()),
     };
     import(&file.to_string(), &real).unwrap()
 }
@@ -35,6 +38,7 @@ fn a_list_allows_its_programs_and_the_rest_is_asked_or_refused() {
         &file("allowlist", "on-miss", &["/bin/ls", "jq", "/usr/bin/bash"]),
         "allow by openclaw-exec-main-listed: exec.run ls\n\
          allow by openclaw-exec-main-listed: exec.run jq .\n\
+         ask: exec.run /home/other/jq .\n\
          ask: exec.run git status  # granted, but not in the list\n\
          ask: exec.run bash -c ls\n\
          ask: exec.run curl x\n\
@@ -86,7 +90,7 @@ fn what_cannot_be_said_is_named() {
         expect![[r#"
         `agents.main.allowlist /usr/bin/*`: it names no program; name each by its path, as grants do
         `agents.main.allowlist **`: it names no program; name each by its path, as grants do
-        `agents.main.allowlist bin/x`: it is not a path from the root or from `~`"#]],
+        `agents.main.allowlist bin/x`: it is neither a path from the root or from `~` nor a program of this machine"#]],
     );
     left_out(
         &file("full", "off", &[]),

@@ -15,6 +15,8 @@ use crate::settings::{self, Env, env};
 
 /// The file that is written.
 const NAME: &str = "openclaw-exec.cedar";
+/// Where a program is looked for that is called by its name alone, as in docs/exec.md.
+const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 pub(super) fn import(
     home: &Path,
@@ -84,11 +86,16 @@ fn write_new(home: &Path, cedar: &str) -> Result<String, Failure> {
     Ok(path.display().to_string())
 }
 
-/// Where a program really is; as it is written if it is not on this machine. Nothing for a relative path.
+/// Where a program really is: a name is looked up where the host would; a path stays as it is written if nothing is
+/// there. Nothing for a relative path, and for a name that nothing has.
 fn real(pattern: &str, user_home: Option<&str>) -> Option<String> {
     let path = match pattern.strip_prefix("~/") {
         Some(rest) => Path::new(user_home?).join(rest),
-        None => Path::new(pattern).to_owned(),
+        None if pattern.contains('/') => Path::new(pattern).to_owned(),
+        None => {
+            let mut candidates = FOLDERS.iter().map(|folder| Path::new(folder).join(pattern));
+            candidates.find(|path| path.is_file())?
+        }
     };
     let path = path.canonicalize().unwrap_or(path);
     path.is_absolute().then(|| path.to_str().map(str::to_owned)).flatten()
