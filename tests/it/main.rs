@@ -3,6 +3,7 @@
 mod client;
 mod host;
 mod policies;
+mod policy_commands;
 mod provider;
 mod vitals;
 

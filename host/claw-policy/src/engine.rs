@@ -1,21 +1,26 @@
-//! Our questions in Cedar's terms. The only file that names Cedar.
+//! Our questions in Cedar's terms. The only room that names Cedar.
 //!
 //! Everything that does not depend on the question is built when the policies are loaded: names of types and actions,
 //! and for each action the set of the policies that can apply to it.
 
+mod files;
+mod index;
+mod statements;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    PolicyId, PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
+    ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
 use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
 use claw_core::rfc3339;
-use miette::Diagnostic;
 
+use self::files::parse_file;
+use self::index::Index;
 use crate::action::Action;
 use crate::grant::{Access, Folder};
-use crate::policy::{Loaded, PolicyError, Position};
+use crate::policy::{Loaded, PolicyError};
 use crate::preset::SCHEMA;
 use crate::program::ProgramKind;
 use crate::subject::{Facts, Subject};
@@ -44,7 +49,7 @@ pub(crate) struct Engine {
 struct Door {
     action: EntityUid,
     resource: EntityTypeName,
-    policies: PolicySet,
+    policies: Index,
     reads: Reads,
 }
 
@@ -65,6 +70,17 @@ pub(crate) struct Question<'a> {
     pub(crate) object: Object<'a>,
     pub(crate) granted: Granted,
     pub(crate) presence: Presence,
+}
+
+/// A question in Cedar's terms. Putting it into them costs more than answering it, so it is done once for all that is
+/// asked about one action.
+pub(crate) struct Prepared<'a> {
+    engine: &'a Engine,
+    door: &'a Door,
+    principal: EntityUid,
+    resource: EntityUid,
+    entities: Entities,
+    context: Vec<(String, Value)>,
 }
 
 /// What a question is about.
@@ -107,9 +123,6 @@ pub(crate) enum Answer {
     Broken { policy: String, cause: String },
 }
 
-/// One policy of a file, under the name that decisions are explained with.
-type Named = (PolicyId, cedar_policy::Policy);
-
 // === impl Engine ===
 
 impl Engine {
@@ -120,13 +133,12 @@ impl Engine {
         let (mut policies, mut loaded) = (Vec::new(), Vec::new());
         let mut names = BTreeSet::new();
         for (file, text) in files {
-            for (id, policy) in parse_file(file, text, &validator)? {
-                if !names.insert(id.to_string()) {
-                    return Err(PolicyError::DuplicateId { file: file.to_owned(), policy: id.to_string() });
+            for named in parse_file(file, text, &validator)? {
+                if !names.insert(named.loaded.id.clone()) {
+                    return Err(PolicyError::DuplicateId { file: file.to_owned(), policy: named.loaded.id });
                 }
-                let forbids = policy.effect() == Effect::Forbid;
-                loaded.push(Loaded { id: id.to_string(), file: file.to_owned(), forbids });
-                policies.push(policy);
+                loaded.push(named.loaded);
+                policies.push(named.policy);
             }
         }
         let door = |action: &str, resource: &str| Door::new(action, resource, &policies, &validator);
@@ -148,27 +160,14 @@ impl Engine {
         })
     }
 
-    /// What was loaded, in order of files and ids.
+    /// What was loaded, in order of files and lines.
     pub(crate) fn loaded(&self) -> &[Loaded] {
         &self.loaded
     }
 
     /// Asks the policies.
     pub(crate) fn answer(&self, question: &Question<'_>, approved: Approved) -> Answer {
-        let door = self.door(question.object);
-        let (request, entities) = self.request(question, approved);
-        let response = self.authorizer.is_authorized(&request, &door.policies, &entities);
-        if let Some(err) = response.diagnostics().errors().next() {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
-            return Answer::Broken { policy: err.policy_id().to_string(), cause: err.inner().to_string() };
-        }
-        let mut reasons: Vec<String> = response.diagnostics().reason().map(PolicyId::to_string).collect();
-        // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
-        reasons.sort_unstable();
-        match response.decision() {
-            Decision::Allow => Answer::Yes(reasons),
-            Decision::Deny => Answer::No(reasons),
-        }
+        self.prepare(question).answer(question.granted, question.presence, approved)
     }
 
     fn door(&self, object: Object<'_>) -> &Door {
@@ -187,10 +186,11 @@ impl Engine {
         }
     }
 
-    fn request(&self, question: &Question<'_>, approved: Approved) -> (Request, Entities) {
+    /// Puts a question into Cedar's terms.
+    pub(crate) fn prepare(&self, question: &Question<'_>) -> Prepared<'_> {
         let door = self.door(question.object);
         let principal = uid(&self.component, question.subject.component.as_str());
-        let mut context = common_context(question, approved);
+        let mut context = common_context(question, Approved::No);
         let resource = match question.object {
             Object::Action(Action::CallTool(call)) => {
                 context.push(("arguments".to_owned(), text(&call.arguments)));
@@ -232,12 +232,55 @@ impl Engine {
             Reads::Names => Entities::empty(),
             Reads::Attributes => entities(question, &principal, &resource),
         };
+        Prepared { engine: self, door, principal, resource, entities, context }
+    }
+}
+
+impl Prepared<'_> {
+    /// Asks the policies, with these facts in the place of the question's own.
+    pub(crate) fn answer(&self, granted: Granted, presence: Presence, approved: Approved) -> Answer {
+        let request = self.request(granted, presence, approved);
+        let (mut permits, mut forbids, mut broken) = (Vec::new(), Vec::new(), None);
+        // Each set is asked by itself. Together they permit if one does and none forbids.
+        for policies in self.door.policies.matching(&self.principal, &self.resource) {
+            let response = self.engine.authorizer.is_authorized(&request, policies, &self.entities);
+            let diagnostics = response.diagnostics();
+            let errors = diagnostics.errors().map(|err| {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
+                (err.policy_id().to_string(), err.inner().to_string())
+            });
+            broken = errors.chain(broken.take()).min();
+            let reasons = match response.decision() {
+                Decision::Allow => &mut permits,
+                Decision::Deny => &mut forbids,
+            };
+            reasons.extend(diagnostics.reason().map(PolicyId::to_string));
+        }
+        if let Some((policy, cause)) = broken {
+            return Answer::Broken { policy, cause };
+        }
+        let permitted = forbids.is_empty() && !permits.is_empty();
+        let mut reasons = if permitted { permits } else { forbids };
+        // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
+        reasons.sort_unstable();
+        if permitted { Answer::Yes(reasons) } else { Answer::No(reasons) }
+    }
+
+    fn request(&self, granted: Granted, presence: Presence, approved: Approved) -> Request {
+        let facts = [
+            ("granted", granted == Granted::Yes),
+            ("person_present", presence == Presence::Present),
+            ("approved", approved == Approved::Yes),
+        ];
+        let context = self.context.iter().map(|(key, value)| match facts.iter().find(|(fact, _)| fact == key) {
+            Some((_, is)) => (key.clone(), Value::new_bool(*is)),
+            None => (key.clone(), value.clone()),
+        });
         // Neither is checked against the schema here: the test `every_question_fits_the_schema` shows that they fit,
         // and checking again would double the price of a decision.
         let context = Context::from_pairs(context).expect("engine: context keys are distinct");
-        let request = Request::new(principal, door.action.clone(), resource, context, None)
-            .expect("engine: only a schema can refuse a request");
-        (request, entities)
+        Request::new(self.principal.clone(), self.door.action.clone(), self.resource.clone(), context, None)
+            .expect("engine: only a schema can refuse a request")
     }
 }
 
@@ -250,71 +293,14 @@ impl Door {
             ActionConstraint::In(actions) => actions.contains(&action),
             ActionConstraint::Eq(only) => only == action,
         };
-        let policies = PolicySet::from_policies(policies.iter().filter(applies).cloned())
+        let applying = PolicySet::from_policies(policies.iter().filter(applies).cloned())
             .expect("engine: load refuses two policies of one name");
         // Level 0 is Cedar's proof that no policy looks behind a name.
-        let names_only = validator.validate_with_level(&policies, ValidationMode::Strict, 0).validation_passed();
+        let names_only = validator.validate_with_level(&applying, ValidationMode::Strict, 0).validation_passed();
         let reads = if names_only { Reads::Names } else { Reads::Attributes };
-        Door { resource: type_name(resource), policies, action, reads }
-    }
-}
-
-// === Loading ===
-
-fn parse_file(file: &str, text: &str, validator: &Validator) -> Result<Vec<Named>, PolicyError> {
-    let parsed: PolicySet = text.parse().map_err(|err: cedar_policy::ParseErrors| PolicyError::Parse {
-        file: file.to_owned(),
-        at: position(&err, text),
-        cause: with_help(&err),
-    })?;
-    if parsed.num_of_templates() > 0 {
-        return Err(PolicyError::Template { file: file.to_owned() });
-    }
-    let mut named: Vec<Named> = parsed.policies().map(|policy| name_policy(file, policy)).collect();
-    named.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let set = PolicySet::from_policies(named.iter().map(|(_, policy)| policy.clone())).map_err(|err| {
-        // The only way to fail is a name that is used twice, and Cedar's text quotes it.
-        PolicyError::DuplicateId { file: file.to_owned(), policy: duplicate(&named).unwrap_or_else(|| err.to_string()) }
-    })?;
-    let checked = validator.validate(&set, ValidationMode::Strict);
-    let errors = checked.validation_errors().map(|err| (position(err, text), with_help(err)));
-    // A warning is a policy that can never apply or a text that is not what it looks like: neither protects anybody.
-    let warnings = checked.validation_warnings().map(|warning| (position(warning, text), with_help(warning)));
-    match errors.chain(warnings).min_by_key(|(at, _)| *at) {
-        Some((at, cause)) => Err(PolicyError::Invalid { file: file.to_owned(), at, cause }),
-        None => Ok(named),
-    }
-}
-
-/// Names a policy by its `@id`; without one, by its file and its place there, counted from 1.
-fn name_policy(file: &str, policy: &cedar_policy::Policy) -> Named {
-    let name = match policy.annotation("id") {
-        Some(id) if !id.is_empty() => id.to_owned(),
-        _ => {
-            // Cedar names the policies of one text `policy0`, `policy1`, …
-            let index = policy.id().to_string().trim_start_matches("policy").parse::<usize>();
-            format!("{file}#{}", index.map_or_else(|_| policy.id().to_string(), |index| (index + 1).to_string()))
-        }
-    };
-    let id = PolicyId::new(name);
-    (id.clone(), policy.new_id(id))
-}
-
-fn duplicate(sorted: &[Named]) -> Option<String> {
-    sorted.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.to_string())
-}
-
-fn position(err: &dyn Diagnostic, text: &str) -> Position {
-    let offset = err.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
-}
-
-fn with_help(err: &(impl Diagnostic + std::fmt::Display)) -> String {
-    match err.help() {
-        Some(help) => format!("{err} ({help})"),
-        None => err.to_string(),
+        let resource = type_name(resource);
+        let index = Index::new(policies.iter().filter(applies), &type_name("Component"), &resource);
+        Door { resource, policies: index, action, reads }
     }
 }
 

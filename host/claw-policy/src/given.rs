@@ -124,8 +124,12 @@ impl GivenGrants {
 
     /// The folders that are open now, and the widest access to each.
     pub fn folders(&self, facts: &Facts) -> Vec<(Folder, Access)> {
-        let now: Grants = self.iter().filter(|given| given.holds(facts)).map(|given| given.grant.clone()).collect();
-        now.folders()
+        self.now(facts).folders()
+    }
+
+    /// The grants that hold now.
+    pub(crate) fn now(&self, facts: &Facts) -> Grants {
+        self.iter().filter(|given| given.holds(facts)).map(|given| given.grant.clone()).collect()
     }
 }
 

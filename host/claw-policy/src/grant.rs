@@ -3,6 +3,7 @@
 //! Both are lists of the same typed matchers. A declared scope may be open ("any host", "any program"); a grant of
 //! the owner counts only if it *names* what it opens, see [`Grants::name`].
 
+mod example;
 mod exec;
 mod folder;
 mod http;
@@ -16,10 +17,12 @@ use std::str::FromStr;
 use claw_core::effect::SecretPurpose;
 
 pub use self::exec::ExecGrant;
+pub(crate) use self::exec::closing_quote;
 pub use self::folder::{Access, Folder, FsGrant};
 pub use self::http::HttpGrant;
 pub use self::name::Name;
 pub use self::net::NetGrant;
+pub(crate) use self::server::at_server;
 use crate::action::Action;
 
 /// One matcher. Its text form is what owners write and what the store keeps.
@@ -161,7 +164,7 @@ impl Grant {
     }
 
     /// Whether the action lies within this matcher.
-    fn covers(&self, action: &Action) -> bool {
+    pub(crate) fn covers(&self, action: &Action) -> bool {
         match (self, action) {
             (Grant::Http(grant), Action::SendRequest(plan)) => grant.covers(plan),
             (Grant::Exec(grant), Action::RunProgram(plan)) => grant.covers(plan),
@@ -270,6 +273,16 @@ impl Grants {
     /// Whether any of them is of the same family as `grant`.
     pub fn speak_of(&self, grant: &Grant) -> bool {
         self.iter().any(|own| std::mem::discriminant(own) == std::mem::discriminant(grant))
+    }
+
+    /// The first that covers the action.
+    pub(crate) fn covering(&self, action: &Action) -> Option<&Grant> {
+        self.iter().find(|grant| grant.covers(action))
+    }
+
+    /// The first that opens the folder so far.
+    pub(crate) fn opening(&self, folder: &Folder, access: Access) -> Option<&Grant> {
+        self.iter().find(|grant| matches!(grant, Grant::Fs(it) if it.folder == *folder && it.access >= access))
     }
 
     /// The folders and the widest access to each.

@@ -15,6 +15,12 @@ mod subject;
 mod engine;
 mod policy;
 
+// Questions that people ask about policies.
+mod wish;
+
+mod ability;
+mod table;
+
 mod card;
 mod choice;
 mod permit;
@@ -24,6 +30,7 @@ mod fixture;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 
+pub use ability::Ability;
 pub use action::{Action, ToolInvocation};
 pub use card::{MAX_CARD_BYTES, render_text};
 pub use given::{Given, GivenGrants};
@@ -31,6 +38,10 @@ pub use grant::{
     Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,
 };
 pub use permit::Permit;
-pub use policy::{Ask, Decision, Denial, Loaded, Policy, PolicyError, PolicyFile, Position};
+pub use policy::{
+    Ask, Decision, Denial, Explanation, Loaded, Policy, PolicyError, PolicyFile, Position, Remedy, Verdict,
+};
 pub use preset::{Preset, PresetError, SCHEMA};
 pub use subject::{Facts, Subject, Trust};
+pub use table::{Row, Table, TableError, Who};
+pub use wish::{ACTIONS, Asked, Circumstances, Wish, WishError};

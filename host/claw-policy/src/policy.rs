@@ -4,6 +4,7 @@
 //! first is checked here in code, so that no policy can widen what a component may ever do. The second is a fact for
 //! the policies. They are asked without an approval, then with one: the second answer separates *ask* from *deny*.
 
+mod explain;
 mod refuse;
 
 use std::fmt;
@@ -16,11 +17,12 @@ use claw_core::label::Labels;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+pub use self::explain::{Explanation, Remedy, Verdict};
 use self::refuse::{broken, check_approval, code, describe, mismatch, quote_all, undeclared, unnameable};
 use crate::action::Action;
 use crate::card;
 use crate::choice;
-use crate::engine::{Answer, Approved, Engine, Granted, Object, Presence, Question};
+use crate::engine::{Answer, Approved, Engine, Granted, Object, Prepared, Presence, Question};
 use crate::grant::{Access, Folder, Grant};
 use crate::permit::Permit;
 use crate::preset::{Preset, SCHEMA};
@@ -52,8 +54,12 @@ pub struct Loaded {
     pub id: String,
     /// The file that it stands in.
     pub file: String,
+    /// The line of its first word, counted from 1.
+    pub line: usize,
     /// Whether it forbids; the others permit.
     pub forbids: bool,
+    /// It as written, with the comment right above it.
+    pub text: String,
 }
 
 /// What becomes of an action.
@@ -192,7 +198,9 @@ impl Policy {
             return Decision::Deny(unnameable(&action));
         };
         let question = question(subject, facts, &action);
-        match self.engine.answer(&question, Approved::No) {
+        let Question { granted, presence, .. } = question;
+        let asked = self.engine.prepare(&question);
+        match asked.answer(granted, presence, Approved::No) {
             Answer::Yes(decided_by) => {
                 let counted = subject.grants.naming(&action, facts).filter(|given| given.terms.uses.is_some());
                 let counted = counted.cloned();
@@ -201,12 +209,12 @@ impl Policy {
             Answer::Broken { policy, cause } => return Decision::Deny(broken(&action, policy, &cause)),
             Answer::No(_) => {}
         }
-        match self.engine.answer(&question, Approved::Yes) {
+        match asked.answer(granted, presence, Approved::Yes) {
             Answer::Yes(decided_by) => {
-                let choices = self.choices(&question, facts, &action);
+                let choices = choices(&asked, presence, facts, &action);
                 ask(subject, facts, action, digest, decided_by, choices)
             }
-            Answer::No(decided_by) => Decision::Deny(self.refusal(&question, &action, decided_by)),
+            Answer::No(decided_by) => Decision::Deny(refusal(&asked, granted, presence, &action, decided_by)),
             Answer::Broken { policy, cause } => Decision::Deny(broken(&action, policy, &cause)),
         }
     }
@@ -265,17 +273,6 @@ impl Policy {
         Some(if wanted == Access::ReadWrite && allows(Access::ReadWrite) { Access::ReadWrite } else { Access::Read })
     }
 
-    /// What may be offered to be allowed for good: what the policies would then let pass.
-    fn choices(&self, question: &Question<'_>, facts: &Facts, action: &Action) -> Vec<Choice> {
-        let granted = Question { granted: Granted::Yes, ..*question };
-        if !matches!(self.engine.answer(&granted, Approved::No), Answer::Yes(_)) {
-            return Vec::new();
-        }
-        let mut offered = choice::candidates(facts, action);
-        offered.retain(|(_, given)| given.names(action, facts));
-        offered.into_iter().filter_map(|(label, given)| choice::choice(label, given)).collect()
-    }
-
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
     pub fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
         #[derive(Serialize)]
@@ -288,33 +285,6 @@ impl Policy {
         // The prefix keeps this digest from ever being the digest of something else that is encoded the same way.
         let digest = Sha256::new().chain_update(b"openclaw-host call digest v2\0").chain_update(encoded);
         Some(Digest(digest.finalize().into()))
-    }
-
-    /// Explains a refusal by trying what would change it.
-    fn refusal(&self, question: &Question<'_>, action: &Action, forbidden_by: Vec<String>) -> Denial {
-        let rule = match forbidden_by.as_slice() {
-            [] => format!("no policy permits {}", describe(action)),
-            rules => format!("{} forbids {}", quote_all(rules), describe(action)),
-        };
-        let allows =
-            |question: &Question<'_>, approved| matches!(self.engine.answer(question, approved), Answer::Yes(_));
-        let granted = Question { granted: Granted::Yes, ..*question };
-        let present = Question { presence: Presence::Present, ..*question };
-        let grant = Grant::narrowest(action).filter(|_| question.granted == Granted::No);
-        let code = match allows(&present, Approved::Yes) {
-            // Only that nobody is there stands in the way.
-            true if question.presence == Presence::Away => "E_APPR_UNAVAILABLE",
-            _ => code(action),
-        };
-        let remedy = match grant {
-            Some(grant) if allows(&granted, Approved::No) && code == "E_APPR_UNAVAILABLE" => {
-                format!("the grant `{grant}` would allow it, and so could somebody who may answer: {CONNECT}")
-            }
-            Some(grant) if allows(&granted, Approved::No) => format!("the grant `{grant}` would allow it"),
-            _ if allows(&present, Approved::Yes) => format!("somebody who may answer could allow it: {CONNECT}"),
-            _ => "only a change of the policies would allow it".to_owned(),
-        };
-        Denial { decided_by: forbidden_by, ..Denial::new(code, format!("{rule}; {remedy}")) }
     }
 }
 
@@ -348,6 +318,45 @@ fn question<'a>(subject: &'a Subject, facts: &'a Facts, action: &'a Action) -> Q
 
 fn presence(facts: &Facts) -> Presence {
     if facts.person_present { Presence::Present } else { Presence::Away }
+}
+
+/// Explains a refusal by trying what would change it.
+fn refusal(
+    asked: &Prepared<'_>,
+    granted: Granted,
+    presence: Presence,
+    action: &Action,
+    forbidden_by: Vec<String>,
+) -> Denial {
+    let rule = match forbidden_by.as_slice() {
+        [] => format!("no policy permits {}", describe(action)),
+        rules => format!("{} forbids {}", quote_all(rules), describe(action)),
+    };
+    let allows = |granted, presence, approved| matches!(asked.answer(granted, presence, approved), Answer::Yes(_));
+    let grant = Grant::narrowest(action).filter(|_| granted == Granted::No);
+    let grant = grant.filter(|_| allows(Granted::Yes, presence, Approved::No));
+    // With somebody there, this very question has been answered with no.
+    let lacks_somebody = presence == Presence::Away && allows(granted, Presence::Present, Approved::Yes);
+    let (code, remedy) = match (grant, lacks_somebody) {
+        (Some(grant), true) => {
+            let remedy = format!("the grant `{grant}` would allow it, and so could somebody who may answer: {CONNECT}");
+            ("E_APPR_UNAVAILABLE", remedy)
+        }
+        (None, true) => ("E_APPR_UNAVAILABLE", format!("somebody who may answer could allow it: {CONNECT}")),
+        (Some(grant), false) => (code(action), format!("the grant `{grant}` would allow it")),
+        (None, false) => (code(action), "only a change of the policies would allow it".to_owned()),
+    };
+    Denial { decided_by: forbidden_by, ..Denial::new(code, format!("{rule}; {remedy}")) }
+}
+
+/// What may be offered to be allowed for good: what the policies would then let pass.
+fn choices(asked: &Prepared<'_>, presence: Presence, facts: &Facts, action: &Action) -> Vec<Choice> {
+    if !matches!(asked.answer(Granted::Yes, presence, Approved::No), Answer::Yes(_)) {
+        return Vec::new();
+    }
+    let mut offered = choice::candidates(facts, action);
+    offered.retain(|(_, given)| given.names(action, facts));
+    offered.into_iter().filter_map(|(label, given)| choice::choice(label, given)).collect()
 }
 
 fn ask(

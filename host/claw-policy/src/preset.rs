@@ -29,6 +29,10 @@ const DENY_ALL: (&str, &str) = ("deny-all.cedar", include_str!("../../../policie
 const CAUTIOUS: (&str, &str) = ("cautious.cedar", include_str!("../../../policies/cautious.cedar"));
 const TRUSTING: (&str, &str) = ("trusting.cedar", include_str!("../../../policies/trusting.cedar"));
 
+const DENY_ALL_TABLE: &str = include_str!("../../../policies/tests/deny-all.table");
+const CAUTIOUS_TABLE: &str = include_str!("../../../policies/tests/cautious.table");
+const TRUSTING_TABLE: &str = include_str!("../../../policies/tests/trusting.table");
+
 impl Preset {
     /// All of them, the strictest first.
     pub const ALL: [Preset; 3] = [Preset::DenyAll, Preset::Cautious, Preset::Trusting];
@@ -48,6 +52,15 @@ impl Preset {
             Preset::DenyAll => &[DENY_ALL],
             Preset::Cautious => &[CAUTIOUS],
             Preset::Trusting => &[CAUTIOUS, TRUSTING],
+        }
+    }
+
+    /// The table of its answers, see [`crate::Table`].
+    pub fn table(self) -> &'static str {
+        match self {
+            Preset::DenyAll => DENY_ALL_TABLE,
+            Preset::Cautious => CAUTIOUS_TABLE,
+            Preset::Trusting => TRUSTING_TABLE,
         }
     }
 }

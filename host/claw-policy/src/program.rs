@@ -214,7 +214,10 @@ impl ProgramKind {
         let typed = plan.argv.first().map(|typed| Path::new(typed.as_str()));
         let mut kind =
             ProgramKind { in_workspace: plan.program.starts_with(&plan.workspace), ..ProgramKind::default() };
-        for name in [Some(plan.program.as_path()), typed].into_iter().flatten().filter_map(Path::file_name) {
+        let own = plan.program.file_name();
+        // Most programs are called by their own name: looking it up once is enough.
+        let called = typed.and_then(Path::file_name).filter(|called| Some(*called) != own);
+        for name in [own, called].into_iter().flatten() {
             let name = name.to_string_lossy();
             kind.shell |= is_one_of(SHELLS, &name);
             kind.wrapper |= is_wrapper(&name);
@@ -254,7 +257,8 @@ fn starts_with_a_script(arguments: &[String], plain: &[&str]) -> bool {
 /// Whether `name` is in the list, with or without a version behind it (`python3.12`, `perl5`, `gawk-5.1`).
 fn is_one_of(list: &[&str], name: &str) -> bool {
     let unversioned = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
-    list.iter().any(|known| known.eq_ignore_ascii_case(name) || known.eq_ignore_ascii_case(unversioned))
+    let is = |text: &str| list.iter().any(|known| known.eq_ignore_ascii_case(text));
+    is(name) || unversioned.len() < name.len() && is(unversioned)
 }
 
 #[cfg(test)]

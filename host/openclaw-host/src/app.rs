@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
-use claw_core::id::AgentId;
+use claw_core::id::{AgentId, ToolName};
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::{Model, ProviderConfig, WireFormat};
+use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{AuditKey, Store, StoreError};
 use claw_vault::Vault;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::audit::{self, Found};
 use crate::budget::Budget;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Installed};
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
 use crate::folders::Folders;
@@ -32,7 +33,7 @@ use crate::host::{About, Host, RunLimits, now};
 use crate::owner_policies::OwnerPolicies;
 use crate::provider_key;
 use crate::run;
-use crate::settings::{AuthMode, ModelSettings, Settings, Walls, Wire};
+use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls, Wire};
 
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
 const GRACE: Duration = Duration::from_secs(10);
@@ -56,6 +57,24 @@ pub fn serve(start: Start) -> Result<(), Failure> {
         app.run().await;
         Ok(())
     })
+}
+
+/// The components of a home on which no host runs, as its next start will find them, each with its tools.
+///
+/// # Errors
+/// Says why a host could not start either.
+pub async fn installed(home: &Path) -> Result<Vec<(Subject, Vec<ToolName>)>, Failure> {
+    let settings = settings::read(home, &Flags::default())?.settings;
+    let home = Home::open(home)?;
+    let store = open_store(home.path())?;
+    let sandbox = Sandbox::open(sandbox_config(&settings, &home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
+    let catalog = Catalog::load(&sandbox, &store, &settings, &home.file("components")).await;
+    sandbox.stop().await;
+    store.close();
+    let catalog = catalog.map_err(catalog_failure)?;
+    let tools =
+        |installed: &Installed| installed.component.manifest.tools.iter().map(|tool| tool.name.clone()).collect();
+    Ok(catalog.components().map(|installed| ((*installed.subject()).clone(), tools(installed))).collect())
 }
 
 /// The host mostly waits; more threads only cost memory.

@@ -16,6 +16,7 @@ pub mod client;
 pub mod doctor;
 mod selftest;
 
+mod exec_approvals;
 mod legible;
 
 pub mod app;

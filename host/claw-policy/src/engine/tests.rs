@@ -26,8 +26,8 @@ fn every_preset_fits_the_schema() {
 fn every_shipped_policy_has_an_id_of_its_own() {
     for (file, text) in Preset::ALL.iter().flat_map(|preset| preset.files()) {
         let schema: Schema = SCHEMA.parse().unwrap();
-        for (id, _) in super::parse_file(file, text, &Validator::new(schema)).unwrap() {
-            assert!(!id.to_string().contains('#'), "{file}: {id}");
+        for named in super::parse_file(file, text, &Validator::new(schema)).unwrap() {
+            assert!(!named.loaded.id.contains('#'), "{file}: {}", named.loaded.id);
         }
     }
 }
@@ -56,7 +56,9 @@ fn every_question_fits_the_schema() {
     for object in actions.iter().map(Object::Action).chain(folders) {
         let question =
             Question { subject: &subject, facts: &facts, object, granted: Granted::No, presence: Presence::Present };
-        let (request, entities) = engine.request(&question, Approved::No);
+        let prepared = engine.prepare(&question);
+        let request = prepared.request(Granted::No, Presence::Present, Approved::No);
+        let entities = &prepared.entities;
         assert!(!entities.is_empty());
         let [principal, action, resource] =
             [request.principal(), request.action(), request.resource()].map(|uid| uid.unwrap().clone());

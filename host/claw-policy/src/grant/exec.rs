@@ -71,6 +71,20 @@ impl ExecGrant {
         ExecGrant { arguments, rest: Rest::Nothing }.finish().ok()
     }
 
+    /// A few commands within this grant.
+    pub(super) fn examples(&self) -> Vec<Vec<String>> {
+        let rest = self.arguments.iter().skip(1).map(|argument| match argument {
+            Argument::Exactly(text) => text.clone(),
+            Argument::AnyOne => "x".to_owned(),
+        });
+        let command = |program: &str| std::iter::once(program.to_owned()).chain(rest.clone()).collect();
+        match self.arguments.first() {
+            Some(Argument::Exactly(name)) => vec![command(name)],
+            // Any program is above all a plain one, and then a shell, which may run anything.
+            Some(Argument::AnyOne) | None => vec![command("program"), command("sh")],
+        }
+    }
+
     /// Whether the command lies within this grant.
     pub(super) fn covers(&self, plan: &ExecPlan) -> bool {
         let counts = match self.rest {
@@ -182,7 +196,7 @@ fn split_word(text: &str) -> Result<(Word<'_>, &str), GrantError> {
 }
 
 /// Where the quote that was opened before `text` is closed.
-fn closing_quote(text: &str) -> Option<usize> {
+pub(crate) fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|b| {
         let closes = b == b'"' && !escaped;

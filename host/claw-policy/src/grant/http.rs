@@ -52,6 +52,14 @@ impl HttpGrant {
         HttpGrant::new(&Servers::exactly(&plan.target), [plan.method.as_str()], []).ok()
     }
 
+    /// Methods and URLs of a few requests within this grant.
+    pub(super) fn examples(&self) -> Vec<(String, String)> {
+        let path = self.paths.first().map_or("/", String::as_str);
+        let servers = self.servers.examples("https");
+        let with_methods = |server: String| self.methods.iter().map(move |it| (it.clone(), format!("{server}{path}")));
+        servers.into_iter().flat_map(with_methods).collect()
+    }
+
     /// Whether the request lies within this grant.
     pub(super) fn covers(&self, plan: &HttpPlan) -> bool {
         let path = plan.target.path_and_query.split('?').next().unwrap_or("");

@@ -32,6 +32,11 @@ impl NetGrant {
         NetGrant::new(&Servers::exactly(&plan.target)).ok()
     }
 
+    /// URLs of a few connections within this grant.
+    pub(super) fn examples(&self) -> Vec<String> {
+        self.servers.examples("wss")
+    }
+
     /// Whether the connection lies within this grant.
     pub(super) fn covers(&self, plan: &ConnectPlan) -> bool {
         self.servers.cover(&plan.target)

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use claw_core::effect::{AddressClass, Target};
 
+use super::example::{ANY_NAME, INSIDE};
+
 /// Servers that are named by one pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Servers {
@@ -73,6 +75,18 @@ impl Servers {
         if host.contains(':') { format!("{scheme}://[{host}]:{port}") } else { format!("{scheme}://{host}:{port}") }
     }
 
+    /// URLs without a path of a few servers; `scheme` is used where none is named.
+    pub(super) fn examples(&self, scheme: &str) -> Vec<String> {
+        match self {
+            Servers::Any => [ANY_NAME, INSIDE].map(|server| format!("{scheme}://{server}")).to_vec(),
+            Servers::At { host: HostPattern::OneLabelUnder(parent), scheme, port } => {
+                let host = HostPattern::Exactly(format!("any.{parent}"));
+                vec![Servers::At { scheme: *scheme, host, port: *port }.to_string()]
+            }
+            Servers::At { host: HostPattern::Exactly(_), .. } => vec![self.to_string()],
+        }
+    }
+
     pub(super) fn cover(&self, target: &Target) -> bool {
         match self {
             Servers::Any => true,
@@ -95,7 +109,18 @@ impl Servers {
     }
 }
 
+/// Host, spelled as in [`Target::host`], and port of exactly one server; else the rule that the text breaks.
+pub(crate) fn at_server(scheme: &str, authority: &str) -> Result<(String, u16), &'static str> {
+    let text = format!("{scheme}://{authority}");
+    match Servers::parse(&text, &Scheme::ALL, "this scheme is not known").map_err(|(_, rule)| rule)? {
+        Servers::At { host: HostPattern::Exactly(host), port, .. } => Ok((host, port)),
+        Servers::At { .. } | Servers::Any => Err("name one server, without `*`"),
+    }
+}
+
 impl Scheme {
+    const ALL: [Scheme; 6] = [Scheme::Http, Scheme::Https, Scheme::Ws, Scheme::Wss, Scheme::Tcp, Scheme::Tls];
+
     fn as_str(self) -> &'static str {
         match self {
             Scheme::Http => "http",

@@ -1,246 +1,68 @@
 use claw_core::label::Labels;
-use expect_test::{Expect, expect};
+use expect_test::expect;
 
 use super::Preset;
-use crate::fixture::{action, facts, nobody_there, open_subject, word};
-use crate::{Facts, Grant, Policy, PolicyFile};
+use crate::fixture::{action, facts, open_subject, word};
+use crate::{Facts, Grant, Policy, PolicyFile, Table, Who};
 
-/// One line per preset: what becomes of `wanted` with these grants, present and (behind the slash) away.
+/// What a table says against what the policies answer, each difference on a line of its own.
 #[track_caller]
-fn check(grants: &[&str], wanted: &str, expect: Expect) {
-    let subject = open_subject(grants);
-    let mut table = String::new();
-    for preset in Preset::ALL {
-        let policy = Policy::load(preset, &[]).unwrap();
-        let here = word(&policy.decide(&subject, &facts(), action(wanted)));
-        let away = word(&policy.decide(&subject, &nobody_there(), action(wanted)));
-        table.push_str(&if here == away {
-            format!("{preset}: {here}\n")
-        } else {
-            format!("{preset}: {here} / away: {away}\n")
-        });
+fn check_table(policy: &Policy, text: &str) {
+    let table = Table::parse(text).unwrap();
+    assert!(!table.rows.is_empty());
+    let mut differences = String::new();
+    for row in &table.rows {
+        let Who::Invented(subject) = &row.who else { panic!("line {}: nothing is installed here", row.line) };
+        let (found, expected) = row.check(policy, subject);
+        if expected.is_some() {
+            let by: Vec<_> = found.decided_by.iter().map(|policy| policy.id.as_str()).collect();
+            differences.push_str(&format!("line {}: {}: found {} by {by:?}\n", row.line, row.text, found.verdict));
+        }
     }
-    expect.assert_eq(&table);
+    assert!(differences.is_empty(), "{differences}");
 }
 
 #[test]
-fn tools_can_be_called() {
-    check(
-        &[],
-        r#"tool read_file {"path":"a"}"#,
-        expect![[r#"
-        deny-all: deny E_POLICY_DENY [deny-all]
-        cautious: allow [tools-can-be-called]
-        trusting: allow [tools-can-be-called]
-    "#]],
-    );
+fn every_preset_answers_as_its_table_says() {
+    for preset in Preset::ALL {
+        let table = Table::parse(preset.table()).unwrap();
+        assert_eq!(table.preset, Some(preset));
+        check_table(&Policy::load(preset, &[]).unwrap(), preset.table());
+    }
 }
 
+// CG-02
 #[test]
-fn programs_are_asked_about_unless_granted() {
-    check(
-        &[],
-        "exec git status",
-        expect![[r#"
-            deny-all: deny E_EXEC_DENIED [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: allow [plain-programs]
-        "#]],
-    );
-    check(
-        &["exec git status"],
-        "exec git status",
-        expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: allow [granted-programs]
-        trusting: allow [granted-programs, plain-programs]
-    "#]],
-    );
-    check(
-        &["exec git status"],
-        "exec git push",
-        expect![[r#"
-            deny-all: deny E_EXEC_DENIED [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: allow [plain-programs]
-        "#]],
-    );
-}
-
-#[test]
-fn shells_wrappers_and_inline_code_are_asked_about_even_when_granted() {
-    // EX-04, EX-07, EX-09, EX-51
-    check(
-        &["exec sh **"],
-        "exec sh -c ls",
-        expect![[r#"
-            deny-all: deny E_EXEC_DENIED [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-    check(
-        &["exec env **"],
-        "exec env ls",
-        expect![[r#"
-            deny-all: deny E_EXEC_DENIED [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-    check(
-        &["exec python3 **"],
-        "exec python3 -c 1",
-        expect![[r#"
-            deny-all: deny E_EXEC_DENIED [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-    check(
-        &["exec python3 **"],
-        "exec python3 build.py",
-        expect![[r#"
-        deny-all: deny E_EXEC_DENIED [deny-all]
-        cautious: allow [granted-programs]
-        trusting: allow [granted-programs, plain-programs]
-    "#]],
-    );
-    check(
-        &["exec git log **"],
-        "exec git log --output=x",
-        expect![[r#"
-            deny-all: deny E_EXEC_ARG [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-    check(
-        &["exec ./build **"],
-        "exec ./build",
-        expect![[r#"
-            deny-all: deny E_EXEC_DENIED [deny-all]
-            cautious: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-programs] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-}
-
-#[test]
-fn requests_are_asked_about_unless_granted() {
-    check(
-        &[],
-        "http GET https://example.test/",
-        expect![[r#"
-            deny-all: deny E_NET_HOST [deny-all]
-            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
-            trusting: allow [public-reads]
-        "#]],
-    );
-    check(
-        &[],
-        "http POST https://example.test/",
-        expect![[r#"
-            deny-all: deny E_NET_HOST [deny-all]
-            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-    check(
-        &[],
-        "http GET http://93.184.215.14/",
-        expect![[r#"
-            deny-all: deny E_NET_HOST [deny-all]
-            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
-            trusting: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
-        "#]],
-    );
-    check(
-        &["http https://example.test GET"],
-        "http GET https://example.test/",
-        expect![[r#"
-        deny-all: deny E_NET_HOST [deny-all]
-        cautious: allow [granted-requests]
-        trusting: allow [granted-requests, public-reads]
-    "#]],
-    );
-    check(
-        &["http https://*.example.test POST"],
-        "http POST https://api.example.test/",
-        expect![[r#"
-        deny-all: deny E_NET_HOST [deny-all]
-        cautious: allow [granted-requests]
-        trusting: allow [granted-requests]
-    "#]],
-    );
-    check(
-        &["http * GET"],
-        "http GET https://example.test/",
-        expect![[r#"
-            deny-all: deny E_NET_HOST [deny-all]
-            cautious: ask [approved-requests] / away: deny E_APPR_UNAVAILABLE []
-            trusting: allow [public-reads]
-        "#]],
-    );
-}
-
-#[test]
-fn inward_requests_need_a_grant_for_that_host() {
-    // NET-12, NET-15
-    check(
-        &[],
-        "http GET http://127.0.0.1:8080/",
-        expect![[r#"
-        deny-all: deny E_NET_ADDR [deny-all]
-        cautious: deny E_NET_ADDR [no-inward-requests]
-        trusting: deny E_NET_ADDR [no-inward-requests]
-    "#]],
-    );
-    check(
-        &["http http://127.0.0.1:8080 GET"],
-        "http GET http://127.0.0.1:8080/",
-        expect![[r#"
-        deny-all: deny E_NET_ADDR [deny-all]
-        cautious: allow [granted-requests]
-        trusting: allow [granted-requests]
-    "#]],
-    );
-    check(
-        &["http http://127.0.0.1:8080 GET"],
-        "http GET http://127.0.0.1:9090/",
-        expect![[r#"
-        deny-all: deny E_NET_ADDR [deny-all]
-        cautious: deny E_NET_ADDR [no-inward-requests]
-        trusting: deny E_NET_ADDR [no-inward-requests]
-    "#]],
-    );
-    check(
-        &["http * GET"],
-        "http GET http://10.0.0.1/",
-        expect![[r#"
-        deny-all: deny E_NET_ADDR [deny-all]
-        cautious: deny E_NET_ADDR [no-inward-requests]
-        trusting: deny E_NET_ADDR [no-inward-requests]
-    "#]],
-    );
-    check(
-        &["http http://metadata.google.internal GET"],
-        "http GET http://metadata.google.internal/",
-        expect![[r#"
-        deny-all: deny E_NET_ADDR [deny-all]
-        cautious: deny E_NET_ADDR [no-inward-requests]
-        trusting: deny E_NET_ADDR [no-inward-requests]
-    "#]],
-    );
-    check(
-        &["http http://169.254.169.254 GET"],
-        "http GET http://169.254.169.254/latest",
-        expect![[r#"
-        deny-all: deny E_NET_ADDR [deny-all]
-        cautious: allow [granted-requests]
-        trusting: allow [granted-requests]
-    "#]],
-    );
+fn one_forbid_wins_over_a_permit_for_everything() {
+    let questions = Table::parse(Preset::Cautious.table()).unwrap().rows;
+    let mut seen = std::collections::BTreeSet::new();
+    for row in questions {
+        let Who::Invented(mut subject) = row.who else { continue };
+        // Everything is granted as well, so that only the `forbid` can stand in the way.
+        subject.grants = subject.scopes.clone().into();
+        let action = match &row.asked {
+            crate::Asked::Action(action) => action.name(),
+            crate::Asked::Folder(_, crate::Access::Read) => "fs.read",
+            crate::Asked::Folder(..) => "fs.write",
+        };
+        let text = format!(
+            "@id(\"all\") permit (principal, action, resource);\n\
+             @id(\"never\") forbid (principal == Component::\"probe\", action == Action::\"{action}\", resource);"
+        );
+        let file = PolicyFile { name: "owner.cedar".to_owned(), text };
+        let policy = Policy::load(Preset::Trusting, &[file]).unwrap();
+        let found = policy.explain(&subject, row.given.facts(), &row.asked);
+        if found.declared.is_some() || action == "tool.call" {
+            assert_eq!(found.verdict.word(), "deny", "{}", row.text);
+            assert!(found.decided_by.iter().any(|policy| policy.id == "never"), "{}: {found:?}", row.text);
+            seen.insert(action);
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), {
+        let mut all = crate::ACTIONS.to_vec();
+        all.sort_unstable();
+        all
+    });
 }
 
 #[test]
@@ -255,14 +77,48 @@ fn a_preset_reads_back_from_its_name() {
 
 const DOCUMENT: &str = include_str!("../../../../docs/policies.md");
 
+/// The fenced blocks of the document, each with the word behind its fence.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let fenced = DOCUMENT.split("\n```").skip(1).step_by(2);
+    fenced.map(|block| block.split_once('\n').unwrap()).collect()
+}
+
 #[test]
 fn the_policies_in_the_document_load_on_every_preset() {
-    let (_, rest) = DOCUMENT.split_once("```cedar\n").unwrap();
-    let (text, _) = rest.split_once("```").unwrap();
-    let file = PolicyFile { name: "policies.md".to_owned(), text: text.to_owned() };
-    for preset in Preset::ALL {
-        Policy::load(preset, std::slice::from_ref(&file)).unwrap();
+    let blocks = blocks();
+    let examples: Vec<_> = blocks.iter().filter(|(language, _)| *language == "cedar").collect();
+    assert_eq!(examples.len(), 2);
+    for (_, text) in examples {
+        let file = PolicyFile { name: "policies.md".to_owned(), text: (*text).to_owned() };
+        for preset in Preset::ALL {
+            Policy::load(preset, std::slice::from_ref(&file)).unwrap();
+        }
     }
+}
+
+#[test]
+fn the_examples_in_the_document_do_what_their_table_says() {
+    let blocks = blocks();
+    let examples: Vec<_> = blocks.windows(2).filter(|pair| pair[0].0 == "cedar" && pair[1].0 == "text").collect();
+    assert_eq!(examples.len(), 1);
+    for pair in examples {
+        let file = PolicyFile { name: "policies.md".to_owned(), text: pair[0].1.to_owned() };
+        check_table(&Policy::load(Preset::Cautious, &[file]).unwrap(), pair[1].1);
+    }
+    // Each of its policies decides somewhere.
+    let all: String = blocks.iter().filter(|(language, _)| *language == "text").map(|(_, text)| *text).collect();
+    for id in
+        ["reader-only-reads", "no-programs-from-telegram", "ana-asks-before-mail", "family-group-reads-the-calendar"]
+    {
+        assert!(all.contains(&format!("by {id}:")), "{id}");
+    }
+}
+
+#[test]
+fn the_tables_in_the_document_are_tables() {
+    let tables = blocks().into_iter().filter(|(language, _)| *language == "text");
+    let rows: Vec<usize> = tables.map(|(_, text)| Table::parse(text).unwrap().rows.len()).collect();
+    assert_eq!(rows, [13, 3]);
 }
 
 #[test]

@@ -162,6 +162,8 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
         "tools": tools,
         "scopes": subject.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "grants": subject.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        // The same for programs, which need not take them apart.
+        "given": subject.grants.iter().map(given).collect::<Vec<_>>(),
         "paused": host.store.paused(&component.name).ok().flatten().map(|paused| json!({
             "by": paused.by, "at": paused.at, "why": paused.why,
         })),
@@ -174,15 +176,17 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
     })
 }
 
+fn given(given: &Given) -> Value {
+    json!({"grant": given.grant.to_string(), "terms": given.terms, "shown": given.to_string()})
+}
+
 /// What the owner gave a component, stored and in the configuration.
 pub(super) fn grants(installed: &Installed, stored: &[GrantRow]) -> Value {
     let name = &installed.component.name;
-    let shown =
-        |given: &Given| json!({"grant": given.grant.to_string(), "terms": given.terms, "shown": given.to_string()});
     let subject = installed.subject();
     let rows = subject.grants.iter().map(|given| {
         let row = stored.iter().find(|row| row.is_same(&given.grant.to_string(), &given.terms));
-        let mut value = shown(given);
+        let mut value = self::given(given);
         value["by"] = json!(row.map_or("configuration", |row| row.by.as_str()));
         value["at"] = json!(row.map(|row| row.at));
         value

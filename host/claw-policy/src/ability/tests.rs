@@ -1,0 +1,46 @@
+use expect_test::expect;
+
+use crate::fixture::{facts, subject};
+use crate::{Policy, Preset};
+
+#[test]
+fn every_scope_and_every_grant_within_it_has_examples() {
+    let scopes = [
+        "fs workspace read-write",
+        "http * GET",
+        "http https://*.example.com POST /v1/",
+        "net *",
+        "exec **",
+        "exec git log * **",
+        "secret github reveal",
+        "kv cache",
+        "llm default",
+        "message session",
+        "schedule",
+    ];
+    let grants = ["fs workspace read", "http https://granted.test GET", "exec git status", "secret github"];
+    let policy = Policy::load(Preset::Cautious, &[]).unwrap();
+    let abilities = policy.abilities(&subject(&scopes, &grants), &facts());
+    let lines: String =
+        abilities.iter().map(|it| format!("{} <- {} | {}\n", it.explanation.verdict, it.scope, it.example)).collect();
+    expect![[r#"
+        allow <- fs workspace read-write | fs.read workspace
+        deny E_POLICY_DENY <- fs workspace read-write | fs.write workspace
+        ask <- http * GET | http.request GET https://example.org/
+        deny E_NET_ADDR <- http * GET | http.request GET https://127.0.0.1:8080/
+        allow <- http * GET | http.request GET https://granted.test/
+        ask <- http https://*.example.com POST /v1/ | http.request POST https://any.example.com/v1/
+        ask <- net * | net.connect wss://example.org
+        deny E_NET_ADDR <- net * | net.connect wss://127.0.0.1:8080
+        ask <- exec ** | exec.run program
+        ask <- exec ** | exec.run sh
+        allow <- exec ** | exec.run git status
+        ask <- exec git log * ** | exec.run git log x
+        allow <- secret github reveal | secret.use github
+        deny E_SECRET_SCOPE <- secret github reveal | secret.reveal github
+        deny E_POLICY_DENY <- kv cache | kv.use cache
+        deny E_POLICY_DENY <- llm default | llm.complete default
+        ask <- message session | message.send session
+    "#]]
+    .assert_eq(&lines);
+}
