@@ -282,11 +282,8 @@ async fn grants_are_given_by_the_owner_and_shown_with_the_difference() {
     let tools = client.call("tools.catalog", json!({})).await.unwrap().to_string();
     assert!(!tools.contains("grants"), "{tools}");
     let reader = json!({"name": "probe", "add": [{"grant": "fs workspace read"}]});
-    let mut other = Client::open(&running.url).await;
-    other.event(|event| event["event"] == "connect.challenge").await;
-    let mut params = crate::client::connect_params(&running.token);
-    params["scopes"] = json!(["operator.read", "operator.write", "operator.approvals"]);
-    other.call("connect", params).await.unwrap();
+    let scopes = ["operator.read", "operator.write", "operator.approvals"];
+    let mut other = Client::with_scopes(&running.url, &running.token, &scopes).await;
     let refused = other.call("components.grants.change", reader).await.unwrap_err();
     assert!(refused.to_string().contains("operator.admin"), "{refused}");
 }

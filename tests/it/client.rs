@@ -20,10 +20,21 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(url: &str, token: &str) -> Client {
+        Client::with_params(url, connect_params(token)).await
+    }
+
+    /// Connects as a client that may do less than its owner.
+    pub async fn with_scopes(url: &str, token: &str, scopes: &[&str]) -> Client {
+        let mut params = connect_params(token);
+        params["scopes"] = json!(scopes);
+        Client::with_params(url, params).await
+    }
+
+    async fn with_params(url: &str, params: Value) -> Client {
         let mut client = Client::open(url).await;
         let challenge = client.event(|event| event["event"] == "connect.challenge").await;
         assert!(challenge["payload"]["nonce"].is_string());
-        let hello = client.call("connect", connect_params(token)).await.unwrap();
+        let hello = client.call("connect", params).await.unwrap();
         assert_eq!((&hello["type"], &hello["protocol"]), (&json!("hello-ok"), &json!(4)));
         client
     }

@@ -87,7 +87,7 @@ fn blocks() -> Vec<(&'static str, &'static str)> {
 fn the_policies_in_the_document_load_on_every_preset() {
     let blocks = blocks();
     let examples: Vec<_> = blocks.iter().filter(|(language, _)| *language == "cedar").collect();
-    assert_eq!(examples.len(), 2);
+    assert_eq!(examples.len(), 3);
     for (_, text) in examples {
         let file = PolicyFile { name: "policies.md".to_owned(), text: (*text).to_owned() };
         for preset in Preset::ALL {

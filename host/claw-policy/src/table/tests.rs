@@ -81,7 +81,7 @@ fn a_line_that_makes_no_sense_is_named_with_what_could_stand_there() {
     refuse(
         "given person_presnt=false\ncomponent a\nallow: kv.use x",
         expect![
-            "line 3: `person_presnt` is no fact for `kv.use` (did you mean `person_present`?); there are session, agent, origin, person_present"
+            "line 3: `person_presnt` is no fact for `kv.use` (did you mean `person_present`?); there are session, agent, origin, person_present, tainted, private, time"
         ],
     );
 }

@@ -158,14 +158,16 @@ fn words_that_are_no_question_say_what_could_stand_there() {
         "ls",
         &["stdin_byte=1"],
         expect![
-            "`stdin_byte` is no fact for `exec.run` (did you mean `stdin_bytes`?); there are session, agent, origin, person_present, directory, environment, stdin_bytes, background_seconds, terminal"
+            "`stdin_byte` is no fact for `exec.run` (did you mean `stdin_bytes`?); there are session, agent, origin, person_present, tainted, private, time, directory, environment, stdin_bytes, background_seconds, terminal"
         ],
     );
     refuse(
         "kv.use",
         "cache",
         &["to=x"],
-        expect!["`to` is no fact for `kv.use`; there are session, agent, origin, person_present"],
+        expect![
+            "`to` is no fact for `kv.use` (did you mean `time`?); there are session, agent, origin, person_present, tainted, private, time"
+        ],
     );
     refuse(
         "exec.run",

@@ -43,7 +43,7 @@ fn a_list_allows_its_programs_and_the_rest_is_asked_or_refused() {
          ask: exec.run bash -c ls\n\
          ask: exec.run curl x\n\
          given person_present=false\n\
-         deny E_EXEC_DENIED: exec.run git status\n\
+         deny E_APPR_UNAVAILABLE: exec.run git status\n\
          given agent=other\n\
          allow by granted-programs: exec.run git status",
     );

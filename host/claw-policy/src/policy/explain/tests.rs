@@ -55,14 +55,14 @@ fn an_answer_names_its_reasons_and_what_would_change_it() {
         &open_subject(&[]),
         &nobody_there(),
         "exec.run git push",
-        expect!["deny E_EXEC_DENIED | exec ** | - |  | Grant, Presence"],
+        expect!["deny E_APPR_UNAVAILABLE | exec ** | - |  | Grant, Presence"],
     );
     check(
         "",
         &granted,
         &nobody_there(),
         "exec.run git -c a=b push",
-        expect!["deny E_EXEC_ARG | exec ** | exec git ** |  | Presence"],
+        expect!["deny E_APPR_UNAVAILABLE | exec ** | exec git ** |  | Revoke, Presence"],
     );
     check(
         "",
