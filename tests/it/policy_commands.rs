@@ -81,11 +81,39 @@ fn an_explanation_tells_what_would_change_the_answer() {
     assert_eq!((denied.as_str(), change), ("deny", json!([grant, {"kind": "presence", "answer": "ask"}])));
     let (denied, change) = answer(&ask("web", "http.request", "DELETE https://example.org/", &[]));
     assert_eq!((denied.as_str(), &change[0]["kind"]), ("deny", &json!("scope")));
-    // The exact words for the configuration, ready to be copied.
+    // The exact command, ready to be copied.
     let (_, text, _) = run(&home, &ask("exec", "exec.run", "ls", &[]).iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(text.contains(r#"grants: { exec: ["exec ls"] }"#), "{text}");
+    assert!(text.contains("openclaw-host component grants exec --add 'exec ls'"), "{text}");
     let missing = explained(&home, &ask("exec", "exec.run", "no-such-program", &[]));
     assert!(missing["reason"].as_str().unwrap().contains("was not found"), "{missing}");
+}
+
+// CG-14
+#[tokio::test]
+async fn a_refusal_names_a_decision_that_can_be_explained_later() {
+    let no_git = "@id(\"no-git\") forbid (principal, action == Action::\"exec.run\", resource) when { resource.name == \"git\" };";
+    let home = home("{}", no_git);
+    let running = home.start();
+    let mut client = running.connect().await;
+    let call = json!({"name": "exec", "args": {"argv": ["git", "status"]}});
+    let outcome = client.call("tools.invoke", call).await.unwrap().to_string();
+    let number = outcome.split_once("(decision #").expect(&outcome).1.split_once(')').unwrap().0.to_owned();
+    let explain = |id: &str| run(&home, &["policy", "explain", id]);
+    let (code, text, _) = explain(&format!("#{number}"));
+    let place = home.path().join("policies/mine.cedar").display().to_string();
+    assert_eq!(code, Some(0));
+    for part in
+        ["denied (E_EXEC_DENIED)", "exec wanted exec.run", "git status", "`no-git` (forbid)", &format!("{place}:1")]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Later, without a host, and when the policy is gone.
+    drop(running);
+    std::fs::remove_file(&place).unwrap();
+    let (_, text, _) = explain(&number);
+    assert!(text.contains("`no-git`, which is not in force any more"), "{text}");
+    let (code, _, error) = explain("1");
+    assert!(code == Some(1) && error.contains("is no decision but"), "{error}");
 }
 
 // CG-04
@@ -101,7 +129,7 @@ fn words_that_are_no_question_are_refused_with_the_nearest_that_is() {
         assert!(code == Some(2) && error.contains(said), "{words:?}: {error}");
     }
     let (code, _, error) = run(&home, &["policy", "explain", "0a1b2c3d"]);
-    assert!(code == Some(1) && error.contains("0a1b2c3d"), "{error}");
+    assert!(code == Some(2) && error.contains("0a1b2c3d"), "{error}");
     std::fs::write(
         home.path().join("policies/mine.cedar"),
         "\npermit (principal, action, resource)\nwhen { context.aproved };",

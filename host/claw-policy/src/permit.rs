@@ -12,7 +12,7 @@ pub struct Permit {
     action: Action,
     digest: Digest,
     decided_by: Vec<String>,
-    spends: Option<Given>,
+    spends: Option<Box<Given>>,
 }
 
 impl Permit {
@@ -21,7 +21,7 @@ impl Permit {
     }
 
     pub(crate) fn spending(self, spends: Option<Given>) -> Self {
-        Permit { spends, ..self }
+        Permit { spends: spends.map(Box::new), ..self }
     }
 
     /// What is allowed.
@@ -41,7 +41,7 @@ impl Permit {
 
     /// The grant that loses a use by it; to be taken in the transaction that starts the action.
     pub fn spends(&self) -> Option<&Given> {
-        self.spends.as_ref()
+        self.spends.as_deref()
     }
 
     /// Uses the permit up: the action is now to be performed.

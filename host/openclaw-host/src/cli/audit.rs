@@ -93,6 +93,11 @@ pub(super) async fn audit(command: AuditCommand, home: &Path, output: &Output) -
     }
 }
 
+/// One entry, wherever the record can be read.
+pub(super) async fn entry(home: &Path, sequence: u64) -> Result<Value, Failure> {
+    Record::open(home).await?.show(sequence).await
+}
+
 // === Where it is read ===
 
 /// The record, wherever it can be read.

@@ -2,6 +2,7 @@
 
 mod can;
 mod components;
+mod decision;
 mod diff;
 mod explain;
 mod import;

@@ -12,16 +12,12 @@ use serde_json::{Value, json};
 
 use super::super::{Exit, Failure, Output};
 use super::sources::{effect, is_shipped, of_home, place};
-use super::{ExplainArgs, components};
+use super::{ExplainArgs, components, decision};
 use crate::settings::{self, CONFIG_NAME, Flags};
 
 pub(super) async fn explain(home: &Path, args: ExplainArgs, output: &Output) -> Result<Exit, Failure> {
     let (Some(component), Some(action), Some(resource)) = (args.component, args.action, args.resource) else {
-        let message =
-            format!("decision `{}` is not known: decisions are not recorded yet", args.decision.unwrap_or_default());
-        return Err(
-            Failure::message(Exit::Failed, message).hint("ask in words: `--component`, `--action`, `--resource`")
-        );
+        return decision::explain(home, &args.decision.unwrap_or_default(), output).await;
     };
     // What can be wrong with the words is found before anything is loaded.
     let given = Circumstances::parse(args.context.iter().map(String::as_str)).map_err(not_understood)?;
@@ -164,14 +160,17 @@ fn remedy_text(home: &Path, subject: &Subject, remedy: &Remedy, decided_by: &[Lo
         }
         Remedy::Declare(None) => "nothing: no scope could cover it".to_owned(),
         Remedy::Grant(grant, verdict) => format!(
-            "the grant `{grant}`: then {}; in `{}`: grants: {{ {component}: [{}] }}, and start the host again",
+            "the grant `{grant}`: then {}; `openclaw-host component grants {component} --add {}`",
             then(verdict),
-            config.display(),
-            json!(grant.to_string()),
+            quoted(&grant.to_string()),
         ),
-        Remedy::Revoke(grant, verdict) => {
-            format!("no grant `{grant}` in `grants.{component}` of `{}`: then {}", config.display(), then(verdict))
-        }
+        Remedy::Revoke(grant, verdict) => format!(
+            "no grant `{grant}`: then {}; `openclaw-host component grants {component} --remove {}`, or without it in \
+             `grants.{component}` of `{}`",
+            then(verdict),
+            quoted(&grant.to_string()),
+            config.display(),
+        ),
         Remedy::Presence => "somebody is there who can be asked: then asked about".to_owned(),
         Remedy::Approve => {
             "a yes to its card: `openclaw-host approvals list`, then `openclaw-host approvals resolve ID once`"
@@ -179,6 +178,11 @@ fn remedy_text(home: &Path, subject: &Subject, remedy: &Remedy, decided_by: &[Lo
         }
         Remedy::Policies => change_of_policies(home, decided_by),
     }
+}
+
+/// For a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn change_of_policies(home: &Path, decided_by: &[Loaded]) -> String {
