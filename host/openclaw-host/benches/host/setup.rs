@@ -59,7 +59,7 @@ pub fn subject(component: &ComponentName, digest: Digest, grants: &[&str]) -> Re
         digest,
         trust: Trust::Shipped,
         scopes: Grants::parse(grants.iter().copied())?,
-        grants: Grants::parse(grants.iter().copied())?,
+        grants: Grants::parse(grants.iter().copied())?.into(),
     })
 }
 
