@@ -17,6 +17,7 @@ mod guards;
 mod hostile;
 mod imports;
 mod labels;
+mod obedient;
 mod providers;
 mod roots;
 mod runs;

@@ -73,7 +73,8 @@ pub struct Provider {
 }
 
 struct Stage {
-    script: Mutex<VecDeque<Answer>>,
+    /// Without a script, the model obeys.
+    script: Option<Mutex<VecDeque<Answer>>>,
     asked: Mutex<Vec<Asked>>,
     released: Semaphore,
 }
@@ -95,11 +96,17 @@ pub fn fail(status: u16, message: &str) -> Answer {
 impl Provider {
     /// Starts a provider that will give these answers, in this order.
     pub async fn start(script: impl IntoIterator<Item = Answer>) -> Provider {
-        let stage = Arc::new(Stage {
-            script: Mutex::new(script.into_iter().collect()),
-            asked: Mutex::default(),
-            released: Semaphore::new(0),
-        });
+        Provider::on(Some(Mutex::new(script.into_iter().collect()))).await
+    }
+
+    /// Starts a model that does whatever any text in its context tells it as `OBEY TOOL {…}`, each once. It speaks the
+    /// format of OpenAI.
+    pub async fn obedient() -> Provider {
+        Provider::on(None).await
+    }
+
+    async fn on(script: Option<Mutex<VecDeque<Answer>>>) -> Provider {
+        let stage = Arc::new(Stage { script, asked: Mutex::default(), released: Semaphore::new(0) });
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
             .route("/v1/messages", post(answer))
@@ -241,7 +248,10 @@ async fn answer(
         asked.push(Asked { number, wire, path, headers, body, at: Instant::now() });
         number
     };
-    let answer = stage.script.lock().unwrap().pop_front();
+    let answer = match &stage.script {
+        Some(script) => script.lock().unwrap().pop_front(),
+        None => Some(Answer::Whole(obey(&stage.asked.lock().unwrap()[number].body))),
+    };
     let (reply, end) = match answer {
         Some(Answer::Whole(reply)) => (reply, End::Whole),
         Some(Answer::Held(reply)) => (reply, End::Held),
@@ -271,6 +281,29 @@ async fn answer(
         End::Whole | End::Held | End::Cut => Body::from_stream(sent),
     };
     Response::builder().header(header::CONTENT_TYPE, "text/event-stream; charset=utf-8").body(body).unwrap()
+}
+
+/// The first order in the context that has not been followed, if there is one.
+fn obey(body: &Value) -> Reply {
+    let messages = body["messages"].as_array().unwrap();
+    let calls = messages.iter().flat_map(|message| message["tool_calls"].as_array()).flatten();
+    let done: Vec<_> = calls
+        .map(|call| {
+            let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+            (call["function"]["name"].as_str().unwrap().to_owned(), arguments)
+        })
+        .collect();
+    let texts =
+        messages.iter().filter(|message| message["role"] != "assistant").filter_map(|it| it["content"].as_str());
+    for order in texts.flat_map(|text| text.match_indices("OBEY ").map(|(at, word)| &text[at + word.len()..])) {
+        let Some((tool, rest)) = order.split_once(' ') else { continue };
+        let mut arguments = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        let Some(Ok(arguments)) = arguments.next() else { continue };
+        if !done.contains(&(tool.to_owned(), arguments.clone())) {
+            return call(tool, &arguments.to_string());
+        }
+    }
+    say(&["It is ", "done."])
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -1,12 +1,16 @@
 use std::collections::HashMap;
 
 use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, RequestBody};
-use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 
-use super::{ask, load, owner_file};
+use claw_core::approval::ApprovalState;
+use claw_core::label::Labels;
+use claw_fuzz::Draw;
+
+use super::{approval, ask, load, owner_file};
 use crate::fixture::{action, call, facts, open_subject, plan, request};
 use crate::policy::{Policy, PolicyFile};
-use crate::{Action, Facts, Preset, Subject, ToolInvocation};
+use crate::{Action, Decision, Facts, Preset, Subject, ToolInvocation};
 
 type Change<T> = (&'static str, fn(&mut T));
 
@@ -19,6 +23,9 @@ const FACTS_CHANGES: &[Change<Facts>] = &[
     ("session", |facts| facts.session = SessionKey::parse("other", &AgentId::parse("main").unwrap()).unwrap()),
     ("agent", |facts| facts.session = SessionKey::parse("main", &AgentId::parse("other").unwrap()).unwrap()),
     ("run", |facts| facts.run = RunId::parse("run-2").unwrap()),
+    ("content from outside", |facts| facts.labels = Labels::tainted("a page")),
+    ("other content from outside", |facts| facts.labels = Labels::tainted("another page")),
+    ("private data", |facts| facts.labels = Labels::private("a page")),
 ];
 
 const PROGRAM_CHANGES: &[Change<ExecPlan>] = &[
@@ -119,4 +126,43 @@ fn a_generation_is_the_texts_and_their_borders() {
     assert_ne!(generation(&["// a", "// b"]), generation(&["// b", "// a"]));
     assert_ne!(generation(&["// a", "// b"]), generation(&["// a// b"]));
     assert_ne!(generation(&[]), generation(&[""]));
+}
+
+/// P8: the digest of the card is that of the permit, and no other call has it.
+#[test]
+fn what_was_shown_is_what_is_permitted_in_100_000_random_calls() {
+    const CALLS: usize = 100_000;
+    let policy = load(Preset::Cautious, "");
+    let (subject, facts) = (open_subject(&[]), facts());
+    let words = ["git", "touch", "a", "b", "--", "-x", "é", "\u{202e}", "a b", ""];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut seen: HashMap<Digest, ExecPlan> = HashMap::with_capacity(CALLS);
+    let mut asked = 0;
+    while asked < CALLS {
+        let mut bytes = [0; 32];
+        for chunk in bytes.chunks_mut(8) {
+            // Xorshift: the same calls in every run.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            chunk.copy_from_slice(&random.to_le_bytes());
+        }
+        let mut draw = Draw::new(&bytes);
+        let arguments: Vec<_> = (0..draw.below(5)).map(|_| draw.pick(&words)).collect();
+        let mut made = plan(&[&["touch"], &arguments[..]].concat());
+        made.cwd = format!("/home/owner/ws/{}", draw.below(4)).into();
+        made.env = (0..draw.below(3)).map(|_| (draw.pick(&words).to_owned(), draw.pick(&words).to_owned())).collect();
+        made.stdin = vec![draw.byte(); draw.below(3)];
+        made.timeout_ms += draw.below(4) as u64;
+        let decision = policy.decide(&subject, &facts, Action::RunProgram(made.clone()));
+        let Decision::Ask(ask) = decision else { panic!("not asked: {made:?}") };
+        let digest = ask.digest;
+        match seen.insert(digest, made.clone()) {
+            Some(before) => assert_eq!(before, made, "two calls have one digest"),
+            None => asked += 1,
+        }
+        let yes = approval(&ask, ApprovalState::Approved { by: "ws:owner".into(), at: Timestamp(2_000), always: None });
+        let permit = policy.permit(ask, &yes).unwrap();
+        assert_eq!((permit.digest(), permit.action()), (digest, &Action::RunProgram(made)));
+    }
 }
