@@ -182,7 +182,7 @@ async fn an_obedient_model_reaches_nothing_that_was_not_granted() {
     assert!(!Path::new(&outside).exists());
     assert_eq!(guarded(), before);
     let listed = home.json(&["audit", "list", "--kind", "effect.started", "--limit", "1000"]);
-    let started: Vec<_> = listed.as_array().expect(&listed.to_string()).iter().map(|row| &row["entry"]).collect();
+    let started: Vec<_> = listed.as_array().unwrap().iter().map(|row| &row["entry"]).collect();
     assert!(!started.is_empty());
     for effect in started {
         let subject = effect["subject"].as_str().unwrap_or_else(|| panic!("{effect}"));

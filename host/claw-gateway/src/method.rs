@@ -356,8 +356,15 @@ struct ToolsInvokeParams {
     idempotency_key: Option<RunId>,
 }
 
+/// What no caller can say of a call.
+const OWNERS_WORDS: [&str; 6] = ["approved", "approval", "decision", "ask", "security", "elevated"];
+
 /// Parses the parameters of `tools.invoke` and the body of `POST /tools/invoke`.
 pub(crate) fn tools_invoke(params: Value) -> Result<Request, String> {
+    // Ignored, these would look as though they had counted. AP-29
+    if let Some(key) = OWNERS_WORDS.iter().find(|key| params.get(key).is_some()) {
+        return Err(format!("`{key}` cannot be given with a call: policies and the owner's answers decide"));
+    }
     let params: ToolsInvokeParams = parse(params)?;
     let args = params.args.unwrap_or_else(|| json!({}));
     if !args.is_object() {

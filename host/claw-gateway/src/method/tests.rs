@@ -116,3 +116,13 @@ fn every_method_stands_in_the_registry_once() {
     names.dedup();
     assert_eq!(names.len(), count);
 }
+
+// AP-29
+#[test]
+fn a_call_does_not_bring_its_own_approval() {
+    for (key, value) in
+        [("approved", json!(true)), ("decision", json!("allow")), ("ask", json!("off")), ("security", json!("full"))]
+    {
+        check_refused("tools.invoke", json!({"name": "exec", "args": {}, key: value}), "cannot be given with a call");
+    }
+}
