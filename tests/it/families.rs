@@ -116,11 +116,17 @@ async fn a_message_stands_in_the_conversation_under_its_senders_name() {
     let mut client = running.connect().await;
     client.say("main", "r1", &format!("tool probe {}", json!({"steps": [message]}))).await;
     let shown = client.event(|event| event["payload"]["deltaText"].to_string().contains("tea is ready")).await;
-    assert!(shown["payload"]["deltaText"].as_str().unwrap().contains("Message from `probe`"), "{shown}");
+    assert!(
+        shown["payload"]["deltaText"].as_str().unwrap().contains("[openclaw-host] message from `probe`"),
+        "{shown}"
+    );
     client.ended("r1").await.unwrap();
     let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
     let messages = history["messages"].as_array().unwrap();
-    assert!(messages.iter().any(|it| it.to_string().contains("Message from `probe`:\\nthe tea is ready")), "{history}");
+    assert!(
+        messages.iter().any(|it| it.to_string().contains("[openclaw-host] message from `probe`:\\nthe tea is ready")),
+        "{history}"
+    );
 }
 
 #[tokio::test]

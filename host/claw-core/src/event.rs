@@ -7,6 +7,10 @@ use crate::id::{CallId, RunId, SessionKey, Timestamp, ToolName};
 use crate::message::Usage;
 use crate::outcome::ToolOutcome;
 
+/// What stands in front of what the host itself says in a conversation. It is taken out of whatever models and components
+/// say there, so that neither can speak as the host.
+pub const HOST_MARK: &str = "[openclaw-host]";
+
 /// One event of one run, or of an approval.
 #[derive(Clone, Debug)]
 pub enum HostEvent {

@@ -65,6 +65,15 @@ impl Mask {
         Mask { forms: Arc::new(forms) }
     }
 
+    /// The same mask, with one more text to look for and what stands in its place.
+    pub fn and(&self, text: &str, label: &str) -> Self {
+        let own = self.forms.iter().map(|form| Form { bytes: form.bytes.clone(), label: Arc::clone(&form.label) });
+        let more = Form { bytes: Zeroizing::new(text.as_bytes().to_vec()), label: label.into() };
+        let mut forms: Vec<Form> = own.chain([more]).collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.bytes.len()));
+        Mask { forms: Arc::new(forms) }
+    }
+
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
         self.forms.is_empty()

@@ -6,6 +6,7 @@ use claw_core::approval::{Approval, Card, Choice};
 use claw_core::effect::{
     ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse,
 };
+use claw_core::event::HOST_MARK;
 use claw_core::id::Digest;
 use claw_core::rfc3339;
 use sha2::{Digest as _, Sha256};
@@ -59,7 +60,7 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
 /// The card as plain text for a chat: title, lines, expiry and id, what may be allowed for good, and the commands that
 /// answer it.
 pub fn render_text(approval: &Approval) -> String {
-    let mut text = body(&approval.card);
+    let mut text = format!("{HOST_MARK} {}", body(&approval.card));
     let id = approval.id.short();
     text.push_str(&format!("Expires {} · id {id}\n", rfc3339::format(approval.expires)));
     for (number, choice) in (1..).zip(&approval.choices) {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval, ApprovalState};
-use claw_core::event::HostEvent;
+use claw_core::event::{HOST_MARK, HostEvent};
 use claw_core::id::{ApprovalId, CallId, ComponentName};
 use claw_core::rfc3339;
 use claw_policy::{Action, Ask, Decision, Denial, Facts, Permit, Policy, Subject};
@@ -215,7 +215,7 @@ impl Gate {
              write `/approve more`, or allow a kind of call for good",
             full.per_hour
         );
-        let text = format!("[openclaw-host] A call of `{}` was refused: {reason}.", subject.component);
+        let text = format!("{HOST_MARK} a call of `{}` was refused: {reason}.", subject.component);
         let (run, session) = (facts.run.clone(), facts.session.clone());
         host.tell(HostEvent::Noticed { run, session, text: text.into() });
         Refused::Denied(Denial { code: "E_APPR_BUDGET".to_owned(), reason, decided_by: Vec::new() })

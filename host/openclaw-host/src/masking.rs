@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use claw_core::approval::Approval;
+use claw_core::event::HOST_MARK;
 use claw_core::guard::Guard;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_effects::Mask;
@@ -37,6 +38,11 @@ pub fn mask(vault: &Vault) -> Mask {
     of_values(vault).unwrap_or_else(|_| Mask::new(Vec::new()))
 }
 
+/// A mask for what is said in a conversation: it also takes the host's mark from those who are not the host.
+pub fn spoken(mask: &Mask) -> Mask {
+    mask.and(HOST_MARK, "(openclaw-host)")
+}
+
 /// What a model replied, without secrets: neither its words nor the arguments of its calls pass one on. A component
 /// that is to use a secret is granted it and names it.
 pub fn masked_reply(mask: &Mask, mut reply: Reply) -> Reply {
@@ -47,6 +53,7 @@ pub fn masked_reply(mask: &Mask, mut reply: Reply) -> Reply {
             *text = masked;
         }
     }
+    reply.text = spoken(mask).text(&reply.text).into_owned();
     reply
 }
 

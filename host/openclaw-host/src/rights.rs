@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claw_core::approval::{Approval, ApprovalState};
-use claw_core::event::HostEvent;
+use claw_core::event::{HOST_MARK, HostEvent};
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::ComponentName;
 use claw_policy::Given;
@@ -125,7 +125,7 @@ impl Host {
             self.end_all(installed).await;
             let component = &approval.component;
             let text = format!(
-                "[openclaw-host] `{component}` is paused: {}. `openclaw-host component resume {component}` lets it go on.",
+                "{HOST_MARK} `{component}` is paused: {}. `openclaw-host component resume {component}` lets it go on.",
                 paused.why
             );
             let (run, session) = (approval.run.clone(), approval.session.clone());

@@ -224,7 +224,7 @@ impl Shell {
         said.clear();
         // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
         let mask = masking::mask(&host.vault);
-        let mut masked = mask.stream();
+        let mut masked = masking::spoken(&mask).stream();
         let mut tell = |delta: Vec<u8>| {
             let delta = String::from_utf8(delta).expect("run: what is cut out of a text is text");
             said.push_str(&delta);

@@ -41,7 +41,7 @@ fn a_program_is_shown_argument_by_argument() {
     check(
         &Action::RunProgram(plan),
         expect![[r#"
-            `probe` (shipped) wants to run a program
+            [openclaw-host] `probe` (shipped) wants to run a program
             Component: probe by openclaw, sha256 abababababab
             Started by: owner in agent:main:main
             Action: exec.run
@@ -87,7 +87,7 @@ fn a_request_is_shown_with_its_address_and_without_header_values() {
     check(
         &Action::SendRequest(plan),
         expect![[r#"
-            `probe` (shipped) wants to send a request
+            [openclaw-host] `probe` (shipped) wants to send a request
             Component: probe by openclaw, sha256 abababababab
             Started by: owner in agent:main:main
             Action: http.request
@@ -108,7 +108,7 @@ fn a_tool_call_is_shown_with_its_arguments() {
     check(
         &action(r#"tool web_fetch {"url":"x"}"#),
         expect![[r#"
-            `probe` (shipped) wants to call a tool
+            [openclaw-host] `probe` (shipped) wants to call a tool
             Component: probe by openclaw, sha256 abababababab
             Started by: owner in agent:main:main
             Action: tool.call

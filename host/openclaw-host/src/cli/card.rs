@@ -1,5 +1,6 @@
 //! A call that waits for its owner, as it is shown and answered here.
 
+use claw_core::event::HOST_MARK;
 use claw_core::id::Timestamp;
 use claw_core::rfc3339;
 use serde_json::{Value, json};
@@ -85,7 +86,7 @@ impl Waiting {
     /// The card as text: nothing of it is left out or cut.
     pub(super) fn to_text(&self, surface: Surface) -> String {
         let width = self.lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0).max("Expires".len());
-        let mut text = format!("approval needed: {}\n", legible::line(&self.title));
+        let mut text = format!("{HOST_MARK} approval needed: {}\n", legible::line(&self.title));
         let expires = ("Expires".to_owned(), rfc3339::format(self.expires));
         let id = ("Id".to_owned(), self.id.clone());
         for (label, value) in self.lines.iter().chain([&expires, &id]) {

@@ -193,7 +193,7 @@ fn an_error_is_told_with_its_causes_and_what_to_do() {
 fn a_card_is_shown_whole_and_harmless() {
     // AP-12
     expect![[r#"
-        approval needed: `exec` wants to run a program
+        [openclaw-host] approval needed: `exec` wants to run a program
           argv[0]  git
           argv[1]  pu\u{1b}sh
           Expires  2026-01-01T00:09:59.000Z

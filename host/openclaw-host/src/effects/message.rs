@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use claw_core::effect::{EffectError, MessageRequest};
-use claw_core::event::HostEvent;
+use claw_core::event::{HOST_MARK, HostEvent};
 use claw_core::message::Message;
 use claw_policy::Action;
 use claw_store::Record;
 
 use super::Effects;
 use crate::host::now;
+use crate::masking;
 
 /// Messages of one call.
 const MESSAGES: u32 = 8;
@@ -35,7 +36,8 @@ impl Effects {
             return Err(EffectError::Limit(format!("a call may send {MESSAGES} messages")));
         }
         // The sender stands in front, in words that the component does not choose.
-        let text = format!("Message from `{}`:\n{}", self.component, request.text);
+        let said = masking::spoken(&masking::mask(&self.context.host.vault)).text(&request.text).into_owned();
+        let text = format!("{HOST_MARK} message from `{}`:\n{said}", self.component);
         let facts = &self.context.facts;
         let record = Record { entries: vec![Message::Notice { text: text.clone() }], ..Record::default() };
         let recorded = self.context.host.store.record(&facts.run, record, now()).await;

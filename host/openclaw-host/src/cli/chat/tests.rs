@@ -117,7 +117,7 @@ async fn a_card_is_shown_whole_and_answered_while_its_run_waits() {
         script,
         expect![[r#"
             · exec {"argv":["git"]}
-            approval needed: `exec` wants to run a program
+            [openclaw-host] approval needed: `exec` wants to run a program
               argv[0]  git
               Expires  1970-01-01T00:10:00.000Z
               Id       0a1b2c3d4e5f60718293a4b5c6d7e8f9
