@@ -62,16 +62,28 @@ fn policies_are_checked_before_they_count() {
 }
 
 #[tokio::test]
-async fn a_card_is_void_once_the_policies_have_changed() {
+async fn a_card_is_taken_back_when_the_policies_change_and_the_call_is_decided_anew() {
     let home = Home::new();
     let running = home.start();
     let mut client = running.connect().await;
     client.say("main", "r1", r#"tool exec {"argv":["touch","made"]}"#).await;
-    let card = client.card("r1").await;
-    std::fs::write(home.path().join("policies/mine.cedar"), NO_CLOCK).unwrap();
-    until(&mut client, |outcome, _| outcome["ok"] == false).await;
-    client.call("exec.approval.resolve", json!({"id": card["id"], "decision": "allow-once"})).await.unwrap();
-    let answer = client.ended("r1").await.unwrap();
-    assert!(answer.contains("E_APPR_MISMATCH"), "{answer}");
+    let old = client.card("r1").await;
+    let write = |name: &str, text: &str| std::fs::write(home.path().join("policies").join(name), text).unwrap();
+    write("mine.cedar", NO_CLOCK);
+    let new = client.card("r1").await;
+    assert_ne!((&old["id"], &old["request"]["digest"]), (&new["id"], &new["request"]["digest"]));
+    let resolve = |card: &Value| json!({"id": card["id"], "decision": "allow-once"});
+    let late = client.call("exec.approval.resolve", resolve(&old)).await.unwrap_err();
+    assert!(late.to_string().contains("withdrawn"), "{late}");
     assert!(!home.workspace().join("made").exists());
+    client.call("exec.approval.resolve", resolve(&new)).await.unwrap();
+    client.ended("r1").await.unwrap();
+    assert!(home.workspace().join("made").exists());
+
+    // What the new policies forbid is not asked about any more.
+    client.say("main", "r2", r#"tool exec {"argv":["touch","more"]}"#).await;
+    client.card("r2").await;
+    write("mine.cedar", r#"@id("no-exec") forbid (principal, action == Action::"exec.run", resource);"#);
+    let answer = client.ended("r2").await.unwrap();
+    assert!(answer.contains("no-exec") && !home.workspace().join("more").exists(), "{answer}");
 }

@@ -76,15 +76,27 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownApproval`].
     pub async fn expire(&self, id: &ApprovalId, at: Timestamp) -> Result<Approval, StoreError> {
+        self.end(id, Step::Expire, at).await
+    }
+
+    /// Withdraws a pending approval: what it was decided by has changed. One that is not pending is returned as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownApproval`].
+    pub async fn supersede(&self, id: &ApprovalId, at: Timestamp) -> Result<Approval, StoreError> {
+        self.end(id, Step::Withdraw, at).await
+    }
+
+    async fn end(&self, id: &ApprovalId, step: Step<'static>, at: Timestamp) -> Result<Approval, StoreError> {
         let id = id.clone();
         self.write(move |tables| {
             let found = find(&tables.approvals, &id)?;
             let mut approval = found.ok_or_else(|| StoreError::UnknownApproval { approval: id.clone() })?;
-            let Some(expired) = approval.after(&Step::Expire, at) else {
+            let Some(ended) = approval.after(&step, at) else {
                 return Ok(Decided::unchanged(approval));
             };
-            tracing::info!(approval = %id, at = at.0, "approval expired");
-            approval.state = expired;
+            tracing::info!(approval = %id, at = at.0, state = ended.as_str(), "approval ended");
+            approval.state = ended;
             Ok(Decided { answer: approval.clone(), changes: vec![Change::Approval { row: approval, at }] })
         })
         .await

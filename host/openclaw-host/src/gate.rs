@@ -91,8 +91,8 @@ impl Gate {
         self.policy.read().unwrap_or_else(PoisonError::into_inner).rejected.clone()
     }
 
-    /// Puts the owner's newest policies in force, if they validate. Cards that are open then are void: what they were
-    /// decided by has changed.
+    /// Puts the owner's newest policies in force, if they validate. Cards that are open then are to be taken back with
+    /// [`Gate::supersede_cards`]: what they were decided by has changed.
     pub fn replace_policy(&self, newest: anyhow::Result<Policy>) {
         let mut policies = self.policy.write().unwrap_or_else(PoisonError::into_inner);
         match newest {
@@ -120,24 +120,55 @@ impl Gate {
         action: Action,
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
-        let policy = self.policy();
-        let wish = Wish::of(&policy, asker, &action);
-        if let Some(paused) = asker.host.store.paused(&asker.subject.component).map_err(Refused::Store)? {
-            let denial = is_paused(&asker.subject.component, &paused);
-            return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await));
+        let (mut asking, mut held) = (Some(asking), None);
+        loop {
+            let policy = self.policy();
+            let wish = Wish::of(&policy, asker, &action);
+            if let Some(paused) = asker.host.store.paused(&asker.subject.component).map_err(Refused::Store)? {
+                let denial = is_paused(&asker.subject.component, &paused);
+                return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await));
+            }
+            let ask = match policy.decide(asker.subject, asker.facts, action.clone()) {
+                Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
+                Decision::Deny(denial) => return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await)),
+                Decision::Ask(ask) => ask,
+            };
+            audit::asked(asker, &ask).await.map_err(Refused::Store)?;
+            held = held.or_else(|| asking.take().map(|asking| asking()));
+            let approval = match self.answer(asker, &ask).await {
+                Ok(approval) => approval,
+                Err(Refused::Denied(denial)) => {
+                    return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await));
+                }
+                Err(refused) => return Err(refused),
+            };
+            let is_superseded = self.policy().generation() != policy.generation();
+            if approval.state == ApprovalState::Withdrawn && is_superseded {
+                continue;
+            }
+            let id = approval.id.clone();
+            return match self.policy().permit(ask, &approval) {
+                Ok(permit) => Ok(Admitted { permit, approval: Some(id) }),
+                Err(denial) => Err(Refused::Denied(audit::denied(asker, wish, Some(id), denial).await)),
+            };
         }
-        let ask = match policy.decide(asker.subject, asker.facts, action) {
-            Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
-            Decision::Deny(denial) => return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await)),
-            Decision::Ask(ask) => ask,
-        };
-        audit::asked(asker, &ask).await.map_err(Refused::Store)?;
-        let _asking = asking();
-        let approval = self.answer(asker, &ask).await?;
-        let id = approval.id.clone();
-        match self.policy().permit(ask, &approval) {
-            Ok(permit) => Ok(Admitted { permit, approval: Some(id) }),
-            Err(denial) => Err(Refused::Denied(audit::denied(asker, wish, Some(id), denial).await)),
+    }
+
+    /// Takes back the open cards, after the policies have changed: their calls are decided anew.
+    pub async fn supersede_cards(&self, host: &Host) {
+        let open: Vec<_> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        for id in open {
+            let approval = match host.store.supersede(&id, now()).await {
+                Ok(approval) => approval,
+                Err(err) => {
+                    tracing::error!(approval = %id, error = %err, "an open card cannot be taken back");
+                    continue;
+                }
+            };
+            host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
+            if let Some(waiting) = self.forget(&id) {
+                let _ = waiting.send(approval);
+            }
         }
     }
 

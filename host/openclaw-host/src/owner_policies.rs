@@ -67,7 +67,11 @@ impl OwnerPolicies {
             }
             let newest = self.load();
             audit::policies(&host, &newest).await;
+            let before = host.policy().generation();
             host.gate.replace_policy(newest);
+            if host.policy().generation() != before {
+                host.gate.supersede_cards(&host).await;
+            }
         }
     }
 
