@@ -267,8 +267,8 @@ impl Importer<'_> {
         }
         if !listed.is_empty() {
             self.policies.push(format!(
-                "// The listed programs, but none that runs whatever its arguments say.\n\
-                 @id(\"openclaw-exec-{name}-listed\")\npermit (principal, action == Action::\"exec.run\", resource)\n\
+                "// The listed programs for the tool of the assistant's own, but none that runs whatever its arguments say.\n\
+                 @id(\"openclaw-exec-{name}-listed\")\npermit (principal == Component::\"exec\", action == Action::\"exec.run\", resource)\n\
                  when {{ {condition} }}\nwhen {{\n  {is_listed}\n}}\nunless {{\n  resource.shell || resource.wrapper || \
                  resource.interpreter_inline || resource.risky_argument || resource.in_workspace\n}};\n"
             ));

@@ -19,11 +19,24 @@ fn made_of(file: &Value) -> Import {
 fn check(file: &Value, rows: &str) {
     let text = made_of(file).policies.join("\n");
     let policy = Policy::load(Preset::Cautious, &[PolicyFile { name: "import.cedar".to_owned(), text }]).unwrap();
-    let table = Table::parse(&format!("component probe\nscope exec **\ngrant exec git **\n{rows}")).unwrap();
+    let table = Table::parse(&format!("component exec\nscope exec **\ngrant exec git **\n{rows}")).unwrap();
     for row in &table.rows {
         let Who::Invented(subject) = &row.who else { panic!("installed") };
         let (found, expected) = row.check(&policy, subject);
         assert_eq!(expected, None, "{}: {} by {:?}", row.text, found.verdict, found.decided_by);
+    }
+}
+
+/// OpenClaw's list is about the assistant's own tool. A stranger's component that declares programs gets none of it.
+#[test]
+fn a_list_gives_nothing_to_other_components() {
+    let text = made_of(&file("allowlist", "on-miss", &["/bin/ls"])).policies.join("\n");
+    let policy = Policy::load(Preset::Cautious, &[PolicyFile { name: "import.cedar".to_owned(), text }]).unwrap();
+    let rows = "component stranger\nscope exec **\nask by approved-programs: exec.run ls\n\
+                given person_present=false\ndeny: exec.run ls\n";
+    for row in &Table::parse(rows).unwrap().rows {
+        let Who::Invented(subject) = &row.who else { panic!("installed") };
+        assert_eq!(row.check(&policy, subject).1, None, "{}", row.text);
     }
 }
 
