@@ -131,3 +131,74 @@ async fn what_a_component_keeps_stays_labelled() {
         assert_eq!(count.load(Ordering::SeqCst), before, "{grant}");
     }
 }
+
+/// Every way in, and the label that it gives. A conversation of its own each.
+#[tokio::test]
+async fn each_way_in_has_its_label() {
+    let (authority, _) = server();
+    let grants = ["secret canary reveal", "exec true", "message session", &format!("net ws://{authority}")];
+    let home = home(&authority, &grants).component("echo");
+    let mut set = home.command(&["secret", "set", "canary", "--for", "https://a.example"]);
+    let mut set = set.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    set.stdin.take().unwrap().write_all(b"canary-value\n").unwrap();
+    assert!(set.wait().unwrap().success());
+    let running = home.start();
+    let mut client = running.connect().await;
+    let probe = |step: Value| say(&[step]);
+    let ways = [
+        ("nothing", "tool clock {}".to_owned(), None, None),
+        (
+            "reveal",
+            probe(json!({"families": {"op": "reveal", "name": "canary"}})),
+            Some("did not come"),
+            Some("secret"),
+        ),
+        (
+            "program",
+            probe(json!({"host": {"op": "exec", "argv": ["true"]}})),
+            Some("did not come"),
+            Some("program `true`"),
+        ),
+        ("request", probe(get(&authority)), Some("an answer of 127.0.0.1"), None),
+        (
+            "connection",
+            probe(json!({"connect": {"op": "web_socket", "url": format!("ws://{authority}/")}})),
+            Some("a connection to"),
+            None,
+        ),
+        (
+            "message",
+            probe(json!({"families": {"op": "message", "to": "session", "text": "x"}})),
+            Some("did not come"),
+            None,
+        ),
+        ("stranger", r#"tool echo {"text":"x"}"#.to_owned(), Some("`echo`, which did not come"), None),
+    ];
+    for (name, text, tainted, private) in ways {
+        client.say(name, name, &text).await;
+        client.ended(name).await.unwrap();
+        let found = labels(&mut client, name).await;
+        for (found, expected) in [(found.0, tainted), (found.1, private)] {
+            let fits =
+                expected.map_or(found.is_null(), |part| found.as_str().is_some_and(|cause| cause.contains(part)));
+            assert!(fits, "{name}: {found}, expected {expected:?}");
+        }
+    }
+}
+
+/// A connection goes both ways: what its server says can steer what is sent on it, so it is asked about as though that
+/// had been said already.
+#[tokio::test]
+async fn a_connection_out_of_a_private_conversation_is_asked_about_before_it_opens() {
+    let (authority, count) = server();
+    let home = home(&authority, &[&format!("net ws://{authority}")]);
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", r#"tool read {"path":"a.txt"}"#).await;
+    client
+        .say("main", "r2", &say(&[json!({"connect": {"op": "web_socket", "url": format!("ws://{authority}/")}})]))
+        .await;
+    let card = client.card("r2").await;
+    assert_eq!(card["request"]["card"]["action"], "net.connect", "{card}");
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+}

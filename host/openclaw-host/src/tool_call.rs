@@ -92,7 +92,8 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
         Ok(admitted) => {
             audit::allowed(&asker, &admitted);
             let called = in_sandbox(context, call, installed, admitted.permit).await;
-            if let Some(cause) = outside(installed, &call.tool) {
+            let marked = || untrusted_output(installed, &call.tool);
+            if let Some(cause) = outside(installed).or_else(marked) {
                 context.labels.join(&Labels::tainted(&cause));
             }
             masked(&host.vault, called)
@@ -201,12 +202,14 @@ async fn in_sandbox(
     }
 }
 
-/// Why what a tool answers is content from outside, if it is.
-fn outside(installed: &Installed, tool: &ToolName) -> Option<String> {
-    let name = &installed.component.name;
-    if installed.subject().trust == Trust::Untrusted {
-        return Some(format!("an answer of `{name}`, which did not come with the host"));
-    }
+/// Why whatever a component says is content from outside, if it is.
+pub fn outside(installed: &Installed) -> Option<String> {
+    let is_stranger = installed.subject().trust == Trust::Untrusted;
+    is_stranger.then(|| format!("words of `{}`, which did not come with the host", installed.component.name))
+}
+
+/// Why what a tool answers is content from outside, if its manifest says so.
+fn untrusted_output(installed: &Installed, tool: &ToolName) -> Option<String> {
     let marked = installed.component.manifest.tools.iter().any(|it| it.name == *tool && it.untrusted_output);
     marked.then(|| format!("an answer of `{tool}`"))
 }

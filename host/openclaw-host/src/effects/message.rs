@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use claw_core::effect::{EffectError, MessageRequest};
 use claw_core::event::{HOST_MARK, HostEvent};
+use claw_core::label::Labels;
 use claw_core::message::Message;
 use claw_policy::Action;
 use claw_store::Record;
@@ -12,6 +13,7 @@ use claw_store::Record;
 use super::Effects;
 use crate::host::now;
 use crate::masking;
+use crate::tool_call::outside;
 
 /// Messages of one call.
 const MESSAGES: u32 = 8;
@@ -38,8 +40,13 @@ impl Effects {
         // The sender stands in front, in words that the component does not choose.
         let said = masking::spoken(&masking::mask(&self.context.host.vault)).text(&request.text).into_owned();
         let text = format!("{HOST_MARK} message from `{}`:\n{said}", self.component);
+        // It stands in the conversation from now on, and so does what flowed into it.
+        if let Some(cause) = outside(self.installed()) {
+            self.label(Labels::tainted(&cause)).await?;
+        }
         let facts = &self.context.facts;
-        let record = Record { entries: vec![Message::Notice { text: text.clone() }], ..Record::default() };
+        let entries = vec![Message::Notice { text: text.clone() }];
+        let record = Record { entries, labels: self.context.labels.now(), ..Record::default() };
         let recorded = self.context.host.store.record(&facts.run, record, now()).await;
         recorded.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         self.context.host.tell(HostEvent::Noticed {

@@ -53,14 +53,14 @@ impl Effects {
         }
         let plan = plan_connect(&request)?;
         let secrets = self.secrets_for(&plan.headers, &plan.target).await?;
-        let server = plan.target.host.clone();
+        // It goes both ways for as long as it is open, so what the server will say counts before it is opened.
+        self.label(Labels::tainted(&format!("a connection to {}", plan.target.host))).await?;
         let (permit, index) = self.admit(Action::OpenConnection(plan)).await?;
         let broker = &self.context.host.net;
         let opened = broker.connect(permit, &self.component, &|name| secrets.value(name), &self.context.cancel).await;
         let summary = opened.as_ref().map_or_else(ToString::to_string, |_| "connected".to_owned());
         self.ended(index, summary).await?;
         let connection = opened?;
-        self.label(Labels::tainted(&format!("a connection to {server}"))).await?;
         let protocol = connection.protocol().to_owned();
         let handle = self.next_connection.fetch_add(1, Ordering::Relaxed);
         self.connections.lock().await.insert(handle, connection);
