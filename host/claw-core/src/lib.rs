@@ -21,6 +21,7 @@ pub mod probe;
 pub mod grant;
 
 pub mod approval;
+pub mod audit;
 pub mod event;
 
 pub mod guard;

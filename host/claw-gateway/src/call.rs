@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use claw_core::approval::Answer;
+use claw_core::audit::AuditQuery;
 use claw_core::grant::Terms;
-use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
+use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Source;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -132,7 +133,7 @@ pub enum Call {
         run: RunId,
     },
     /// `{entries:[…], next?:{before} or {after}}`; a method of this host.
-    AuditList(AuditList),
+    AuditList(AuditQuery),
     /// One entry; a method of this host.
     AuditShow {
         /// Its number.
@@ -208,36 +209,6 @@ pub struct SessionsList {
     pub agent: Option<AgentId>,
     /// Only those whose key or label has this text.
     pub search: Option<String>,
-}
-
-/// Which entries of the record to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditList {
-    /// Where to begin.
-    pub from: AuditFrom,
-    /// Entries at most; 1 to 1000.
-    pub limit: usize,
-    /// Only those not older than this.
-    pub since: Option<Timestamp>,
-    /// Only those of this kind or group of kinds.
-    pub kind: Option<String>,
-    /// Only those of this component.
-    pub component: Option<ComponentName>,
-    /// Only those of this run.
-    pub run: Option<RunId>,
-    /// Only those of this conversation.
-    pub session: Option<SessionKey>,
-}
-
-/// Where a list of entries begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditFrom {
-    /// At the newest, going back.
-    End,
-    /// At the one before this number, going back.
-    Before(u64),
-    /// At the one after this number, going on.
-    After(u64),
 }
 
 /// One tool call by the owner, without a model.

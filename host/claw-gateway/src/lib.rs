@@ -31,8 +31,7 @@ mod http;
 mod socket;
 
 pub use call::{
-    AgentTurn, AuditFrom, AuditList, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, MAX_MESSAGE_BYTES,
-    SessionsList, ToolsInvoke,
+    AgentTurn, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, MAX_MESSAGE_BYTES, SessionsList, ToolsInvoke,
 };
 pub use config::{Auth, GatewayConfig, GatewayLimits, Secret};
 pub use fanout::Approvers;

@@ -1,18 +1,17 @@
 //! The registry of methods: name, scope, and how parameters become a [`Call`]. Nothing else is callable.
 
+mod audit;
+mod components;
+
 use std::time::Duration;
 
 use claw_core::approval::{Always, Answer};
-use claw_core::grant::Terms;
-use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
+use claw_core::id::{AgentId, ApprovalId, RunId, SessionKey, ToolName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::call::{
-    AgentTurn, AuditFrom, AuditList, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, SessionsList,
-    ToolsInvoke,
-};
+use crate::call::{AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, SessionsList, ToolsInvoke};
 use crate::clock;
 use crate::frame::RpcError;
 use crate::scope::Scope;
@@ -57,16 +56,16 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "tools.catalog", scope: Scope::Read, read: |_| host(Call::ToolsCatalog) },
     Method { name: "tools.invoke", scope: Scope::Write, read: tools_invoke },
     Method { name: "components.list", scope: Scope::Read, read: |_| host(Call::ComponentsList) },
-    Method { name: "components.inspect", scope: Scope::Read, read: components_inspect },
-    Method { name: "components.grants", scope: Scope::Read, read: grants },
-    Method { name: "components.grants.change", scope: Scope::Admin, read: change_grants },
-    Method { name: "components.pause", scope: Scope::Admin, read: pause_component },
-    Method { name: "components.resume", scope: Scope::Admin, read: resume_component },
+    Method { name: "components.inspect", scope: Scope::Read, read: components::inspect },
+    Method { name: "components.grants", scope: Scope::Read, read: components::grants },
+    Method { name: "components.grants.change", scope: Scope::Admin, read: components::change_grants },
+    Method { name: "components.pause", scope: Scope::Admin, read: components::pause },
+    Method { name: "components.resume", scope: Scope::Admin, read: components::resume },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.
-    Method { name: "audit.list", scope: Scope::Admin, read: audit_list },
-    Method { name: "audit.show", scope: Scope::Admin, read: audit_show },
+    Method { name: "audit.list", scope: Scope::Admin, read: audit::list },
+    Method { name: "audit.show", scope: Scope::Admin, read: audit::show },
     Method { name: "audit.verify", scope: Scope::Admin, read: |_| host(Call::AuditVerify) },
     // This host never asks questions, has no plugins and suggests no tasks; the terminal client polls for them.
     Method { name: "question.list", scope: Scope::Questions, read: |_| here(json!({"questions": []})) },
@@ -122,48 +121,6 @@ fn runs_show(params: Value) -> Result<Request, String> {
 fn runs_replay(params: Value) -> Result<Request, String> {
     let RunParams { run_id: run } = parse(params)?;
     host(Call::RunsReplay { run })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AuditListParams {
-    before: Option<u64>,
-    after: Option<u64>,
-    limit: Option<u64>,
-    since: Option<Timestamp>,
-    kind: Option<String>,
-    component: Option<ComponentName>,
-    run_id: Option<RunId>,
-    session_key: Option<String>,
-}
-
-fn audit_list(params: Value) -> Result<Request, String> {
-    let params: AuditListParams = parse(params)?;
-    let from = match (params.before, params.after) {
-        (Some(_), Some(_)) => return Err("`before` and `after` exclude each other".to_owned()),
-        (Some(before), None) => AuditFrom::Before(before),
-        (None, Some(after)) => AuditFrom::After(after),
-        (None, None) => AuditFrom::End,
-    };
-    host(Call::AuditList(AuditList {
-        from,
-        limit: page(params.limit),
-        since: params.since,
-        kind: params.kind,
-        component: params.component,
-        run: params.run_id,
-        session: params.session_key.map(|key| session(Some(&key), None)).transpose()?,
-    }))
-}
-
-#[derive(Deserialize)]
-struct SequenceParams {
-    sequence: u64,
-}
-
-fn audit_show(params: Value) -> Result<Request, String> {
-    let SequenceParams { sequence } = parse(params)?;
-    host(Call::AuditShow { sequence })
 }
 
 #[derive(Deserialize)]
@@ -376,58 +333,6 @@ pub(crate) fn tools_invoke(params: Value) -> Result<Request, String> {
     };
     let run = params.idempotency_key.unwrap_or_else(clock::fresh_run);
     host(Call::ToolsInvoke(ToolsInvoke { name: params.name, args, session, run }))
-}
-
-#[derive(Deserialize)]
-struct ComponentParams {
-    name: ComponentName,
-}
-
-fn components_inspect(params: Value) -> Result<Request, String> {
-    let params: ComponentParams = parse(params)?;
-    host(Call::ComponentsInspect { name: params.name })
-}
-
-fn grants(params: Value) -> Result<Request, String> {
-    let params: ComponentParams = parse(params)?;
-    host(Call::Grants { name: params.name })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ChangeGrantsParams {
-    name: ComponentName,
-    #[serde(default)]
-    add: Vec<AddParams>,
-    #[serde(default)]
-    remove: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AddParams {
-    grant: String,
-    #[serde(default)]
-    terms: Terms,
-}
-
-fn change_grants(params: Value) -> Result<Request, String> {
-    let ChangeGrantsParams { name, add, remove } = parse(params)?;
-    if add.is_empty() && remove.is_empty() {
-        return Err("`add` and `remove` are both empty".to_owned());
-    }
-    let add = add.into_iter().map(|AddParams { grant, terms }| (grant, terms)).collect();
-    host(Call::ChangeGrants { name, add, remove })
-}
-
-fn pause_component(params: Value) -> Result<Request, String> {
-    let params: ComponentParams = parse(params)?;
-    host(Call::PauseComponent { name: params.name })
-}
-
-fn resume_component(params: Value) -> Result<Request, String> {
-    let params: ComponentParams = parse(params)?;
-    host(Call::ResumeComponent { name: params.name })
 }
 
 // === words that several methods share ===

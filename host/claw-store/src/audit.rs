@@ -15,7 +15,8 @@ mod held;
 use std::fmt;
 use std::time::Duration;
 
-use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
+use claw_core::audit::{AuditFrom, AuditQuery};
+use claw_core::id::{Digest, Timestamp};
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
@@ -51,36 +52,6 @@ pub struct AuditRow {
     pub entry: AuditEntry,
     /// The same as the JSON text that was hashed.
     pub text: String,
-}
-
-/// Which entries to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditQuery {
-    /// Where to begin, and in which direction.
-    pub from: AuditFrom,
-    /// Entries at most.
-    pub limit: usize,
-    /// Only those not older than this.
-    pub since: Option<Timestamp>,
-    /// Only those of this kind or group of kinds, e.g. `decision`.
-    pub kind: Option<String>,
-    /// Only those of this component.
-    pub component: Option<ComponentName>,
-    /// Only those of this run.
-    pub run: Option<RunId>,
-    /// Only those of this conversation.
-    pub session: Option<SessionKey>,
-}
-
-/// Where a page begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuditFrom {
-    /// At the end, going back.
-    End,
-    /// At the entry before this one, going back.
-    Before(u64),
-    /// At the entry after this one, going on.
-    After(u64),
 }
 
 /// Some entries.
@@ -278,7 +249,7 @@ fn page(snapshot: &Snapshot, query: &AuditQuery) -> Result<AuditPage, Failure> {
         }
         last = Some(sequence);
         looked_at += 1;
-        if query.wants(&entry) {
+        if wants(query, &entry) {
             let previous = previous(snapshot, &table, sequence)?;
             rows.push(AuditRow { sequence, previous, hash: Digest(hash), entry, text: text.to_owned() });
         }
@@ -307,20 +278,12 @@ fn previous(snapshot: &Snapshot, table: &impl chain::Entries, sequence: u64) -> 
     Ok(head.unwrap_or(Digest([0; 32])))
 }
 
-impl AuditFrom {
-    fn goes_back(self) -> bool {
-        matches!(self, AuditFrom::End | AuditFrom::Before(_))
-    }
-}
-
-impl AuditQuery {
-    fn wants(&self, entry: &AuditEntry) -> bool {
-        self.since.is_none_or(|since| entry.at >= since)
-            && self.kind.as_ref().is_none_or(|kind| entry.kind.is(kind))
-            && self.component.as_ref().is_none_or(|component| entry.component.as_ref() == Some(component))
-            && self.run.as_ref().is_none_or(|run| entry.run.as_ref() == Some(run))
-            && self.session.as_ref().is_none_or(|session| entry.is_of(session))
-    }
+fn wants(query: &AuditQuery, entry: &AuditEntry) -> bool {
+    query.since.is_none_or(|since| entry.at >= since)
+        && query.kind.as_ref().is_none_or(|kind| entry.kind.is(kind))
+        && query.component.as_ref().is_none_or(|component| entry.component.as_ref() == Some(component))
+        && query.run.as_ref().is_none_or(|run| entry.run.as_ref() == Some(run))
+        && query.session.as_ref().is_none_or(|session| entry.is_of(session))
 }
 
 #[cfg(test)]

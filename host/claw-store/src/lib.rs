@@ -35,8 +35,7 @@ mod writer;
 
 pub use approval::ApprovalFilter;
 pub use audit::{
-    AuditBreak, AuditEntry, AuditFact, AuditFault, AuditFrom, AuditKey, AuditKind, AuditPage, AuditQuery, AuditRow,
-    AuditVerified, FactKind,
+    AuditBreak, AuditEntry, AuditFact, AuditFault, AuditKey, AuditKind, AuditPage, AuditRow, AuditVerified, FactKind,
 };
 pub use error::{Cause, Refusal, ResolveError, StoreError};
 pub use grants::Spent;

@@ -132,7 +132,7 @@ impl Api {
                 Ok(run_view::replayed(&run, &replayed))
             }
             Call::AuditList(list) => {
-                let page = host.store.audit_page(&audit::query(list)).map_err(stored)?;
+                let page = host.store.audit_page(&list).map_err(stored)?;
                 Ok(audit::view::page(&page))
             }
             Call::AuditShow { sequence } => match host.store.audit_entry(sequence).map_err(stored)? {

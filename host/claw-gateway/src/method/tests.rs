@@ -1,4 +1,5 @@
 use claw_core::approval::Always;
+use claw_core::audit::AuditFrom;
 
 use super::*;
 

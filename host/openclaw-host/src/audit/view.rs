@@ -1,6 +1,7 @@
 //! The record as clients see it.
 
-use claw_store::{AuditFrom, AuditPage, AuditRow, AuditVerified};
+use claw_core::audit::AuditFrom;
+use claw_store::{AuditPage, AuditRow, AuditVerified};
 use serde_json::{Value, json};
 
 /// A page, oldest entry first.
