@@ -1,6 +1,6 @@
 //! What a component could do now, scope by scope.
 
-use crate::grant::Grant;
+use crate::grant::{Grant, Grants};
 use crate::policy::{Explanation, Policy};
 use crate::subject::{Facts, Subject};
 use crate::wish::{Asked, Wish};
@@ -34,6 +34,17 @@ impl Policy {
             }
         }
         abilities
+    }
+}
+
+impl Grants {
+    /// Whether a grant can open anything here: what it stands for lies within a scope, or the other way round.
+    pub fn have_room_for(&self, grant: &Grant) -> bool {
+        let overlap = |a: &Grant, b: &Grant| a.examples().iter().any(|example| lies_in(b, example));
+        match grant {
+            Grant::Fs(wanted) => self.folders().iter().any(|(folder, _)| *folder == wanted.folder),
+            _ => self.iter().any(|scope| scope == grant || overlap(grant, scope) || overlap(scope, grant)),
+        }
     }
 }
 

@@ -190,7 +190,7 @@ impl Engine {
     pub(crate) fn prepare(&self, question: &Question<'_>) -> Prepared<'_> {
         let door = self.door(question.object);
         let principal = uid(&self.component, question.subject.component.as_str());
-        let mut context = common_context(question, Approved::No);
+        let mut context = common_context(question.facts);
         let resource = match question.object {
             Object::Action(Action::CallTool(call)) => {
                 context.push(("arguments".to_owned(), text(&call.arguments)));
@@ -272,10 +272,8 @@ impl Prepared<'_> {
             ("person_present", presence == Presence::Present),
             ("approved", approved == Approved::Yes),
         ];
-        let context = self.context.iter().map(|(key, value)| match facts.iter().find(|(fact, _)| fact == key) {
-            Some((_, is)) => (key.clone(), Value::new_bool(*is)),
-            None => (key.clone(), value.clone()),
-        });
+        let facts = facts.map(|(key, is)| (key.to_owned(), Value::new_bool(is)));
+        let context = self.context.iter().cloned().chain(facts);
         // Neither is checked against the schema here: the test `every_question_fits_the_schema` shows that they fit,
         // and checking again would double the price of a decision.
         let context = Context::from_pairs(context).expect("engine: context keys are distinct");
@@ -306,15 +304,12 @@ impl Door {
 
 // === Questions ===
 
-fn common_context(question: &Question<'_>, approved: Approved) -> Vec<(String, Value)> {
-    let facts = question.facts;
+/// What is said of every action, but for what [`Prepared::request`] adds.
+fn common_context(facts: &Facts) -> Vec<(String, Value)> {
     let session = facts.session.as_str();
     let mut context = Vec::with_capacity(17);
     let mut push = |key: &str, value: Value| context.push((key.to_owned(), value));
-    push("approved", Value::new_bool(approved == Approved::Yes));
-    push("granted", Value::new_bool(question.granted == Granted::Yes));
     push("origin", text(facts.origin.as_str()));
-    push("person_present", Value::new_bool(question.presence == Presence::Present));
     push("session", text(session));
     push("agent", text(facts.session.agent().as_str()));
     push("tainted", Value::new_bool(facts.labels.tainted.is_some()));

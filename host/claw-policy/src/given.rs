@@ -122,6 +122,13 @@ impl GivenGrants {
         naming.min_by_key(|given| given.terms.uses.is_some())
     }
 
+    /// The grant that loses a use if this action is performed now; `None` if one that is not counted names it too.
+    pub(crate) fn counted(&self, action: &Action, facts: &Facts) -> Option<&Given> {
+        // Most components have no counted grant, and need no second look.
+        let counts = |given: &Given| given.terms.uses.is_some();
+        self.iter().any(counts).then(|| self.naming(action, facts)).flatten().filter(|given| counts(given))
+    }
+
     /// The folders that are open now, and the widest access to each.
     pub fn folders(&self, facts: &Facts) -> Vec<(Folder, Access)> {
         self.now(facts).folders()

@@ -270,11 +270,6 @@ impl Grants {
         matches!(action, Action::CallTool(_)) || self.iter().any(|grant| grant.covers(action))
     }
 
-    /// Whether any of them is of the same family as `grant`.
-    pub fn speak_of(&self, grant: &Grant) -> bool {
-        self.iter().any(|own| std::mem::discriminant(own) == std::mem::discriminant(grant))
-    }
-
     /// The first that covers the action.
     pub(crate) fn covering(&self, action: &Action) -> Option<&Grant> {
         self.iter().find(|grant| grant.covers(action))

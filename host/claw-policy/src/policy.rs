@@ -109,6 +109,8 @@ pub struct Denial {
     pub reason: String,
     /// The policies that forbade it, sorted; empty where nothing permitted it.
     pub decided_by: Vec<String>,
+    /// The digest of the call, where there is one.
+    pub digest: Option<Digest>,
 }
 
 /// Why policies could not be loaded.
@@ -197,16 +199,16 @@ impl Policy {
         let Some(digest) = self.digest(subject, facts, &action) else {
             return Decision::Deny(unnameable(&action));
         };
+        let deny = |denial: Denial| Decision::Deny(Denial { digest: Some(digest), ..denial });
         let question = question(subject, facts, &action);
         let Question { granted, presence, .. } = question;
         let asked = self.engine.prepare(&question);
         match asked.answer(granted, presence, Approved::No) {
             Answer::Yes(decided_by) => {
-                let counted = subject.grants.naming(&action, facts).filter(|given| given.terms.uses.is_some());
-                let counted = counted.cloned();
+                let counted = subject.grants.counted(&action, facts).cloned();
                 return Decision::Allow(Permit::new(action, digest, decided_by).spending(counted));
             }
-            Answer::Broken { policy, cause } => return Decision::Deny(broken(&action, policy, &cause)),
+            Answer::Broken { policy, cause } => return deny(broken(&action, policy, &cause)),
             Answer::No(_) => {}
         }
         match asked.answer(granted, presence, Approved::Yes) {
@@ -214,8 +216,8 @@ impl Policy {
                 let choices = choices(&asked, presence, facts, &action);
                 ask(subject, facts, action, digest, decided_by, choices)
             }
-            Answer::No(decided_by) => Decision::Deny(refusal(&asked, granted, presence, &action, decided_by)),
-            Answer::Broken { policy, cause } => Decision::Deny(broken(&action, policy, &cause)),
+            Answer::No(decided_by) => deny(refusal(&asked, granted, presence, &action, decided_by)),
+            Answer::Broken { policy, cause } => deny(broken(&action, policy, &cause)),
         }
     }
 
@@ -228,6 +230,11 @@ impl Policy {
     /// `E_APPR_USED` if it has been used, `E_APPR_EXPIRED` if it was not answered in time, and `E_POLICY_DENY` if it
     /// was not answered with yes.
     pub fn permit(&self, ask: Ask, approval: &Approval) -> Result<Permit, Denial> {
+        let digest = ask.digest;
+        self.permitted(ask, approval).map_err(|denial| Denial { digest: Some(digest), ..denial })
+    }
+
+    fn permitted(&self, ask: Ask, approval: &Approval) -> Result<Permit, Denial> {
         check_approval(approval)?;
         let digest = ask.digest;
         let Call { subject, facts, action } = *ask.call;
@@ -274,7 +281,7 @@ impl Policy {
     }
 
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.
-    pub fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
+    fn digest(&self, subject: &Subject, facts: &Facts, action: &Action) -> Option<Digest> {
         #[derive(Serialize)]
         struct Encoded<'a>(&'a str, Digest, &'a Action, &'a str, &'a str, Origin, &'a Labels, Digest);
         let Subject { component, digest, .. } = subject;
@@ -289,6 +296,11 @@ impl Policy {
 }
 
 impl Ask {
+    /// Gives back what would have been done.
+    pub fn into_action(self) -> Action {
+        self.call.action
+    }
+
     /// What would be done.
     pub fn action(&self) -> &Action {
         &self.call.action
@@ -297,7 +309,7 @@ impl Ask {
 
 impl Denial {
     fn new(code: &str, reason: String) -> Denial {
-        Denial { code: code.to_owned(), reason, decided_by: Vec::new() }
+        Denial { code: code.to_owned(), reason, decided_by: Vec::new(), digest: None }
     }
 }
 
@@ -376,7 +388,7 @@ fn ask(
             describe(&action),
             card::MAX_CARD_BYTES
         );
-        return Decision::Deny(Denial { decided_by, ..Denial::new("E_APPR_TOO_LONG", reason) });
+        return Decision::Deny(Denial { decided_by, digest: Some(digest), ..Denial::new("E_APPR_TOO_LONG", reason) });
     }
     let (argv, cwd) = match &action {
         Action::RunProgram(plan) => (plan.argv.clone(), Some(plan.cwd.to_string_lossy().into_owned())),

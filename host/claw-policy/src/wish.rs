@@ -15,8 +15,8 @@ mod words;
 use std::fmt;
 
 use claw_core::effect::{
-    Background, ConnectRequest, ExecRequest, HttpRequest, LlmMessage, LlmRequest, MessageRequest, RequestBody,
-    SecretPurpose, SecretUse, Terminal,
+    Background, ConnectRequest, ExecRequest, HttpRequest, LlmMessage, LlmRequest, MAX_REQUEST_BODY_BYTES,
+    MessageRequest, RequestBody, SecretPurpose, SecretUse, Terminal,
 };
 use claw_core::id::{CallId, ToolName};
 
@@ -120,7 +120,7 @@ pub const ACTIONS: [&str; 11] = [
 ];
 
 /// The most bytes that a fact can claim: no request of a guest is longer.
-const MAX_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = MAX_REQUEST_BODY_BYTES;
 
 impl Wish {
     /// Parses an action's name and what it is done to; `given` says the rest.

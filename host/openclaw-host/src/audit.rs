@@ -12,11 +12,8 @@ use std::time::Duration;
 use claw_core::effect::{EffectRequest, SecretPurpose, SecretRequest, SecretUse};
 use claw_core::id::{ApprovalId, Digest, Timestamp};
 use claw_core::message::ToolCall;
-use claw_gateway::AuditList;
 use claw_policy::{Action, Ask, Denial, Policy};
-use claw_store::{
-    AuditBreak, AuditEntry, AuditFact, AuditFrom, AuditKind, AuditQuery, FactKind, Repeatable, Store, StoreError,
-};
+use claw_store::{AuditBreak, AuditEntry, AuditFact, AuditKind, FactKind, Repeatable, Store, StoreError};
 use claw_vault::Vault;
 
 use crate::catalog::{Catalog, Installed};
@@ -30,17 +27,16 @@ use crate::tool_call::{self, CallContext};
 pub const HOST: &str = "host";
 
 /// What a component asks for, in words that outlive the decision.
-pub struct Wish {
+pub struct Wanted {
     action: &'static str,
     subject: String,
     digest: Option<Digest>,
 }
 
-impl Wish {
-    /// The words for an action that is about to be decided.
-    pub fn of(policy: &Policy, asker: &Asker<'_>, action: &Action) -> Self {
-        let digest = policy.digest(asker.subject, asker.facts, action);
-        Wish { action: action.name(), subject: subject(action), digest }
+impl Wanted {
+    /// The words for an action that is about to be decided; the refusal knows its digest.
+    pub fn of(action: &Action) -> Self {
+        Wanted { action: action.name(), subject: subject(action), digest: None }
     }
 
     /// The words for what a guest asks for, of which there may never be a plan to decide on.
@@ -55,7 +51,7 @@ impl Wish {
             EffectRequest::Llm(_) => "llm.complete",
             EffectRequest::Message(_) => "message.send",
         };
-        Wish { action, subject: what.to_owned(), digest: Some(digest) }
+        Wanted { action, subject: what.to_owned(), digest: Some(digest) }
     }
 }
 
@@ -81,13 +77,13 @@ fn subject(action: &Action) -> String {
 // === decisions ===
 
 /// Puts a refusal on record; its reason then names the entry.
-pub async fn denied(asker: &Asker<'_>, wish: Wish, approval: Option<ApprovalId>, mut denial: Denial) -> Denial {
+pub async fn denied(asker: &Asker<'_>, wanted: Wanted, approval: Option<ApprovalId>, mut denial: Denial) -> Denial {
     let vault = &asker.host.vault;
-    let Wish { action, subject, digest } = wish;
+    let Wanted { action, subject, digest } = wanted;
     let entry = AuditEntry {
         action: Some(action.to_owned()),
         subject: Some(mask_line(vault, &subject)),
-        digest,
+        digest: denial.digest.or(digest),
         decided_by: denial.decided_by.clone(),
         approval,
         code: Some(denial.code.clone()),
@@ -174,19 +170,6 @@ fn by_component(asker: &Asker<'_>, kind: AuditKind) -> AuditEntry {
         component: Some(subject.component.clone()),
         ..AuditEntry::new(kind, format!("component:{}", subject.component), now())
     }
-}
-
-// === clients ===
-
-/// What a client wants to see, in the store's words.
-pub fn query(list: AuditList) -> AuditQuery {
-    let AuditList { from, limit, since, kind, component, run, session } = list;
-    let from = match from {
-        claw_gateway::AuditFrom::End => AuditFrom::End,
-        claw_gateway::AuditFrom::Before(sequence) => AuditFrom::Before(sequence),
-        claw_gateway::AuditFrom::After(sequence) => AuditFrom::After(sequence),
-    };
-    AuditQuery { from, limit, since, kind, component, run, session }
 }
 
 // === the host itself ===

@@ -104,9 +104,9 @@ impl Installed {
         Arc::clone(&self.subject.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether its manifest declares anything of this family.
-    pub fn declares(&self, grant: &Grant) -> bool {
-        self.subject().scopes.speak_of(grant)
+    /// Whether a grant could open anything of what its manifest declares.
+    pub fn has_room_for(&self, grant: &Grant) -> bool {
+        self.subject().scopes.have_room_for(grant)
     }
 
     /// Puts stored grants in force, beside those of the configuration.

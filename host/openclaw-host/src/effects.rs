@@ -21,7 +21,7 @@ use claw_sandbox::Answerer;
 use claw_store::{AuditEntry, JournalStep, LabelledPlace, Record, Spent, StoreError};
 use tokio::sync::OnceCell;
 
-use crate::audit::{self, Wish};
+use crate::audit::{self, Wanted};
 use crate::catalog::Installed;
 use crate::crash_point;
 use crate::gate::{Admitted, Asker, Refused};
@@ -87,7 +87,7 @@ impl Effects {
     /// Performs one effect and answers it.
     pub async fn perform(&self, effect: u32, request: EffectRequest) {
         let (asked, what) = (recording::digest(&request), recording::describe(&request));
-        let wish = Wish::asked_for(&request, asked, &what);
+        let wanted = Wanted::asked_for(&request, asked, &what);
         self.recorder.note(&request);
         let answer = match request {
             EffectRequest::Exec(request) => self.exec(request).await.map(EffectReply::Exec),
@@ -106,7 +106,7 @@ impl Effects {
             EffectRequest::Message(request) => self.message(request).await.map(|()| EffectReply::Message),
         };
         let answer = match answer {
-            Err(EffectError::Denied { code, reason }) => Err(self.refusal(wish, code, reason).await),
+            Err(EffectError::Denied { code, reason }) => Err(self.refusal(wanted, code, reason).await),
             answer => answer,
         };
         self.recorder.add(Effect { number: effect, request: asked, what, answer: answer.clone(), body: None });
@@ -144,12 +144,12 @@ impl Effects {
 
     /// A refusal that is on record: the gate's are already, those of code that looks at paths, addresses, header fields
     /// and secrets are not yet.
-    async fn refusal(&self, wish: Wish, code: String, reason: String) -> EffectError {
+    async fn refusal(&self, wanted: Wanted, code: String, reason: String) -> EffectError {
         if self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&reason) {
             return EffectError::Denied { code, reason };
         }
-        let denial = Denial { code, reason, decided_by: Vec::new() };
-        let Denial { code, reason, .. } = audit::denied(&self.asker(), wish, None, denial).await;
+        let denial = Denial { code, reason, decided_by: Vec::new(), digest: None };
+        let Denial { code, reason, .. } = audit::denied(&self.asker(), wanted, None, denial).await;
         EffectError::Denied { code, reason }
     }
 

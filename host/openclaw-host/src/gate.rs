@@ -19,7 +19,7 @@ use claw_store::{Paused, ResolveError, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Wish};
+use crate::audit::{self, Wanted};
 use crate::budget::{Budget, Exhausted};
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
@@ -120,17 +120,19 @@ impl Gate {
         action: Action,
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
-        let (mut asking, mut held) = (Some(asking), None);
+        let (mut action, mut asking, mut held) = (action, Some(asking), None);
         loop {
             let policy = self.policy();
-            let wish = Wish::of(&policy, asker, &action);
+            let wanted = Wanted::of(&action);
             if let Some(paused) = asker.host.store.paused(&asker.subject.component).map_err(Refused::Store)? {
                 let denial = is_paused(&asker.subject.component, &paused);
-                return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await));
+                return Err(Refused::Denied(audit::denied(asker, wanted, None, denial).await));
             }
-            let ask = match policy.decide(asker.subject, asker.facts, action.clone()) {
+            let ask = match policy.decide(asker.subject, asker.facts, action) {
                 Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
-                Decision::Deny(denial) => return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await)),
+                Decision::Deny(denial) => {
+                    return Err(Refused::Denied(audit::denied(asker, wanted, None, denial).await));
+                }
                 Decision::Ask(ask) => ask,
             };
             audit::asked(asker, &ask).await.map_err(Refused::Store)?;
@@ -138,18 +140,19 @@ impl Gate {
             let approval = match self.answer(asker, &ask).await {
                 Ok(approval) => approval,
                 Err(Refused::Denied(denial)) => {
-                    return Err(Refused::Denied(audit::denied(asker, wish, None, denial).await));
+                    return Err(Refused::Denied(audit::denied(asker, wanted, None, denial).await));
                 }
                 Err(refused) => return Err(refused),
             };
             let is_superseded = self.policy().generation() != policy.generation();
             if approval.state == ApprovalState::Withdrawn && is_superseded {
+                action = ask.into_action();
                 continue;
             }
             let id = approval.id.clone();
             return match self.policy().permit(ask, &approval) {
                 Ok(permit) => Ok(Admitted { permit, approval: Some(id) }),
-                Err(denial) => Err(Refused::Denied(audit::denied(asker, wish, Some(id), denial).await)),
+                Err(denial) => Err(Refused::Denied(audit::denied(asker, wanted, Some(id), denial).await)),
             };
         }
     }
@@ -186,7 +189,7 @@ impl Gate {
         let (approval, is_new) = match known {
             Some(approval) => (approval, false),
             None => {
-                self.budget.take(&facts.session, now()).map_err(|full| self.too_often(asker, full))?;
+                self.budget.take(&facts.session, now()).map_err(|full| self.too_often(asker, ask, full))?;
                 (self.question(asker, ask), true)
             }
         };
@@ -238,7 +241,7 @@ impl Gate {
     }
 
     /// Refuses a question, and says so in the chat, where somebody can let the conversation ask more.
-    fn too_often(&self, asker: &Asker<'_>, full: Exhausted) -> Refused {
+    fn too_often(&self, asker: &Asker<'_>, ask: &Ask, full: Exhausted) -> Refused {
         let Asker { host, subject, facts, .. } = asker;
         let until = rfc3339::format(full.until);
         let reason = format!(
@@ -249,7 +252,8 @@ impl Gate {
         let text = format!("{HOST_MARK} a call of `{}` was refused: {reason}.", subject.component);
         let (run, session) = (facts.run.clone(), facts.session.clone());
         host.tell(HostEvent::Noticed { run, session, text: text.into() });
-        Refused::Denied(Denial { code: "E_APPR_BUDGET".to_owned(), reason, decided_by: Vec::new() })
+        let digest = Some(ask.digest);
+        Refused::Denied(Denial { code: "E_APPR_BUDGET".to_owned(), reason, decided_by: Vec::new(), digest })
     }
 
     fn wait_for(&self, id: &ApprovalId) -> oneshot::Receiver<Approval> {
@@ -297,5 +301,5 @@ fn is_paused(component: &ComponentName, paused: &Paused) -> Denial {
          component resume {component}`",
         rfc3339::format(*at)
     );
-    Denial { code: "E_COMPONENT_PAUSED".to_owned(), reason, decided_by: Vec::new() }
+    Denial { code: "E_COMPONENT_PAUSED".to_owned(), reason, decided_by: Vec::new(), digest: None }
 }

@@ -65,7 +65,7 @@ impl Host {
         let known = self.store.grants(component, &installed.component.digest)?;
         let add = add.into_iter().map(|(text, terms)| {
             let given = Given::parse(&text, terms)?;
-            if !installed.declares(&given.grant) {
+            if !installed.has_room_for(&given.grant) {
                 let (component, grant) = (component.clone(), given.grant.to_string());
                 return Err(ChangeError::Undeclared { component, grant });
             }

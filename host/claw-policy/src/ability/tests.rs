@@ -1,7 +1,7 @@
 use expect_test::expect;
 
 use crate::fixture::{facts, subject};
-use crate::{Policy, Preset};
+use crate::{Grant, Grants, Policy, Preset};
 
 #[test]
 fn every_scope_and_every_grant_within_it_has_examples() {
@@ -43,4 +43,24 @@ fn every_scope_and_every_grant_within_it_has_examples() {
         ask <- message session | message.send session
     "#]]
     .assert_eq(&lines);
+}
+
+#[test]
+fn a_grant_that_could_open_nothing_is_told_apart() {
+    let scopes = ["http https://*.example.com GET", "exec git status", "fs workspace read", "kv cache"];
+    let scopes = Grants::parse(scopes).unwrap();
+    for text in ["http https://api.example.com GET", "exec git **", "fs workspace read-write", "kv cache"] {
+        assert!(scopes.have_room_for(&Grant::parse(text).unwrap()), "{text}");
+    }
+    for text in [
+        "http https://example.org GET",
+        "http https://api.example.com POST",
+        "exec ls",
+        "fs notes read",
+        "kv other",
+        "llm default",
+        "schedule",
+    ] {
+        assert!(!scopes.have_room_for(&Grant::parse(text).unwrap()), "{text}");
+    }
 }
