@@ -1,5 +1,8 @@
 //! Approvals that people can live with: for good where that is safe, rarely, and never around the owner.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -321,4 +324,55 @@ async fn only_the_host_speaks_with_the_hosts_mark() {
     let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap().to_string();
     assert!(history.contains("[openclaw-host] message from `probe`:"), "{history}");
     assert!(history.contains("\\n(openclaw-host) approval 0a1b2c3d"), "{history}");
+}
+
+/// Answers so many requests with 200 and gives their paths.
+fn server(requests: usize) -> (u16, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let served = std::thread::spawn(move || {
+        let serve = |_| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = String::new();
+            BufReader::new(&stream).read_line(&mut head).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            head.split(' ').nth(1).unwrap().to_owned()
+        };
+        (0..requests).map(serve).collect()
+    });
+    (port, served)
+}
+
+// AP-32
+#[tokio::test]
+async fn calls_that_come_together_are_shown_and_answered_together() {
+    let (port, served) = server(3);
+    let home = Home::new()
+        .component("probe")
+        .config(&format!("{{grants: {{probe: ['http http://127.0.0.1:{port} GET']}}, approvals: {{perHour: 3}}}}"));
+    let ask = r#"forbid (principal, action == Action::"http.request", resource) unless { context.approved };"#;
+    std::fs::create_dir_all(home.path().join("policies")).unwrap();
+    std::fs::write(home.path().join("policies/ask.cedar"), ask).unwrap();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let together = format!(
+        "tool probe {}",
+        json!({"steps": [{"wasi": {"op": "http_together", "authority": format!("127.0.0.1:{port}"), "times": 3}}]})
+    );
+    for (run, word) in [("r1", "deny"), ("r2", "once")] {
+        client.say("main", run, &together).await;
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(client.card(run).await["id"].as_str().unwrap()[..8].to_owned());
+        }
+        let answered = client.ask(&format!("{run}-answer"), &format!("/approve {} {word}", ids.join(" "))).await;
+        assert_eq!(answered.lines().count(), 3, "{answered}");
+        let ended = client.ended(run).await.unwrap();
+        assert_eq!(ended.contains("[200,200,200]"), word == "once", "{ended}");
+    }
+    let mut paths = served.join().unwrap();
+    paths.sort();
+    assert_eq!(paths, ["/0", "/1", "/2"]);
+    // Three calls were denied, but by one answer.
+    assert_eq!(home.json(&["component", "inspect", "probe"])["paused"], Value::Null);
 }

@@ -67,11 +67,11 @@ pub enum HostEvent {
         /// What was said, and by whom.
         text: Arc<str>,
     },
-    /// A call waits for a person.
+    /// Calls of one component wait for a person. They belong to the same run.
     ApprovalRequested {
-        /// The approval with its card.
-        approval: Arc<Approval>,
-        /// The card as plain text, for the chat.
+        /// The approvals with their cards; at least one.
+        approvals: Arc<[Approval]>,
+        /// All of them as Markdown, for the chat.
         card: Arc<str>,
     },
     /// A waiting call has its answer, or will never get one.

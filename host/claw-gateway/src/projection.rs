@@ -82,11 +82,14 @@ impl Projection {
                 state.show_apart(text);
                 state.flush(run, now, at)
             }
-            HostEvent::ApprovalRequested { approval, card } => {
-                let state = self.run(&approval.run, &approval.session, at, now);
+            HostEvent::ApprovalRequested { approvals, card } => {
+                let Some(first) = approvals.first() else { return Vec::new() };
+                let state = self.run(&first.run, &first.session, at, now);
                 state.show_apart(card);
-                let mut frames = state.flush(&approval.run, now, at);
-                frames.push(kept("exec.approval.requested", &approval_payload(approval), Some(Scope::Approvals)));
+                let mut frames = state.flush(&first.run, now, at);
+                let requested =
+                    |approval| kept("exec.approval.requested", &approval_payload(approval), Some(Scope::Approvals));
+                frames.extend(approvals.iter().map(requested));
                 frames
             }
             HostEvent::ApprovalResolved { approval, at } => resolved(approval, *at).into_iter().collect(),

@@ -16,8 +16,8 @@ use crate::program::ProgramKind;
 use crate::subject::{Facts, Subject};
 use crate::visible::{self, show};
 
-/// The longest card that can be approved, as [`render_text`] shows it without the last two lines. Nobody reads more,
-/// and what nobody reads must not be approved. 16 KiB fits about four full chat messages.
+/// The longest card that can be approved, in bytes of its title and lines. Nobody reads more, and what nobody reads must
+/// not be approved. 16 KiB fits about four full chat messages.
 pub const MAX_CARD_BYTES: usize = 16 * 1024;
 
 /// Makes the card for one action.
@@ -57,37 +57,62 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
     }
 }
 
-/// The card as plain text for a chat: title, lines, expiry and id, what may be allowed for good, and the commands that
-/// answer it.
-pub fn render_text(approval: &Approval) -> String {
-    let mut text = format!("{HOST_MARK} {}", body(&approval.card));
-    let id = approval.id.short();
-    text.push_str(&format!("Expires {} · id {id}\n", rfc3339::format(approval.expires)));
-    for (number, choice) in (1..).zip(&approval.choices) {
-        let Choice { label, grant, .. } = choice;
-        text.push_str(&format!("Always {number}: {label} · {grant}\n"));
+/// Cards as Markdown for a chat: who wants what, a block with everything else, and the commands that answer.
+///
+/// Several are of one component that wants to do the same kind of thing several times; what is said of all of them is
+/// said once. Whatever a guest has chosen stands inside the block, where nothing of it is markup.
+pub fn render_markdown(approvals: &[Approval]) -> String {
+    let ids: Vec<_> = approvals.iter().map(|approval| approval.id.short()).collect();
+    let [approval, others @ ..] = approvals else { return String::new() };
+    let own = &approval.card.lines;
+    let is_shared = |&at: &usize| {
+        HEAD.contains(&own[at].0.as_str()) && others.iter().all(|other| other.card.lines.get(at) == Some(&own[at]))
+    };
+    let head = (0..own.len()).take_while(is_shared).count();
+    let mut block = listed(&own[..head]);
+    for (number, approval) in (1..).zip(approvals) {
+        if !others.is_empty() {
+            block.push_str(&format!("--- {number} of {}\n", approvals.len()));
+        }
+        block.push_str(&listed(&approval.card.lines[head..]));
+        let (expires, digest) = (rfc3339::format(approval.expires), approval.digest.short());
+        block.push_str(&format!("Expires {expires} · id {} · sha256 {digest}\n", approval.id.short()));
+        for (number, Choice { label, grant, .. }) in (1..).zip(&approval.choices) {
+            block.push_str(&format!("Always {number}: {label} · {grant}\n"));
+        }
     }
-    text.push_str(&format!("/approve {id} once\n"));
-    match approval.choices.len() {
-        0 => {}
-        1 => text.push_str(&format!("/approve {id} always\n")),
-        count => text.push_str(&format!("/approve {id} always 1 (or up to {count})\n")),
-    }
-    text.push_str(&format!("/approve {id} deny\n/approve {id} pause"));
-    text
+    let times = if others.is_empty() { String::new() } else { format!("{} times: ", approvals.len()) };
+    let always = match approvals {
+        [Approval { choices, .. }] if choices.is_empty() => String::new(),
+        [Approval { choices, .. }] if choices.len() == 1 => format!("`/approve {} always` · ", ids[0]),
+        [Approval { choices, .. }] => format!("`/approve {} always 1` (or up to {}) · ", ids[0], choices.len()),
+        _ => String::new(),
+    };
+    let (fence, all) = (fence(&block), ids.join(" "));
+    let alone = if others.is_empty() { "" } else { "\n\nOr answer each by its own id." };
+    format!(
+        "{HOST_MARK} {times}{}\n\n{fence}text\n{block}{fence}\n\n`/approve {all} once` · {always}`/approve {all} deny` · \
+         `/approve {all} pause`{alone}",
+        approval.card.title
+    )
 }
 
-/// Bytes of the card as shown.
-pub(crate) fn len(card: &Card) -> usize {
-    body(card).len()
+/// Labels of the lines that say who asks, and on whose behalf.
+const HEAD: [&str; 5] = ["Component", "Started by", "Action", "Content from outside", "Your data read"];
+
+/// A fence that nothing in the block can close.
+fn fence(block: &str) -> String {
+    let longest = block.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
 }
 
-fn body(card: &Card) -> String {
-    let mut text = format!("{}\n", card.title);
-    for (label, value) in &card.lines {
-        text.push_str(&format!("{label}: {value}\n"));
-    }
-    text
+/// Bytes of a card's title and lines as shown.
+pub fn card_len(card: &Card) -> usize {
+    card.title.len() + listed(&card.lines).len()
+}
+
+fn listed(lines: &[(String, String)]) -> String {
+    lines.iter().map(|(label, value)| format!("{label}: {value}\n")).collect()
 }
 
 fn component(subject: &Subject) -> String {

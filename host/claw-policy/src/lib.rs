@@ -32,7 +32,7 @@ pub mod fuzz;
 
 pub use ability::Ability;
 pub use action::{Action, ToolInvocation};
-pub use card::{MAX_CARD_BYTES, render_text};
+pub use card::{MAX_CARD_BYTES, card_len, render_markdown};
 pub use given::{Given, GivenGrants};
 pub use grant::{
     Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,

@@ -380,7 +380,7 @@ fn ask(
     choices: Vec<Choice>,
 ) -> Decision {
     let card = card::card(subject, facts, &action);
-    let shown = card::len(&card);
+    let shown = card::card_len(&card);
     if shown > card::MAX_CARD_BYTES {
         let reason = format!(
             "{} needs an approval, but showing all of it takes {shown} bytes and more than {} cannot be approved; \

@@ -54,20 +54,40 @@ impl Store {
     ///
     /// # Errors
     /// [`ResolveError`]; after [`ResolveError::Expired`] the approval is stored as expired.
-    pub async fn resolve(
+    pub async fn resolve(&self, id: &str, answer: Answer, by: &str, at: Timestamp) -> Result<Approval, ResolveError> {
+        let mut resolved = self.resolve_all(&[id.to_owned()], answer, by, at).await.map_err(ResolveError::Store)?;
+        resolved.pop().expect("approval: one id has one result")
+    }
+
+    /// Stores one answer to several approvals at once; each has a result of its own, in their order, and one that is
+    /// named twice has one. However many a no is about, it is one no of the owner to the component. `Always` is for one
+    /// only: its choices are those of one card.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written; no answer counts then.
+    pub async fn resolve_all(
         &self,
-        id_or_prefix: &str,
+        ids: &[String],
         answer: Answer,
         by: &str,
         at: Timestamp,
-    ) -> Result<Approval, ResolveError> {
-        let prefix = id_or_prefix.trim().to_ascii_lowercase();
-        if !(MIN_PREFIX..=ID_DIGITS).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(ResolveError::NotFound { text: prefix.chars().take(ID_DIGITS).collect() });
-        }
-        let by = by.to_owned();
-        let resolved = self.write(move |tables| resolve(tables, prefix, answer, by, at)).await;
-        resolved.unwrap_or_else(|err| Err(ResolveError::Store(err)))
+    ) -> Result<Vec<Result<Approval, ResolveError>>, StoreError> {
+        debug_assert!(ids.len() == 1 || !matches!(answer, Answer::Always(_)), "one grant is given at a time");
+        let (ids, by) = (ids.to_vec(), by.to_owned());
+        self.write(move |tables| {
+            let mut all = Decided::unchanged(Vec::<Resolved>::new());
+            for id in &ids {
+                let Decided { answer: resolved, changes } = resolve(tables, id, answer, &by, at)?;
+                let is_same = |known: &Resolved| matches!((known, &resolved), (Ok(a), Ok(b)) if a.id == b.id);
+                if all.answer.iter().any(is_same) {
+                    continue;
+                }
+                all.answer.push(resolved);
+                all.changes.extend(changes);
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// Ends the waiting of a pending approval. One that is not pending is returned as it is. The caller watches the
@@ -198,11 +218,16 @@ type Resolved = Result<Approval, ResolveError>;
 
 fn resolve(
     tables: &Tables<'_>,
-    prefix: String,
+    id: &str,
     answer: Answer,
-    by: String,
+    by: &str,
     at: Timestamp,
 ) -> Result<Decided<Resolved>, Failure> {
+    let prefix = id.trim().to_ascii_lowercase();
+    if !(MIN_PREFIX..=ID_DIGITS).contains(&prefix.len()) || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let text = prefix.chars().take(ID_DIGITS).collect();
+        return Ok(Decided::unchanged(Err(ResolveError::NotFound { text })));
+    }
     let mut candidates = pending(&tables.pending, &tables.approvals, &prefix)?;
     if candidates.len() > 1 {
         return Ok(Decided::unchanged(Err(ResolveError::Ambiguous { text: prefix, candidates })));
@@ -211,7 +236,7 @@ fn resolve(
         return Ok(Decided::unchanged(Err(too_late(tables, prefix)?)));
     };
     // Time is looked at here and not only by a timer: the answer may come first after a restart. AP-07
-    let Some(state) = approval.after(&Step::Answer(answer, &by), at) else {
+    let Some(state) = approval.after(&Step::Answer(answer, by), at) else {
         return Ok(Decided::unchanged(Err(ResolveError::NoChoice(Box::new(approval)))));
     };
     approval.state = state;
@@ -220,10 +245,10 @@ fn resolve(
         return Ok(Decided { answer: Err(ResolveError::Expired(Box::new(approval))), changes });
     }
     if let Some(choice) = approval.chosen(answer, at) {
-        let row = GrantRow { grant: choice.grant, terms: choice.terms, by: by.clone(), at };
+        let row = GrantRow { grant: choice.grant, terms: choice.terms, by: by.to_owned(), at };
         changes.push(grants::given(tables, &approval.component, &approval.build, row)?);
     }
-    changes.extend(standing::after_answer(tables, &approval, &by, at)?);
+    changes.extend(standing::after_answer(tables, &approval, by, at)?);
     Ok(Decided { answer: Ok(approval), changes })
 }
 

@@ -143,6 +143,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_no_to_several_calls_is_one_no() {
+        let (_home, store) = store();
+        store.accept(inbound("r"), at(1)).await.unwrap();
+        let ids: Vec<_> = (1..=4_u128).map(|id| format!("{id:04x}")).collect();
+        for id in 1..=4_u128 {
+            store.park(approval(id << 112, "r")).await.unwrap();
+        }
+        let twice: Vec<_> = ids.iter().chain(&ids[..1]).cloned().collect();
+        let resolved = store.resolve_all(&twice, Answer::Deny, "ws:owner", at(10)).await.unwrap();
+        assert!(resolved.len() == 4 && resolved.iter().all(Result::is_ok), "{resolved:?}");
+        assert_eq!(store.paused(&component()).unwrap(), None);
+        let again = store.resolve_all(&ids, Answer::Once, "ws:owner", at(11)).await.unwrap();
+        assert!(again.iter().all(Result::is_err), "{again:?}");
+        answer(&store, 5, Answer::Deny).await;
+        answer(&store, 6, Answer::Deny).await;
+        assert!(store.paused(&component()).unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn an_answer_can_pause_at_once() {
         let (_home, store) = store();
         store.accept(inbound("r"), at(1)).await.unwrap();

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use claw_core::approval::Answer;
+use claw_core::approval::{Answer, Approval};
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
@@ -23,7 +23,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::command::Slash;
+pub use self::command::Slash;
 use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;
@@ -201,12 +201,12 @@ impl Api {
             Slash::Approve { .. } | Slash::More if !caller.scopes.allows(claw_gateway::Scope::Approvals) => {
                 "E_APPR_ACTOR: this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
             }
-            Slash::Approve { id, answer } => match self.host.gate.resolve(&self.host, &id, answer, &by(caller)).await {
-                Ok(approval) => {
-                    format!("{} `{}` ({})", view::answered(&approval), approval.card.title, approval.id.short())
+            Slash::Approve { ids, answer } => {
+                match self.host.gate.resolve_all(&self.host, &ids, answer, &by(caller)).await {
+                    Ok(resolved) => resolved.iter().map(answered).collect::<Vec<_>>().join("\n"),
+                    Err(err) => stored(err).message,
                 }
-                Err(err) => not_resolved(&err).message,
-            },
+            }
             Slash::More => {
                 self.host.gate.budget.refill(session);
                 "this conversation may ask again".to_owned()
@@ -422,6 +422,14 @@ fn stored(err: StoreError) -> RpcError {
     match err {
         StoreError::RunTaken { .. } => RpcError::invalid(err.to_string()),
         _ => RpcError::unavailable(err.to_string()),
+    }
+}
+
+/// What became of an answer, in one line for the chat.
+fn answered(resolved: &Result<Approval, ResolveError>) -> String {
+    match resolved {
+        Ok(approval) => format!("{} `{}` ({})", view::answered(approval), approval.card.title, approval.id.short()),
+        Err(err) => not_resolved(err).message,
     }
 }
 

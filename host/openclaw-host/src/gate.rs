@@ -6,8 +6,9 @@
 //!                    └► ask ─► parked row ─► card ─► answer ─► Permit or Denial
 //! ```
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval, ApprovalState};
@@ -24,13 +25,20 @@ use crate::budget::{Budget, Exhausted};
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
 
+mod waiting;
+
+use waiting::Waiting;
+
+/// Questions of one kind that come within so short a time are shown together; nobody notices the delay.
+const TOGETHER: Duration = Duration::from_millis(30);
+
 /// Decides, and keeps those who wait for a person.
 pub struct Gate {
     policy: RwLock<Policies>,
     expiry: Duration,
     /// How often a conversation may ask.
     pub budget: Budget,
-    waiting: Mutex<HashMap<ApprovalId, oneshot::Sender<Approval>>>,
+    waiting: Waiting,
 }
 
 /// The policies in force.
@@ -78,7 +86,7 @@ impl Gate {
     /// A gate under one policy.
     pub fn new(policy: Policy, expiry: Duration, budget: Budget) -> Self {
         let policies = Policies { policy: Arc::new(policy), rejected: None };
-        Gate { policy: RwLock::new(policies), expiry, budget, waiting: Mutex::default() }
+        Gate { policy: RwLock::new(policies), expiry, budget, waiting: Waiting::default() }
     }
 
     /// The policy in force.
@@ -159,8 +167,7 @@ impl Gate {
 
     /// Takes back the open cards, after the policies have changed: their calls are decided anew.
     pub async fn supersede_cards(&self, host: &Host) {
-        let open: Vec<_> = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-        for id in open {
+        for id in self.waiting.open() {
             let approval = match host.store.supersede(&id, now()).await {
                 Ok(approval) => approval,
                 Err(err) => {
@@ -169,9 +176,7 @@ impl Gate {
                 }
             };
             host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
-            if let Some(waiting) = self.forget(&id) {
-                let _ = waiting.send(approval);
-            }
+            self.waiting.answer(approval);
         }
     }
 
@@ -186,31 +191,53 @@ impl Gate {
             Some(known) => Some(known),
             None => host.store.find_denial(&facts.run, &ask.digest).map_err(Refused::Store)?,
         };
-        let (approval, is_new) = match known {
-            Some(approval) => (approval, false),
-            None => {
-                self.budget.take(&facts.session, now()).map_err(|full| self.too_often(asker, ask, full))?;
-                (self.question(asker, ask), true)
+        let Some(approval) = known else {
+            let question = self.question(asker, ask);
+            let may_ask = || self.budget.take(&facts.session, now());
+            let answered = self.waiting.line_up(&question, may_ask);
+            let answered = answered.map_err(|full| self.too_often(asker, ask, full))?;
+            if let Err(err) = host.store.park(question.clone()).await {
+                self.waiting.forget(&question.id);
+                return Err(Refused::Store(err));
             }
+            return self.told(asker, question, answered).await;
         };
         if !approval.state.is_pending() {
             return Ok(approval);
         }
-        let answered = self.wait_for(&approval.id);
-        if is_new {
-            host.store.park(approval.clone()).await.map_err(Refused::Store)?;
-        }
-        let card: Arc<str> = claw_policy::render_text(&approval).into();
-        host.tell(HostEvent::ApprovalRequested { approval: Arc::new(approval.clone()), card });
+        // Asked before a restart, and counted then.
+        let Ok(answered) = self.waiting.line_up(&approval, || Ok::<_, Infallible>(()));
+        self.told(asker, approval, answered).await
+    }
+
+    /// Shows the card of a parked question, with those that come at the same time, and waits for its answer.
+    async fn told(
+        &self,
+        asker: &Asker<'_>,
+        approval: Approval,
+        answered: oneshot::Receiver<Approval>,
+    ) -> Result<Approval, Refused> {
+        let host = asker.host;
         let left = Duration::from_millis(approval.expires.0.saturating_sub(now().0));
+        let expired = tokio::time::sleep(left);
+        self.waiting.stored(&approval.id);
+        let answered = async {
+            tokio::time::sleep(TOGETHER).await;
+            let together = self.waiting.to_tell(&approval.id);
+            if !together.is_empty() {
+                let card: Arc<str> = claw_policy::render_markdown(&together).into();
+                host.tell(HostEvent::ApprovalRequested { approvals: together.into(), card });
+            }
+            answered.await
+        };
         tokio::select! {
             answered = answered => answered.map_err(|_| Refused::Cancelled),
             () = asker.cancel.cancelled() => {
-                self.forget(&approval.id);
+                self.waiting.forget(&approval.id);
                 Err(Refused::Cancelled)
             }
-            () = tokio::time::sleep(left) => {
-                self.forget(&approval.id);
+            () = expired => {
+                self.waiting.forget(&approval.id);
                 let approval = host.store.expire(&approval.id, now()).await.map_err(Refused::Store)?;
                 host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
                 Ok(approval)
@@ -256,41 +283,44 @@ impl Gate {
         Refused::Denied(Denial { code: "E_APPR_BUDGET".to_owned(), reason, decided_by: Vec::new(), digest })
     }
 
-    fn wait_for(&self, id: &ApprovalId) -> oneshot::Receiver<Approval> {
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), sender);
-        receiver
-    }
-
-    fn forget(&self, id: &ApprovalId) -> Option<oneshot::Sender<Approval>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
-    }
-
-    /// Takes an answer: the one function behind chat, RPC, HTTP and command line.
+    /// Takes an answer to one approval.
     ///
     /// # Errors
     /// Says why the answer does not count.
-    pub async fn resolve(
+    pub async fn resolve(&self, host: &Host, id: &str, answer: Answer, by: &str) -> Result<Approval, ResolveError> {
+        let resolved = self.resolve_all(host, &[id.to_owned()], answer, by).await.map_err(ResolveError::Store)?;
+        resolved.into_iter().next().expect("gate: one id has one result")
+    }
+
+    /// Takes one answer to several approvals: the one function behind chat, RPC, HTTP and command line. Each has a
+    /// result of its own.
+    ///
+    /// # Errors
+    /// If the store cannot be written; no answer counts then.
+    pub async fn resolve_all(
         &self,
         host: &Host,
-        id_or_prefix: &str,
+        ids: &[String],
         answer: Answer,
         by: &str,
-    ) -> Result<Approval, ResolveError> {
-        let resolved = host.store.resolve(id_or_prefix, answer, by, now()).await;
-        let (approval, result) = match resolved {
-            Ok(approval) => (approval.clone(), Ok(approval)),
-            Err(ResolveError::Expired(approval)) => ((*approval).clone(), Err(ResolveError::Expired(approval))),
-            Err(err) => return Err(err),
-        };
-        tracing::info!(approval = %approval.id, state = approval.state.as_str(), by, "approval answered");
-        host.after_answer(&approval).await;
-        host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
-        if let Some(waiting) = self.forget(&approval.id) {
+    ) -> Result<Vec<Result<Approval, ResolveError>>, StoreError> {
+        let resolved = host.store.resolve_all(ids, answer, by, now()).await?;
+        let ended = resolved.iter().filter_map(|resolved| match resolved {
+            Ok(approval) => Some(approval),
+            Err(ResolveError::Expired(approval)) => Some(approval.as_ref()),
+            Err(_) => None,
+        });
+        let mut components = HashSet::new();
+        for approval in ended {
+            tracing::info!(approval = %approval.id, state = approval.state.as_str(), by, "approval answered");
+            if components.insert(&approval.component) {
+                host.after_answer(approval).await;
+            }
+            host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
             // Nobody waiting means that the run was cut off; the answer is kept for when it goes on.
-            let _ = waiting.send(approval);
+            self.waiting.answer(approval.clone());
         }
-        result
+        Ok(resolved)
     }
 }
 

@@ -129,7 +129,9 @@ impl Answer {
                 Ok(HostEvent::TextDelta { run, delta, .. }) if run == self.run => {
                     return Heard::Text(delta.as_ref().to_owned());
                 }
-                Ok(HostEvent::ApprovalRequested { approval, card }) if approval.run == self.run => {
+                Ok(HostEvent::ApprovalRequested { approvals, card })
+                    if approvals.first().is_some_and(|approval| approval.run == self.run) =>
+                {
                     return Heard::Apart(card.as_ref().to_owned());
                 }
                 Ok(HostEvent::Noticed { run, text, .. }) if run == self.run => {

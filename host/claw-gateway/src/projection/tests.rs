@@ -131,7 +131,7 @@ fn tools_show_to_all_and_their_arguments_only_to_who_asked() {
 #[test]
 fn a_card_shows_in_the_chat_and_its_approval_only_to_who_may_answer() {
     let requested =
-        HostEvent::ApprovalRequested { approval: Arc::new(approval(ApprovalState::Pending)), card: "May I?".into() };
+        HostEvent::ApprovalRequested { approvals: [approval(ApprovalState::Pending)].into(), card: "May I?".into() };
     let (mut projection, now) = (Projection::default(), Instant::now());
     projection.on(&said("First."), now, Timestamp(1));
     let frames = projection.on(&requested, now, Timestamp(2));

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::HostEvent;
@@ -162,8 +161,8 @@ async fn an_approval_is_told_to_who_may_answer_it() {
     let host = TestHost::start().await;
     let mut owner = host.connected(&["approvals"], &[]).await;
     let run = RunId::parse("r").unwrap();
-    let approval = Arc::new(approval(&run, &session("main")));
-    host.events.send(HostEvent::ApprovalRequested { approval, card: "May I?".into() }).unwrap();
+    let approvals = [approval(&run, &session("main"))].into();
+    host.events.send(HostEvent::ApprovalRequested { approvals, card: "May I?".into() }).unwrap();
     let requested = owner.event(|event| event["event"] == "exec.approval.requested").await;
     assert_eq!(requested["payload"]["request"]["commandArgv"], json!(["ls"]));
     let id = requested["payload"]["id"].clone();

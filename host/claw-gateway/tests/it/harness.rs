@@ -182,7 +182,7 @@ fn play(events: &broadcast::Sender<HostEvent>, turn: &AgentTurn) {
     tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: Timestamp(1000) });
     if turn.text == "ask" {
         tell(HostEvent::ApprovalRequested {
-            approval: Arc::new(approval(&run, &session)),
+            approvals: [approval(&run, &session)].into(),
             card: "May I run `ls`?".into(),
         });
     }

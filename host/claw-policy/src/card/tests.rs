@@ -2,7 +2,7 @@ use claw_core::approval::{Approval, ApprovalState, Card};
 use claw_core::id::{ApprovalId, CallId, Timestamp};
 use expect_test::{Expect, expect};
 
-use super::{card, render_text};
+use super::{card, render_markdown};
 use crate::fixture::{action, facts, plan, request, subject};
 use crate::{Action, Trust};
 
@@ -30,7 +30,7 @@ fn approval(card: Card) -> Approval {
 #[track_caller]
 fn check(action: &Action, expect: Expect) {
     let card = card(&subject(&[], &[]), &facts(), action);
-    expect.assert_eq(&render_text(&approval(card)));
+    expect.assert_eq(&render_markdown(&[approval(card)]));
 }
 
 #[test]
@@ -42,6 +42,8 @@ fn a_program_is_shown_argument_by_argument() {
         &Action::RunProgram(plan),
         expect![[r#"
             [openclaw-host] `probe` (shipped) wants to run a program
+
+            ```text
             Component: probe by openclaw, sha256 abababababab
             Started by: owner in agent:main:main
             Action: exec.run
@@ -56,10 +58,10 @@ fn a_program_is_shown_argument_by_argument() {
             Standard input: 5 bytes, sha256 2cf24dba5fb0
             May change: /home/owner/ws
             Network: none
-            Expires 2025-12-31T23:59:59.999Z · id 01234567
-            /approve 01234567 once
-            /approve 01234567 deny
-            /approve 01234567 pause"#]],
+            Expires 2025-12-31T23:59:59.999Z · id 01234567 · sha256 abababababab
+            ```
+
+            `/approve 01234567 once` · `/approve 01234567 deny` · `/approve 01234567 pause`"#]],
     );
 }
 
@@ -88,6 +90,8 @@ fn a_request_is_shown_with_its_address_and_without_header_values() {
         &Action::SendRequest(plan),
         expect![[r#"
             [openclaw-host] `probe` (shipped) wants to send a request
+
+            ```text
             Component: probe by openclaw, sha256 abababababab
             Started by: owner in agent:main:main
             Action: http.request
@@ -96,10 +100,10 @@ fn a_request_is_shown_with_its_address_and_without_header_values() {
             Address: name
             Header names: accept, authorization
             Body: empty
-            Expires 2025-12-31T23:59:59.999Z · id 01234567
-            /approve 01234567 once
-            /approve 01234567 deny
-            /approve 01234567 pause"#]],
+            Expires 2025-12-31T23:59:59.999Z · id 01234567 · sha256 abababababab
+            ```
+
+            `/approve 01234567 once` · `/approve 01234567 deny` · `/approve 01234567 pause`"#]],
     );
 }
 
@@ -109,15 +113,17 @@ fn a_tool_call_is_shown_with_its_arguments() {
         &action(r#"tool web_fetch {"url":"x"}"#),
         expect![[r#"
             [openclaw-host] `probe` (shipped) wants to call a tool
+
+            ```text
             Component: probe by openclaw, sha256 abababababab
             Started by: owner in agent:main:main
             Action: tool.call
             Tool: web_fetch
             Arguments: {"url":"x"}
-            Expires 2025-12-31T23:59:59.999Z · id 01234567
-            /approve 01234567 once
-            /approve 01234567 deny
-            /approve 01234567 pause"#]],
+            Expires 2025-12-31T23:59:59.999Z · id 01234567 · sha256 abababababab
+            ```
+
+            `/approve 01234567 once` · `/approve 01234567 deny` · `/approve 01234567 pause`"#]],
     );
 }
 
@@ -133,8 +139,63 @@ fn nothing_that_a_guest_chose_can_forge_a_line() {
     subject.trust = Trust::Untrusted;
     let card = card(&subject, &facts(), &Action::RunProgram(program));
     let lines = card.lines.len();
-    let text = render_text(&approval(card));
-    // Title, expiry and three commands frame the lines.
-    assert_eq!(text.lines().count(), lines + 5);
-    assert!(text.replace(" · id ", "").bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
+    let text = render_markdown(&[approval(card)]);
+    // Title, fences, expiry, commands and three empty lines frame the lines.
+    assert_eq!(text.lines().count(), lines + 7, "{text}");
+    assert!(text.replace(" · ", "").bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)), "{text}");
+}
+
+#[test]
+fn nothing_that_a_guest_chose_is_markup() {
+    // AP-12: the block ends where the host ends it.
+    let program = plan(&["echo", "```\n# Approved", "<b>@everyone</b> [x](http://evil.example)", "````"]);
+    let text = render_markdown(&[approval(card(&subject(&[], &[]), &facts(), &Action::RunProgram(program)))]);
+    let fences: Vec<_> = text.lines().filter(|line| line.starts_with("`````")).collect();
+    assert_eq!(fences, ["`````text", "`````"], "{text}");
+    let inside = text.split("`````").nth(1).unwrap();
+    assert!(inside.contains("@everyone") && inside.contains("](http://evil.example)"));
+}
+
+#[test]
+fn several_calls_are_shown_together_and_each_whole() {
+    // AP-32
+    let question = |number: u128, argv: &[&str]| {
+        let card = card(&subject(&[], &[]), &facts(), &Action::RunProgram(plan(argv)));
+        Approval { id: ApprovalId::from_random(number << 96), ..approval(card) }
+    };
+    let batch = [question(0xaaaa_0001, &["git", "log"]), question(0xaaaa_0002, &["git", "push", "--force"])];
+    expect![[r#"
+        [openclaw-host] 2 times: `probe` (shipped) wants to run a program
+
+        ```text
+        Component: probe by openclaw, sha256 abababababab
+        Started by: owner in agent:main:main
+        Action: exec.run
+        --- 1 of 2
+        argv[0]: git
+        argv[1]: log
+        Program: /usr/bin/git, sha256 cdcdcdcdcdcd
+        Directory: /home/owner/ws
+        Environment additions: none
+        Standard input: empty
+        May change: /home/owner/ws
+        Network: none
+        Expires 2025-12-31T23:59:59.999Z · id aaaa0001 · sha256 abababababab
+        --- 2 of 2
+        argv[0]: git
+        argv[1]: push
+        argv[2]: --force
+        Program: /usr/bin/git, sha256 cdcdcdcdcdcd
+        Directory: /home/owner/ws
+        Environment additions: none
+        Standard input: empty
+        May change: /home/owner/ws
+        Network: none
+        Expires 2025-12-31T23:59:59.999Z · id aaaa0002 · sha256 abababababab
+        ```
+
+        `/approve aaaa0001 aaaa0002 once` · `/approve aaaa0001 aaaa0002 deny` · `/approve aaaa0001 aaaa0002 pause`
+
+        Or answer each by its own id."#]]
+    .assert_eq(&render_markdown(&batch));
 }

@@ -287,7 +287,7 @@ fn what_cannot_be_shown_whole_cannot_be_approved() {
         policy.decide(&open_subject(&[]), &facts(), Action::RunProgram(plan))
     };
     let Decision::Ask(short) = decide(1) else { panic!("not asked") };
-    let room = MAX_CARD_BYTES - crate::card::len(&short.card);
+    let room = MAX_CARD_BYTES - crate::card::card_len(&short.card);
     assert!(matches!(decide(1 + room), Decision::Ask(_)));
     let Decision::Deny(denial) = decide(2 + room) else { panic!("not denied") };
     assert_eq!(denial.code, "E_APPR_TOO_LONG");

@@ -4,9 +4,9 @@ use claw_core::approval::{Always, Answer};
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Slash {
-    /// `/approve ID once|always|deny|pause`.
-    Approve { id: String, answer: Answer },
+pub enum Slash {
+    /// `/approve ID... once|deny|pause`, `/approve ID always`.
+    Approve { ids: Vec<String>, answer: Answer },
     /// `/approve more`: the conversation may ask as often again.
     More,
     /// `/stop`: ends the conversation's runs.
@@ -17,18 +17,14 @@ pub(super) enum Slash {
 
 impl Slash {
     /// Reads a message; `None` if it is not one of the host's commands.
-    pub(super) fn parse(text: &str) -> Option<Slash> {
+    pub fn parse(text: &str) -> Option<Slash> {
         let mut words = text.split_whitespace();
         match words.next()? {
             "/approve" => {
                 let words: Vec<_> = words.collect();
                 Some(match words.as_slice() {
                     ["more"] => Slash::More,
-                    [id, answer @ ..] => match read_answer(answer) {
-                        Some(answer) => Slash::Approve { id: (*id).to_owned(), answer },
-                        None => Slash::Malformed(HELP),
-                    },
-                    [] => Slash::Malformed(HELP),
+                    words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
                 })
             }
             "/stop" if words.next().is_none() => Some(Slash::Stop),
@@ -38,7 +34,18 @@ impl Slash {
 }
 
 const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \
-                    shows the id. Behind `always` can stand the number of a choice, `uses N` and `for 7d`";
+                    shows the id. Several ids can have one answer, but not `always`, behind which can stand the number \
+                    of a choice, `uses N` and `for 7d`";
+
+/// Ids, and behind them the answer.
+fn read_approve(words: &[&str]) -> Option<Slash> {
+    let is_id = |word: &&&str| word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let count = words.iter().take_while(is_id).count().max(1);
+    let (ids, answer) = words.split_at_checked(count)?;
+    let answer = read_answer(answer)?;
+    let ids: Vec<_> = ids.iter().map(|id| (*id).to_owned()).collect();
+    (ids.len() == 1 || !matches!(answer, Answer::Always(_))).then_some(Slash::Approve { ids, answer })
+}
 
 fn read_answer(words: &[&str]) -> Option<Answer> {
     match words {
@@ -80,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_approval_is_read_whole_or_not_at_all() {
-        let approve = |answer| Some(Slash::Approve { id: "ab12".to_owned(), answer });
+        let approve = |answer| Some(Slash::Approve { ids: vec!["ab12".to_owned()], answer });
         assert_eq!(Slash::parse(" /approve ab12 once\n"), approve(Answer::Once));
         assert_eq!(Slash::parse("/approve ab12 allow-once"), approve(Answer::Once));
         assert_eq!(Slash::parse("/approve ab12 deny"), approve(Answer::Deny));
@@ -88,11 +95,20 @@ mod tests {
         assert_eq!(Slash::parse("/approve ab12 always"), approve(Answer::Always(Always::default())));
         let long = Always { choice: 1, uses: Some(5), for_ms: Some(7 * 24 * 60 * 60 * 1000) };
         assert_eq!(Slash::parse("/approve ab12 always 2 uses 5 for 7d"), approve(Answer::Always(long)));
+        let both = vec!["ab12".to_owned(), "cd34".to_owned()];
+        assert_eq!(Slash::parse("/approve ab12 cd34 deny"), Some(Slash::Approve { ids: both, answer: Answer::Deny }));
         assert_eq!(Slash::parse("/approve more"), Some(Slash::More));
         for bad in ["/approve ab12 always 0", "/approve ab12 always uses 0", "/approve ab12 always for ever"] {
             assert!(matches!(Slash::parse(bad), Some(Slash::Malformed(_))), "{bad}");
         }
-        for bad in ["/approve", "/approve ab12", "/approve ab12 yes", "/approve ab12 once and more"] {
+        for bad in [
+            "/approve",
+            "/approve once",
+            "/approve ab12",
+            "/approve ab12 cd34 always",
+            "/approve ab12 yes",
+            "/approve ab12 once and more",
+        ] {
             assert!(matches!(Slash::parse(bad), Some(Slash::Malformed(_))), "{bad}");
         }
     }

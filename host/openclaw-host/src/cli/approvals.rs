@@ -23,7 +23,7 @@ pub(super) async fn resolve(
     always: Always,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let waiting = card::resolve(client, id, answer, always).await?;
+    let waiting = card::resolve(client, id, answer.with(always)?).await?;
     let word = match answer {
         Answer::Once => "allowed once",
         Answer::Always => "allowed for good",

@@ -1,5 +1,6 @@
 //! A call that waits for its owner, as it is shown and answered here.
 
+use claw_core::approval;
 use claw_core::event::HOST_MARK;
 use claw_core::id::Timestamp;
 use claw_core::rfc3339;
@@ -52,14 +53,21 @@ pub(super) enum Surface {
 }
 
 impl Answer {
-    /// The word of the protocol.
-    fn decision(self) -> &'static str {
-        match self {
-            Answer::Once => "allow-once",
-            Answer::Always => "allow-always",
-            Answer::Deny => "deny",
-            Answer::Pause => "pause",
+    /// The answer that is meant, with what was chosen for `always`.
+    pub(super) fn with(self, always: Always) -> Result<approval::Answer, Failure> {
+        if self != Answer::Always && always != Always::default() {
+            return Err(Failure::message(Exit::Usage, "`--choice`, `--uses` and `--for` go with `always` only"));
         }
+        Ok(match self {
+            Answer::Once => approval::Answer::Once,
+            Answer::Always => approval::Answer::Always(approval::Always {
+                choice: always.choice.unwrap_or(1) - 1,
+                uses: always.uses,
+                for_ms: always.lasts,
+            }),
+            Answer::Deny => approval::Answer::Deny,
+            Answer::Pause => approval::Answer::Pause,
+        })
     }
 }
 
@@ -137,7 +145,7 @@ fn choice(choice: &Value) -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, clap::Args)]
 pub(super) struct Always {
     /// For `always`: the number of the choice on the card [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub(super) choice: Option<u8>,
     /// For `always`: only for so many effects
     #[arg(long, value_name = "N")]
@@ -156,24 +164,24 @@ pub(super) async fn pending(client: &mut Client) -> Result<Vec<Waiting>, ClientE
 /// Answers the one waiting call whose id starts with `prefix`, and gives it.
 ///
 /// The prefix is resolved here and the whole id sent, so that an approval that arrives in between cannot be meant.
-pub(super) async fn resolve(
-    client: &mut Client,
-    prefix: &str,
-    answer: Answer,
-    always: Always,
-) -> Result<Waiting, Failure> {
+pub(super) async fn resolve(client: &mut Client, prefix: &str, answer: approval::Answer) -> Result<Waiting, Failure> {
     let waiting = find(pending(client).await?, prefix)?;
-    let mut params = json!({ "id": waiting.id, "decision": answer.decision() });
-    let more = [
-        ("choice", always.choice.map(u64::from)),
-        ("uses", always.uses.map(u64::from)),
-        ("forSeconds", always.lasts.map(|millis| millis / 1000)),
-    ];
-    for (key, value) in more {
-        if let Some(value) = value {
-            params[key] = json!(value);
+    let mut params = json!({ "id": waiting.id });
+    params["decision"] = match answer {
+        approval::Answer::Once => json!("allow-once"),
+        approval::Answer::Always(approval::Always { choice, uses, for_ms }) => {
+            params["choice"] = json!(choice + 1);
+            if let Some(uses) = uses {
+                params["uses"] = json!(uses);
+            }
+            if let Some(for_ms) = for_ms {
+                params["forSeconds"] = json!(for_ms / 1000);
+            }
+            json!("allow-always")
         }
-    }
+        approval::Answer::Deny => json!("deny"),
+        approval::Answer::Pause => json!("pause"),
+    };
     client.call("exec.approval.resolve", params).await?;
     Ok(waiting)
 }

@@ -10,6 +10,7 @@ mod view;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use claw_core::approval::Answer;
 use claw_core::id::SessionKey;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -26,7 +27,7 @@ const HELP: &str = "\
 what you type is sent to the assistant, except:
   /approve ID once    allow the call that waits under this id, once
   /approve ID always  allow what the card offers for good; `always 2` takes its second choice
-  /approve ID deny    refuse it
+  /approve ID deny    refuse it; several ids can have one answer: `/approve ID ID once`
   /approve ID pause   refuse it, and stop the component
   /approve more       let the conversation ask you more often
   /abort              stop what runs
@@ -120,14 +121,33 @@ impl<W: io::Write> Chat<W> {
             Line::Help => self.conversation.tell(HELP)?,
             Line::Abort => self.abort().await?,
             Line::Say(text) => self.say(&text).await?,
-            Line::Approve { id, answer, always } => match card::resolve(&mut self.client, &id, answer, always).await {
-                Ok(waiting) => self.conversation.answered(&waiting.id),
+            Line::Approve { ids, answer } => match self.approve(&ids, answer).await {
+                Ok(()) => {}
                 Err(failure) => self.complain(failure)?,
             },
             Line::Unclear(why) => self.conversation.tell(&why)?,
         }
         self.conversation.prompt()?;
         Ok(Flow::On)
+    }
+
+    /// Answers approvals; several of them in one message, so that the host takes it as one answer.
+    async fn approve(&mut self, ids: &[String], answer: Answer) -> Result<(), Failure> {
+        if let [id] = ids {
+            let waiting = card::resolve(&mut self.client, id, answer).await?;
+            self.conversation.answered(&waiting.id);
+            return Ok(());
+        }
+        let pending = card::pending(&mut self.client).await?;
+        let named = ids.iter().map(|id| Ok(card::find(pending.clone(), id)?.id));
+        let ids = named.collect::<Result<Vec<_>, Failure>>()?.join(" ");
+        let word = match answer {
+            Answer::Once => "once",
+            Answer::Deny => "deny",
+            Answer::Pause => "pause",
+            Answer::Always(_) => return Err(Failure::message(Exit::Usage, "`always` is for one id")),
+        };
+        self.say(&format!("/approve {ids} {word}")).await
     }
 
     async fn say(&mut self, text: &str) -> Result<(), Failure> {

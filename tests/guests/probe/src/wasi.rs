@@ -8,7 +8,7 @@ use serde::Deserialize;
 use wasip2::cli::{stdin, terminal_stderr, terminal_stdin, terminal_stdout};
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::http::outgoing_handler;
-use wasip2::http::types::{Fields, OutgoingBody, OutgoingRequest, Scheme};
+use wasip2::http::types::{Fields, FutureIncomingResponse, OutgoingBody, OutgoingRequest, Scheme};
 use wasip2::random::{insecure, insecure_seed, random};
 use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::{instance_network, ip_name_lookup, tcp_create_socket, udp_create_socket};
@@ -49,6 +49,11 @@ pub enum Op {
     /// A request without body to `http://AUTHORITY/`.
     HttpHandle {
         authority: String,
+    },
+    /// Requests without body to `http://AUTHORITY/N`, all begun before the first one is waited for.
+    HttpTogether {
+        authority: String,
+        times: u32,
     },
     HttpUpload(upload::Upload),
 }
@@ -103,7 +108,12 @@ impl Op {
                 Ok(Value::Null)
             }
             Op::Resolve { name } => resolve(&name),
-            Op::HttpHandle { authority } => handle(&authority),
+            Op::HttpHandle { authority } => answered(&begun(&authority, "/")?),
+            Op::HttpTogether { authority, times } => {
+                let begun = (0..times).map(|number| begun(&authority, &format!("/{number}")));
+                let begun = begun.collect::<Result<Vec<_>, _>>()?;
+                begun.iter().map(answered).collect::<Result<Vec<_>, _>>().map(Value::from)
+            }
             Op::HttpUpload(upload) => upload.run(),
         }
     }
@@ -119,15 +129,19 @@ fn resolve(name: &str) -> Outcome {
     Ok(json!(addresses.resolve_next_address()?.is_some()))
 }
 
-fn handle(authority: &str) -> Outcome {
+fn begun(authority: &str, path: &str) -> Result<FutureIncomingResponse, Failure> {
     let request = OutgoingRequest::new(Fields::new());
     let refused = |()| Failure::of_probe("the request is malformed");
     request.set_scheme(Some(&Scheme::Http)).map_err(refused)?;
     request.set_authority(Some(authority)).map_err(refused)?;
-    request.set_path_with_query(Some("/")).map_err(refused)?;
+    request.set_path_with_query(Some(path)).map_err(refused)?;
     let body = request.body().map_err(refused)?;
     let answer = outgoing_handler::handle(request, None).map_err(|code| http(&code))?;
     OutgoingBody::finish(body, None).map_err(|code| http(&code))?;
+    Ok(answer)
+}
+
+fn answered(answer: &FutureIncomingResponse) -> Outcome {
     answer.subscribe().block();
     match answer.get() {
         Some(Ok(Ok(response))) => Ok(json!(response.status())),

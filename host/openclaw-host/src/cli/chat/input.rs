@@ -5,7 +5,9 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::cli::card::{Always, Answer};
+use claw_core::approval::Answer;
+
+use crate::api::Slash;
 
 /// One line as it is meant.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,9 +17,8 @@ pub(super) enum Line {
     Help,
     Abort,
     Approve {
-        id: String,
+        ids: Vec<String>,
         answer: Answer,
-        always: Always,
     },
     Say(String),
     /// A command that nobody knows; what to say about it.
@@ -38,23 +39,15 @@ impl Line {
             ["/quit" | "/exit"] => Line::Quit,
             ["/help"] => Line::Help,
             ["/abort" | "/stop"] => Line::Abort,
-            ["/approve", "more"] => Line::Say(text.to_owned()),
-            ["/approve", id, "once"] => approve(id, Answer::Once, None),
-            ["/approve", id, "always"] => approve(id, Answer::Always, None),
-            ["/approve", id, "always", choice] if choice.parse::<u8>().is_ok() => {
-                approve(id, Answer::Always, choice.parse().ok())
-            }
-            ["/approve", id, "deny"] => approve(id, Answer::Deny, None),
-            ["/approve", id, "pause"] => approve(id, Answer::Pause, None),
             // Never an answer without an id: which call was meant is not for us to guess.
-            ["/approve", ..] => Line::Unclear("write `/approve ID once`, `always`, `deny` or `pause`".to_owned()),
+            ["/approve", ..] => match Slash::parse(text) {
+                Some(Slash::Approve { ids, answer }) => Line::Approve { ids, answer },
+                Some(Slash::Malformed(help)) => Line::Unclear(help.to_owned()),
+                _ => Line::Say(text.to_owned()),
+            },
             _ => Line::Unclear("unknown command; `/help` lists them, a space in front sends it as text".to_owned()),
         }
     }
-}
-
-fn approve(id: &str, answer: Answer, choice: Option<u8>) -> Line {
-    Line::Approve { id: id.to_owned(), answer, always: Always { choice, ..Always::default() } }
 }
 
 /// Reads standard input line by line until it ends, at most `ahead` lines ahead of whoever takes them.

@@ -122,7 +122,7 @@ async fn a_card_is_shown_whole_and_answered_while_its_run_waits() {
               Expires  1970-01-01T00:10:00.000Z
               Id       0a1b2c3d4e5f60718293a4b5c6d7e8f9
               answer: `/approve 0a1b2c3d once`, `/approve 0a1b2c3d deny` or `/approve 0a1b2c3d pause`
-            write `/approve ID once`, `always`, `deny` or `pause`
+            write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card shows the id. Several ids can have one answer, but not `always`, behind which can stand the number of a choice, `uses N` and `for 7d`
             · exec done
             done
         "#]],
@@ -209,6 +209,8 @@ fn what_looks_like_a_command_is_never_sent_by_accident() {
     assert_eq!(Line::parse("hello /quit"), Line::Say("hello /quit".to_owned()));
     assert_eq!(Line::parse(" /etc/hosts"), Line::Say("/etc/hosts".to_owned()));
     assert!(matches!(Line::parse("/aprove 0a1b once"), Line::Unclear(_)));
+    let both = vec!["0a1b".to_owned(), "2c3d".to_owned()];
+    assert_eq!(Line::parse("/approve 0a1b 2c3d deny"), Line::Approve { ids: both, answer: Answer::Deny });
     for line in ["/approve once", "/approve 0a1b", "/approve 0a1b yes", "/approve 0a1b once please"] {
         assert!(matches!(Line::parse(line), Line::Unclear(_)), "{line}");
     }
