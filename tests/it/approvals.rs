@@ -376,3 +376,29 @@ async fn calls_that_come_together_are_shown_and_answered_together() {
     // Three calls were denied, but by one answer.
     assert_eq!(home.json(&["component", "inspect", "probe"])["paused"], Value::Null);
 }
+
+// AP-02, AP-03: who may answer is a matter of what the client proved, not of what it calls itself
+#[tokio::test]
+async fn who_may_not_answer_is_refused_and_on_record() {
+    let home = Home::new();
+    let running = home.start();
+    let mut owner = running.connect().await;
+    owner.say("main", "r1", &exec(&["touch", "a"])).await;
+    let card = owner.card("r1").await;
+    let scopes = ["operator.read", "operator.write"];
+    let mut other = Client::with_scopes(&running.url, &running.token, &scopes).await;
+    let refused = answer(&mut other, &card, json!({"decision": "allow-once"})).await.unwrap_err();
+    assert_eq!(refused["code"], "FORBIDDEN", "{refused}");
+    let said = other.ask("r2", &format!("/approve {} once", card["id"].as_str().unwrap())).await;
+    assert!(said.starts_with("E_APPR_ACTOR"), "{said}");
+    assert!(!home.workspace().join("a").exists());
+    let pending = owner.call("exec.approval.list", json!({})).await.unwrap();
+    assert_eq!(pending[0]["id"], card["id"], "it still waits: {pending}");
+    let refused = home.json(&["audit", "list", "--kind", "request.refused"]);
+    let refused: Vec<_> = refused.as_array().unwrap().iter().map(|row| &row["entry"]).collect();
+    assert!(refused.iter().all(|entry| entry["code"] == "E_APPR_ACTOR"), "{refused:?}");
+    let wanted: Vec<_> = refused.iter().map(|entry| entry["subject"].as_str().unwrap()).collect();
+    assert_eq!(wanted, ["exec.approval.resolve", "/approve"]);
+    answer(&mut owner, &card, json!({"decision": "allow-once"})).await.unwrap();
+    owner.ended("r1").await.unwrap();
+}

@@ -236,6 +236,16 @@ async fn no_secret_gets_into_the_record() {
     let exported = String::from_utf8(home.run(&["audit", "export"]).stdout).unwrap();
     assert!(exported.contains("/touch made-with-<secret api>") && exported.contains("wc made-with-<secret api>"));
     assert!(!exported.contains(CANARY), "{exported}");
+    drop(running);
+    assert!(home.run(&["secret", "rm", "api"]).status.success());
+    drop(home.start());
+    let rows = export(&home);
+    let [set, removed] = of(&rows, "secret.changed")[..] else { panic!("{rows:?}") };
+    assert_eq!(
+        (&set["subject"], &removed["subject"], &removed["outcome"]),
+        (&json!("api"), &json!("api"), &json!("removed"))
+    );
+    assert!(set["outcome"].as_str().unwrap().contains("goes to https://elsewhere.example"), "{set}");
 }
 
 #[tokio::test]
@@ -251,7 +261,7 @@ async fn the_record_is_filtered_and_read_with_and_without_a_host() {
     client.ended("r3").await.unwrap();
     let count = |args: &[&str]| home.json(&[&["audit", "list"], args].concat()).as_array().unwrap().len();
     let all = count(&[]);
-    let check = || {
+    let check = |all| {
         assert_eq!(count(&["--run", "r1"]), 3, "decision, start and end");
         assert_eq!(count(&["--run", "r1", "--kind", "effect"]), 2);
         assert_eq!(count(&["--kind", "effect.started"]), 2);
@@ -260,7 +270,7 @@ async fn the_record_is_filtered_and_read_with_and_without_a_host() {
         assert_eq!(count(&["--limit", "2"]), 2);
         assert_eq!((count(&["--since", "1d"]), count(&["--since", "2100-01-01"])), (all, 0));
     };
-    check();
+    check(all);
     let newest = home.json(&["audit", "list", "--limit", "1"]);
     assert_eq!(newest[0]["sequence"], json!(all), "the newest is the last");
     let file = home.path().join("record.jsonl");
@@ -282,7 +292,8 @@ async fn the_record_is_filtered_and_read_with_and_without_a_host() {
         assert!(reader.call(method, params).await.is_err(), "{method}");
     }
     drop(running);
-    check();
+    // What was refused is on record as well.
+    check(all + 3);
     assert_eq!(home.run(&["audit", "show", "9999"]).status.code(), Some(1));
     check_sound(&home);
 }

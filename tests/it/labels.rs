@@ -79,6 +79,9 @@ async fn a_conversation_that_read_both_sides_asks_before_each_way_out_until_it_i
     let shown = card["request"]["card"]["lines"].to_string();
     assert!(shown.contains("Content from outside") && shown.contains("an answer of 127.0.0.1"), "{shown}");
     assert!(shown.contains("Your data read"), "{shown}");
+    let asked = home.json(&["audit", "list", "--kind", "decision.ask"]);
+    let asked = asked.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(asked["entry"]["tainted"], "an answer of 127.0.0.1", "{asked}");
     client.call("exec.approval.resolve", json!({"id": card["id"], "decision": "deny"})).await.unwrap();
     client.ended("r3").await.unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 1);

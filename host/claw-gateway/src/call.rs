@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::frame::RpcError;
-use crate::scope::Scopes;
+use crate::scope::{Scope, Scopes};
 
 /// Bytes of one message to an agent. Longer texts belong into a file that the agent reads.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -45,6 +45,14 @@ pub enum Call {
     Health,
     /// Any object.
     Status,
+    /// A request that was refused for want of a scope, for the host's record. Whatever the answer is, the caller gets
+    /// `FORBIDDEN`.
+    Refused {
+        /// The method.
+        method: &'static str,
+        /// What the caller lacks.
+        scope: Scope,
+    },
     /// `{runId, status:"started"|"in_flight"}`, or the cached outcome of a run that has ended.
     ChatSend(ChatSend),
     /// `{sessionKey, sessionId, messages, hasMore, defaults, sessionInfo, …}`

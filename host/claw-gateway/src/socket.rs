@@ -308,6 +308,16 @@ impl<'a> Client<'a> {
         let waiter = Waiter { shared: self.shared, caller: self.caller.clone(), outbox: Arc::clone(&self.outbox), id };
         match call {
             Call::Agent(turn) => waiter.start_agent(turn, pending).await,
+            Call::Refused { method, scope } => {
+                let told = self.shared.link.enqueue(self.caller.clone(), Call::Refused { method, scope }).await;
+                pending.push(Box::pin(async move {
+                    if let Ok(owed) = told {
+                        let _ = owed.answer().await;
+                    }
+                    waiter.reply(Err(RpcError::missing_scope(scope)));
+                }));
+                Ok(())
+            }
             call => match self.shared.link.enqueue(self.caller.clone(), call).await {
                 Ok(owed) => {
                     pending.push(Box::pin(waiter.answer(owed)));
@@ -324,7 +334,7 @@ impl<'a> Client<'a> {
         }
         let method = Method::find(&request.method)?;
         if !self.caller.scopes.allows(method.scope) {
-            return Err(RpcError::missing_scope(method.scope));
+            return Ok(method::Request::Host(Call::Refused { method: method.name, scope: method.scope }));
         }
         method.read(request.params)
     }

@@ -15,7 +15,7 @@ use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{
-    Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, ErrorCode, RpcError, SessionsList, ToolsInvoke,
+    Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, ErrorCode, RpcError, Scope, SessionsList, ToolsInvoke,
 };
 use claw_store::{Accepted, ApprovalFilter, Page, Record, ResolveError, RunState, SessionQuery, StoreError};
 use serde_json::{Value, json};
@@ -38,6 +38,8 @@ use crate::tool_call::{self, CallContext, Called};
 pub const DIRECT: &str = "direct";
 /// Ends of slash commands that are remembered, for clients that ask again.
 const REMEMBERED: usize = 256;
+/// The code for an answer by who may not give one.
+const NOT_AN_APPROVER: &str = "E_APPR_ACTOR";
 
 /// Answers commands until the gateway ends.
 pub struct Api {
@@ -77,6 +79,12 @@ impl Api {
         match call {
             Call::Health => self.health(),
             Call::Status => self.status(),
+            Call::Refused { method, scope } => {
+                let why = format!("it lacks the scope `{}`", scope.as_str());
+                let code = if scope == Scope::Approvals { NOT_AN_APPROVER } else { "FORBIDDEN" };
+                audit::refused(host, by(&caller), method, code, why.clone()).await;
+                Err(RpcError::new(ErrorCode::Forbidden, why))
+            }
             Call::ChatSend(chat) => self.accept(caller, chat, "started").await,
             Call::Agent(turn) => {
                 let claw_gateway::AgentTurn { session, run, text, timeout } = turn;
@@ -198,8 +206,10 @@ impl Api {
     async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
         self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
         let text = match slash {
-            Slash::Approve { .. } | Slash::More if !caller.scopes.allows(claw_gateway::Scope::Approvals) => {
-                "E_APPR_ACTOR: this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
+            Slash::Approve { .. } | Slash::More if !caller.scopes.allows(Scope::Approvals) => {
+                let why = "this client may not answer approvals; it lacks the scope `operator.approvals`";
+                audit::refused(&self.host, by(caller), "/approve", NOT_AN_APPROVER, why.to_owned()).await;
+                format!("{NOT_AN_APPROVER}: {why}")
             }
             Slash::Approve { ids, answer } => {
                 match self.host.gate.resolve_all(&self.host, &ids, answer, &by(caller)).await {

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use claw_core::effect::{EffectRequest, SecretPurpose, SecretRequest, SecretUse};
 use claw_core::id::{ApprovalId, Digest, Timestamp};
+use claw_core::label::Labels;
 use claw_core::message::ToolCall;
+use claw_core::rfc3339;
 use claw_policy::{Action, Ask, Denial, Policy};
 use claw_store::{AuditBreak, AuditEntry, AuditFact, AuditKind, FactKind, Repeatable, Store, StoreError};
-use claw_vault::Vault;
+use claw_vault::{Info, Vault};
 
 use crate::catalog::{Catalog, Installed};
 use crate::gate::{Admitted, Asker};
@@ -88,7 +90,7 @@ pub async fn denied(asker: &Asker<'_>, wanted: Wanted, approval: Option<Approval
         approval,
         code: Some(denial.code.clone()),
         outcome: Some(mask_line(vault, &denial.reason)),
-        ..by_component(asker, AuditKind::DecisionDeny)
+        ..labelled(by_component(asker, AuditKind::DecisionDeny), &asker.facts.labels)
     };
     match asker.host.store.audit(entry).await {
         Ok(number) => denial.reason.push_str(&format!(" (decision #{number})")),
@@ -105,7 +107,7 @@ pub async fn denied(asker: &Asker<'_>, wanted: Wanted, approval: Option<Approval
 pub async fn asked(asker: &Asker<'_>, ask: &Ask) -> Result<(), StoreError> {
     let entry = AuditEntry {
         decided_by: ask.decided_by.clone(),
-        ..about(asker, AuditKind::DecisionAsk, ask.action(), ask.digest)
+        ..labelled(about(asker, AuditKind::DecisionAsk, ask.action(), ask.digest), &asker.facts.labels)
     };
     asker.host.store.audit(entry).await.map(drop)
 }
@@ -144,12 +146,17 @@ pub fn requested(context: &CallContext, call: &ToolCall) -> Option<AuditEntry> {
 }
 
 fn admission(asker: &Asker<'_>, kind: AuditKind, admitted: &Admitted) -> AuditEntry {
-    let Admitted { permit, approval } = admitted;
+    let Admitted { permit, approval, labels } = admitted;
     AuditEntry {
         decided_by: permit.decided_by().to_vec(),
         approval: approval.clone(),
-        ..about(asker, kind, permit.action(), permit.digest())
+        ..labelled(about(asker, kind, permit.action(), permit.digest()), labels)
     }
+}
+
+/// What had flowed into the run when it was decided.
+fn labelled(entry: AuditEntry, labels: &Labels) -> AuditEntry {
+    AuditEntry { tainted: labels.tainted.clone(), private: labels.private.clone(), ..entry }
 }
 
 fn about(asker: &Asker<'_>, kind: AuditKind, action: &Action, digest: Digest) -> AuditEntry {
@@ -169,6 +176,21 @@ fn by_component(asker: &Asker<'_>, kind: AuditKind) -> AuditEntry {
         call: Some((*call).clone()),
         component: Some(subject.component.clone()),
         ..AuditEntry::new(kind, format!("component:{}", subject.component), now())
+    }
+}
+
+// === clients ===
+
+/// Puts on record that a client wanted what it may not do.
+pub async fn refused(host: &Host, by: String, wanted: &str, code: &str, why: String) {
+    let entry = AuditEntry {
+        subject: Some(wanted.to_owned()),
+        code: Some(code.to_owned()),
+        outcome: Some(why),
+        ..AuditEntry::new(AuditKind::RequestRefused, by, now())
+    };
+    if let Err(err) = host.store.audit(entry).await {
+        tracing::error!(error = &err as &dyn std::error::Error, "a refused request could not be put on record");
     }
 }
 
@@ -260,7 +282,17 @@ fn facts(found: &Found<'_>) -> Vec<AuditFact> {
     });
     let set = effective.iter().filter(|it| it.origin != Origin::Default && !it.path.starts_with("grants."));
     let set = set.map(|it| fact(FactKind::Setting, &it.path, mask_line(vault, &it.value.to_string())));
-    components.chain(refused).chain(grants).chain(set).collect()
+    let secrets = vault.names().unwrap_or_default();
+    let secrets = secrets.iter().map(|info| fact(FactKind::Secret, &info.name, kept_for(info)));
+    components.chain(refused).chain(grants).chain(set).chain(secrets).collect()
+}
+
+/// Where a secret may go, who may use it, and when its value was set.
+fn kept_for(info: &Info) -> String {
+    let named = |words: Vec<String>, none: &str| if words.is_empty() { none.to_owned() } else { words.join(", ") };
+    let audience = named(info.audience.iter().map(ToString::to_string).collect(), "nowhere");
+    let components = named(info.components.iter().map(ToString::to_string).collect(), "any with a grant");
+    format!("set {}; goes to {audience}; for components: {components}", rfc3339::format(info.rotated))
 }
 
 #[cfg(test)]

@@ -149,7 +149,9 @@ impl Effects {
             return EffectError::Denied { code, reason };
         }
         let denial = Denial { code, reason, decided_by: Vec::new(), digest: None };
-        let Denial { code, reason, .. } = audit::denied(&self.asker(), wanted, None, denial).await;
+        let facts = self.context.facts_now();
+        let asker = Asker { facts: &facts, ..self.asker() };
+        let Denial { code, reason, .. } = audit::denied(&asker, wanted, None, denial).await;
         EffectError::Denied { code, reason }
     }
 

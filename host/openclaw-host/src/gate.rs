@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval, ApprovalState};
 use claw_core::event::{HOST_MARK, HostEvent};
-use claw_core::id::{ApprovalId, CallId, ComponentName};
+use claw_core::id::{ApprovalId, CallId, ComponentName, SessionKey};
+use claw_core::label::Labels;
 use claw_core::rfc3339;
 use claw_policy::{Action, Ask, Decision, Denial, Facts, Permit, Policy, Subject};
 use claw_store::{Paused, ResolveError, StoreError};
@@ -45,7 +46,14 @@ pub struct Gate {
 struct Policies {
     policy: Arc<Policy>,
     /// Why newer ones are not.
-    rejected: Option<String>,
+    rejected: Option<Rejected>,
+}
+
+/// Policies that did not validate.
+struct Rejected {
+    why: String,
+    /// The conversations that have been told.
+    told: HashSet<SessionKey>,
 }
 
 /// Who asks for an action, and for what.
@@ -69,6 +77,8 @@ pub struct Admitted {
     pub permit: Permit,
     /// The approval that it came from; to be used up in the transaction that starts the effect.
     pub approval: Option<ApprovalId>,
+    /// What had flowed into the run when it was decided.
+    pub labels: Labels,
 }
 
 /// Why an action was not admitted.
@@ -96,7 +106,17 @@ impl Gate {
 
     /// Why the owner's newest policies are not in force; `None` if they are.
     pub fn rejected_policy(&self) -> Option<String> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).rejected.clone()
+        let policies = self.policy.read().unwrap_or_else(PoisonError::into_inner);
+        policies.rejected.as_ref().map(|rejected| rejected.why.clone())
+    }
+
+    /// Why the owner's newest policies are not in force, for a conversation that has not been told yet.
+    pub fn untold_rejection(&self, session: &SessionKey) -> Option<String> {
+        // Most of the time there is none, and nobody has to wait.
+        self.rejected_policy()?;
+        let mut policies = self.policy.write().unwrap_or_else(PoisonError::into_inner);
+        let rejected = policies.rejected.as_mut()?;
+        rejected.told.insert(session.clone()).then(|| rejected.why.clone())
     }
 
     /// Puts the owner's newest policies in force, if they validate. Cards that are open then are to be taken back with
@@ -115,7 +135,7 @@ impl Gate {
                     error = why,
                     "the policies were changed to what is not valid; the last ones stay in force"
                 );
-                policies.rejected = Some(why);
+                policies.rejected = Some(Rejected { why, told: HashSet::new() });
             }
         }
     }
@@ -137,7 +157,9 @@ impl Gate {
                 return Err(Refused::Denied(audit::denied(asker, wanted, None, denial).await));
             }
             let ask = match policy.decide(asker.subject, asker.facts, action) {
-                Decision::Allow(permit) => return Ok(Admitted { permit, approval: None }),
+                Decision::Allow(permit) => {
+                    return Ok(Admitted { permit, approval: None, labels: asker.facts.labels.clone() });
+                }
                 Decision::Deny(denial) => {
                     return Err(Refused::Denied(audit::denied(asker, wanted, None, denial).await));
                 }
@@ -159,7 +181,7 @@ impl Gate {
             }
             let id = approval.id.clone();
             return match self.policy().permit(ask, &approval) {
-                Ok(permit) => Ok(Admitted { permit, approval: Some(id) }),
+                Ok(permit) => Ok(Admitted { permit, approval: Some(id), labels: asker.facts.labels.clone() }),
                 Err(denial) => Err(Refused::Denied(audit::denied(asker, wanted, Some(id), denial).await)),
             };
         }

@@ -53,6 +53,12 @@ pub struct AuditEntry {
     /// The digest of exactly the call, the component or the policies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    /// Why the run counted as having read content from outside, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tainted: Option<String>,
+    /// Why the run counted as having read the owner's data, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private: Option<String>,
     /// The policies that decided, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decided_by: Vec<String>,
@@ -98,6 +104,10 @@ kinds! {
     PoliciesLoaded = "policies.loaded",
     /// The owner's newest policies are not valid; the last ones stay.
     PoliciesRejected = "policies.rejected",
+    /// A secret is new, was changed or is gone.
+    SecretChanged = "secret.changed",
+    /// A client wanted what its scopes do not allow.
+    RequestRefused = "request.refused",
     /// A component, or another build of it, is there for the first time.
     ComponentInstalled = "component.installed",
     /// A component is not there any more.
@@ -165,6 +175,8 @@ impl AuditEntry {
             action: None,
             subject: None,
             digest: None,
+            tainted: None,
+            private: None,
             decided_by: Vec::new(),
             approval: None,
             code: None,
@@ -184,6 +196,8 @@ impl AuditEntry {
         for (text, bytes) in [
             (&mut self.action, NAME_BYTES),
             (&mut self.subject, SUBJECT_BYTES),
+            (&mut self.tainted, SUBJECT_BYTES),
+            (&mut self.private, SUBJECT_BYTES),
             (&mut self.code, NAME_BYTES),
             (&mut self.outcome, OUTCOME_BYTES),
         ] {
@@ -249,6 +263,8 @@ mod tests {
             session: Some(session.unwrap()),
             action: Some(nasty.clone()),
             subject: Some(nasty.clone()),
+            tainted: Some(nasty.clone()),
+            private: Some(nasty.clone()),
             code: Some(nasty.clone()),
             outcome: Some(nasty.clone()),
             decided_by: vec![nasty.clone(); 99],

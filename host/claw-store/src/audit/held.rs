@@ -16,9 +16,9 @@ use crate::tables::Tables;
 pub struct AuditFact {
     /// What it is.
     pub kind: FactKind,
-    /// The component or the setting; the file for [`FactKind::Refused`].
+    /// The component, setting or secret; the file for [`FactKind::Refused`].
     pub name: String,
-    /// The digest of a component, a grant of it, why a file was refused, or the value of a setting.
+    /// The digest of a component, a grant of it, why a file was refused, the value of a setting, or what a secret is for.
     pub value: String,
 }
 
@@ -33,10 +33,13 @@ pub enum FactKind {
     Grant,
     /// A setting that is not its default.
     Setting,
+    /// A secret of the vault.
+    Secret,
 }
 
 impl FactKind {
-    const ALL: [FactKind; 4] = [FactKind::Component, FactKind::Refused, FactKind::Grant, FactKind::Setting];
+    const ALL: [FactKind; 5] =
+        [FactKind::Component, FactKind::Refused, FactKind::Grant, FactKind::Setting, FactKind::Secret];
 
     /// Its name on disk.
     fn as_str(self) -> &'static str {
@@ -45,6 +48,7 @@ impl FactKind {
             FactKind::Refused => "refused",
             FactKind::Grant => "grant",
             FactKind::Setting => "setting",
+            FactKind::Secret => "secret",
         }
     }
 }
@@ -55,7 +59,9 @@ type Facts = BTreeMap<(FactKind, String), String>;
 fn place(fact: AuditFact) -> ((FactKind, String), String) {
     match fact.kind {
         FactKind::Grant => ((fact.kind, format!("{} {}", fact.name, fact.value)), String::new()),
-        FactKind::Component | FactKind::Refused | FactKind::Setting => ((fact.kind, fact.name), fact.value),
+        FactKind::Component | FactKind::Refused | FactKind::Setting | FactKind::Secret => {
+            ((fact.kind, fact.name), fact.value)
+        }
     }
 }
 
@@ -130,6 +136,11 @@ fn entry(kind: FactKind, name: &str, was: Option<&String>, is: Option<&String>, 
                 ..found(kind)
             }
         }
+        (FactKind::Secret, is) => AuditEntry {
+            subject: Some(name.to_owned()),
+            outcome: Some(is.map_or("removed".to_owned(), Clone::clone)),
+            ..found(AuditKind::SecretChanged)
+        },
         (FactKind::Setting, _) => {
             let word = |value: Option<&String>| value.map_or("default".to_owned(), Clone::clone);
             let outcome = Some(format!("{} -> {}", word(was), word(is)));

@@ -324,15 +324,17 @@ async fn grants_and_what_is_found_at_a_start_are_recorded_when_they_change() {
         fact(FactKind::Grant, "probe", "exec git status"),
         fact(FactKind::Refused, "odd file", "not a component"),
         fact(FactKind::Setting, "policy.preset", "\"trusting\""),
+        fact(FactKind::Secret, "api", "set at one"),
     ];
-    assert_eq!(store.audit_held(first.clone(), at(3)).await.unwrap(), 4);
+    assert_eq!(store.audit_held(first.clone(), at(3)).await.unwrap(), 5);
     assert_eq!(store.audit_held(first, at(4)).await.unwrap(), 0);
     let then = vec![
         fact(FactKind::Component, "probe", &digest(2).to_string()),
         fact(FactKind::Grant, "probe", "exec git log"),
+        fact(FactKind::Secret, "api", "set at two"),
     ];
-    assert_eq!(store.audit_held(then, at(5)).await.unwrap(), 4);
-    assert_eq!(store.audit_held(vec![], at(6)).await.unwrap(), 2);
+    assert_eq!(store.audit_held(then, at(5)).await.unwrap(), 5);
+    assert_eq!(store.audit_held(vec![], at(6)).await.unwrap(), 3);
     assert_eq!(
         lines(&store),
         [
@@ -344,12 +346,15 @@ async fn grants_and_what_is_found_at_a_start_are_recorded_when_they_change() {
             "component.refused host odd file not a component",
             "grant.given host exec git status",
             "config.changed host policy.preset default -> \"trusting\"",
+            "secret.changed host api set at one",
             "grant.removed host exec git status",
             "config.changed host policy.preset \"trusting\" -> default",
             "component.installed host",
             "grant.given host exec git log",
+            "secret.changed host api set at two",
             "component.removed host",
             "grant.removed host exec git log",
+            "secret.changed host api removed",
         ]
     );
 }
