@@ -87,6 +87,11 @@ impl Client {
         }
     }
 
+    /// The events that came and were not waited for.
+    pub fn seen(&self) -> &[Value] {
+        &self.events
+    }
+
     /// The next frame; `None` when the connection has closed.
     pub async fn frame(&mut self) -> Option<Value> {
         loop {

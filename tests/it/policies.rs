@@ -40,6 +40,14 @@ async fn a_changed_policy_holds_at_once_and_a_broken_one_changes_nothing() {
     });
     let error = status.await["policyError"].as_str().unwrap().to_owned();
     assert!(error.contains("`other.cedar`") && error.contains("line 1"), "{error}");
+    // Each conversation is told once.
+    let told = |event: &Value| event["payload"]["deltaText"].to_string().contains("[openclaw-host] the policies");
+    for (session, run) in [("main", "r1"), ("main", "r2"), ("other", "r3")] {
+        client.say(session, run, "hello").await;
+        client.ended(run).await.unwrap();
+        let notices = client.seen().iter().filter(|event| told(event)).count();
+        assert_eq!(notices, if run == "r3" { 2 } else { 1 }, "{run}");
+    }
 
     std::fs::remove_file(file("other.cedar")).unwrap();
     std::fs::remove_file(file("mine.cedar")).unwrap();

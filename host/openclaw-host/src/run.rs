@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_core::event::{HostEvent, RunEnd};
+use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall};
@@ -43,6 +43,11 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
     }
     crash_point::pass("started");
     host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
+    if let Some(why) = host.gate.untold_rejection(&row.session) {
+        let text =
+            format!("{HOST_MARK} the policies were changed to what is not valid, the last ones stay in force: {why}");
+        host.tell(HostEvent::Noticed { run: id.clone(), session: row.session.clone(), text: text.into() });
+    }
     let limit = limit.map_or(host.limits.run, |limit| limit.min(host.limits.run));
     let clock = Arc::new(RunClock::start(limit));
     let labels = match host.store.session(&row.session) {
