@@ -7,6 +7,7 @@ mod files;
 mod index;
 mod statements;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
@@ -49,9 +50,15 @@ pub(crate) struct Engine {
 struct Door {
     action: EntityUid,
     resource: EntityTypeName,
-    policies: Index,
+    /// The policies that say the same whatever is tried in the place of the question's own facts.
+    steady: Index,
+    /// Those that may look at one of [`TRIED`].
+    swayed: Index,
     reads: Reads,
 }
+
+/// The facts of the context with others of which a question is asked again, to find out what would change the answer.
+const TRIED: [&str; 3] = ["granted", "person_present", "approved"];
 
 /// What the policies of a door look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +88,16 @@ pub(crate) struct Prepared<'a> {
     resource: EntityUid,
     entities: Entities,
     context: Vec<(String, Value)>,
+    /// What the steady policies say.
+    steady: OnceCell<Said>,
+}
+
+/// What some of the policies say.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    permits: Vec<String>,
+    forbids: Vec<String>,
+    broken: Option<(String, String)>,
 }
 
 /// What a question is about.
@@ -232,7 +249,7 @@ impl Engine {
             Reads::Names => Entities::empty(),
             Reads::Attributes => entities(question, &principal, &resource),
         };
-        Prepared { engine: self, door, principal, resource, entities, context }
+        Prepared { engine: self, door, principal, resource, entities, context, steady: OnceCell::new() }
     }
 }
 
@@ -240,22 +257,11 @@ impl Prepared<'_> {
     /// Asks the policies, with these facts in the place of the question's own.
     pub(crate) fn answer(&self, granted: Granted, presence: Presence, approved: Approved) -> Answer {
         let request = self.request(granted, presence, approved);
-        let (mut permits, mut forbids, mut broken) = (Vec::new(), Vec::new(), None);
-        // Each set is asked by itself. Together they permit if one does and none forbids.
-        for policies in self.door.policies.matching(&self.principal, &self.resource) {
-            let response = self.engine.authorizer.is_authorized(&request, policies, &self.entities);
-            let diagnostics = response.diagnostics();
-            let errors = diagnostics.errors().map(|err| {
-                let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
-                (err.policy_id().to_string(), err.inner().to_string())
-            });
-            broken = errors.chain(broken.take()).min();
-            let reasons = match response.decision() {
-                Decision::Allow => &mut permits,
-                Decision::Deny => &mut forbids,
-            };
-            reasons.extend(diagnostics.reason().map(PolicyId::to_string));
-        }
+        let steady = self.steady.get_or_init(|| self.ask(&self.door.steady, &request, Said::default()));
+        // What is forbidden whatever is tried needs no more words.
+        let is_settled = !steady.forbids.is_empty() && steady.broken.is_none();
+        let said = if is_settled { steady.clone() } else { self.ask(&self.door.swayed, &request, steady.clone()) };
+        let Said { permits, forbids, broken } = said;
         if let Some((policy, cause)) = broken {
             return Answer::Broken { policy, cause };
         }
@@ -264,6 +270,26 @@ impl Prepared<'_> {
         // Cedar keeps them in a hash set; what people and snapshots see must not change from run to run.
         reasons.sort_unstable();
         if permitted { Answer::Yes(reasons) } else { Answer::No(reasons) }
+    }
+
+    /// Adds what the policies of an index say. Each of its sets is asked by itself: together they permit if one does and
+    /// none forbids.
+    fn ask(&self, policies: &Index, request: &Request, mut said: Said) -> Said {
+        for policies in policies.matching(&self.principal, &self.resource) {
+            let response = self.engine.authorizer.is_authorized(request, policies, &self.entities);
+            let diagnostics = response.diagnostics();
+            let errors = diagnostics.errors().map(|err| {
+                let cedar_policy::AuthorizationError::PolicyEvaluationError(err) = err;
+                (err.policy_id().to_string(), err.inner().to_string())
+            });
+            said.broken = errors.chain(said.broken.take()).min();
+            let reasons = match response.decision() {
+                Decision::Allow => &mut said.permits,
+                Decision::Deny => &mut said.forbids,
+            };
+            reasons.extend(diagnostics.reason().map(PolicyId::to_string));
+        }
+        said
     }
 
     fn request(&self, granted: Granted, presence: Presence, approved: Approved) -> Request {
@@ -297,9 +323,21 @@ impl Door {
         let names_only = validator.validate_with_level(&applying, ValidationMode::Strict, 0).validation_passed();
         let reads = if names_only { Reads::Names } else { Reads::Attributes };
         let resource = type_name(resource);
-        let index = Index::new(policies.iter().filter(applies), &type_name("Component"), &resource);
-        Door { resource, policies: index, action, reads }
+        let index = |wanted: bool| {
+            let policies = policies.iter().filter(applies).filter(|policy| is_swayed(policy) == wanted);
+            Index::new(policies, &type_name("Component"), &resource)
+        };
+        Door { steady: index(false), swayed: index(true), resource, action, reads }
     }
+}
+
+/// Whether a policy may look at one of the facts that are tried. In doubt it does: only `context.NAME` and
+/// `context has NAME` with other names are known not to.
+fn is_swayed(policy: &cedar_policy::Policy) -> bool {
+    let text = policy.to_string();
+    let names_one = TRIED.iter().any(|name| text.contains(name));
+    let is_plain = |rest: &str| rest.starts_with('.') || rest.starts_with(" has ");
+    names_one || !text.split("context").skip(1).all(is_plain)
 }
 
 // === Questions ===

@@ -84,8 +84,6 @@ pub struct Ask {
     pub argv: Vec<String>,
     /// For `exec.run`: the working directory.
     pub cwd: Option<String>,
-    /// What the owner may allow for good instead, the narrowest first.
-    pub choices: Vec<Choice>,
     /// The policies that would allow it once approved, sorted.
     pub decided_by: Vec<String>,
     call: Box<Call>,
@@ -212,13 +210,23 @@ impl Policy {
             Answer::No(_) => {}
         }
         match asked.answer(granted, presence, Approved::Yes) {
-            Answer::Yes(decided_by) => {
-                let choices = choices(&asked, presence, facts, &action);
-                ask(subject, facts, action, digest, decided_by, choices)
-            }
+            Answer::Yes(decided_by) => ask(subject, facts, action, digest, decided_by),
             Answer::No(decided_by) => deny(refusal(&asked, granted, presence, &action, decided_by)),
             Answer::Broken { policy, cause } => deny(broken(&action, policy, &cause)),
         }
+    }
+
+    /// What the owner may allow for good instead of once, the narrowest first: only what would then let this very call
+    /// pass.
+    pub fn choices(&self, ask: &Ask) -> Vec<Choice> {
+        let Call { subject, facts, action } = &*ask.call;
+        let granted = Question { granted: Granted::Yes, ..question(subject, facts, action) };
+        if !matches!(self.engine.answer(&granted, Approved::No), Answer::Yes(_)) {
+            return Vec::new();
+        }
+        let mut offered = choice::candidates(facts, action);
+        offered.retain(|(_, given)| given.names(action, facts));
+        offered.into_iter().filter_map(|(label, given)| choice::choice(label, given)).collect()
     }
 
     /// Turns an approved ask into a permit. The policies are asked again: they may have changed since.
@@ -361,24 +369,7 @@ fn refusal(
     Denial { decided_by: forbidden_by, ..Denial::new(code, format!("{rule}; {remedy}")) }
 }
 
-/// What may be offered to be allowed for good: what the policies would then let pass.
-fn choices(asked: &Prepared<'_>, presence: Presence, facts: &Facts, action: &Action) -> Vec<Choice> {
-    if !matches!(asked.answer(Granted::Yes, presence, Approved::No), Answer::Yes(_)) {
-        return Vec::new();
-    }
-    let mut offered = choice::candidates(facts, action);
-    offered.retain(|(_, given)| given.names(action, facts));
-    offered.into_iter().filter_map(|(label, given)| choice::choice(label, given)).collect()
-}
-
-fn ask(
-    subject: &Subject,
-    facts: &Facts,
-    action: Action,
-    digest: Digest,
-    decided_by: Vec<String>,
-    choices: Vec<Choice>,
-) -> Decision {
+fn ask(subject: &Subject, facts: &Facts, action: Action, digest: Digest, decided_by: Vec<String>) -> Decision {
     let card = card::card(subject, facts, &action);
     let shown = card::card_len(&card);
     if shown > card::MAX_CARD_BYTES {
@@ -395,7 +386,7 @@ fn ask(
         _ => (Vec::new(), None),
     };
     let call = Box::new(Call { subject: subject.clone(), facts: facts.clone(), action });
-    Decision::Ask(Ask { digest, card, argv, cwd, choices, decided_by, call })
+    Decision::Ask(Ask { digest, card, argv, cwd, decided_by, call })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use claw_core::approval::{Answer, Approval, ApprovalState};
+use claw_core::approval::{Answer, Approval, ApprovalState, Choice};
 use claw_core::event::{HOST_MARK, HostEvent};
 use claw_core::id::{ApprovalId, CallId, ComponentName, SessionKey};
 use claw_core::label::Labels;
@@ -167,7 +167,7 @@ impl Gate {
             };
             audit::asked(asker, &ask).await.map_err(Refused::Store)?;
             held = held.or_else(|| asking.take().map(|asking| asking()));
-            let approval = match self.answer(asker, &ask).await {
+            let approval = match self.answer(asker, &policy, &ask).await {
                 Ok(approval) => approval,
                 Err(Refused::Denied(denial)) => {
                     return Err(Refused::Denied(audit::denied(asker, wanted, None, denial).await));
@@ -203,7 +203,7 @@ impl Gate {
     }
 
     /// The person's answer to exactly this question: one already given, one still open, or a new one.
-    async fn answer(&self, asker: &Asker<'_>, ask: &Ask) -> Result<Approval, Refused> {
+    async fn answer(&self, asker: &Asker<'_>, policy: &Policy, ask: &Ask) -> Result<Approval, Refused> {
         let Asker { host, facts, .. } = asker;
         let known = host.store.find_approval(&facts.run, asker.call, &ask.digest).map_err(Refused::Store)?;
         // A used one allowed one start only; the same wish once more is a new question.
@@ -214,7 +214,7 @@ impl Gate {
             None => host.store.find_denial(&facts.run, &ask.digest).map_err(Refused::Store)?,
         };
         let Some(approval) = known else {
-            let question = self.question(asker, ask);
+            let question = self.question(asker, ask, policy.choices(ask));
             let may_ask = || self.budget.take(&facts.session, now());
             let answered = self.waiting.line_up(&question, may_ask);
             let answered = answered.map_err(|full| self.too_often(asker, ask, full))?;
@@ -267,7 +267,7 @@ impl Gate {
         }
     }
 
-    fn question(&self, asker: &Asker<'_>, ask: &Ask) -> Approval {
+    fn question(&self, asker: &Asker<'_>, ask: &Ask, choices: Vec<Choice>) -> Approval {
         let Asker { subject, facts, call, .. } = asker;
         let created = now();
         let question = Approval {
@@ -281,7 +281,7 @@ impl Gate {
             card: ask.card.clone(),
             argv: ask.argv.clone(),
             cwd: ask.cwd.clone(),
-            choices: ask.choices.clone(),
+            choices,
             created,
             expires: created.plus(self.expiry),
             state: ApprovalState::Pending,

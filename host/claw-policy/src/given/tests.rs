@@ -35,7 +35,7 @@ fn plan(text: &str) -> ExecPlan {
 fn always_holds_for_exactly_the_call_that_was_shown() {
     let shown = plan("exec touch a");
     let ask = asked(&subject(vec![]), &facts(), Action::RunProgram(shown.clone())).unwrap();
-    let choice = ask.choices.first().unwrap().clone();
+    let choice = policy().choices(&ask).first().unwrap().clone();
     let subject = subject(vec![given(&choice.grant, choice.terms)]);
     let asks = |facts: &Facts, plan: ExecPlan| asked(&subject, facts, Action::RunProgram(plan)).is_some();
     assert!(!asks(&facts(), shown.clone()), "the same call passes");
@@ -66,20 +66,24 @@ fn nothing_is_offered_for_good_where_a_grant_says_too_little() {
     ];
     for wanted in none {
         let ask = asked(&subject(vec![]), &facts(), action(wanted)).unwrap();
-        assert_eq!(ask.choices, [], "{wanted}");
+        assert_eq!(policy().choices(&ask), [], "{wanted}");
     }
     let mut both = claw_core::label::Labels::tainted("a page");
     both.join(&claw_core::label::Labels::private("a file"));
     let facts = Facts { labels: both, ..facts() };
     let ask = asked(&subject(vec![]), &facts, action("http GET https://api.example.test/x")).unwrap();
-    assert_eq!(ask.choices, [], "a grant would not open it");
+    assert_eq!(policy().choices(&ask), [], "a grant would not open it");
 }
 
 #[test]
 fn the_choices_are_narrow_and_say_what_they_open() {
     let offered = |wanted: &str| {
         let ask = asked(&subject(vec![]), &facts(), action(wanted)).unwrap();
-        ask.choices.into_iter().map(|choice| format!("{}: {}", choice.label, choice.grant)).collect::<Vec<_>>()
+        policy()
+            .choices(&ask)
+            .into_iter()
+            .map(|choice| format!("{}: {}", choice.label, choice.grant))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         offered("exec git log --stat"),

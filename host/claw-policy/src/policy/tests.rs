@@ -202,7 +202,7 @@ fn approval(ask: &Ask, state: ApprovalState) -> Approval {
         card: ask.card.clone(),
         argv: ask.argv.clone(),
         cwd: ask.cwd.clone(),
-        choices: ask.choices.clone(),
+        choices: Vec::new(),
         created: Timestamp(1_000),
         expires: Timestamp(601_000),
         state,

@@ -82,20 +82,59 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn sorting_the_policies_changes_no_answer(text in any_policies(), granted: bool, approved: bool) {
+    fn sorting_the_policies_changes_no_answer(text in any_policies()) {
         // A set with a policy that can never apply is not loaded: not every condition makes sense for every action.
         let Ok(engine) = Engine::load([("any.cedar", text.as_str())].into_iter()) else { return Ok(()) };
         let (subject, facts) = (open_subject(&[]), facts());
-        let granted = if granted { Granted::Yes } else { Granted::No };
-        let approved = if approved { Approved::Yes } else { Approved::No };
         for wanted in ["tool read 1", "tool write {}", "exec git status", "exec ls", "kv cache"].map(action) {
             let object = Object::Action(&wanted);
-            let question = Question { subject: &subject, facts: &facts, object, granted, presence: Presence::Present };
-            let sorted = match engine.answer(&question, approved) {
-                Answer::Broken { .. } => Answer::Broken { policy: String::new(), cause: String::new() },
-                known => known,
-            };
-            prop_assert_eq!(sorted, unsorted(&engine, &text, &question, approved));
+            let presence = Presence::Present;
+            let question = Question { subject: &subject, facts: &facts, object, granted: Granted::No, presence };
+            // Asked again and again, as whoever looks for what would change the answer does.
+            let prepared = engine.prepare(&question);
+            for (granted, approved) in [
+                (Granted::No, Approved::No),
+                (Granted::No, Approved::Yes),
+                (Granted::Yes, Approved::No),
+                (Granted::Yes, Approved::Yes),
+            ] {
+                let whole = unsorted(&engine, &text, &Question { granted, ..question }, approved);
+                match (prepared.answer(granted, presence, approved), whole) {
+                    (Answer::Broken { .. }, Answer::Broken { .. }) => {}
+                    // What is forbidden in any case needs no more reasons.
+                    (Answer::No(some), Answer::Broken { .. }) => prop_assert!(!some.is_empty()),
+                    (Answer::No(some), Answer::No(all)) => {
+                        prop_assert_eq!(some.is_empty(), all.is_empty());
+                        prop_assert!(some.iter().all(|policy| all.contains(policy)), "{:?} {:?}", some, all);
+                    }
+                    (sorted, whole) => prop_assert_eq!(sorted, whole),
+                }
+            }
         }
+    }
+}
+
+#[test]
+fn a_policy_that_could_look_at_what_is_tried_is_asked_each_time() {
+    let is_swayed = |condition: &str| {
+        let text = format!("permit (principal, action, resource) when {{ {condition} }};");
+        super::super::is_swayed(&text.parse().unwrap())
+    };
+    for steady in
+        ["true", "context.session == \"a\"", "context has tainted && context.tainted", "principal.trust == \"x\""]
+    {
+        assert!(!is_swayed(steady), "{steady}");
+    }
+    for swayed in [
+        "context.approved",
+        "context[\"approved\"]",
+        "context[\"\\u{61}pproved\"]",
+        "context has granted",
+        "context has person_present && context.person_present",
+        "context == {\"a\": 1}",
+        "[context].contains(context)",
+        "(if true then context else context).approved",
+    ] {
+        assert!(is_swayed(swayed), "{swayed}");
     }
 }
