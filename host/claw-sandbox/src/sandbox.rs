@@ -148,8 +148,8 @@ pub struct Sandbox {
 /// The place of one component's worker.
 #[derive(Default)]
 struct Slot {
-    /// The live worker and what it was set up with.
-    worker: tokio::sync::Mutex<Option<(Arc<Worker>, Ground)>>,
+    /// The live worker, the build that it runs, and what it was set up with.
+    worker: tokio::sync::Mutex<Option<(Arc<Worker>, Digest, Ground)>>,
     /// How its workers have fared.
     record: Arc<Mutex<Quarantine>>,
 }
@@ -215,8 +215,8 @@ impl Sandbox {
         let slot = self.slot(component);
         let Ok(worker) = slot.worker.try_lock() else { return WorkerState::Starting };
         match &*worker {
-            Some((worker, _)) if worker.is_closed() => WorkerState::Absent,
-            Some((worker, _)) if worker.running() > 0 => WorkerState::Running,
+            Some((worker, ..)) if worker.is_closed() => WorkerState::Absent,
+            Some((worker, ..)) if worker.running() > 0 => WorkerState::Running,
             Some(_) => WorkerState::Idle,
             None => WorkerState::Absent,
         }
@@ -227,7 +227,7 @@ impl Sandbox {
         self.compiler.stop();
         let slots: Vec<_> = self.slots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for slot in slots {
-            if let Some((worker, _)) = slot.worker.lock().await.take() {
+            if let Some((worker, ..)) = slot.worker.lock().await.take() {
                 worker.kill();
             }
         }
@@ -241,11 +241,12 @@ impl Sandbox {
         }
     }
 
-    /// The component's live worker, or a new one if there is none, it died, or its ground is no longer right.
+    /// The component's live worker, or a new one if there is none, it died, or its build or ground is no longer right.
     async fn worker(&self, slot: &Slot, component: &Component, ground: &Ground) -> Result<Arc<Worker>, SandboxError> {
         let mut live = slot.worker.lock().await;
-        if let Some((worker, set_up_with)) = &*live
+        if let Some((worker, build, set_up_with)) = &*live
             && !worker.is_closed()
+            && *build == component.digest
             && set_up_with == ground
         {
             return Ok(Arc::clone(worker));
@@ -259,7 +260,7 @@ impl Sandbox {
             }
             spawned => spawned?,
         };
-        *live = Some((Arc::clone(&worker), ground.clone()));
+        *live = Some((Arc::clone(&worker), component.digest, ground.clone()));
         Ok(worker)
     }
 

@@ -112,13 +112,14 @@ impl Api {
             Call::ToolsCatalog => Ok(view::tools_catalog(host)),
             Call::ToolsInvoke(invoke) => self.invoke(caller, invoke).await,
             Call::ComponentsList => {
-                let components: Vec<_> = host.catalog.components().map(|it| view::component(host, it)).collect();
-                let refused = host.catalog.refused().iter();
+                let catalog = host.catalog();
+                let components: Vec<_> = catalog.components().map(|it| view::component(host, it)).collect();
+                let refused = catalog.refused().iter();
                 let refused: Vec<_> = refused.map(|(name, why)| json!({"name": name, "error": why})).collect();
                 Ok(json!({"components": components, "refused": refused}))
             }
             Call::ComponentsInspect { name } => {
-                let known = host.catalog.component(&name).map(|it| view::component_in_full(host, it));
+                let known = host.catalog().component(&name).map(|it| view::component_in_full(host, it));
                 known.ok_or_else(|| RpcError::invalid(format!("no component `{name}` is installed")))
             }
             Call::Grants { name } => self.grants(&name),
@@ -381,10 +382,10 @@ impl Api {
     }
 
     fn grants(&self, name: &ComponentName) -> Result<Value, RpcError> {
-        let installed = self.host.catalog.component(name);
+        let installed = self.host.catalog().component(name).cloned();
         let installed = installed.ok_or_else(|| RpcError::invalid(format!("no component `{name}` is installed")))?;
         let stored = self.host.store.grants(name, &installed.component.digest).map_err(stored)?;
-        Ok(view::grants(installed, &stored))
+        Ok(view::grants(&installed, &stored))
     }
 
     fn show_run(&self, run: &RunId) -> Result<Value, RpcError> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
@@ -118,7 +118,7 @@ impl App {
         let host = Host {
             store,
             sandbox,
-            catalog,
+            catalog: RwLock::new(Arc::new(catalog)),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,

@@ -18,7 +18,7 @@ use claw_policy::{Action, Ask, Denial, Policy};
 use claw_store::{AuditBreak, AuditEntry, AuditFact, AuditKind, FactKind, Repeatable, Store, StoreError};
 use claw_vault::{Info, Vault};
 
-use crate::catalog::{Catalog, Installed};
+use crate::catalog::Catalog;
 use crate::gate::{Admitted, Asker};
 use crate::host::{Host, now};
 use crate::masking::mask_line;
@@ -132,7 +132,8 @@ pub fn ended(asker: &Asker<'_>, index: u32, summary: String) -> AuditEntry {
 /// What has to be on disk before a call begins that no journal knows; nothing if it cannot change files by itself.
 pub fn requested(context: &CallContext, call: &ToolCall) -> Option<AuditEntry> {
     let CallContext { host, facts, cancel, .. } = context;
-    let installed = host.catalog.owner(host.catalog.tool(&call.tool)?);
+    let catalog = host.catalog();
+    let installed = catalog.owner(catalog.tool(&call.tool)?);
     if tool_call::repeatable(host, call, facts) == Repeatable::Yes {
         return None;
     }
@@ -273,7 +274,8 @@ fn loaded(policy: &Policy, at: Timestamp) -> AuditEntry {
 fn facts(found: &Found<'_>) -> Vec<AuditFact> {
     let fact = |kind, name: &str, value: String| AuditFact { kind, name: name.to_owned(), value };
     let Found { settings, effective, catalog, vault, .. } = found;
-    let components = catalog.components().map(|Installed { component, .. }| {
+    let components = catalog.components().map(|installed| {
+        let component = &installed.component;
         fact(FactKind::Component, component.name.as_str(), component.digest.to_string())
     });
     let refused = catalog.refused().iter().map(|(name, why)| fact(FactKind::Refused, name, mask_line(vault, why)));

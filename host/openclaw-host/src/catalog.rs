@@ -146,11 +146,12 @@ pub struct Tool {
     schema: OnceLock<Option<jsonschema::Validator>>,
 }
 
-/// All installed components.
+/// All installed components, as they are at one time.
+#[derive(Clone, Default)]
 pub struct Catalog {
-    components: BTreeMap<ComponentName, Installed>,
+    components: BTreeMap<ComponentName, Arc<Installed>>,
     refused: BTreeMap<String, String>,
-    tools: HashMap<ToolName, Tool>,
+    tools: HashMap<ToolName, Arc<Tool>>,
     specs: Vec<ToolSpec>,
 }
 
@@ -166,8 +167,7 @@ impl Catalog {
         settings: &Settings,
         folder: &Path,
     ) -> Result<Self, CatalogError> {
-        let mut catalog =
-            Catalog { components: BTreeMap::new(), refused: BTreeMap::new(), tools: HashMap::new(), specs: Vec::new() };
+        let mut catalog = Catalog::default();
         for (name, wasm, digest) in SHIPPED {
             let name = ComponentName::parse(name).expect("catalog: shipped names are valid");
             let wasm = Wasm::hashed(Bytes::from_static(wasm), Digest(*digest));
@@ -250,7 +250,8 @@ impl Catalog {
             let schema = serde_json::from_str(&tool.schema).unwrap_or_default();
             let spec = ToolSpec { name: tool.name.clone(), description: tool.description.clone(), schema };
             self.specs.push(spec.clone());
-            self.tools.insert(tool.name.clone(), Tool { spec, component: name.clone(), schema: OnceLock::new() });
+            let tool = Tool { spec, component: name.clone(), schema: OnceLock::new() };
+            self.tools.insert(tool.spec.name.clone(), Arc::new(tool));
         }
         let subject = Subject {
             component: name.clone(),
@@ -262,17 +263,17 @@ impl Catalog {
         };
         let settings = settings.components.get(&name).cloned().unwrap_or_default();
         let (subject, calls) = (RwLock::new(Arc::new(subject)), Mutex::default());
-        self.components.insert(name, Installed { component, settings, subject, configured, calls });
+        self.components.insert(name, Arc::new(Installed { component, settings, subject, configured, calls }));
         Ok(())
     }
 
     /// The components, by name.
-    pub fn components(&self) -> impl Iterator<Item = &Installed> {
+    pub fn components(&self) -> impl Iterator<Item = &Arc<Installed>> {
         self.components.values()
     }
 
     /// One component.
-    pub fn component(&self, name: &ComponentName) -> Option<&Installed> {
+    pub fn component(&self, name: &ComponentName) -> Option<&Arc<Installed>> {
         self.components.get(name)
     }
 
@@ -287,12 +288,12 @@ impl Catalog {
     }
 
     /// One tool.
-    pub fn tool(&self, name: &ToolName) -> Option<&Tool> {
+    pub fn tool(&self, name: &ToolName) -> Option<&Arc<Tool>> {
         self.tools.get(name)
     }
 
     /// The component of a tool.
-    pub fn owner(&self, tool: &Tool) -> &Installed {
+    pub fn owner(&self, tool: &Tool) -> &Arc<Installed> {
         self.components.get(&tool.component).expect("catalog: a tool's component is installed")
     }
 }

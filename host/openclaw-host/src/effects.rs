@@ -35,6 +35,7 @@ pub struct Effects {
     context: CallContext,
     call: ToolCall,
     component: ComponentName,
+    installed: Arc<Installed>,
     /// Who asks, as it was when the call began; for the record.
     subject: Arc<Subject>,
     answerer: Answerer,
@@ -59,17 +60,16 @@ impl Effects {
     pub fn new(
         context: CallContext,
         call: ToolCall,
-        component: ComponentName,
+        installed: &Arc<Installed>,
         answerer: Answerer,
         scratch: Option<LabelledPlace>,
     ) -> Self {
-        let installed = context.host.catalog.component(&component);
-        let subject = installed.expect("effects: the component of a call is installed").subject();
         Effects {
             context,
             call,
-            component,
-            subject,
+            component: installed.component.name.clone(),
+            installed: Arc::clone(installed),
+            subject: installed.subject(),
             answerer,
             scratch,
             journalled: AtomicU32::new(0),
@@ -129,7 +129,7 @@ impl Effects {
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
         let CallContext { host, cancel, clock, .. } = &self.context;
         let facts = self.context.facts_now();
-        let subject = self.installed().subject();
+        let subject = self.installed.subject();
         let asker = Asker { host, subject: &subject, facts: &facts, call: &self.call.id, cancel };
         let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {
@@ -162,17 +162,16 @@ impl Effects {
         let (digest, approval) = (admitted.permit.digest(), admitted.approval.clone());
         let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest, approval };
         let started = audit::started(&self.asker(), admitted, index);
-        let installed = self.installed();
         let spends = admitted.permit.spends().map(|given| Spent {
             component: self.component.clone(),
-            build: installed.component.digest,
+            build: self.installed.component.digest,
             grant: given.grant.to_string(),
             terms: given.terms.clone(),
         });
         let is_counted = spends.is_some();
         let recorded = self.record(step, started, spends).await;
         if is_counted {
-            self.context.host.reload_grants(installed);
+            self.context.host.reload_grants(&self.installed);
         }
         recorded.map_err(|err| match err {
             StoreError::NotApproved { .. } | StoreError::NotGranted { .. } => {
@@ -211,10 +210,6 @@ impl Effects {
             kept.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         }
         Ok(())
-    }
-
-    fn installed(&self) -> &Installed {
-        self.context.host.catalog.component(&self.component).expect("effects: the component of a call is installed")
     }
 
     async fn ended(&self, index: u32, summary: String) -> Result<(), EffectError> {

@@ -1,6 +1,6 @@
 //! What every part of the running host shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use claw_core::event::HostEvent;
@@ -26,8 +26,8 @@ pub struct Host {
     pub store: Store,
     /// Where components run.
     pub sandbox: Sandbox,
-    /// Installed components.
-    pub catalog: Catalog,
+    /// Installed components; another one when something is installed or removed.
+    pub catalog: RwLock<Arc<Catalog>>,
     /// Decides, and asks people.
     pub gate: Gate,
     /// Those who can be asked.
@@ -96,6 +96,11 @@ impl Host {
     /// started the run shows the card.
     pub fn somebody_answers(&self, shows_cards: bool) -> bool {
         shows_cards || self.unattended == Unattended::Wait || self.approvers.are_there()
+    }
+
+    /// The components that are installed now. Who takes several looks keeps what this gives: the next one may differ.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The policy in force.

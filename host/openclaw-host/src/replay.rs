@@ -93,10 +93,11 @@ async fn one(host: &Host, facts: &Facts, call: &ToolCall, recording: Recording, 
     if let Some(lacks) = recording.lacks {
         return Verdict::Impossible(lacks);
     }
-    let Some(tool) = host.catalog.tool(&call.tool) else {
+    let catalog = host.catalog();
+    let Some(tool) = catalog.tool(&call.tool) else {
         return Verdict::Impossible(format!("no installed component offers `{}` any more", call.tool));
     };
-    let installed = host.catalog.owner(tool);
+    let installed = catalog.owner(tool);
     if installed.component.digest != recording.component {
         let (then, now) = (recording.component.short(), installed.component.digest.short());
         return Verdict::Impossible(format!(

@@ -45,8 +45,9 @@ pub enum ChangeError {
 }
 
 impl Host {
-    fn installed(&self, component: &ComponentName) -> Result<&Installed, ChangeError> {
-        self.catalog.component(component).ok_or_else(|| ChangeError::NoSuchComponent(component.clone()))
+    fn installed(&self, component: &ComponentName) -> Result<Arc<Installed>, ChangeError> {
+        let installed = self.catalog().component(component).cloned();
+        installed.ok_or_else(|| ChangeError::NoSuchComponent(component.clone()))
     }
 
     /// Gives grants to a component and takes others. What was taken ends the component's calls, connections and
@@ -85,7 +86,7 @@ impl Host {
         installed.set_grants(&rows)?;
         tracing::info!(%component, by, grants = rows.len(), "grants changed");
         if is_less {
-            self.end_all(installed).await;
+            self.end_all(&installed).await;
         }
         Ok(rows)
     }
@@ -98,7 +99,7 @@ impl Host {
         let installed = self.installed(component)?;
         self.store.pause(component, by, "its owner paused it", now()).await?;
         tracing::info!(%component, by, "component paused");
-        self.end_all(installed).await;
+        self.end_all(&installed).await;
         Ok(())
     }
 
@@ -117,12 +118,12 @@ impl Host {
     pub async fn after_answer(&self, approval: &Approval) {
         let Ok(installed) = self.installed(&approval.component) else { return };
         if let ApprovalState::Approved { always: Some(_), .. } = &approval.state {
-            self.reload_grants(installed);
+            self.reload_grants(&installed);
         }
         if matches!(approval.state, ApprovalState::Denied { .. })
             && let Ok(Some(paused)) = self.store.paused(&approval.component)
         {
-            self.end_all(installed).await;
+            self.end_all(&installed).await;
             let component = &approval.component;
             let text = format!(
                 "{HOST_MARK} `{component}` is paused: {}. `openclaw-host component resume {component}` lets it go on.",

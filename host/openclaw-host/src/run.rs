@@ -189,7 +189,7 @@ impl Shell {
     /// The journal's note of the call that comes next, so that its start is durable before it runs.
     fn starting(&self, next: &Step) -> Vec<JournalStep> {
         let Step::Call(call) = next else { return Vec::new() };
-        let component = self.host.catalog.tool(&call.tool).map(|tool| tool.component.clone());
+        let component = self.host.catalog().tool(&call.tool).map(|tool| tool.component.clone());
         let Some(component) = component else { return Vec::new() };
         vec![JournalStep::CallStarted {
             call: call.id.clone(),
@@ -220,7 +220,7 @@ impl Shell {
         let prompt = Prompt {
             system: system.to_owned(),
             messages: messages.to_vec(),
-            tools: host.catalog.specs().to_vec(),
+            tools: host.catalog().specs().to_vec(),
             max_output_tokens: OUTPUT_TOKENS,
         };
         let (run, session) = (self.row.run.clone(), self.row.session.clone());

@@ -65,8 +65,9 @@ impl From<ToolOutcome> for Called {
 /// Runs one call to its outcome. Never fails: what goes wrong is the outcome.
 pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let host = &context.host;
-    let Some(tool) = host.catalog.tool(&call.tool) else {
-        let known: Vec<_> = host.catalog.specs().iter().map(|spec| spec.name.as_str()).collect();
+    let catalog = host.catalog();
+    let Some(tool) = catalog.tool(&call.tool) else {
+        let known: Vec<_> = catalog.specs().iter().map(|spec| spec.name.as_str()).collect();
         let message = format!("no installed component offers `{}`; there are: {}", call.tool, known.join(", "));
         return ToolOutcome::failed(FailureKind::UnknownTool, message).into();
     };
@@ -80,7 +81,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     if let Err(message) = tool.check(&arguments) {
         return ToolOutcome::failed(FailureKind::InvalidArguments, message).into();
     }
-    let installed = host.catalog.owner(tool);
+    let installed = catalog.owner(tool);
     let invocation =
         ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
     let facts = context.facts_now();
@@ -105,7 +106,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
 async fn in_sandbox(
     context: &CallContext,
     call: &ToolCall,
-    installed: &Installed,
+    installed: &Arc<Installed>,
     permit: claw_policy::Permit,
 ) -> Called {
     let host = &context.host;
@@ -145,10 +146,9 @@ async fn in_sandbox(
             return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
         }
     };
-    let component = installed.component.name.clone();
     // A child of its own: what is taken back ends this call, and not the run.
     let context = &CallContext { cancel: context.cancel.child_token(), ..context.clone() };
-    let effects = Arc::new(Effects::new(context.clone(), call.clone(), component, running.answerer(), scratch));
+    let effects = Arc::new(Effects::new(context.clone(), call.clone(), installed, running.answerer(), scratch));
     // Dropped with this function: no effect outlives its call.
     let mut tasks = JoinSet::new();
     let mut stopping = false;
@@ -263,8 +263,9 @@ pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.
 pub fn repeatable(host: &Host, call: &ToolCall, facts: &Facts) -> claw_store::Repeatable {
-    let Some(tool) = host.catalog.tool(&call.tool) else { return claw_store::Repeatable::Yes };
-    let allowed = host.policy().folders(&host.catalog.owner(tool).subject(), facts);
+    let catalog = host.catalog();
+    let Some(tool) = catalog.tool(&call.tool) else { return claw_store::Repeatable::Yes };
+    let allowed = host.policy().folders(&catalog.owner(tool).subject(), facts);
     let writes = allowed.iter().any(|(_, access)| *access == Access::ReadWrite);
     if writes { claw_store::Repeatable::No } else { claw_store::Repeatable::Yes }
 }

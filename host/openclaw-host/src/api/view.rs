@@ -212,15 +212,15 @@ pub(super) fn component_in_full(host: &Host, installed: &Installed) -> Value {
 /// Upstream groups tools; ours are grouped by component.
 pub(super) fn tools_catalog(host: &Host) -> Value {
     let tool = |spec: &claw_core::message::ToolSpec| {
-        let component = host.catalog.tool(&spec.name).map(|tool| tool.component.clone());
+        let component = host.catalog().tool(&spec.name).map(|tool| tool.component.clone());
         json!({
             "id": spec.name, "name": spec.name, "label": spec.name, "source": "core",
             "component": component, "description": spec.description, "schema": spec.schema,
         })
     };
-    let tools: Vec<_> = host.catalog.specs().iter().map(tool).collect();
+    let tools: Vec<_> = host.catalog().specs().iter().map(tool).collect();
     let groups: Vec<_> = host
-        .catalog
+        .catalog()
         .components()
         .map(|installed| {
             let own = tools.iter().filter(|tool| tool["component"] == json!(installed.component.name));
@@ -275,7 +275,8 @@ pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms:
 }
 
 pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Timestamp) -> Value {
-    let workers = host.catalog.components().filter(|it| host.sandbox.state(&it.component.name) != WorkerState::Absent);
+    let catalog = host.catalog();
+    let workers = catalog.components().filter(|it| host.sandbox.state(&it.component.name) != WorkerState::Absent);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptimeMs": at.0.saturating_sub(host.about.started.0),
@@ -284,7 +285,7 @@ pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Times
         "policyError": host.gate.rejected_policy(),
         "home": host.about.home,
         "workspace": host.about.workspace,
-        "components": host.catalog.components().count(),
+        "components": catalog.components().count(),
         "workers": workers.count(),
         "pendingApprovals": approvals,
         "unfinishedRuns": unfinished,

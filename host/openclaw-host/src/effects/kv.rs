@@ -18,7 +18,7 @@ impl Effects {
             self.kv_noted.get_or_try_init(|| async { self.note(&admitted).await.map(drop) }).await?;
         }
         self.note_allowed(&admitted);
-        let limits = self.installed().settings.kv_limits();
+        let limits = self.installed.settings.kv_limits();
         Ok(store.kv(&self.component, request, limits).await?)
     }
 }

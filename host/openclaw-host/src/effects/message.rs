@@ -41,7 +41,7 @@ impl Effects {
         let said = masking::spoken(&masking::mask(&self.context.host.vault)).text(&request.text).into_owned();
         let text = format!("{HOST_MARK} message from `{}`:\n{said}", self.component);
         // It stands in the conversation from now on, and so does what flowed into it.
-        if let Some(cause) = outside(self.installed()) {
+        if let Some(cause) = outside(&self.installed) {
             self.label(Labels::tainted(&cause)).await?;
         }
         let facts = &self.context.facts;
