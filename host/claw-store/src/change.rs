@@ -11,9 +11,11 @@ use crate::audit::{self, AuditEntry, FactKind};
 use crate::error::Failure;
 use crate::grants;
 use crate::kv::{KvKey, Used};
+use crate::package::{self, Package};
 use crate::record::JournalStep;
 use crate::row::{
-    StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredRun, StoredSession, StoredStanding, encode,
+    StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession, StoredStanding,
+    encode,
 };
 use crate::standing;
 use crate::tables::Tables;
@@ -43,6 +45,10 @@ pub(crate) enum Change {
     Labels { place: String, labels: Labels },
     /// Sets what the owner thinks of a component, and records whether it is paused by that or let go on.
     Standing { component: ComponentName, standing: StoredStanding, by: String, at: Timestamp },
+    /// Creates or replaces a package, or removes it.
+    Package { name: ComponentName, row: Option<Package> },
+    /// Forgets all that a component has kept.
+    ForgetComponent { component: ComponentName },
     /// Appends to the record.
     Audit(Box<AuditEntry>),
     /// Removes the oldest entries of the record.
@@ -118,6 +124,11 @@ impl Change {
                     audit::append(tables, entry)?;
                 }
             }
+            Change::Package { name, row: Some(package) } => {
+                tables.packages.insert(name.as_str(), encode(&StoredPackage::from(package)).as_slice())?;
+            }
+            Change::Package { name, row: None } => drop(tables.packages.remove(name.as_str())?),
+            Change::ForgetComponent { component } => package::forget(tables, &component)?,
             Change::Labels { place, labels } => {
                 tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
             }

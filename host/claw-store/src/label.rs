@@ -28,6 +28,13 @@ impl LabelledPlace {
     }
 }
 
+/// Whether what lies in a place is a component's.
+pub(crate) fn is_of(place: &str, component: &ComponentName) -> bool {
+    let own = |rest: &str| rest == component.as_str();
+    place.strip_prefix("scratch/").is_some_and(own)
+        || place.strip_prefix("kv/").and_then(|rest| rest.split_once('/')).is_some_and(|(owner, _)| own(owner))
+}
+
 impl Store {
     /// The labels of what lies in a place.
     ///

@@ -21,6 +21,7 @@ mod audit;
 mod grants;
 mod kv;
 mod label;
+mod package;
 mod standing;
 
 mod change;
@@ -42,6 +43,7 @@ pub use grants::Spent;
 pub use inbox::Accepted;
 pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
+pub use package::{Package, Receipt};
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
 pub use session::{History, Page, Pending, SessionQuery, SessionRow};

@@ -6,6 +6,7 @@
 
 mod approval;
 mod grant;
+mod package;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp, ToolName};
@@ -23,6 +24,7 @@ use crate::run::{RunRow, RunState};
 
 pub(crate) use self::approval::StoredApproval;
 pub(crate) use self::grant::{StoredGrants, StoredStanding};
+pub(crate) use self::package::StoredPackage;
 
 /// One kind of row.
 pub(crate) trait Row: Serialize + DeserializeOwned {

@@ -47,6 +47,8 @@ pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinit
 
 /// Component → what its owner thinks of it. See `standing`.
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
+/// Component → package. See `package`.
+pub(crate) const PACKAGES: TableDefinition<Text, Bytes> = TableDefinition::new("packages");
 /// Place → labels of what lies there. See `label`.
 pub(crate) const LABELS: TableDefinition<Text, Bytes> = TableDefinition::new("labels");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
@@ -73,6 +75,7 @@ pub(crate) struct Tables<'txn> {
     pub kv: Table<'txn, (Text, Text, Text), Bytes>,
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
+    pub packages: Table<'txn, Text, Bytes>,
     pub labels: Table<'txn, Text, Bytes>,
     pub standing: Table<'txn, Text, Bytes>,
     pub audit: Table<'txn, u64, AuditValue>,
@@ -99,6 +102,7 @@ impl<'txn> Tables<'txn> {
             kv: txn.open_table(KV)?,
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
+            packages: txn.open_table(PACKAGES)?,
             labels: txn.open_table(LABELS)?,
             standing: txn.open_table(STANDING)?,
             audit: txn.open_table(AUDIT)?,

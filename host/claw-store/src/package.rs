@@ -1,0 +1,229 @@
+//! Packages: components that their owner has installed, with what was accepted and the versions before.
+//!
+//! The bytes lie in files named by their digests; a row says which of them counts. So an install is there or not there,
+//! whenever the host stops.
+
+use claw_core::grant::GrantRow;
+use claw_core::id::{ComponentName, Digest, Timestamp};
+use redb::ReadableTable;
+
+use crate::audit::{AuditEntry, AuditKind, FactKind};
+use crate::change::{Change, Decided};
+use crate::error::{Failure, StoreError};
+use crate::label;
+use crate::row::{StoredPackage, decode};
+use crate::store::Store;
+use crate::tables::{self, Bytes, Tables};
+
+/// Versions that are kept to go back to, besides the one that counts.
+const KEPT: usize = 3;
+
+/// One version of a package, as its owner accepted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What the component calls its version.
+    pub version: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Who published it: the id of a key, or words that say that nobody has signed it.
+    pub publisher: String,
+    /// Where it came from.
+    pub source: String,
+    /// SHA-256 of its description of itself: names, texts and scopes as they were shown.
+    pub described: Digest,
+    /// Who accepted it.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A package that is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name, which is the component's.
+    pub name: ComponentName,
+    /// Its versions, the last accepted last; the one that counts is among them.
+    pub versions: Vec<Receipt>,
+    /// The digest of the version that counts.
+    pub current: Digest,
+    /// Whether it stays at this version.
+    pub is_pinned: bool,
+    /// The key that its first version was signed with; another one is not accepted by itself.
+    pub key: Option<String>,
+}
+
+impl Package {
+    /// The version that counts.
+    pub fn receipt(&self) -> &Receipt {
+        let current = self.versions.iter().find(|receipt| receipt.digest == self.current);
+        current.expect("package: the version that counts is kept")
+    }
+
+    /// The version that counted before this one, if it is kept.
+    pub fn previous(&self) -> Option<&Receipt> {
+        let place = self.versions.iter().position(|receipt| receipt.digest == self.current)?;
+        self.versions[..place].last()
+    }
+}
+
+impl Store {
+    /// All packages, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn packages(&self) -> Result<Vec<Package>, StoreError> {
+        self.read(|snapshot| {
+            let Some(table) = snapshot.table_if_there(tables::PACKAGES)? else { return Ok(Vec::new()) };
+            let mut packages = Vec::new();
+            for item in table.iter()? {
+                let (name, row) = item?;
+                packages.push(decode::<StoredPackage>(name.value(), row.value())?.into());
+            }
+            Ok(packages)
+        })
+    }
+
+    /// Installs a version: from now on it is the one that counts, with exactly these grants. The oldest versions go, so
+    /// that three stay besides it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written; nothing was changed then.
+    pub async fn install(
+        &self,
+        name: &ComponentName,
+        receipt: Receipt,
+        key: Option<String>,
+        grants: Vec<GrantRow>,
+    ) -> Result<Package, StoreError> {
+        let name = name.clone();
+        self.write(move |tables| {
+            let known = find(&tables.packages, &name)?;
+            let mut package = known.unwrap_or_else(|| Package {
+                name: name.clone(),
+                versions: Vec::new(),
+                current: receipt.digest,
+                is_pinned: false,
+                key: None,
+            });
+            package.versions.retain(|known| known.digest != receipt.digest);
+            package.current = receipt.digest;
+            package.key = key;
+            let (by, at, build) = (receipt.by.clone(), receipt.at, receipt.digest);
+            package.versions.push(receipt);
+            let surplus = package.versions.len().saturating_sub(KEPT + 1);
+            package.versions.drain(..surplus);
+            let mut changes = came_to_count(&package, &by, at);
+            changes.push(Change::Grants { component: name, build, rows: grants, by, at });
+            Ok(Decided { answer: package, changes })
+        })
+        .await
+    }
+
+    /// Goes back to the version before the one that counts; `None` if there is none, or no such package.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn roll_back(
+        &self,
+        name: &ComponentName,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Option<Package>, StoreError> {
+        let (name, by) = (name.clone(), by.to_owned());
+        self.write(move |tables| {
+            let Some(mut package) = find(&tables.packages, &name)? else { return Ok(Decided::unchanged(None)) };
+            let Some(previous) = package.previous() else { return Ok(Decided::unchanged(None)) };
+            package.current = previous.digest;
+            let changes = came_to_count(&package, &by, at);
+            Ok(Decided { answer: Some(package), changes })
+        })
+        .await
+    }
+
+    /// Says whether a package stays at its version; `None` if there is no such package.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn pin(&self, name: &ComponentName, is_pinned: bool) -> Result<Option<Package>, StoreError> {
+        let name = name.clone();
+        self.write(move |tables| {
+            let Some(mut package) = find(&tables.packages, &name)? else { return Ok(Decided::unchanged(None)) };
+            package.is_pinned = is_pinned;
+            let changes = vec![Change::Package { name, row: Some(package.clone()) }];
+            Ok(Decided { answer: Some(package), changes })
+        })
+        .await
+    }
+
+    /// Removes a package with all that it was given and all that it kept; returns what it was, if it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn uninstall(
+        &self,
+        name: &ComponentName,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Option<Package>, StoreError> {
+        let (name, by) = (name.clone(), by.to_owned());
+        self.write(move |tables| {
+            let Some(package) = find(&tables.packages, &name)? else { return Ok(Decided::unchanged(None)) };
+            let grants = |receipt: &Receipt| {
+                let (component, build, by) = (name.clone(), receipt.digest, by.clone());
+                Change::Grants { component, build, rows: Vec::new(), by, at }
+            };
+            let mut changes: Vec<_> = package.versions.iter().map(grants).collect();
+            changes.push(Change::ForgetComponent { component: name.clone() });
+            changes.push(Change::Package { name: name.clone(), row: None });
+            changes.push(fact(&name, None));
+            let entry = AuditEntry::new(AuditKind::ComponentRemoved, by, at);
+            let removed = AuditEntry { component: Some(name), digest: Some(package.current), ..entry };
+            changes.push(Change::Audit(Box::new(removed)));
+            Ok(Decided { answer: Some(package), changes })
+        })
+        .await
+    }
+}
+
+/// The row of a package whose version has changed, and what goes on record of it.
+fn came_to_count(package: &Package, by: &str, at: Timestamp) -> Vec<Change> {
+    let Package { name, current, .. } = package;
+    let Receipt { version, publisher, source, .. } = package.receipt();
+    let entry = AuditEntry {
+        component: Some(name.clone()),
+        digest: Some(*current),
+        subject: Some(format!("version {version} by {publisher}")),
+        outcome: Some(format!("from {source}")),
+        ..AuditEntry::new(AuditKind::ComponentInstalled, by, at)
+    };
+    vec![
+        Change::Package { name: name.clone(), row: Some(package.clone()) },
+        fact(name, Some(current.to_string())),
+        Change::Audit(Box::new(entry)),
+    ]
+}
+
+/// What the next start compares with: it does not find a second time what is on record already.
+fn fact(name: &ComponentName, value: Option<String>) -> Change {
+    Change::AuditFact { kind: FactKind::Component, name: name.to_string(), value }
+}
+
+/// Removes all that a component has kept, and what its owner thought of it.
+pub(crate) fn forget(tables: &mut Tables<'_>, component: &ComponentName) -> Result<(), Failure> {
+    let name = component.as_str();
+    // Nothing comes between a name and this.
+    let next = format!("{name}\0");
+    tables.kv.retain_in((name, "", "")..(next.as_str(), "", ""), |_, _| false)?;
+    tables.kv_used.remove(name)?;
+    tables.labels.retain(|place, _| !label::is_of(place, component))?;
+    tables.standing.remove(name)?;
+    Ok(())
+}
+
+fn find(table: &impl ReadableTable<&'static str, Bytes>, name: &ComponentName) -> Result<Option<Package>, Failure> {
+    let row = table.get(name.as_str())?;
+    Ok(row.map(|row| decode::<StoredPackage>(name.as_str(), row.value())).transpose()?.map(Package::from))
+}
+
+#[cfg(test)]
+mod tests;
