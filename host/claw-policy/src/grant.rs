@@ -10,6 +10,7 @@ mod http;
 mod name;
 mod net;
 mod server;
+mod words;
 
 use std::fmt;
 use std::str::FromStr;

@@ -71,6 +71,11 @@ impl ExecGrant {
         ExecGrant { arguments, rest: Rest::Nothing }.finish().ok()
     }
 
+    /// Whether it means any program.
+    pub(super) fn is_open(&self) -> bool {
+        !matches!(self.arguments.first(), Some(Argument::Exactly(_)))
+    }
+
     /// A few commands within this grant.
     pub(super) fn examples(&self) -> Vec<Vec<String>> {
         let rest = self.arguments.iter().skip(1).map(|argument| match argument {

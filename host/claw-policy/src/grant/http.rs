@@ -12,7 +12,7 @@ use super::{GrantError, excerpt};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpGrant {
     servers: Servers,
-    methods: BTreeSet<String>,
+    pub(super) methods: BTreeSet<String>,
     /// Prefixes of the path; empty for any path.
     paths: BTreeSet<String>,
 }
@@ -58,6 +58,11 @@ impl HttpGrant {
         let servers = self.servers.examples("https");
         let with_methods = |server: String| self.methods.iter().map(move |it| (it.clone(), format!("{server}{path}")));
         servers.into_iter().flat_map(with_methods).collect()
+    }
+
+    /// Whether it means any server.
+    pub(super) fn is_open(&self) -> bool {
+        self.servers == Servers::Any
     }
 
     /// Whether the request lies within this grant.

@@ -37,6 +37,11 @@ impl NetGrant {
         self.servers.examples("wss")
     }
 
+    /// Whether it means any server.
+    pub(super) fn is_open(&self) -> bool {
+        self.servers == Servers::Any
+    }
+
     /// Whether the connection lies within this grant.
     pub(super) fn covers(&self, plan: &ConnectPlan) -> bool {
         self.servers.cover(&plan.target)
