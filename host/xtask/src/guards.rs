@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::step;
 
 /// A crate must not reach these, however indirectly.
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("claw-core", &["tokio", "redb", "wasmtime", "cedar-policy", "axum", "reqwest"]),
     ("claw-policy", &["tokio", "redb", "wasmtime", "axum", "reqwest"]),
     ("claw-store", &["wasmtime", "cedar-policy", "axum", "reqwest"]),
@@ -17,11 +17,13 @@ const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("claw-gateway", &["wasmtime", "cedar-policy", "redb"]),
     ("claw-effects", &["wasmtime", "redb"]),
     ("claw-sandbox", &["reqwest", "redb", "axum"]),
+    ("claw-package", &["wasmtime", "cedar-policy", "redb"]),
     ("claw-vault", &["tokio", "wasmtime", "cedar-policy", "redb", "axum", "reqwest", "tracing"]),
 ];
 
 /// Siblings stand beside each other; only `openclaw-host` stands above them.
-const SIBLINGS: [&str; 6] = ["claw-store", "claw-model", "claw-sandbox", "claw-effects", "claw-gateway", "claw-vault"];
+const SIBLINGS: [&str; 7] =
+    ["claw-store", "claw-model", "claw-sandbox", "claw-effects", "claw-gateway", "claw-vault", "claw-package"];
 
 /// Licences that may be linked into the program; the same list stands in deny.toml.
 const LICENCES: [&str; 14] = [

@@ -1,0 +1,80 @@
+//! What can go wrong with a package before it is looked at.
+
+use std::io;
+use std::path::PathBuf;
+
+use claw_core::id::Digest;
+
+/// Why a package cannot be had. Nothing was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The text names no source.
+    #[error(
+        "`{text}` names no package: write a path, `https://…/NAME.wasm`, or `oci://HOST/REPOSITORY[:TAG][@sha256:…]`"
+    )]
+    Source {
+        /// What was given.
+        text: String,
+    },
+    /// A file or folder cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: io::Error,
+    },
+    /// A folder has no component, or several.
+    #[error("`{}` has {found} files `*.wasm`; name the one to install", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
+    /// A server cannot be reached, or broke off.
+    #[error("cannot fetch from {host}")]
+    Fetch {
+        /// Its name; a URL may hold secrets.
+        host: String,
+        /// Why.
+        #[source]
+        err: reqwest::Error,
+    },
+    /// A server answered with something else than the package.
+    #[error("{host} answered {status} for {what}")]
+    Status {
+        /// Its name.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What was asked for.
+        what: String,
+    },
+    /// A registry's answer is not what its protocol says.
+    #[error("the registry {host} is not understood: {what}")]
+    Protocol {
+        /// Its name.
+        host: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The package is too long; what was read of it is thrown away.
+    #[error("E_PKG_SIZE: it is longer than {limit} bytes")]
+    TooLong {
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// The bytes are others than they should be.
+    #[error("E_PKG_DIGEST: expected sha256 {}, got {}", expected.short(), actual.short())]
+    Digest {
+        /// What was promised.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+    },
+    /// The signature is not one of the key over these bytes, or one of them is not readable.
+    #[error("E_PKG_SIG: {0}")]
+    Signature(String),
+}

@@ -1,0 +1,205 @@
+//! Getting a package's bytes.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use claw_core::address;
+use claw_core::effect::AddressClass;
+use claw_core::id::Digest;
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
+use sha2::{Digest as _, Sha256};
+
+use crate::MAX_BYTES;
+use crate::error::PackageError;
+use crate::oci;
+use crate::source::{Source, is_this_machine};
+
+/// A server that does not accept a connection in this time is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that sends nothing for so long has broken off.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Signatures and keys are a few lines.
+const MAX_TEXT_BYTES: usize = 8 << 10;
+/// More hops than any registry needs.
+const MAX_REDIRECTS: usize = 5;
+
+/// Fetches packages.
+pub struct Fetcher {
+    client: Client,
+}
+
+/// Name and password for a registry.
+#[derive(Clone)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password or token.
+    pub password: String,
+}
+
+/// A package's bytes, and what lay beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The component.
+    pub wasm: Bytes,
+    /// Its SHA-256.
+    pub digest: Digest,
+    /// The signature beside it.
+    pub signature: Option<String>,
+    /// The publisher's key beside it: it says who they claim to be, no more.
+    pub key: Option<String>,
+}
+
+impl Fetcher {
+    /// A fetcher that believes these certificates besides the usual ones.
+    ///
+    /// # Errors
+    /// If one of the certificates cannot be used.
+    pub fn new(extra_roots: &[Vec<u8>]) -> Result<Fetcher, reqwest::Error> {
+        let roots = extra_roots.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
+        let client = roots.into_iter().fold(Client::builder(), ClientBuilder::add_root_certificate);
+        let client = client
+            .user_agent(concat!("openclaw-host/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::custom(|attempt| if may_follow(&attempt) { attempt.follow() } else { attempt.stop() }))
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT);
+        Ok(Fetcher { client: client.build()? })
+    }
+
+    /// Fetches a package whole; `login` gives the name and password for a registry, by its host.
+    ///
+    /// # Errors
+    /// [`PackageError`]; nothing was kept then.
+    pub async fn fetch(&self, source: &Source, login: impl Fn(&str) -> Option<Login>) -> Result<Fetched, PackageError> {
+        match source {
+            Source::Path(path) => {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || from_path(&path));
+                read.await.expect("fetch: reading files does not panic")
+            }
+            Source::Url(url, digest) => self.from_url(url, *digest).await,
+            Source::Oci(reference) => oci::pull(&self.client, reference, login(&reference.host)).await,
+        }
+    }
+
+    async fn from_url(&self, url: &Url, expected: Option<Digest>) -> Result<Fetched, PackageError> {
+        let wasm = body(get(&self.client, url).await?, MAX_BYTES).await?;
+        let digest = digest_of(&wasm);
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(PackageError::Digest { expected, actual: digest });
+        }
+        let mut beside = url.clone();
+        beside.set_path(&format!("{}.minisig", url.path()));
+        let signature = self.text(&beside).await?;
+        let key = match url.join("minisign.pub") {
+            Ok(url) if signature.is_some() => self.text(&url).await?,
+            _ => None,
+        };
+        Ok(Fetched { wasm, digest, signature, key })
+    }
+
+    /// A short text, if the server has it.
+    async fn text(&self, url: &Url) -> Result<Option<String>, PackageError> {
+        match get(&self.client, url).await {
+            Ok(response) => {
+                let bytes = body(response, MAX_TEXT_BYTES).await?;
+                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+            }
+            Err(PackageError::Status { status: 403 | 404 | 410, .. }) => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+/// Whether a redirect stays as safe as where it came from: encrypted, or within this machine. Everything else is
+/// answered as it is, and refused for its status.
+fn may_follow(attempt: &Attempt<'_>) -> bool {
+    let from_here = attempt.previous().first().is_some_and(is_this_machine);
+    let stays = if from_here { true } else { attempt.url().scheme() == "https" && !is_inside(attempt.url()) };
+    stays && attempt.previous().len() <= MAX_REDIRECTS
+}
+
+/// Whether a URL names an address that is not on the public network.
+fn is_inside(url: &Url) -> bool {
+    let class = |host: &str| address::classify_host(host.trim_matches(['[', ']']));
+    !url.host_str().is_some_and(|host| matches!(class(host), AddressClass::Public | AddressClass::Name))
+}
+
+/// The host of a URL, for errors.
+pub(crate) fn host(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
+}
+
+async fn get(client: &Client, url: &Url) -> Result<Response, PackageError> {
+    let fetched = client.get(url.clone()).send().await;
+    let response = fetched.map_err(|err| PackageError::Fetch { host: host(url), err: err.without_url() })?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    Err(PackageError::Status { host: host(url), status: response.status().as_u16(), what: url.path().to_owned() })
+}
+
+/// A body of at most `limit` bytes; one that says at once that it is longer is not read.
+pub(crate) async fn body(mut response: Response, limit: usize) -> Result<Bytes, PackageError> {
+    let host = host(response.url());
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(PackageError::TooLong { limit });
+    }
+    let mut bytes = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(PackageError::TooLong { limit }),
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Ok(bytes.freeze()),
+            Err(err) => return Err(PackageError::Fetch { host, err: err.without_url() }),
+        }
+    }
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest(Sha256::digest(bytes).into())
+}
+
+fn from_path(path: &Path) -> Result<Fetched, PackageError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |err| PackageError::Read { path, err }
+    };
+    let about = std::fs::metadata(path).map_err(unreadable(path))?;
+    let file = if about.is_dir() { only_component(path)? } else { path.to_owned() };
+    let wasm = read(&file, MAX_BYTES)?;
+    let beside = |name: PathBuf| match read(&name, MAX_TEXT_BYTES) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(PackageError::Read { err, .. }) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(err) => Err(err),
+    };
+    let mut signature = file.clone().into_os_string();
+    signature.push(".minisig");
+    let signature = beside(signature.into())?;
+    let key = beside(file.with_file_name("minisign.pub"))?;
+    Ok(Fetched { digest: digest_of(&wasm), wasm: wasm.into(), signature, key })
+}
+
+fn only_component(folder: &Path) -> Result<PathBuf, PackageError> {
+    let entries = std::fs::read_dir(folder).map_err(|err| PackageError::Read { path: folder.to_owned(), err })?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    match (files.pop(), files.len()) {
+        (Some(file), 0) => Ok(file),
+        (file, more) => {
+            Err(PackageError::Folder { path: folder.to_owned(), found: more + usize::from(file.is_some()) })
+        }
+    }
+}
+
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, PackageError> {
+    let unreadable = |err| PackageError::Read { path: path.to_owned(), err };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > limit { Err(PackageError::TooLong { limit }) } else { Ok(bytes) }
+}
