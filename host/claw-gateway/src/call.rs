@@ -5,7 +5,7 @@ use std::time::Duration;
 use claw_core::approval::Answer;
 use claw_core::audit::AuditQuery;
 use claw_core::grant::Terms;
-use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, ApprovalId, ComponentName, Digest, RunId, SessionKey, ToolName};
 use claw_core::inbound::Source;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -130,6 +130,8 @@ pub enum Call {
         /// Which.
         name: ComponentName,
     },
+    /// Any object; methods of this host.
+    Packages(PackageCall),
     /// Any object; a method of this host.
     RunsShow {
         /// Which.
@@ -230,4 +232,49 @@ pub struct ToolsInvoke {
     pub session: Option<SessionKey>,
     /// The client's idempotency key, or a fresh id.
     pub run: RunId,
+}
+
+/// What is asked about packages.
+#[derive(Clone, Debug)]
+pub enum PackageCall {
+    /// What is installed.
+    List,
+    /// Fetches one and says what it would be able to do.
+    Prepare {
+        /// Where from.
+        source: String,
+        /// The publisher's key.
+        key: Option<String>,
+    },
+    /// Installs what was prepared.
+    Accept {
+        /// SHA-256 of its bytes.
+        digest: Digest,
+        /// What it is given.
+        grants: Vec<String>,
+        /// Whether it may come from another publisher than the version before.
+        other_publisher: bool,
+    },
+    /// Goes back to the version before.
+    RollBack {
+        /// Which.
+        name: ComponentName,
+    },
+    /// Keeps one at its version, or lets it change.
+    Pin {
+        /// Which.
+        name: ComponentName,
+        /// Whether it stays.
+        is_pinned: bool,
+    },
+    /// Removes one with all that it was given and kept.
+    Remove {
+        /// Which.
+        name: ComponentName,
+    },
+    /// Reads the files of one again.
+    Verify {
+        /// Which.
+        name: ComponentName,
+    },
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod components;
+mod packages;
 
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::call::{AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, SessionsList, ToolsInvoke};
+use crate::call::{
+    AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, PackageCall, SessionsList, ToolsInvoke,
+};
 use crate::clock;
 use crate::frame::RpcError;
 use crate::scope::Scope;
@@ -61,6 +64,14 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "components.grants.change", scope: Scope::Admin, read: components::change_grants },
     Method { name: "components.pause", scope: Scope::Admin, read: components::pause },
     Method { name: "components.resume", scope: Scope::Admin, read: components::resume },
+    Method { name: "packages.list", scope: Scope::Read, read: |_| host(Call::Packages(PackageCall::List)) },
+    Method { name: "packages.prepare", scope: Scope::Admin, read: packages::prepare },
+    Method { name: "packages.install", scope: Scope::Admin, read: packages::accept },
+    Method { name: "packages.rollback", scope: Scope::Admin, read: packages::roll_back },
+    Method { name: "packages.pin", scope: Scope::Admin, read: packages::pin },
+    Method { name: "packages.unpin", scope: Scope::Admin, read: packages::unpin },
+    Method { name: "packages.remove", scope: Scope::Admin, read: packages::remove },
+    Method { name: "packages.verify", scope: Scope::Admin, read: packages::verify },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.

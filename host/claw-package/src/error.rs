@@ -33,6 +33,9 @@ pub enum PackageError {
         /// How many there are.
         found: usize,
     },
+    /// Nothing can be fetched.
+    #[error("the certificates of the configuration cannot be used")]
+    Client(#[source] reqwest::Error),
     /// A server cannot be reached, or broke off.
     #[error("cannot fetch from {host}")]
     Fetch {

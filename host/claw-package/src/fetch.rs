@@ -58,16 +58,19 @@ impl Fetcher {
     ///
     /// # Errors
     /// If one of the certificates cannot be used.
-    pub fn new(extra_roots: &[Vec<u8>]) -> Result<Fetcher, reqwest::Error> {
-        let roots = extra_roots.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>()?;
-        let client = roots.into_iter().fold(Client::builder(), ClientBuilder::add_root_certificate);
+    pub fn new(extra_roots: &[Vec<u8>]) -> Result<Fetcher, PackageError> {
+        let roots = extra_roots.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>();
+        let client = roots
+            .map_err(PackageError::Client)?
+            .into_iter()
+            .fold(Client::builder(), ClientBuilder::add_root_certificate);
         let client = client
             .user_agent(concat!("openclaw-host/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::custom(|attempt| if may_follow(&attempt) { attempt.follow() } else { attempt.stop() }))
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT);
-        Ok(Fetcher { client: client.build()? })
+        Ok(Fetcher { client: client.build().map_err(PackageError::Client)? })
     }
 
     /// Fetches a package whole; `login` gives the name and password for a registry, by its host.

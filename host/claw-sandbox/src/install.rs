@@ -48,6 +48,24 @@ impl Sandbox {
         Ok(Component { name, digest, manifest, wasm })
     }
 
+    /// Looks a component over whose name is not known yet, as [`Sandbox::install`] does: it is the one that the component
+    /// gives itself. The code stays in the cache for as long as there is room.
+    ///
+    /// # Errors
+    /// Says why it cannot be used.
+    pub async fn examine(&self, wasm: Wasm) -> Result<Component, SandboxError> {
+        let unnamed = ComponentName::parse("package").expect("install: the literal is a name");
+        let manifest = match self.cache.manifest(&wasm.digest) {
+            Some(manifest) => manifest,
+            None => self.admit(&unnamed, &wasm).await?,
+        };
+        let name = ComponentName::parse(&manifest.name).map_err(|err| {
+            let message = format!("it calls itself `{}`: {err}", manifest.name.escape_default());
+            SandboxError::Manifest { component: unnamed, message }
+        })?;
+        Ok(Component { name, digest: wasm.digest, manifest, wasm })
+    }
+
     /// Compiles and describes a component, and keeps both.
     pub(crate) async fn admit(&self, name: &ComponentName, wasm: &Wasm) -> Result<Manifest, SandboxError> {
         let started = Instant::now();

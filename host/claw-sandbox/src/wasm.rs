@@ -59,6 +59,11 @@ impl Wasm {
         Ok(Wasm { source: Source::File(path.to_owned()), digest })
     }
 
+    /// SHA-256 of the bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// The bytes.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
 
 mod command;
+mod packages;
 mod run_view;
 mod view;
 
@@ -135,6 +136,7 @@ impl Api {
                 let was_paused = host.resume_component(&name, &by(&caller)).await.map_err(not_changed)?;
                 Ok(json!({"ok": true, "name": name, "wasPaused": was_paused}))
             }
+            Call::Packages(call) => self.packages(&caller, call).await,
             Call::RunsShow { run } => self.show_run(&run),
             Call::RunsReplay { run } => {
                 let replayed = replay::replay(host, &run).await.map_err(stored)?;

@@ -31,6 +31,7 @@ use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
 use crate::owner_policies::OwnerPolicies;
+use crate::packages::Packages;
 use crate::provider_key;
 use crate::run;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls, Wire};
@@ -68,7 +69,7 @@ pub async fn installed(home: &Path) -> Result<Vec<(Subject, Vec<ToolName>)>, Fai
     let home = Home::open(home)?;
     let store = open_store(home.path())?;
     let sandbox = Sandbox::open(sandbox_config(&settings, &home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
-    let catalog = Catalog::load(&sandbox, &store, &settings, &home.file("components")).await;
+    let catalog = Catalog::load(&sandbox, &store, &settings, &home.component_folders()).await;
     sandbox.stop().await;
     store.close();
     let catalog = catalog.map_err(catalog_failure)?;
@@ -99,8 +100,10 @@ impl App {
         home.empty_scratch();
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
-        let catalog =
-            Catalog::load(&sandbox, &store, settings, &home.file("components")).await.map_err(catalog_failure)?;
+        let folders = home.component_folders();
+        let catalog = Catalog::load(&sandbox, &store, settings, &folders).await.map_err(catalog_failure)?;
+        let packages =
+            Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
         let preset = settings.policy.preset.into();
         let policies = OwnerPolicies::watch(preset, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
         let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;
@@ -118,6 +121,7 @@ impl App {
         let host = Host {
             store,
             sandbox,
+            packages,
             catalog: RwLock::new(Arc::new(catalog)),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
             approvers: gateway.approvers(),
@@ -371,6 +375,7 @@ fn catalog_failure(err: CatalogError) -> Failure {
         CatalogError::Grant { .. } | CatalogError::NoSuchComponent { .. } => Exit::Config,
         CatalogError::Sandbox(_)
         | CatalogError::Scope { .. }
+        | CatalogError::Packages(_)
         | CatalogError::Store { .. }
         | CatalogError::Twice { .. } => Exit::Failed,
     };

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit;
 use crate::host::now;
+use crate::packages;
 use crate::settings::{ComponentSettings, Settings};
 
 /// The components in this program: name, bytes, SHA-256.
@@ -63,6 +64,9 @@ pub enum CatalogError {
         /// Those there are.
         installed: String,
     },
+    /// What is installed cannot be read.
+    #[error("the list of packages cannot be read")]
+    Packages(#[source] StoreError),
     /// The grants of a component cannot be read or kept.
     #[error("the grants of component `{component}` cannot be read")]
     Store {
@@ -82,6 +86,22 @@ pub enum CatalogError {
         /// Who wants it too.
         second: ComponentName,
     },
+}
+
+/// Where components lie that do not ship.
+#[derive(Clone, Debug)]
+pub struct ComponentFolders {
+    /// Files `NAME.wasm` that the owner has put there.
+    pub local: PathBuf,
+    /// Packages, by their digests.
+    pub packages: PathBuf,
+}
+
+impl ComponentFolders {
+    /// The file of one version of a package.
+    pub fn package(&self, digest: &Digest) -> PathBuf {
+        self.packages.join(format!("{digest}.wasm"))
+    }
 }
 
 /// One installed component with what it may do.
@@ -156,8 +176,9 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Installs what ships, and what the owner has put into `folder` as `NAME.wasm`. Quick when the cache knows it; else
-    /// each is compiled once. A component of the owner's that is unusable stays off and keeps nobody else from running.
+    /// Installs what ships, the packages, and what the owner has put into a folder as `NAME.wasm`. Quick when the cache
+    /// knows it; else each is compiled once. One of the owner's that is unusable stays off and keeps nobody else from
+    /// running.
     ///
     /// # Errors
     /// Says what of the program itself or of the configuration is wrong.
@@ -165,7 +186,7 @@ impl Catalog {
         sandbox: &Sandbox,
         store: &Store,
         settings: &Settings,
-        folder: &Path,
+        folders: &ComponentFolders,
     ) -> Result<Self, CatalogError> {
         let mut catalog = Catalog::default();
         for (name, wasm, digest) in SHIPPED {
@@ -173,14 +194,23 @@ impl Catalog {
             let wasm = Wasm::hashed(Bytes::from_static(wasm), Digest(*digest));
             let component = sandbox.install(name, wasm).await?;
             let rows = stored_grants(store, &component, Trust::Shipped).await?;
-            catalog.add(component, Trust::Shipped, rows, settings)?;
+            catalog.add(component, Trust::Shipped, PUBLISHER, rows, settings)?;
         }
-        for path in local_files(folder) {
-            if let Err(why) = catalog.add_local(sandbox, store, settings, &path).await {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                tracing::error!(component = %name, why, "a component stays off");
-                catalog.refused.insert(name, why);
-            }
+        let packages = store.packages().map_err(CatalogError::Packages)?;
+        for package in packages {
+            let path = folders.package(&package.current);
+            let added = match packages::open(sandbox, &package, &path).await {
+                Ok(component) => {
+                    let publisher = &package.receipt().publisher;
+                    catalog.add_untrusted(store, component, publisher, settings).await
+                }
+                Err(err) => Err(err.to_string()),
+            };
+            catalog.note_refusal(package.name.as_str(), added);
+        }
+        for path in local_files(&folders.local) {
+            let added = catalog.add_local(sandbox, store, settings, &path).await;
+            catalog.note_refusal(&path.file_stem().unwrap_or_default().to_string_lossy(), added);
         }
         catalog.check_grants(settings)?;
         catalog.specs.sort_by(|a, b| a.name.cmp(&b.name));
@@ -201,12 +231,56 @@ impl Catalog {
         }
         let wasm = sandbox.open_wasm(path).map_err(|err| format!("its file cannot be read: {err}"))?;
         let component = sandbox.install(name, wasm).await.map_err(|err| err.to_string())?;
+        self.add_untrusted(store, component, LOCAL, settings).await
+    }
+
+    fn note_refusal(&mut self, name: &str, added: Result<(), String>) {
+        if let Err(why) = added {
+            tracing::error!(component = name, why, "a component stays off");
+            self.refused.insert(name.to_owned(), why);
+        }
+    }
+
+    async fn add_untrusted(
+        &mut self,
+        store: &Store,
+        component: Component,
+        publisher: &str,
+        settings: &Settings,
+    ) -> Result<(), String> {
         let with_cause = |err: CatalogError| match std::error::Error::source(&err) {
             Some(cause) => format!("{err}: {cause}"),
             None => err.to_string(),
         };
         let rows = stored_grants(store, &component, Trust::Untrusted).await.map_err(with_cause)?;
-        self.add(component, Trust::Untrusted, rows, settings).map_err(with_cause)
+        self.add(component, Trust::Untrusted, publisher, rows, settings).map_err(with_cause)
+    }
+
+    /// The same with a package in the place of what has its name.
+    ///
+    /// # Errors
+    /// [`CatalogError`] if it does not fit beside the others.
+    pub fn with_package(
+        &self,
+        component: Component,
+        publisher: &str,
+        rows: Vec<GrantRow>,
+        settings: &Settings,
+    ) -> Result<Catalog, CatalogError> {
+        let mut catalog = self.without(&component.name);
+        catalog.add(component, Trust::Untrusted, publisher, rows, settings)?;
+        catalog.specs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(catalog)
+    }
+
+    /// The same without one component.
+    pub fn without(&self, name: &ComponentName) -> Catalog {
+        let mut catalog = self.clone();
+        catalog.components.remove(name);
+        catalog.refused.remove(name.as_str());
+        catalog.tools.retain(|_, tool| tool.component != *name);
+        catalog.specs.retain(|spec| catalog.tools.contains_key(&spec.name));
+        catalog
     }
 
     /// A grant to nobody is a mistake that would otherwise show only when something is missing.
@@ -229,12 +303,12 @@ impl Catalog {
         &mut self,
         component: Component,
         trust: Trust,
+        publisher: &str,
         rows: Vec<GrantRow>,
         settings: &Settings,
     ) -> Result<(), CatalogError> {
         let name = component.name.clone();
-        let scopes = component.manifest.scopes.iter().map(scope).collect::<Result<Grants, _>>();
-        let scopes = scopes.map_err(|err| CatalogError::Scope { component: name.clone(), err })?;
+        let scopes = scopes(&component)?;
         let configured = settings.grants.get(&name).into_iter().flatten();
         let no_grant = |err| CatalogError::Grant { component: name.clone(), err };
         let configured = configured.map(|text| Given::parse(text, Terms::default())).collect::<Result<Vec<_>, _>>();
@@ -255,7 +329,7 @@ impl Catalog {
         }
         let subject = Subject {
             component: name.clone(),
-            publisher: if trust == Trust::Shipped { PUBLISHER } else { LOCAL }.to_owned(),
+            publisher: publisher.to_owned(),
             digest: component.digest,
             trust,
             scopes,
@@ -361,6 +435,15 @@ fn local_files(folder: &Path) -> Vec<PathBuf> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
     files.sort();
     files
+}
+
+/// What a component's manifest asks for.
+///
+/// # Errors
+/// [`CatalogError::Scope`] if that makes no sense.
+pub fn scopes(component: &Component) -> Result<Grants, CatalogError> {
+    let scopes = component.manifest.scopes.iter().map(scope).collect::<Result<Grants, _>>();
+    scopes.map_err(|err| CatalogError::Scope { component: component.name.clone(), err })
 }
 
 fn scope(scope: &Scope) -> Result<Grant, GrantError> {

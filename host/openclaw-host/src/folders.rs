@@ -215,6 +215,17 @@ impl NamedFolders {
 // === impl Folders ===
 
 impl Folders {
+    /// Removes a component's own folder, with all in it.
+    pub fn forget(&self, component: &ComponentName) {
+        let path = self.scratch.join(component.as_str());
+        match fs::remove_dir_all(&path) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %path.display(), error = %err, "a component's folder cannot be removed");
+            }
+            _ => {}
+        }
+    }
+
     /// The folders of a host with these settings.
     pub fn new(settings: &Settings, home: &Home) -> Self {
         let mib = |(name, component): (&ComponentName, &crate::settings::ComponentSettings)| {

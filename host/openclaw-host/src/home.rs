@@ -27,6 +27,7 @@ pub use access::{Exposure, Rule, exposure, owner_only};
 pub use run_file::{Announcement, RunFile};
 pub use token::read_token;
 
+use crate::catalog::ComponentFolders;
 use crate::settings::{CONFIG_NAME, Env, Secret, env};
 
 /// The name of the default home in the user's home directory.
@@ -231,6 +232,11 @@ impl Home {
     /// The owner's own policies.
     pub fn policies(&self) -> PathBuf {
         policies(&self.path)
+    }
+
+    /// Where components lie that do not ship.
+    pub fn component_folders(&self) -> ComponentFolders {
+        ComponentFolders { local: self.file("components"), packages: self.file("packages") }
     }
 
     /// A file of the home by its name, e.g. the store's.

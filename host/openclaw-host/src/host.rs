@@ -18,6 +18,7 @@ use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
 use crate::folders::Folders;
 use crate::gate::Gate;
+use crate::packages::Packages;
 use crate::settings::Unattended;
 
 /// The running host. One value, shared by all tasks.
@@ -28,6 +29,8 @@ pub struct Host {
     pub sandbox: Sandbox,
     /// Installed components; another one when something is installed or removed.
     pub catalog: RwLock<Arc<Catalog>>,
+    /// What the owner installs.
+    pub packages: Packages,
     /// Decides, and asks people.
     pub gate: Gate,
     /// Those who can be asked.

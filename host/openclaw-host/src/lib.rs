@@ -38,6 +38,7 @@ mod gate;
 mod labels;
 mod masking;
 mod owner_policies;
+mod packages;
 mod recording;
 mod replay;
 mod rights;

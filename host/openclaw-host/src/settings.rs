@@ -58,6 +58,8 @@ pub struct Settings {
     pub approvals: ApprovalSettings,
     /// The record of what was decided and done.
     pub audit: AuditSettings,
+    /// What may be installed.
+    pub packages: PackageSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -135,6 +137,13 @@ pub struct ApprovalSettings {
     pub per_hour: usize,
     /// What becomes of a question while nobody who may answer is connected.
     pub unattended: Unattended,
+}
+
+/// What may be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackageSettings {
+    /// Whether a package has to be signed by a key that is known.
+    pub require_signature: bool,
 }
 
 /// The record of what was decided and done.

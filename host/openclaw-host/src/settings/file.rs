@@ -33,6 +33,8 @@ pub struct ConfigFile {
     pub approvals: ApprovalsFile,
     /// The record of what was decided and done.
     pub audit: AuditFile,
+    /// What is installed.
+    pub packages: PackagesFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.
@@ -326,6 +328,15 @@ pub struct AuditFile {
     /// Days that an entry is kept; older ones are removed when the host starts.
     #[schemars(range(min = 1, max = 36500))]
     pub keep_days: u64,
+}
+
+/// What is installed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct PackagesFile {
+    /// Whether a package has to be signed by a key that is known.
+    pub require_signature: bool,
 }
 
 /// Where runs and calls end.

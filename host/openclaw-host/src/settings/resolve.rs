@@ -19,7 +19,7 @@ use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings,
-    LogSettings, PolicySettings, SandboxSettings, Settings, SettingsError, provider,
+    LogSettings, PackageSettings, PolicySettings, SandboxSettings, Settings, SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -99,6 +99,9 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
             unattended: merge.plain("approvals.unattended", config.approvals.unattended),
         },
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
+        packages: PackageSettings {
+            require_signature: merge.plain("packages.requireSignature", config.packages.require_signature),
+        },
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),

@@ -1,0 +1,67 @@
+//! Parameters of `packages.*`.
+
+use claw_core::id::{ComponentName, Digest};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Request, host, parse};
+use crate::call::{Call, PackageCall};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrepareParams {
+    source: String,
+    #[serde(default)]
+    key: Option<String>,
+}
+
+pub(super) fn prepare(params: Value) -> Result<Request, String> {
+    let PrepareParams { source, key } = parse(params)?;
+    host(Call::Packages(PackageCall::Prepare { source, key }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct AcceptParams {
+    digest: Digest,
+    #[serde(default)]
+    grants: Vec<String>,
+    #[serde(default)]
+    other_publisher: bool,
+}
+
+pub(super) fn accept(params: Value) -> Result<Request, String> {
+    let AcceptParams { digest, grants, other_publisher } = parse(params)?;
+    host(Call::Packages(PackageCall::Accept { digest, grants, other_publisher }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NameParams {
+    name: ComponentName,
+}
+
+fn named(params: Value, call: impl FnOnce(ComponentName) -> PackageCall) -> Result<Request, String> {
+    let NameParams { name } = parse(params)?;
+    host(Call::Packages(call(name)))
+}
+
+pub(super) fn roll_back(params: Value) -> Result<Request, String> {
+    named(params, |name| PackageCall::RollBack { name })
+}
+
+pub(super) fn pin(params: Value) -> Result<Request, String> {
+    named(params, |name| PackageCall::Pin { name, is_pinned: true })
+}
+
+pub(super) fn unpin(params: Value) -> Result<Request, String> {
+    named(params, |name| PackageCall::Pin { name, is_pinned: false })
+}
+
+pub(super) fn remove(params: Value) -> Result<Request, String> {
+    named(params, |name| PackageCall::Remove { name })
+}
+
+pub(super) fn verify(params: Value) -> Result<Request, String> {
+    named(params, |name| PackageCall::Verify { name })
+}

@@ -1,0 +1,51 @@
+//! Packages, for clients.
+
+use claw_gateway::{Caller, PackageCall, RpcError};
+use serde_json::{Value, json};
+
+use super::{Api, by};
+use crate::packages::{Acceptance, PackagesError, view};
+
+impl Api {
+    pub(super) async fn packages(&self, caller: &Caller, call: PackageCall) -> Result<Value, RpcError> {
+        let (host, by) = (&self.host, by(caller));
+        let done = match call {
+            PackageCall::List => {
+                let packages = host.store.packages().map_err(|err| refused(&err.into()))?;
+                return Ok(json!({"packages": packages.iter().map(|it| view::package(host, it)).collect::<Vec<_>>()}));
+            }
+            PackageCall::Prepare { source, key } => {
+                let offer = host.prepare_package(&source, key.as_deref()).await;
+                return offer.map(|offer| view::offer(host, &offer)).map_err(|err| refused(&err));
+            }
+            PackageCall::Verify { name } => {
+                let broken = host.verify_package(&name).await.map_err(|err| refused(&err))?;
+                let broken = broken.iter().map(|(receipt, why)| json!({"digest": receipt.digest, "why": why}));
+                return Ok(json!({"name": name, "broken": broken.collect::<Vec<_>>()}));
+            }
+            PackageCall::Accept { digest, grants, other_publisher } => {
+                host.accept_package(&digest, Acceptance { grants, other_publisher }, &by).await
+            }
+            PackageCall::RollBack { name } => host.roll_back_package(&name, &by).await,
+            PackageCall::Pin { name, is_pinned } => host.pin_package(&name, is_pinned).await,
+            PackageCall::Remove { name } => {
+                let removed = host.remove_package(&name, &by).await.map_err(|err| refused(&err))?;
+                return Ok(json!({"ok": true, "name": name, "version": removed.receipt().version}));
+            }
+        };
+        done.map(|package| view::package(host, &package)).map_err(|err| refused(&err))
+    }
+}
+
+fn refused(err: &PackagesError) -> RpcError {
+    let mut message = err.to_string();
+    let mut cause = std::error::Error::source(err);
+    while let Some(err) = cause {
+        message.push_str(&format!(": {err}"));
+        cause = err.source();
+    }
+    match err {
+        PackagesError::Store(_) | PackagesError::File { .. } => RpcError::unavailable(message),
+        _ => RpcError::invalid(message),
+    }
+}

@@ -1,0 +1,121 @@
+//! Why something cannot be installed, updated or removed.
+
+use std::io;
+use std::path::PathBuf;
+
+use claw_core::id::{ComponentName, Digest};
+use claw_package::PackageError;
+use claw_policy::GrantError;
+use claw_sandbox::SandboxError;
+use claw_store::StoreError;
+
+use crate::catalog::CatalogError;
+
+/// Why something cannot be done with a package. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackagesError {
+    /// It cannot be had.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// It cannot be used.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// It does not fit beside what is installed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// What is installed cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A grant makes no sense.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// A file of the home cannot be read or written.
+    #[error("cannot use `{}`", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: io::Error,
+    },
+    /// The file of a package holds something else than was installed.
+    #[error(
+        "E_PKG_DIGEST: the file of package `{name}` was changed: expected sha256 {}, found {}; `openclaw-host skill install` puts it right",
+        expected.short(), actual.short()
+    )]
+    Digest {
+        /// Which.
+        name: ComponentName,
+        /// What was accepted.
+        expected: Digest,
+        /// What is there.
+        actual: Digest,
+    },
+    /// The same bytes describe themselves otherwise.
+    #[error("E_PKG_CHANGED: package `{name}` describes itself otherwise than when it was installed")]
+    Described {
+        /// Which.
+        name: ComponentName,
+    },
+    /// Something else has the name.
+    #[error(
+        "E_PKG_NAME: `{name}` is the name of a component that ships with the host or lies in the folder `components`"
+    )]
+    NameTaken {
+        /// Which.
+        name: ComponentName,
+    },
+    /// The settings want a signature.
+    #[error(
+        "E_PKG_SIG: package `{name}` is not signed by a key that is known; `packages.requireSignature` asks for that"
+    )]
+    Unsigned {
+        /// Which.
+        name: ComponentName,
+    },
+    /// Somebody else has published the update.
+    #[error(
+        "E_PKG_SIG: this version of `{name}` comes from another publisher than the one before ({publisher}); `--accept-publisher` takes it"
+    )]
+    OtherPublisher {
+        /// Which.
+        name: ComponentName,
+        /// Who it is from now.
+        publisher: String,
+    },
+    /// It stays at its version.
+    #[error("package `{name}` is pinned to its version; `openclaw-host skill unpin {name}` lets it change")]
+    Pinned {
+        /// Which.
+        name: ComponentName,
+    },
+    /// There is nothing to go back to.
+    #[error("package `{name}` has no version before this one")]
+    NoPrevious {
+        /// Which.
+        name: ComponentName,
+    },
+    /// There is no such package.
+    #[error("no package `{name}` is installed; `openclaw-host skill list` shows those that are")]
+    NotInstalled {
+        /// Which.
+        name: ComponentName,
+    },
+    /// It was not prepared, or too long ago.
+    #[error("this package was not prepared, or others have been since; prepare it again")]
+    NotPrepared,
+    /// A grant would open nothing.
+    #[error("`{component}` declares nothing like `{grant}`; a grant beyond its manifest would open nothing")]
+    Undeclared {
+        /// Which.
+        component: ComponentName,
+        /// The grant.
+        grant: String,
+    },
+    /// The configuration speaks of it, and a start without it would fail.
+    #[error("the configuration has `grants.{name}` or `components.{name}`; take that out first")]
+    Configured {
+        /// Which.
+        name: ComponentName,
+    },
+}

@@ -1,0 +1,149 @@
+//! What an owner sees of a package before deciding.
+
+use std::collections::BTreeSet;
+
+use claw_core::id::{ComponentName, Timestamp};
+use claw_package::{Fetched, Finding, PublicKey, Signed, Source, screen, verify};
+use claw_policy::{Grant, Grants};
+use claw_sandbox::Component;
+use claw_store::Package;
+
+use super::PackagesError;
+use crate::catalog;
+use crate::host::now;
+
+/// What is said of a package that nobody has signed.
+const UNSIGNED: &str = "unsigned";
+
+/// A package that was fetched and looked over.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// Its code and what it says of itself.
+    pub component: Component,
+    /// Its bytes' number.
+    pub bytes: usize,
+    /// Where it came from.
+    pub source: String,
+    /// What it asks for.
+    pub scopes: Grants,
+    /// Who signed it.
+    pub signed: Option<Signed>,
+    /// Whether the key is only the one that lay beside it.
+    pub is_new_key: bool,
+    /// What deserves a second thought.
+    pub findings: Vec<Finding>,
+    /// What is installed of it.
+    pub known: Option<Package>,
+    /// When it was looked over.
+    pub at: Timestamp,
+}
+
+/// How a version differs from the one that is installed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Scopes that it asks for and the installed one was not given.
+    pub more: Vec<Grant>,
+    /// Grants of the installed one that it has no use for.
+    pub less: Vec<Grant>,
+    /// Whether it says something else of itself or its tools.
+    pub says_otherwise: bool,
+    /// Whether somebody else has published it.
+    pub other_publisher: bool,
+}
+
+impl Offer {
+    /// Who published it.
+    pub fn publisher(&self) -> String {
+        self.signed.as_ref().map_or(UNSIGNED.to_owned(), |signed| format!("minisign {}", signed.key))
+    }
+
+    /// How it differs from the version that is installed, which was given so much.
+    pub fn changes(&self, given: &[Grant]) -> Option<Changes> {
+        let known = self.known.as_ref()?;
+        Some(Changes {
+            more: self.scopes.iter().filter(|scope| !given.contains(scope)).cloned().collect(),
+            less: given.iter().filter(|grant| !self.scopes.have_room_for(grant)).cloned().collect(),
+            says_otherwise: super::described(&self.component) != known.receipt().described,
+            other_publisher: self.signed.as_ref().map(|signed| &signed.key) != known.key.as_ref(),
+        })
+    }
+}
+
+/// Makes an offer of what was fetched.
+pub(super) fn make(
+    component: Component,
+    source: &Source,
+    fetched: &Fetched,
+    key: Option<PublicKey>,
+    known: Option<Package>,
+    names: BTreeSet<ComponentName>,
+) -> Result<Offer, PackagesError> {
+    let scopes = catalog::scopes(&component)?;
+    let pinned = known.as_ref().and_then(|package| package.key.as_deref()).map(PublicKey::parse).transpose()?;
+    let (signed, is_new_key) = check_signature(fetched, key, pinned)?;
+    let mut findings = screen(&texts(&component), &fetched.wasm);
+    if known.is_none() {
+        findings.extend(look_alike(&component.name, &names));
+    }
+    Ok(Offer {
+        bytes: fetched.wasm.len(),
+        source: source.to_string(),
+        scopes,
+        signed,
+        is_new_key,
+        findings,
+        known,
+        at: now(),
+        component,
+    })
+}
+
+/// Who signed it, and whether the key is only the one beside it. A signature that does not fit the key that is known is
+/// tried with the one beside it: then the publisher is another one, which the owner is told.
+fn check_signature(
+    fetched: &Fetched,
+    given: Option<PublicKey>,
+    pinned: Option<PublicKey>,
+) -> Result<(Option<Signed>, bool), PackagesError> {
+    let beside = fetched.key.as_deref().map(PublicKey::parse).transpose()?;
+    let Some(signature) = &fetched.signature else {
+        return match given {
+            Some(key) => Err(claw_package::PackageError::Signature(format!("it has no signature of {key}")).into()),
+            None => Ok((None, false)),
+        };
+    };
+    let by = |key: &PublicKey| verify(&fetched.wasm, signature, key);
+    match (given, pinned, beside) {
+        (Some(key), ..) => Ok((Some(by(&key)?), false)),
+        (None, Some(pinned), beside) => match (by(&pinned), beside.filter(|beside| *beside != pinned)) {
+            (Ok(signed), _) => Ok((Some(signed), false)),
+            (Err(_), Some(beside)) => Ok((Some(by(&beside)?), true)),
+            (Err(err), None) => Err(err.into()),
+        },
+        (None, None, Some(beside)) => Ok((Some(by(&beside)?), true)),
+        // Somebody signed it, but nobody knows who.
+        (None, None, None) => Ok((None, false)),
+    }
+}
+
+/// All that people and models read of it.
+fn texts(component: &Component) -> claw_package::Texts {
+    let manifest = &component.manifest;
+    let mut texts = vec![("its summary".to_owned(), manifest.summary.clone())];
+    for tool in &manifest.tools {
+        texts.push((format!("the description of `{}`", tool.name), tool.description.clone()));
+        texts.push((format!("the schema of `{}`", tool.name), tool.schema.clone()));
+    }
+    texts
+}
+
+/// A name that is almost another's is a trick or a slip.
+fn look_alike(name: &ComponentName, names: &BTreeSet<ComponentName>) -> Option<Finding> {
+    let plain = |name: &ComponentName| name.as_str().replace(['-', '_'], "");
+    let is_close = |other: &&ComponentName| {
+        plain(name) == plain(other)
+            || name.as_str().len() > 3 && strsim::damerau_levenshtein(name.as_str(), other.as_str()) == 1
+    };
+    let other = names.iter().find(is_close)?;
+    Some(Finding { kind: "name", what: format!("its name is almost that of `{other}`, which is installed") })
+}

@@ -1,0 +1,85 @@
+//! Packages as the JSON that clients know.
+
+use claw_package::Finding;
+use claw_policy::{Given, Grant};
+use claw_store::{Package, Receipt};
+use serde_json::{Value, json};
+
+use super::Offer;
+use crate::host::Host;
+
+/// An offer, whole: what is shown here is what will be in force.
+pub fn offer(host: &Host, offer: &Offer) -> Value {
+    let Offer { component, bytes, source, scopes, signed, is_new_key, findings, known, .. } = offer;
+    let manifest = &component.manifest;
+    let given: Vec<Grant> = known.iter().flat_map(|package| granted(host, package)).collect();
+    let asks = scopes.iter().map(|grant| {
+        let less = grant.less().map(|less| json!({"grant": less.to_string(), "words": less.in_words()}));
+        json!({
+            "grant": grant.to_string(),
+            "words": grant.in_words(),
+            "asksEachTime": grant.is_open(),
+            "given": given.contains(grant),
+            "less": less,
+        })
+    });
+    let tools = manifest.tools.iter().map(
+        |tool| json!({"name": tool.name, "description": tool.description, "untrustedOutput": tool.untrusted_output}),
+    );
+    let known = known.as_ref().zip(offer.changes(&given)).map(|(package, changes)| {
+        json!({
+            "version": package.receipt().version,
+            "digest": package.current,
+            "publisher": package.receipt().publisher,
+            "isPinned": package.is_pinned,
+            "isSame": package.current == component.digest,
+            "more": changes.more.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "less": changes.less.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "saysOtherwise": changes.says_otherwise,
+            "otherPublisher": changes.other_publisher,
+        })
+    });
+    json!({
+        "name": component.name,
+        "version": manifest.version,
+        "summary": manifest.summary,
+        "digest": component.digest,
+        "bytes": bytes,
+        "source": source,
+        "publisher": offer.publisher(),
+        "signed": signed.as_ref().map(|signed| json!({
+            "key": signed.key, "comment": signed.comment, "isNewKey": is_new_key,
+        })),
+        "tools": tools.collect::<Vec<_>>(),
+        "asks": asks.collect::<Vec<_>>(),
+        "findings": findings.iter().map(|Finding { kind, what }| json!({"kind": kind, "what": what})).collect::<Vec<_>>(),
+        "installed": known,
+    })
+}
+
+fn granted(host: &Host, package: &Package) -> Vec<Grant> {
+    let rows = host.store.grants(&package.name, &package.current).unwrap_or_default();
+    rows.iter().filter_map(|row| Grant::parse(&row.grant).ok()).collect()
+}
+
+/// A package that is installed.
+pub fn package(host: &Host, package: &Package) -> Value {
+    let rows = host.store.grants(&package.name, &package.current).unwrap_or_default();
+    let grants = rows.iter().filter_map(|row| Given::parse(&row.grant, row.terms.clone()).ok());
+    let mut value = receipt(package.receipt());
+    value["name"] = json!(package.name);
+    value["isPinned"] = json!(package.is_pinned);
+    value["grants"] = grants.map(|given| given.to_string()).collect();
+    value["error"] = json!(host.catalog().refused().get(package.name.as_str()));
+    value["versions"] = package.versions.iter().map(receipt).collect();
+    value
+}
+
+/// What was accepted.
+pub fn receipt(receipt: &Receipt) -> Value {
+    let Receipt { version, digest, publisher, source, described, by, at } = receipt;
+    json!({
+        "version": version, "digest": digest, "publisher": publisher, "source": source, "described": described,
+        "by": by, "at": at.0,
+    })
+}
