@@ -86,7 +86,10 @@ pub fn import(text: &str, real: &dyn Fn(&str) -> Option<String>) -> Result<Impor
     if file.contains_key("socket") {
         importer.leave("socket", "it belongs to OpenClaw's own way of asking");
     }
-    let defaults = file.get("defaults").and_then(Value::as_object).unwrap_or(&empty);
+    let defaults = match file.get("defaults") {
+        None => &empty,
+        Some(defaults) => defaults.as_object().ok_or(ImportError::Form { what: "`defaults` is not an object" })?,
+    };
     importer.note_unknown("defaults.", defaults, &SETTINGS);
     let everybody = agents.get("*").and_then(Value::as_object).unwrap_or(&empty);
     let named = importer.named_agents(agents)?;
@@ -133,10 +136,11 @@ impl Importer<'_> {
     ) -> Result<BTreeMap<String, &'a Map<String, Value>>, ImportError> {
         let mut named = BTreeMap::new();
         for (id, agent) in agents {
-            let Some(agent) = agent.as_object() else {
-                self.leave(&format!("agents.{id}"), "it is not an object");
-                continue;
-            };
+            // Without what has another form, the rest could allow more than all of it.
+            let agent = agent.as_object().ok_or(ImportError::Form { what: "one of its agents is not an object" })?;
+            if agent.get("allowlist").is_some_and(|list| !list.is_array()) {
+                return Err(ImportError::Form { what: "an `allowlist` of one of its agents is not a list" });
+            }
             self.note_unknown(&format!("agents.{id}."), agent, &[SETTINGS.as_slice(), &["allowlist"]].concat());
             match AgentId::parse(&id.to_lowercase()) {
                 _ if id == "*" => {}
@@ -179,24 +183,24 @@ impl Importer<'_> {
     }
 
     fn rule(&mut self, place: &str, security: Option<&Value>, ask: Option<&Value>, has_entries: bool) -> Rule {
-        let security = match security.map(Value::as_str) {
-            None if has_entries => {
-                self.leave(&format!("{place}.security"), "it is not set; with a list, it is taken for `allowlist`");
-                "allowlist"
-            }
-            None => return if ask == Some(&json!("always")) { Rule::AskAlways } else { Rule::Silent },
-            Some(Some(known @ ("deny" | "allowlist" | "full"))) => known,
-            Some(_) => {
-                self.leave(&format!("{place}.security"), "its value is not known and taken for `deny`");
-                "deny"
-            }
-        };
         let ask = match ask.map(Value::as_str) {
             None => "on-miss",
             Some(Some(known @ ("off" | "on-miss" | "always"))) => known,
             Some(_) => {
                 self.leave(&format!("{place}.ask"), "its value is not known and taken for `always`");
                 "always"
+            }
+        };
+        let security = match security.map(Value::as_str) {
+            None if has_entries => {
+                self.leave(&format!("{place}.security"), "it is not set; with a list, it is taken for `allowlist`");
+                "allowlist"
+            }
+            None => return if ask == "always" { Rule::AskAlways } else { Rule::Silent },
+            Some(Some(known @ ("deny" | "allowlist" | "full"))) => known,
+            Some(_) => {
+                self.leave(&format!("{place}.security"), "its value is not known and taken for `deny`");
+                "deny"
             }
         };
         match (security, ask) {

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use claw_policy::{Policy, PolicyFile, Preset, Table, Who};
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
@@ -17,7 +19,11 @@ fn made_of(file: &Value) -> Import {
 /// What becomes of programs under the import on `cautious`, where `git` is granted.
 #[track_caller]
 fn check(file: &Value, rows: &str) {
-    let text = made_of(file).policies.join("\n");
+    check_policies(made_of(file).policies.join("\n"), rows);
+}
+
+#[track_caller]
+fn check_policies(text: String, rows: &str) {
     let policy = Policy::load(Preset::Cautious, &[PolicyFile { name: "import.cedar".to_owned(), text }]).unwrap();
     let table = Table::parse(&format!("component exec\nscope exec **\ngrant exec git **\n{rows}")).unwrap();
     for row in &table.rows {
@@ -91,6 +97,62 @@ fn the_strictest_reading_wins() {
     );
 }
 
+/// What a value of a setting may be in a file: nothing at all, a word that is known, or one that is not.
+const SECURITIES: [Option<&str>; 5] = [None, Some("deny"), Some("allowlist"), Some("full"), Some("sandbox")];
+const ASKS: [Option<&str>; 5] = [None, Some("off"), Some("on-miss"), Some("always"), Some("never")];
+
+/// What is to become of `ls`, which may be listed, `git`, which is granted, and `curl`, which is neither.
+fn outcomes(security: Option<&str>, ask: Option<&str>, listed: bool) -> [&'static str; 3] {
+    let security = security.unwrap_or(if listed { "allowlist" } else { "full" });
+    match (security, ask.unwrap_or("on-miss")) {
+        ("full", "off" | "on-miss") => ["ask", "allow", "ask"], // What the preset says: a file opens nothing to all.
+        ("allowlist", "off") => [if listed { "allow" } else { "deny" }, "deny", "deny"],
+        ("allowlist", "on-miss") => [if listed { "allow" } else { "ask" }, "ask", "ask"],
+        ("full" | "allowlist", _) => ["ask"; 3],
+        _ => ["deny"; 3],
+    }
+}
+
+// CG-16: all modes of the host (`defaults`) with all of an agent, each known, unknown or missing, with a list and
+// without one: 1250 combinations, among them the 256 of known and missing ones. An agent's own setting takes the
+// place of the host's, as in OpenClaw; a value that is not known is the strictest.
+#[test]
+fn every_combination_of_openclaws_modes_is_as_strict_as_its_file_or_stricter() {
+    let mut seen = BTreeSet::new();
+    let mut count = 0;
+    let levels = SECURITIES.iter().flat_map(|security| ASKS.map(|ask| (*security, ask)));
+    for (host, agent, listed) in levels
+        .clone()
+        .flat_map(|host| levels.clone().flat_map(move |agent| [(host, agent, false), (host, agent, true)]))
+    {
+        let level = |(security, ask): (Option<&str>, Option<&str>)| {
+            let mut level = json!({});
+            security.inspect(|security| level["security"] = json!(security));
+            ask.inspect(|ask| level["ask"] = json!(ask));
+            level
+        };
+        let mut file = json!({ "version": 1, "defaults": level(host), "agents": { "main": level(agent) } });
+        if listed {
+            file["agents"]["main"]["allowlist"] = json!([{ "pattern": "/usr/bin/ls" }]);
+        }
+        let [ls, git, curl] = outcomes(agent.0.or(host.0), agent.1.or(host.1), listed);
+        let [_, others, _] = outcomes(host.0, host.1, false);
+        let mut rows = format!("{ls}: exec.run ls\n{git}: exec.run git status\n{curl}: exec.run curl x\n");
+        // Nobody to ask is a no.
+        let alone = |word: &'static str| if word == "ask" { "deny" } else { word };
+        rows += &format!("given person_present=false\n{}: exec.run ls\n", alone(ls));
+        rows += &format!("{}: exec.run git status\n{}: exec.run curl x\n", alone(git), alone(curl));
+        rows += &format!("given agent=other\n{others}: exec.run git status\n");
+        count += 1;
+        // Many files come to the same policies: each pair is asked about once.
+        if seen.insert((made_of(&file).policies, rows.clone())) {
+            let text = made_of(&file).policies.join("\n");
+            std::panic::catch_unwind(|| check_policies(text, &rows)).unwrap_or_else(|_| panic!("{file}"));
+        }
+    }
+    assert_eq!(count, 1250);
+}
+
 #[track_caller]
 fn left_out(file: &Value, expect: Expect) {
     expect.assert_eq(&made_of(file).left_out.join("\n"));
@@ -160,6 +222,10 @@ fn a_file_of_another_kind_is_refused() {
         ("{}", "version"),
         ("{\"version\": 2}", "version"),
         ("{\"version\": 1, \"agents\": []}", "agents"),
+        ("{\"version\": 1, \"agents\": {\"main\": \"deny\"}}", "agents"),
+        ("{\"version\": 1, \"agents\": {\"*\": \"deny\"}}", "agents"),
+        ("{\"version\": 1, \"agents\": {\"main\": {\"allowlist\": {}}}}", "allowlist"),
+        ("{\"version\": 1, \"defaults\": \"deny\"}", "defaults"),
         ("{\"version\": 1, \"agents\": {\"a\": {}, \"A\": {}}}", "case"),
         ("{", "JSON"),
     ] {
