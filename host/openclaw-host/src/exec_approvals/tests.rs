@@ -153,6 +153,31 @@ fn every_combination_of_openclaws_modes_is_as_strict_as_its_file_or_stricter() {
     assert_eq!(count, 1250);
 }
 
+// CG-17
+#[test]
+fn all_programs_for_one_agent_are_none_for_another() {
+    let full = json!({ "security": "full", "ask": "off", "allowlist": [{ "pattern": "/usr/bin/ls" }] });
+    let strict = json!({
+        "version": 1, "defaults": { "security": "deny" },
+        "agents": { "main": full, "helper": { "security": "allowlist" } },
+    });
+    check(
+        &strict,
+        "ask: exec.run ls\nallow: exec.run git status\n\
+         given agent=helper\nask: exec.run ls\nask: exec.run git status\n\
+         given agent=other\ndeny by openclaw-exec-others: exec.run ls\ndeny: exec.run git status",
+    );
+    // What an owner may write for one agent in the words of policies.
+    let own = "@id(\"full\") permit (principal, action == Action::\"exec.run\", resource) when { context.agent == \"main\" };";
+    let both = |file: &Value| format!("{}\n{own}", made_of(file).policies.join("\n"));
+    let alone = "allow: exec.run curl x\ngiven agent=other\nask: exec.run curl x\n\
+                 given agent=other person_present=false\ndeny: exec.run curl x";
+    check_policies(both(&json!({ "version": 1 })), alone);
+    check_policies(both(&strict), "allow: exec.run curl x\ngiven agent=helper\nask: exec.run curl x");
+    let denied = json!({ "version": 1, "defaults": { "security": "deny" } });
+    check_policies(both(&denied), "deny: exec.run curl x\ngiven agent=other\ndeny: exec.run curl x");
+}
+
 #[track_caller]
 fn left_out(file: &Value, expect: Expect) {
     expect.assert_eq(&made_of(file).left_out.join("\n"));
