@@ -360,6 +360,41 @@ async fn grants_and_what_is_found_at_a_start_are_recorded_when_they_change() {
 }
 
 #[tokio::test]
+async fn a_component_that_is_stopped_and_goes_on_is_on_record_once_each_with_who_and_why() {
+    // AU-01
+    let (_home, store) = store();
+    store.accept(inbound("r"), at(1)).await.unwrap();
+    for why in ["it is loud", "it is still loud"] {
+        store.pause(&component(), "cli", why, at(2)).await.unwrap();
+    }
+    for _ in 0..2 {
+        store.resume(&component(), "ws:owner", at(3)).await.unwrap();
+    }
+    for (id, answer) in [(1_u128, Answer::Pause), (2, Answer::Deny), (3, Answer::Deny), (4, Answer::Deny)] {
+        store.park(approval(id << 96, "r")).await.unwrap();
+        store.resolve(ApprovalId::from_random(id << 96).as_str(), answer, "http:owner", at(4)).await.unwrap();
+        if id == 1 {
+            store.resume(&component(), "cli", at(5)).await.unwrap();
+        }
+    }
+    let about = AuditQuery { kind: Some("component".to_owned()), ..all(AuditFrom::After(0), 99) };
+    let rows = store.audit_page(&about).unwrap().rows;
+    assert!(rows.iter().all(|row| row.entry.component == Some(component())));
+    let found: Vec<_> = lines(&store).into_iter().filter(|line| line.starts_with("component.")).collect();
+    assert_eq!(
+        found,
+        [
+            "component.paused cli  it is loud",
+            "component.resumed ws:owner",
+            "component.paused http:owner  its owner answered an approval with `pause`",
+            "component.resumed cli",
+            "component.paused http:owner  3 of its calls in a row were denied",
+        ]
+    );
+    assert_eq!(rows.len(), found.len());
+}
+
+#[tokio::test]
 async fn a_note_goes_in_front_of_the_next_write_and_a_call_that_may_change_files_is_on_record_first() {
     let (home, store) = store();
     store.accept(inbound("r"), at(1)).await.unwrap();
