@@ -186,6 +186,7 @@ impl<W: Write> Conversation<W> {
         self.answered(&word(&payload["id"]));
         let what = match payload["decision"].as_str() {
             Some("allow-once") => "allowed once",
+            Some("allow-always") => "allowed for good",
             Some("deny") => "denied",
             _ => "no longer waiting",
         };

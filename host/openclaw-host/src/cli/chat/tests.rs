@@ -216,6 +216,18 @@ fn what_looks_like_a_command_is_never_sent_by_accident() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_that_was_given_elsewhere_is_told() {
+    for (decision, told) in [("allow-once", "allowed once"), ("allow-always", "allowed for good"), ("deny", "denied")] {
+        let script = move |_: &str, params: &Value| {
+            let resolved = Reply::Event("exec.approval.resolved", json!({ "id": ID, "decision": decision }));
+            vec![Reply::Ok(json!({})), asked(), resolved, finished(&params["idempotencyKey"], "done")]
+        };
+        let (text, _) = converse(Format::Text, &["run git"], script).await;
+        assert!(text.contains(&format!("· {told}: 0a1b2c3d")), "{text}");
+    }
+}
+
 #[test]
 fn on_a_terminal_the_prompt_gives_way_to_text_and_comes_back() {
     let mut view = View::new(Vec::new(), Shade::Dim, Prompt::Shown);
