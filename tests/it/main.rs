@@ -5,6 +5,7 @@ mod host;
 mod policies;
 mod policy_commands;
 mod provider;
+mod terminal;
 mod vitals;
 
 mod approvals;
@@ -18,6 +19,7 @@ mod hostile;
 mod imports;
 mod labels;
 mod obedient;
+mod owner;
 mod providers;
 mod roots;
 mod runs;

@@ -1,12 +1,9 @@
 //! The vault and its command: what goes in comes out only where it should.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -14,9 +11,12 @@ use serde_json::{Value, json};
 
 use crate::host::Home;
 use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, say};
+use crate::terminal::{on_terminal, typed};
 
 /// Its length makes every alignment of base64 find it in [`spellings`].
 const CANARY: &str = "vault-canary-5d41402abc4b2a76";
+/// What the command asks with.
+const ASKS: &str = "(not shown): ";
 
 /// A secret as it would look in a file, whatever encoded it.
 fn spellings(secret: &str) -> Vec<String> {
@@ -181,15 +181,15 @@ fn a_passphrase_comes_from_a_file_that_only_its_owner_can_read() {
 fn a_secret_that_is_typed_is_not_shown() {
     let home = Home::cold();
     let set = ["secret", "set", "a", "--for", "https://a.example"];
-    let (child, terminal) = on_terminal(home.command(&set));
-    let (transcript, code) = typed(child, terminal, &format!("wrong\x15{CANARY}x\x7f\n"));
+    let (child, terminal) = on_terminal(home.command(&set), "");
+    let (transcript, code) = typed(child, terminal, ASKS, &format!("wrong\x15{CANARY}x\x7f\n"));
     assert_eq!(code, Some(0), "{transcript}");
     check_clean("the terminal", transcript.as_bytes(), CANARY);
     assert!(transcript.contains("added `a`"), "{transcript}");
     assert_eq!(home.json(&["secret", "list"])[0]["last4"], "2a76");
 
-    let (child, terminal) = on_terminal(home.command(&["secret", "rotate", "a"]));
-    let (transcript, code) = typed(child, terminal, "not finished\x03");
+    let (child, terminal) = on_terminal(home.command(&["secret", "rotate", "a"]), "");
+    let (transcript, code) = typed(child, terminal, ASKS, "not finished\x03");
     assert_eq!(code, Some(1), "{transcript}");
     assert_eq!(home.json(&["secret", "list"])[0]["last4"], "2a76");
 }
@@ -331,45 +331,4 @@ async fn nothing_of_the_hosts_own_files_is_read_for_its_owner_either() {
         let outcome = client.call("tools.invoke", wish).await.unwrap();
         assert!(outcome["output"].as_str().unwrap().contains("milk"), "{outcome}");
     }
-}
-
-// === A terminal ===
-
-/// Starts a command with a terminal of its own; gives the other end of it.
-fn on_terminal(mut command: Command) -> (Child, File) {
-    let (mut ours, mut theirs) = (0, 0);
-    let none = std::ptr::null_mut();
-    // SAFETY: both pointers are valid for a write; the rest is optional.
-    assert_eq!(unsafe { libc::openpty(&mut ours, &mut theirs, none, none.cast(), none.cast()) }, 0);
-    // SAFETY: both descriptors are new and nobody else's.
-    let (ours, theirs) = unsafe { (OwnedFd::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
-    let copy = || theirs.try_clone().unwrap();
-    command.stdin(copy()).stdout(copy()).stderr(copy());
-    let terminal = theirs.as_raw_fd();
-    // SAFETY: only calls that are safe after a fork.
-    unsafe {
-        command.pre_exec(move || {
-            if libc::setsid() < 0 || libc::ioctl(terminal, libc::TIOCSCTTY, 0) < 0 {
-                return Err(std::io::Error::last_os_error());
-            }
-            Ok(())
-        });
-    }
-    (command.spawn().unwrap(), ours.into())
-}
-
-/// Types `keys` once the command has asked, and gives all that the terminal showed.
-fn typed(mut child: Child, mut terminal: File, keys: &str) -> (String, Option<i32>) {
-    let mut shown = Vec::new();
-    let mut chunk = [0; 1024];
-    let mut asked = false;
-    // The last reader of a terminal gets an error when the other end is closed.
-    while let Ok(count @ 1..) = terminal.read(&mut chunk) {
-        shown.extend_from_slice(&chunk[..count]);
-        if !asked && String::from_utf8_lossy(&shown).contains("(not shown): ") {
-            asked = true;
-            terminal.write_all(keys.as_bytes()).unwrap();
-        }
-    }
-    (String::from_utf8_lossy(&shown).into_owned(), child.wait().unwrap().code())
 }

@@ -23,6 +23,18 @@ pub fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
     line
 }
 
+/// Drops what was typed at a terminal and not read yet.
+///
+/// # Errors
+/// If it is no terminal.
+pub fn forget_typed(terminal: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as it is borrowed.
+    match unsafe { libc::tcflush(terminal.as_raw_fd(), libc::TCIFLUSH) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Edits a line out of what is typed: the terminal does it no longer, so that it shows nothing.
 fn read_line(keys: &mut impl Read) -> io::Result<Zeroizing<String>> {
     const CTRL_C: u8 = 3;

@@ -77,6 +77,8 @@ fn confirmed(name: &str, before: &Value, add: &[String], remove: &[String]) -> R
         let message = format!("{text}giving more needs your yes, and there is no terminal to ask");
         return Err(Failure::message(Exit::Usage, message).hint("`--yes` gives it without asking"));
     }
+    // What was typed before the question was seen is no answer to it.
+    crate::terminal::forget_typed(&io::stdin())?;
     write!(terminal, "{text}give it? [y/N] ")?;
     terminal.flush()?;
     let mut answer = String::new();
