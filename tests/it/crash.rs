@@ -1,6 +1,6 @@
 //! Killed between any two steps of a run: nothing that was acknowledged is lost, and no effect happens twice.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Client, text_of};
 use crate::host::{Home, Host, weakened};
@@ -8,8 +8,8 @@ use crate::host::{Home, Host, weakened};
 const MESSAGE: &str = r#"tool exec {"argv":["tee","-a","effects.log"],"stdin":"effect\n"}"#;
 
 /// Sends the message; true if the host acknowledged it before it died.
-async fn send(client: &mut Client, text: &str) -> bool {
-    let params = json!({"sessionKey": "main", "message": text, "idempotencyKey": "r1"});
+async fn send(client: &mut Client, run: &str, text: &str) -> bool {
+    let params = json!({"sessionKey": "main", "message": text, "idempotencyKey": run});
     let frame = json!({"type": "req", "id": "send", "method": "chat.send", "params": params});
     client.text(&frame.to_string()).await;
     loop {
@@ -68,7 +68,7 @@ async fn a_kill_between_any_two_steps_loses_nothing_and_repeats_nothing() {
         let home = home.env("OPENCLAW_TEST_CRASH_AT", point);
         let running = home.start();
         let mut client = running.connect().await;
-        let acknowledged = send(&mut client, MESSAGE).await;
+        let acknowledged = send(&mut client, "r1", MESSAGE).await;
         let lived = lives_until_the_end(&mut client).await;
         drop(running);
         let place = home.stderr().lines().rfind(|line| line.starts_with("crash point")).map(str::to_owned);
@@ -96,7 +96,7 @@ async fn a_waiting_approval_survives_a_kill_and_its_answer_counts_once() {
     let home = Home::new();
     let running = home.start();
     let mut client = running.connect().await;
-    assert!(send(&mut client, MESSAGE).await);
+    assert!(send(&mut client, "r1", MESSAGE).await);
     let card = client.card("r1").await;
     running.kill();
     assert_eq!(effects(&home), 0);
@@ -110,4 +110,127 @@ async fn a_waiting_approval_survives_a_kill_and_its_answer_counts_once() {
     let result = check_conversation(&home, &running, true).await;
     assert!(!result.unwrap().contains("E_OUTCOME_UNKNOWN"));
     assert_eq!(effects(&home), 1);
+}
+
+/// For good, but only for so many effects.
+const USES: usize = 2;
+
+fn always(card: &Value) -> Value {
+    json!({"id": card["id"], "decision": "allow-always", "uses": USES})
+}
+
+/// Has the program run once: asked about and answered with `always`, or in silence. True if the host lived through it.
+async fn live_through(client: &mut Client, run: &str) -> bool {
+    send(client, run, MESSAGE).await;
+    while let Some(frame) = client.frame().await {
+        let payload = &frame["payload"];
+        if frame["event"] == "exec.approval.requested" {
+            let answer = json!({
+                "type": "req", "id": "answer", "method": "exec.approval.resolve", "params": always(payload),
+            });
+            client.text(&answer.to_string()).await;
+        }
+        if frame["event"] == "chat" && payload["runId"] == run && payload["state"] == "final" {
+            return true;
+        }
+    }
+    false
+}
+
+/// Waits for the end of a run that was cut off, if the host ever took it, and answers what it still asks.
+async fn finish(client: &mut Client, run: &str) {
+    while let Ok(waited) = client.call("agent.wait", json!({"runId": run, "timeoutMs": 100})).await {
+        if waited["status"] != "timeout" {
+            assert_eq!(waited["status"], "ok", "{waited}");
+            return;
+        }
+        for card in client.call("exec.approval.list", json!({})).await.unwrap().as_array().unwrap() {
+            client.call("exec.approval.resolve", always(card)).await.unwrap();
+        }
+    }
+}
+
+/// What the record says: answers with `always`, grants that came of them, and effects without an approval of their own.
+#[track_caller]
+fn on_record(home: &Home) -> [usize; 3] {
+    let output = home.run(&["audit", "export"]);
+    assert!(output.status.success(), "{output:?}");
+    let rows = String::from_utf8(output.stdout).unwrap();
+    let entries: Vec<Value> =
+        rows.lines().map(|row| serde_json::from_str::<Value>(row).unwrap()["entry"].clone()).collect();
+    let count = |wanted: &dyn Fn(&Value) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
+    [
+        count(&|entry| {
+            entry["kind"] == "approval.answered" && entry["outcome"].as_str().unwrap().contains("from now on")
+        }),
+        count(&|entry| entry["kind"] == "grant.given" && entry["actor"] == "ws:owner"),
+        count(&|entry| entry["kind"] == "effect.started" && entry["approval"].is_null()),
+    ]
+}
+
+/// How often each grant of `exec` may still be used.
+async fn uses_left(client: &mut Client) -> Vec<usize> {
+    let list = client.call("components.grants", json!({"name": "exec"})).await.unwrap();
+    let rows = list["grants"].as_array().unwrap().iter().map(|row| row["shown"].as_str().unwrap());
+    let left = |shown: &str| {
+        let (_, end) = shown.rsplit_once(", ").unwrap();
+        end.split(' ').next().unwrap().parse().unwrap()
+    };
+    rows.map(left).collect()
+}
+
+// AP-18, CG-12: the answer and its grant are one step, and so are an effect and the use that it takes.
+#[tokio::test]
+async fn a_kill_around_an_answer_for_good_leaves_both_or_neither_and_no_use_counts_twice() {
+    let mut places = Vec::new();
+    for point in 1.. {
+        assert!(point < 60, "the story never gets past its crash points");
+        // Whoever comes back after the restart finds the card there.
+        let home = Home::new().program(weakened()).config("{approvals: {unattended: 'wait'}}");
+        let home = home.env("OPENCLAW_TEST_CRASH_AT", point);
+        let running = home.start();
+        let mut client = running.connect().await;
+        let lived = live_through(&mut client, "asked").await && live_through(&mut client, "silent").await;
+        drop(running);
+        let place = home.stderr().lines().rfind(|line| line.starts_with("crash point")).map(str::to_owned);
+        let [answered, given, _] = on_record(&home);
+        assert_eq!(answered, given, "{place:?}: an answer without its grant, or a grant without its answer");
+
+        let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
+        let running = home.start();
+        let mut client = running.connect().await;
+        finish(&mut client, "asked").await;
+        finish(&mut client, "silent").await;
+        let left = uses_left(&mut client).await;
+        let [answered, given, used] = on_record(&home);
+        assert_eq!([answered, given], [left.len(); 2], "{place:?}: {left:?}");
+        assert!(left.len() <= 1, "{place:?}: {left:?}");
+        let left = left.first().copied().unwrap_or_else(|| {
+            assert_eq!(used, 0, "{place:?}: an effect without a grant");
+            USES
+        });
+        assert_eq!(used + left, USES, "{place:?}: each use is an effect, and each effect a use");
+        if given == 1 {
+            for number in 0..left {
+                assert!(live_through(&mut client, &format!("more-{number}")).await);
+            }
+            assert_eq!(uses_left(&mut client).await, [0], "{place:?}");
+            // No effect is left: the next one is asked about.
+            client.say("main", "one-too-many", MESSAGE).await;
+            let card = client.card("one-too-many").await;
+            client.call("exec.approval.resolve", json!({"id": card["id"], "decision": "deny"})).await.unwrap();
+            client.ended("one-too-many").await.unwrap();
+            // One by the answer itself, the others by the grant; one that was cut off may not have happened.
+            let made = effects(&home);
+            assert!((USES..=1 + USES).contains(&made), "{place:?}: {made} effects");
+        }
+        if lived {
+            break;
+        }
+        places.push(place.expect("the host says where it died"));
+    }
+    for wanted in ["question kept", "answered", "answer kept", "answer in force", "effect noted", "effect done"] {
+        let times = places.iter().filter(|place| place.ends_with(wanted)).count();
+        assert!(times >= 1, "`{wanted}` was not passed: {places:#?}");
+    }
 }

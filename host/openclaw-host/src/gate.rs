@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Wanted};
 use crate::budget::{Budget, Exhausted};
+use crate::crash_point;
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
 
@@ -222,6 +223,7 @@ impl Gate {
                 self.waiting.forget(&question.id);
                 return Err(Refused::Store(err));
             }
+            crash_point::pass("question kept");
             return self.told(asker, question, answered).await;
         };
         if !approval.state.is_pending() {
@@ -326,7 +328,9 @@ impl Gate {
         answer: Answer,
         by: &str,
     ) -> Result<Vec<Result<Approval, ResolveError>>, StoreError> {
+        crash_point::pass("answered");
         let resolved = host.store.resolve_all(ids, answer, by, now()).await?;
+        crash_point::pass("answer kept");
         let ended = resolved.iter().filter_map(|resolved| match resolved {
             Ok(approval) => Some(approval),
             Err(ResolveError::Expired(approval)) => Some(approval.as_ref()),
@@ -338,6 +342,7 @@ impl Gate {
             if components.insert(&approval.component) {
                 host.after_answer(approval).await;
             }
+            crash_point::pass("answer in force");
             host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
             // Nobody waiting means that the run was cut off; the answer is kept for when it goes on.
             self.waiting.answer(approval.clone());
