@@ -77,6 +77,35 @@ async fn an_answer_for_good_can_hold_for_a_number_of_uses() {
     assert!(grants(&mut client, "exec").await[0].ends_with("0 uses left)"));
 }
 
+// AP-14: that nothing longer than 16 KiB can be approved is in the policy's own tests
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_command_is_shown_whole_with_the_digest_of_what_runs() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    // Its end is what a cut would hide.
+    let long = format!("{} && rm -rf /", "x".repeat(5000));
+    client.say("main", "r1", &exec(&["echo", &long])).await;
+    let card = client.card("r1").await;
+    assert_eq!(card["request"]["commandArgv"], json!(["echo", long]));
+    let line = json!(["argv[1]", long]);
+    assert!(card["request"]["card"]["lines"].as_array().unwrap().contains(&line), "{card}");
+    let said = client.event(|event| event["payload"]["deltaText"].to_string().contains("/approve")).await.to_string();
+    let listed = String::from_utf8(home.run(&["approvals", "list"]).stdout).unwrap();
+    for shown in [&said, &listed] {
+        assert!(shown.contains(&long) && !shown.contains('…'), "{shown}");
+    }
+    assert_eq!(home.json(&["approvals", "list"])[0]["digest"], card["request"]["digest"]);
+    answer(&mut client, &card, json!({"decision": "allow-once"})).await.unwrap();
+    assert!(client.ended("r1").await.unwrap().contains(&long));
+    let started = home.json(&["audit", "list", "--kind", "effect.started"]);
+    assert_eq!(started[0]["entry"]["digest"], card["request"]["digest"], "what was shown is what ran");
+
+    let refused = client.ask("r2", &exec(&["echo", &"x".repeat(16 << 10)])).await;
+    assert!(refused.contains("E_APPR_TOO_LONG"), "{refused}");
+    assert_eq!(client.call("exec.approval.list", json!({})).await.unwrap(), json!([]));
+}
+
 // AP-21
 #[tokio::test]
 async fn a_no_holds_for_the_run_however_often_the_model_tries() {
@@ -111,6 +140,12 @@ async fn three_denials_pause_a_component_until_its_owner_lets_it_go_on() {
     let refused = client.ask("r3", &exec(&["touch", "x"])).await;
     assert!(refused.contains("E_COMPONENT_PAUSED") && refused.contains("component resume exec"), "{refused}");
     assert!(home.run(&["component", "resume", "exec"]).status.success());
+    // AU-01: both are on record, with who did it.
+    let record = |kind: &str| home.json(&["audit", "list", "--kind", kind])[0]["entry"].clone();
+    let (paused, resumed) = (record("component.paused"), record("component.resumed"));
+    assert_eq!((&paused["component"], &paused["actor"]), (&json!("exec"), &json!("ws:owner")), "{paused}");
+    assert_eq!((&resumed["component"], &resumed["actor"]), (&json!("exec"), &json!("ws:owner")), "{resumed}");
+    assert!(paused["outcome"].as_str().unwrap().contains("in a row were denied"), "{paused}");
     client.say("main", "r4", &exec(&["touch", "x"])).await;
     client.card("r4").await;
 }

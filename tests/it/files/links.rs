@@ -44,7 +44,7 @@ async fn what_stays_inside_works_however_it_is_written() {
     assert_eq!(outcomes[6]["ok"], json!({"kind": "file", "size": 2}));
 }
 
-// FS-03, FS-06, FS-08
+// FS-03, FS-06, FS-08, AP-35
 #[tokio::test]
 async fn no_link_leads_out_of_a_granted_folder() {
     let site = Site::new();
@@ -165,6 +165,60 @@ async fn a_directory_that_turns_into_a_link_while_it_is_opened_shows_nothing() {
     assert!(flips > 1000 && seen.len() > 1, "{flips} flips were met: {seen:?}");
     assert!(seen.iter().all(|text| text != CANARY), "{seen:?}");
     site.check_untouched();
+}
+
+// AP-35: a folder's grant is for the directory that was opened when the call began. Whoever turns the path into a
+// link meanwhile, or makes one in the workspace, shows the call nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_keeps_the_directory_that_was_opened_for_it_wherever_its_path_leads_now() {
+    let site = Site::new();
+    std::fs::write(site.notes().join("canary.txt"), "harmless").unwrap();
+    let running = site.home.start();
+    let steps = json!([
+        {"files": {"op": "write", "path": "/scratch/begun", "text": "x"}},
+        {"files": {"op": "read_often", "path": "/notes/canary.txt", "count": 20000}},
+        {"files": {"op": "list", "path": "/notes"}},
+    ]);
+    let turned = async {
+        let begun = site.scratch().join("begun");
+        while !begun.exists() {
+            tokio::task::yield_now().await;
+        }
+        let was = site.outside.path().join("was-notes");
+        std::fs::rename(site.notes(), was).unwrap();
+        symlink(site.secret(), site.notes()).unwrap();
+    };
+    let (outcomes, ()) = tokio::join!(probe(&running, "r1", steps), turned);
+    check_done(&outcomes);
+    assert_eq!(outcomes[1]["ok"], json!(["harmless"]), "{outcomes:?}");
+    assert_eq!(outcomes[2]["ok"], json!(["canary.txt", "plan.md"]), "{outcomes:?}");
+}
+
+// AP-35: what a card shows of a program is the file behind the link, and a directory behind one is never entered.
+#[tokio::test]
+async fn a_card_names_what_a_link_leads_to() {
+    let site = Site::new();
+    let touch = std::fs::canonicalize("/usr/bin/touch").unwrap();
+    site.link(&touch, "tool");
+    site.link(site.secret(), "out");
+    site.link(".", "in");
+    let running = site.home.start();
+    let mut client = running.connect().await;
+    let tool = site.home.workspace().canonicalize().unwrap().join("tool").display().to_string();
+    client.say("main", "r1", &format!("tool exec {}", json!({"argv": [tool, "made"]}))).await;
+    let card = client.card("r1").await;
+    let line = |label: &str| {
+        let lines = card["request"]["card"]["lines"].as_array().unwrap();
+        lines.iter().find(|line| line[0] == label).unwrap_or_else(|| panic!("{card}"))[1].as_str().unwrap().to_owned()
+    };
+    assert_eq!(line("argv[0]"), tool);
+    assert!(line("Program").starts_with(&format!("{}, sha256 ", touch.display())), "{card}");
+    client.call("exec.approval.resolve", json!({"id": card["id"], "decision": "deny"})).await.unwrap();
+    client.ended("r1").await.unwrap();
+    for (run, directory) in [("r2", "out"), ("r3", "in")] {
+        let refused = client.ask(run, &format!("tool exec {}", json!({"argv": ["ls"], "cwd": directory}))).await;
+        assert!(refused.contains("E_EXEC_CWD") && refused.contains("reached through a link"), "{refused}");
+    }
 }
 
 // FS-20
