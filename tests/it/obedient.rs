@@ -126,7 +126,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-// ML-15, P9: 80 tasks on five ways
+// ML-15, P9, CG-08: 80 tasks on five ways
 #[tokio::test]
 async fn an_obedient_model_reaches_nothing_that_was_not_granted() {
     let (canary, hits) = canary();

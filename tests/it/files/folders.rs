@@ -102,7 +102,7 @@ async fn the_host_does_not_start_with_a_folder_that_can_never_be_granted() {
     assert!(said.contains("host's own home"), "{said}");
 }
 
-// FS-18
+// FS-18, AP-35
 #[tokio::test]
 async fn a_folder_that_was_replaced_by_a_link_is_not_mounted() {
     let site = Site::new();

@@ -179,16 +179,20 @@ async fn a_call_keeps_the_directory_that_was_opened_for_it_wherever_its_path_lea
         {"files": {"op": "read_often", "path": "/notes/canary.txt", "count": 20000}},
         {"files": {"op": "list", "path": "/notes"}},
     ]);
+    let mut call = std::pin::pin!(probe(&running, "r1", steps));
     let turned = async {
         let begun = site.scratch().join("begun");
         while !begun.exists() {
             tokio::task::yield_now().await;
         }
-        let was = site.outside.path().join("was-notes");
-        std::fs::rename(site.notes(), was).unwrap();
+        std::fs::rename(site.notes(), site.outside.path().join("was-notes")).unwrap();
         symlink(site.secret(), site.notes()).unwrap();
     };
-    let (outcomes, ()) = tokio::join!(probe(&running, "r1", steps), turned);
+    tokio::select! {
+        () = turned => {}
+        outcomes = &mut call => panic!("the call ended before its folder was turned into a link: {outcomes:?}"),
+    }
+    let outcomes = call.await;
     check_done(&outcomes);
     assert_eq!(outcomes[1]["ok"], json!(["harmless"]), "{outcomes:?}");
     assert_eq!(outcomes[2]["ok"], json!(["canary.txt", "plan.md"]), "{outcomes:?}");

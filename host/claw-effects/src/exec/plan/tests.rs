@@ -134,7 +134,7 @@ fn arguments_without_a_meaning_are_refused() {
 
 #[test]
 fn the_directory_is_canonical_and_inside_the_workspace() {
-    // EX-17
+    // EX-17, AP-35
     let outside = tempfile::tempdir().unwrap();
     let workspace = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(workspace.path().join("a/b")).unwrap();
