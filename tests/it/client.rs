@@ -64,13 +64,20 @@ impl Client {
     }
 
     pub async fn response(&mut self, id: &str) -> Result<Value, Value> {
-        loop {
-            let frame = self.frame().await.expect("the connection closed before the response");
-            if frame["type"] == "res" && frame["id"] == id {
-                return if frame["ok"] == true { Ok(frame["payload"].clone()) } else { Err(frame["error"].clone()) };
+        let answered = async {
+            loop {
+                let frame = self.frame().await.expect("the connection closed before the response");
+                if frame["type"] == "res" && frame["id"] == id {
+                    return if frame["ok"] == true {
+                        Ok(frame["payload"].clone())
+                    } else {
+                        Err(frame["error"].clone())
+                    };
+                }
+                self.events.push(frame);
             }
-            self.events.push(frame);
-        }
+        };
+        tokio::time::timeout(PATIENCE, answered).await.expect("no response in time")
     }
 
     /// Waits for the first event that `wanted` likes; events that came before are looked at first.
@@ -78,13 +85,17 @@ impl Client {
         if let Some(position) = self.events.iter().position(&wanted) {
             return self.events.remove(position);
         }
-        loop {
-            let frame = self.frame().await.expect("the connection closed before the event");
-            if wanted(&frame) {
-                return frame;
+        // The host's ticks come for ever: it is the event that has to come in time, not just any frame.
+        let found = async {
+            loop {
+                let frame = self.frame().await.expect("the connection closed before the event");
+                if wanted(&frame) {
+                    return frame;
+                }
+                self.events.push(frame);
             }
-            self.events.push(frame);
-        }
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("no such event in time")
     }
 
     /// The events that came and were not waited for.
