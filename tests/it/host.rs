@@ -194,6 +194,11 @@ impl Drop for Host {
     }
 }
 
+/// A built component that ships with the host.
+pub fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components").join(format!("{name}.wasm"))
+}
+
 /// A built component of `tests/guests`.
 pub fn test_guest(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-guests").join(format!("{name}.wasm"));

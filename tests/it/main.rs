@@ -20,6 +20,7 @@ mod imports;
 mod labels;
 mod obedient;
 mod owner;
+mod packages;
 mod providers;
 mod roots;
 mod runs;

@@ -32,16 +32,24 @@ pub fn on_terminal(mut command: Command, before: &str) -> (Child, File) {
 }
 
 /// Types `keys` once the command has asked with `question`, and gives all that the terminal showed.
-pub fn typed(mut child: Child, mut terminal: File, question: &str, keys: &str) -> (String, Option<i32>) {
+pub fn typed(child: Child, terminal: File, question: &str, keys: &str) -> (String, Option<i32>) {
+    typed_in_turn(child, terminal, &[(question, keys)])
+}
+
+/// Types the keys of each step once the command has asked with its question.
+pub fn typed_in_turn(mut child: Child, mut terminal: File, steps: &[(&str, &str)]) -> (String, Option<i32>) {
     let mut shown = Vec::new();
     let mut chunk = [0; 1024];
-    let mut asked = false;
+    let mut steps = steps.iter();
+    let mut next = steps.next();
     // The last reader of a terminal gets an error when the other end is closed.
     while let Ok(count @ 1..) = terminal.read(&mut chunk) {
         shown.extend_from_slice(&chunk[..count]);
-        if !asked && String::from_utf8_lossy(&shown).contains(question) {
-            asked = true;
+        if let Some((question, keys)) = next
+            && String::from_utf8_lossy(&shown).contains(question)
+        {
             terminal.write_all(keys.as_bytes()).unwrap();
+            next = steps.next();
         }
     }
     (String::from_utf8_lossy(&shown).into_owned(), child.wait().unwrap().code())

@@ -18,6 +18,7 @@ mod run;
 mod runs;
 mod secret;
 mod sessions;
+mod skill;
 mod tool;
 
 use std::net::IpAddr;
@@ -98,6 +99,9 @@ enum Command {
     /// List components, and look into one
     #[command(subcommand)]
     Component(ComponentCommand),
+    /// Install packages of tools, look into them, update and remove them
+    #[command(subcommand)]
+    Skill(skill::SkillCommand),
     /// List the calls that wait for an answer, and answer them
     #[command(subcommand)]
     Approvals(ApprovalsCommand),
@@ -292,6 +296,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             rights::resume(&mut Client::connect(home).await?, &name, &output).await
         }
         Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
+        Command::Skill(command) => skill::skill(command, &mut Client::connect(home).await?, &output).await,
         Command::Approvals(ApprovalsCommand::Resolve { id, answer, always }) => {
             card::check_prefix(&id)?;
             approvals::resolve(&mut Client::connect(home).await?, &id, answer, always, &output).await

@@ -28,6 +28,7 @@ use claw_store::{Package, Receipt, Store};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::ComponentFolders;
+use crate::crash_point;
 use crate::host::{Host, now};
 use crate::settings::Settings;
 
@@ -104,7 +105,9 @@ impl Packages {
         remove(&part);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&part).map_err(unusable)?;
         file.write_all(&fetched.wasm).and_then(|()| file.sync_all()).map_err(unusable)?;
+        crash_point::pass("package written");
         fs::rename(&part, &path).map_err(unusable)?;
+        crash_point::pass("package kept");
         fs::File::open(&self.folders.packages).and_then(|folder| folder.sync_all()).map_err(unusable)
     }
 
@@ -203,7 +206,9 @@ impl Host {
             grants.clone(),
             &self.packages.settings,
         )?;
+        crash_point::pass("package accepted");
         let package = self.store.install(&name, receipt, key, grants).await?;
+        crash_point::pass("package installed");
         self.put_in_force(catalog, &name).await;
         self.packages.sweep(before.as_ref(), Some(&package));
         tracing::info!(%name, version = package.receipt().version, digest = %digest.short(), by, "package installed");

@@ -41,9 +41,9 @@ pub struct Offer {
 /// How a version differs from the one that is installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Scopes that it asks for and the installed one was not given.
+    /// What it asks for and the installed one does not.
     pub more: Vec<Grant>,
-    /// Grants of the installed one that it has no use for.
+    /// What the installed one asks for and it does not.
     pub less: Vec<Grant>,
     /// Whether it says something else of itself or its tools.
     pub says_otherwise: bool,
@@ -57,12 +57,15 @@ impl Offer {
         self.signed.as_ref().map_or(UNSIGNED.to_owned(), |signed| format!("minisign {}", signed.key))
     }
 
-    /// How it differs from the version that is installed, which was given so much.
-    pub fn changes(&self, given: &[Grant]) -> Option<Changes> {
+    /// How it differs from the version that is installed, which asks for so much.
+    pub fn changes(&self, asked: &Grants) -> Option<Changes> {
         let known = self.known.as_ref()?;
+        let without = |all: &Grants, others: &Grants| {
+            all.iter().filter(|scope| !others.iter().any(|other| other == *scope)).cloned().collect()
+        };
         Some(Changes {
-            more: self.scopes.iter().filter(|scope| !given.contains(scope)).cloned().collect(),
-            less: given.iter().filter(|grant| !self.scopes.have_room_for(grant)).cloned().collect(),
+            more: without(&self.scopes, asked),
+            less: without(asked, &self.scopes),
             says_otherwise: super::described(&self.component) != known.receipt().described,
             other_publisher: self.signed.as_ref().map(|signed| &signed.key) != known.key.as_ref(),
         })

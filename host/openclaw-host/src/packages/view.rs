@@ -13,6 +13,7 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
     let Offer { component, bytes, source, scopes, signed, is_new_key, findings, known, .. } = offer;
     let manifest = &component.manifest;
     let given: Vec<Grant> = known.iter().flat_map(|package| granted(host, package)).collect();
+    let asked = host.catalog().component(&component.name).map(|it| it.subject().scopes.clone()).unwrap_or_default();
     let asks = scopes.iter().map(|grant| {
         let less = grant.less().map(|less| json!({"grant": less.to_string(), "words": less.in_words()}));
         json!({
@@ -26,7 +27,7 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
     let tools = manifest.tools.iter().map(
         |tool| json!({"name": tool.name, "description": tool.description, "untrustedOutput": tool.untrusted_output}),
     );
-    let known = known.as_ref().zip(offer.changes(&given)).map(|(package, changes)| {
+    let known = known.as_ref().zip(offer.changes(&asked)).map(|(package, changes)| {
         json!({
             "version": package.receipt().version,
             "digest": package.current,

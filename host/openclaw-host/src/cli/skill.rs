@@ -1,0 +1,236 @@
+//! `skill`: packages, installed and removed by their owner.
+
+mod ask;
+mod show;
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::output::{table, word};
+use super::{Exit, Failure, Output};
+use crate::client::Client;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SkillCommand {
+    /// Show what a package would be able to do, and install nothing
+    Inspect {
+        #[command(flatten)]
+        from: From,
+    },
+    /// Install a package: shows what it would be able to do, and asks
+    Install {
+        #[command(flatten)]
+        from: From,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// List what is installed
+    List,
+    /// Fetch a package again from where it came from; what asks for more is shown and asked about
+    Update {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Go back to the version before, with the grants that it had
+    Rollback {
+        /// Its name
+        name: String,
+    },
+    /// Keep a package at its version
+    Pin {
+        /// Its name
+        name: String,
+    },
+    /// Let a pinned package change again
+    Unpin {
+        /// Its name
+        name: String,
+    },
+    /// Remove a package with all that it was given and kept
+    Remove {
+        /// Its name
+        name: String,
+    },
+    /// Check the files of packages against what was accepted
+    Verify {
+        /// Its name; all of them if there is none
+        name: Option<String>,
+    },
+}
+
+/// Where a package is.
+#[derive(Debug, Args)]
+pub(super) struct From {
+    /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, or `oci://HOST/REPOSITORY[:TAG][@sha256:…]`
+    source: String,
+    /// The publisher's minisign key, as it stands in `minisign.pub`
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+}
+
+/// What is said to an offer without being asked.
+#[derive(Debug, Default, Args)]
+pub(super) struct Choice {
+    /// Give this of what it asks for; can be repeated
+    #[arg(long, value_name = "GRANT", conflicts_with_all = ["grant_all", "grant_none"])]
+    grant: Vec<String>,
+    /// Give all that it asks for and that can be given
+    #[arg(long, conflicts_with = "grant_none")]
+    grant_all: bool,
+    /// Give nothing
+    #[arg(long)]
+    grant_none: bool,
+    /// Install it without being asked again
+    #[arg(long)]
+    yes: bool,
+    /// Take it although another publisher has signed it, or nobody
+    #[arg(long)]
+    accept_publisher: bool,
+}
+
+pub(super) async fn skill(command: SkillCommand, client: &mut Client, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        SkillCommand::Inspect { from } => {
+            let offer = prepare(client, &from).await?;
+            output.data(&offer, show::offer)?;
+            Ok(Exit::Ok)
+        }
+        SkillCommand::Install { from, choice } => {
+            let offer = prepare(client, &from).await?;
+            accept(client, &offer, &choice, output).await
+        }
+        SkillCommand::List => list(client, output).await,
+        SkillCommand::Update { name, choice } => update(client, &name, &choice, output).await,
+        SkillCommand::Rollback { name } => {
+            let package = client.call("packages.rollback", json!({ "name": name })).await?;
+            output.data(&package, |it| format!("`{name}` is at version {} again", word(&it["version"])))?;
+            Ok(Exit::Ok)
+        }
+        SkillCommand::Pin { name } => {
+            let package = client.call("packages.pin", json!({ "name": name })).await?;
+            output.data(&package, |it| format!("`{name}` stays at version {}", word(&it["version"])))?;
+            Ok(Exit::Ok)
+        }
+        SkillCommand::Unpin { name } => {
+            let package = client.call("packages.unpin", json!({ "name": name })).await?;
+            output.data(&package, |_| format!("`{name}` may change again"))?;
+            Ok(Exit::Ok)
+        }
+        SkillCommand::Remove { name } => {
+            let removed = client.call("packages.remove", json!({ "name": name })).await?;
+            output.data(&removed, |_| format!("`{name}` is gone, with its grants, files and keys"))?;
+            Ok(Exit::Ok)
+        }
+        SkillCommand::Verify { name } => verify(client, name, output).await,
+    }
+}
+
+async fn prepare(client: &mut Client, from: &From) -> Result<Value, Failure> {
+    let From { source, key } = from;
+    // The host has another working directory.
+    let source = match source.contains("://") {
+        true => source.clone(),
+        false => std::path::absolute(Path::new(source))?.to_string_lossy().into_owned(),
+    };
+    Ok(client.call("packages.prepare", json!({ "source": source, "key": key })).await?)
+}
+
+/// Asks what the flags have not said, and installs.
+async fn accept(client: &mut Client, offer: &Value, choice: &Choice, output: &Output) -> Result<Exit, Failure> {
+    let installed = &offer["installed"];
+    if installed["isSame"] == true && choice.grant.is_empty() && !choice.grant_all && !choice.grant_none {
+        output.data(offer, |it| format!("`{}` is at this version already", word(&it["name"])))?;
+        return Ok(Exit::Ok);
+    }
+    let answer = ask::ask(offer, choice)?;
+    let params = json!({
+        "digest": offer["digest"], "grants": answer.grants, "otherPublisher": answer.other_publisher,
+    });
+    let package = client.call("packages.install", params).await?;
+    output.data(&package, |package| {
+        let (name, version) = (word(&package["name"]), word(&package["version"]));
+        let grants: Vec<_> = package["grants"].as_array().into_iter().flatten().map(word).collect();
+        match grants.as_slice() {
+            [] => format!("`{name}` {version} is installed; it was given nothing"),
+            grants => format!("`{name}` {version} is installed; it was given: {}", grants.join("; ")),
+        }
+    })?;
+    Ok(Exit::Ok)
+}
+
+async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Output) -> Result<Exit, Failure> {
+    let list = client.call("packages.list", json!({})).await?;
+    let package = list["packages"].as_array().into_iter().flatten().find(|it| it["name"] == name);
+    let package = package.ok_or_else(|| {
+        let hint = "`openclaw-host skill list` shows what is installed";
+        Failure::message(Exit::Failed, format!("no package `{name}` is installed")).hint(hint)
+    })?;
+    if package["isPinned"] == true {
+        let message = format!("package `{name}` is pinned to version {}", word(&package["version"]));
+        return Err(Failure::message(Exit::Failed, message).hint("`openclaw-host skill unpin` lets it change"));
+    }
+    let offer = client.call("packages.prepare", json!({ "source": package["source"] })).await?;
+    if offer["name"] != name {
+        let message = format!("`{}` has a package `{}` now", word(&package["source"]), word(&offer["name"]));
+        return Err(
+            Failure::message(Exit::Failed, message).hint("`openclaw-host skill install` takes it as another one")
+        );
+    }
+    accept(client, &offer, choice, output).await
+}
+
+async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
+    let list = client.call("packages.list", json!({})).await?;
+    output.data(&list, |list| {
+        let row = |it: &Value| {
+            let state = match (it["error"].as_str(), it["isPinned"] == true) {
+                (Some(why), _) => format!("off: {why}"),
+                (None, true) => "pinned".to_owned(),
+                (None, false) => String::new(),
+            };
+            let digest = word(&it["digest"]).chars().take(12).collect();
+            [word(&it["name"]), word(&it["version"]), digest, word(&it["publisher"]), state]
+        };
+        let rows: Vec<_> = list["packages"].as_array().into_iter().flatten().map(row).collect();
+        match rows.as_slice() {
+            [] => "no packages are installed\n".to_owned(),
+            rows => table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows),
+        }
+    })?;
+    Ok(Exit::Ok)
+}
+
+async fn verify(client: &mut Client, name: Option<String>, output: &Output) -> Result<Exit, Failure> {
+    let names = match name {
+        Some(name) => vec![name],
+        None => {
+            let list = client.call("packages.list", json!({})).await?;
+            list["packages"].as_array().into_iter().flatten().map(|it| word(&it["name"])).collect()
+        }
+    };
+    let mut verified = Vec::new();
+    for name in names {
+        verified.push(client.call("packages.verify", json!({ "name": name })).await?);
+    }
+    let is_broken = |it: &Value| it["broken"].as_array().is_some_and(|broken| !broken.is_empty());
+    let exit = if verified.iter().any(is_broken) { Exit::Failed } else { Exit::Ok };
+    output.data(&Value::Array(verified), |verified| {
+        let mut text = String::new();
+        for package in verified.as_array().into_iter().flatten() {
+            let name = word(&package["name"]);
+            match package["broken"].as_array().map(Vec::as_slice) {
+                None | Some([]) => text.push_str(&format!("`{name}` is as it was accepted\n")),
+                Some(broken) => broken.iter().for_each(|it| {
+                    let digest: String = word(&it["digest"]).chars().take(12).collect();
+                    text.push_str(&format!("`{name}` {digest}: {}\n", word(&it["why"])));
+                }),
+            }
+        }
+        text
+    })?;
+    Ok(exit)
+}

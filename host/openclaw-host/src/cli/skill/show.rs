@@ -1,0 +1,80 @@
+//! A package as its owner sees it before deciding.
+
+use serde_json::Value;
+
+use crate::cli::output::word;
+use crate::legible;
+
+/// Everything that matters of an offer, as text. What comes from the package is on one line, escaped.
+pub(super) fn offer(offer: &Value) -> String {
+    let line = |value: &Value| legible::line(&word(value)).into_owned();
+    let mut text = format!("{} {}: {}\n\n", line(&offer["name"]), line(&offer["version"]), line(&offer["summary"]));
+    let size = offer["bytes"].as_u64().unwrap_or(0).div_ceil(1024);
+    let mut fact = |label: &str, value: String| text.push_str(&format!("{label:<11}{value}\n"));
+    fact("From", format!("{}, {size} KiB", line(&offer["source"])));
+    fact("SHA256", line(&offer["digest"]));
+    fact("Publisher", publisher(offer));
+    for tool in items(&offer["tools"]) {
+        let outside = if tool["untrustedOutput"] == true { " (brings in content from outside)" } else { "" };
+        fact("Tool", format!("{}: {}{outside}", line(&tool["name"]), line(&tool["description"])));
+    }
+    text.push('\n');
+    text.push_str(&scopes(offer));
+    text.push_str(&changes(&offer["installed"]));
+    let findings: Vec<_> = items(&offer["findings"]).collect();
+    if !findings.is_empty() {
+        text.push_str("\nLooked over, this deserves a second thought:\n");
+        findings.iter().for_each(|it| text.push_str(&format!("  ! {}\n", line(&it["what"]))));
+    }
+    text
+}
+
+fn publisher(offer: &Value) -> String {
+    let signed = &offer["signed"];
+    if signed.is_null() {
+        return "unknown: nobody who is known has signed it".to_owned();
+    }
+    let new =
+        if signed["isNewKey"] == true { "; the key came along with it, so it only says that of itself" } else { "" };
+    format!("{}{new}", legible::line(&word(&offer["publisher"])))
+}
+
+fn scopes(offer: &Value) -> String {
+    let asks: Vec<_> = items(&offer["asks"]).collect();
+    if asks.is_empty() {
+        return "It asks for nothing: it can compute and answer, no more.\n".to_owned();
+    }
+    let mut text = "It asks to:\n".to_owned();
+    for (number, ask) in (1..).zip(asks) {
+        let each = if ask["asksEachTime"] == true { " (you are asked each time)" } else { "" };
+        let given = if ask["given"] == true { " (given to the version before)" } else { "" };
+        text.push_str(&format!("  {number}. {}{each}{given}\n", legible::line(&word(&ask["words"]))));
+    }
+    text
+}
+
+fn changes(installed: &Value) -> String {
+    if installed.is_null() {
+        return String::new();
+    }
+    let mut text =
+        format!("\nInstalled is version {}. Compared with it:\n", legible::line(&word(&installed["version"])));
+    let before = text.len();
+    for (key, sign) in [("more", '+'), ("less", '-')] {
+        items(&installed[key]).for_each(|grant| text.push_str(&format!("  {sign} {}\n", legible::line(&word(grant)))));
+    }
+    if installed["saysOtherwise"] == true {
+        text.push_str("  ~ it says something else of itself or its tools\n");
+    }
+    if installed["otherPublisher"] == true {
+        text.push_str("  ~ it comes from another publisher\n");
+    }
+    if text.len() == before {
+        text.push_str("    it asks for nothing more and says the same\n");
+    }
+    text
+}
+
+pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

@@ -1,0 +1,362 @@
+//! Packages: what is installed is what was shown, and nothing of a package counts before its owner said yes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::host::{Home, Host, shipped, test_guest, weakened};
+use crate::terminal::{on_terminal, typed_in_turn};
+
+const NAME: &str = "effects";
+
+/// The package under test, with some of its bytes replaced by as many others.
+fn package(replaced: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = std::fs::read(test_guest(NAME)).unwrap();
+    for (old, new) in replaced {
+        assert_eq!(old.len(), new.len());
+        let places: Vec<_> =
+            (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old.as_bytes())).collect();
+        assert!(!places.is_empty(), "`{old}` stands nowhere");
+        for at in places {
+            bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+        }
+    }
+    bytes
+}
+
+/// The same bytes with a few behind that mean nothing.
+fn with_tail(mut bytes: Vec<u8>, tail: u8) -> Vec<u8> {
+    // A custom section with the name `t` and one byte.
+    bytes.extend([0, 3, 1, b't', tail]);
+    bytes
+}
+
+impl Home {
+    fn source(&self, bytes: &[u8]) -> String {
+        let path = self.path().join("incoming.wasm");
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    }
+
+    /// Runs a command that must work.
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    }
+
+    /// Runs a command that must not work, and gives what it says.
+    #[track_caller]
+    fn no(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(!output.status.success(), "{args:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    fn packages(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.path().join("packages")).unwrap();
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+}
+
+async fn ask_store(client: &mut Client) -> Value {
+    client.call("tools.invoke", json!({"name": "ask", "args": {"times": 1}})).await.unwrap()
+}
+
+// P15, SU-04, SU-30
+#[tokio::test]
+async fn a_package_is_shown_accepted_in_force_at_once_and_gone_at_once() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let source = home.source(&package(&[]));
+    let shown = home.ok(&["skill", "inspect", &source]);
+    for line in [
+        "effects 0.1.0: Asks the host for the same thing over and over.",
+        "Publisher  unknown",
+        "Tool       ask: Reads a value that is not there from a store.",
+        "keep values in a store of its own, `notes`",
+        "send requests to any server (you are asked each time)",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let held = home.no(&["skill", "install", &source]);
+    assert!(held.contains("no terminal to ask") && held.contains("--grant-all"), "{held}");
+    assert!(client.call("tools.invoke", json!({"name": "ask", "args": {"times": 1}})).await.is_err_or_failed());
+
+    // Installed without its grant it is there and can do nothing; with it, it works.
+    home.ok(&["skill", "install", &source, "--yes", "--grant-none"]);
+    let refused = ask_store(&mut client).await;
+    assert_eq!(refused["ok"], false, "{refused}");
+    let said = home.ok(&["skill", "install", &source, "--yes", "--grant", "kv notes"]);
+    assert!(said.contains("it was given: kv notes"), "{said}");
+    assert_eq!(ask_store(&mut client).await["ok"], true);
+    let beyond = home.no(&["skill", "install", &source, "--yes", "--grant", "fs workspace read"]);
+    assert!(beyond.contains("declares nothing like"), "{beyond}");
+
+    // It stays over a restart, and what was shown is what runs.
+    drop(running);
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert_eq!(ask_store(&mut client).await["ok"], true);
+    let list = home.json(&["skill", "list"]);
+    assert_eq!((&list["packages"][0]["name"], &list["packages"][0]["error"]), (&json!(NAME), &Value::Null), "{list}");
+    let inspected = home.json(&["component", "inspect", NAME]);
+    assert_eq!((&inspected["digest"], &inspected["publisher"]), (&list["packages"][0]["digest"], &json!("unsigned")));
+    let kinds = home.json(&["audit", "list", "--component", NAME, "--kind", "component"]);
+    let kinds: Vec<_> = kinds.as_array().unwrap().iter().map(|row| row["entry"]["kind"].clone()).collect();
+    assert_eq!(kinds, ["component.installed", "component.installed"], "once for each yes, and not again at the start");
+
+    home.ok(&["skill", "remove", NAME]);
+    assert!(client.call("tools.invoke", json!({"name": "ask", "args": {"times": 1}})).await.is_err_or_failed());
+    assert!(home.packages().is_empty() && home.no(&["skill", "remove", NAME]).contains("no package"));
+}
+
+/// A call of a tool that is not there is refused in one way or another.
+trait Refused {
+    fn is_err_or_failed(&self) -> bool;
+}
+
+impl Refused for Result<Value, Value> {
+    fn is_err_or_failed(&self) -> bool {
+        self.as_ref().map_or(true, |answer| answer["ok"] == false)
+    }
+}
+
+// SU-05
+#[tokio::test]
+async fn an_update_that_asks_for_more_or_tells_another_story_is_held() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let source = home.source(&package(&[]));
+    home.ok(&["skill", "install", &source, "--yes", "--grant-all"]);
+    assert!(home.ok(&["skill", "update", NAME]).contains("at this version already"));
+
+    // Other bytes that ask for the same and say the same come in by themselves, with what was given.
+    home.source(&with_tail(package(&[]), 1));
+    let said = home.ok(&["skill", "update", NAME]);
+    assert!(said.contains("it was given: kv notes"), "{said}");
+    assert_eq!(ask_store(&mut client).await["ok"], true);
+
+    let before = home.json(&["component", "inspect", NAME])["digest"].clone();
+    home.source(&package(&[("notes", "diary")]));
+    let held = home.no(&["skill", "update", NAME]);
+    assert!(held.contains("+ kv diary") && held.contains("- kv notes"), "{held}");
+    home.source(&package(&[("Reads a value", "Reeds a value")]));
+    let held = home.no(&["skill", "update", NAME]);
+    assert!(held.contains("says something else of itself"), "{held}");
+    assert_eq!(home.json(&["component", "inspect", NAME])["digest"], before, "the old one stays in force");
+    assert_eq!(ask_store(&mut client).await["ok"], true);
+
+    // Pinned it stays, whatever the owner says by mistake.
+    home.ok(&["skill", "pin", NAME]);
+    assert!(home.no(&["skill", "update", NAME]).contains("pinned"));
+    assert!(home.no(&["skill", "install", &source, "--yes", "--grant-all"]).contains("pinned"));
+    home.ok(&["skill", "unpin", NAME]);
+    home.ok(&["skill", "install", &source, "--yes", "--grant-none"]);
+    assert_ne!(home.json(&["component", "inspect", NAME])["digest"], before);
+    assert_eq!(ask_store(&mut client).await["ok"], false, "grants belong to a build");
+    home.ok(&["skill", "rollback", NAME]);
+    assert_eq!(home.json(&["component", "inspect", NAME])["digest"], before);
+    assert_eq!(ask_store(&mut client).await["ok"], true, "and come back with it");
+}
+
+// SU-01, SU-28
+#[tokio::test]
+async fn a_file_that_was_changed_stays_off_and_everything_else_starts() {
+    let home = Home::new();
+    let running = home.start();
+    let source = home.source(&package(&[]));
+    home.ok(&["skill", "install", &source, "--yes", "--grant-all"]);
+    assert!(home.ok(&["skill", "verify"]).contains("is as it was accepted"));
+    let [file] = &home.packages()[..] else { panic!() };
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(file, package(&[("notes", "diary")])).unwrap();
+    assert!(String::from_utf8_lossy(&home.run(&["skill", "verify"]).stdout).contains("its bytes have changed"));
+    drop(running);
+    let running = home.start();
+    let mut client = running.connect().await;
+    let list = home.json(&["skill", "list"]);
+    let error = list["packages"][0]["error"].as_str().unwrap().to_owned();
+    assert!(error.starts_with("E_PKG_DIGEST") && error.contains("expected sha256"), "{error}");
+    assert!(client.call("tools.invoke", json!({"name": "ask", "args": {"times": 1}})).await.is_err_or_failed());
+    assert_eq!(client.call("tools.invoke", json!({"name": "clock", "args": {}})).await.unwrap()["ok"], true);
+    // Installed again it is right again, with the grants that it is given now.
+    let source = home.source(&package(&[]));
+    home.ok(&["skill", "install", &source, "--yes", "--grant-all"]);
+    assert_eq!(ask_store(&mut client).await["ok"], true);
+}
+
+// SU-07, SU-12, SU-13, SU-16
+#[tokio::test]
+async fn what_is_no_package_is_refused_with_its_reason_and_leaves_nothing() {
+    let home = Home::new();
+    let running = home.start();
+    let cases: [(Vec<u8>, &str); 6] = [
+        (b"<!doctype html><title>Not found</title>".to_vec(), "E_PKG_FORMAT"),
+        (b"\x7fELF\x02\x01\x01".to_vec(), "E_PKG_FORMAT"),
+        (Vec::new(), "E_PKG_FORMAT"),
+        (b"\0asm\x01\0\0\0".to_vec(), "E_PKG_FORMAT"),
+        (vec![0; (64 << 20) + 1], "E_PKG_SIZE"),
+        (package(&[("wasi:io/", "evil:io/")]), "E_PKG_IMPORT"),
+    ];
+    for (bytes, code) in cases {
+        let said = home.no(&["skill", "inspect", &home.source(&bytes)]);
+        assert!(said.contains(code), "{code}: {said}");
+    }
+    // Somebody else's name.
+    std::fs::copy(shipped("clock"), home.path().join("clock.wasm")).unwrap();
+    let said = home.no(&["skill", "inspect", &home.path().join("clock.wasm").display().to_string()]);
+    assert!(said.contains("E_PKG_NAME"), "{said}");
+    for nothing in ["/nowhere.wasm", "oci://", "http://example.com/a.wasm"] {
+        home.no(&["skill", "inspect", nothing]);
+    }
+    drop(running);
+    drop(home.start());
+    assert!(home.packages().is_empty(), "what nobody accepted is swept away");
+}
+
+// SU-02
+#[tokio::test]
+async fn a_publisher_is_pinned_and_another_one_is_the_owners_decision() {
+    let home = Home::new();
+    let running = home.start();
+    let (alice, mallory) = (Publisher::new(), Publisher::new());
+    let folder = home.path().join("incoming");
+    std::fs::create_dir(&folder).unwrap();
+    let source = folder.display().to_string();
+    let put = |bytes: &[u8], publisher: Option<&Publisher>| {
+        std::fs::write(folder.join("effects.wasm"), bytes).unwrap();
+        for name in ["effects.wasm.minisig", "minisign.pub"] {
+            let _ = std::fs::remove_file(folder.join(name));
+        }
+        if let Some(publisher) = publisher {
+            std::fs::write(folder.join("effects.wasm.minisig"), publisher.sign(bytes)).unwrap();
+            std::fs::write(folder.join("minisign.pub"), publisher.key()).unwrap();
+        }
+    };
+    put(&package(&[]), Some(&alice));
+    let shown = home.ok(&["skill", "inspect", &source]);
+    assert!(shown.contains("the key came along with it"), "{shown}");
+    assert!(home.no(&["skill", "inspect", &source, "--key", &mallory.key()]).contains("E_PKG_SIG"));
+    assert!(!home.ok(&["skill", "inspect", &source, "--key", &alice.key()]).contains("came along"));
+    home.ok(&["skill", "install", &source, "--yes", "--grant-all"]);
+
+    // Hers comes in by itself; another's or nobody's does not, whatever lies beside it.
+    put(&with_tail(package(&[]), 1), Some(&alice));
+    home.ok(&["skill", "update", NAME]);
+    for publisher in [Some(&mallory), None] {
+        put(&with_tail(package(&[]), 2), publisher);
+        assert!(home.no(&["skill", "update", NAME]).contains("comes from another publisher"));
+        let said = home.no(&["skill", "update", NAME, "--yes", "--grant-all"]);
+        assert!(said.contains("--accept-publisher"), "{said}");
+    }
+    // A signature over other bytes is a lie, not another publisher.
+    put(&with_tail(package(&[]), 3), Some(&alice));
+    std::fs::write(folder.join("effects.wasm"), with_tail(package(&[]), 4)).unwrap();
+    assert!(home.no(&["skill", "update", NAME, "--yes", "--grant-all", "--accept-publisher"]).contains("E_PKG_SIG"));
+    put(&with_tail(package(&[]), 5), Some(&mallory));
+    home.ok(&["skill", "update", NAME, "--yes", "--grant-all", "--accept-publisher"]);
+
+    // SU-24: what is removed leaves nothing to whoever has the name next.
+    home.ok(&["skill", "remove", NAME]);
+    put(&package(&[]), None);
+    home.ok(&["skill", "install", &source, "--yes", "--grant-none"]);
+    assert_eq!(ask_store(&mut running.connect().await).await["ok"], false);
+
+    // An owner who wants signatures gets no others.
+    home.ok(&["skill", "remove", NAME]);
+    drop(running);
+    let home = home.config("{packages: {requireSignature: true}}");
+    let _running = home.start();
+    assert!(home.no(&["skill", "inspect", &source]).contains("E_PKG_SIG"));
+    put(&package(&[]), Some(&alice));
+    home.ok(&["skill", "inspect", &source, "--key", &alice.key()]);
+}
+
+struct Publisher(minisign::KeyPair);
+
+impl Publisher {
+    fn new() -> Publisher {
+        Publisher(minisign::KeyPair::generate_unencrypted_keypair().unwrap())
+    }
+
+    fn key(&self) -> String {
+        self.0.pk.to_base64()
+    }
+
+    fn sign(&self, bytes: &[u8]) -> String {
+        minisign::sign(None, &self.0.sk, std::io::Cursor::new(bytes), Some("effects"), None).unwrap().to_string()
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_asked_grant_by_grant() {
+    let home = Home::new();
+    let _running = home.start();
+    let source = home.source(&package(&[]));
+    let install = || home.command(&["skill", "install", &source]);
+    // What was typed before the question is no answer.
+    let (child, terminal) = on_terminal(install(), "y\ny\n");
+    let (shown, code) = typed_in_turn(child, terminal, &[("May it keep values", "n\n"), ("Install it with 0", "n\n")]);
+    assert!(code == Some(1) && shown.contains("nothing was installed"), "{shown}");
+    let (child, terminal) = on_terminal(install(), "");
+    let (shown, code) = typed_in_turn(child, terminal, &[("May it keep values", "y\n"), ("Install it with 1", "y\n")]);
+    assert!(code == Some(0) && shown.contains("it was given: kv notes"), "{shown}");
+}
+
+/// Installs the package; says whether the host lived to say so.
+async fn install(running: &Host, source: &str) -> bool {
+    let mut client = running.connect().await;
+    let prepare = client.send("packages.prepare", json!({"source": source})).await;
+    let Some(offer) = answer(&mut client, &prepare).await else { return false };
+    let params = json!({"digest": offer["digest"], "grants": ["kv notes"]});
+    let install = client.send("packages.install", params).await;
+    answer(&mut client, &install).await.is_some()
+}
+
+/// The answer to one request; `None` if the connection breaks first.
+async fn answer(client: &mut Client, id: &str) -> Option<Value> {
+    loop {
+        let frame = client.frame().await?;
+        if frame["type"] == "res" && frame["id"] == id {
+            assert_eq!(frame["ok"], true, "{frame}");
+            return Some(frame["payload"].clone());
+        }
+    }
+}
+
+// SU-15
+#[tokio::test]
+async fn an_install_that_is_cut_off_is_whole_or_not_there() {
+    let (mut points, mut installed) = (0, 0);
+    loop {
+        let home = Home::new().program(weakened()).env("OPENCLAW_TEST_CRASH_AT", points + 1);
+        let source = home.source(&package(&[]));
+        let running = home.start();
+        let lived = install(&running, &source).await;
+        drop(running);
+        let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
+        let running = home.start();
+        let list = home.json(&["skill", "list"]);
+        let packages = list["packages"].as_array().unwrap().len();
+        assert_eq!(home.packages().len(), packages, "point {points}: nothing else lies around");
+        if packages > 0 {
+            assert_eq!(ask_store(&mut running.connect().await).await["ok"], true, "point {points}");
+            installed += 1;
+        }
+        if lived {
+            assert_eq!(packages, 1, "what was said to be installed is");
+            break;
+        }
+        points += 1;
+    }
+    assert!(points >= 4 && installed >= 2, "{points} points, {installed} of them too late to undo");
+}
