@@ -84,12 +84,12 @@ impl Fetcher {
                 let read = tokio::task::spawn_blocking(move || from_path(&path));
                 read.await.expect("fetch: reading files does not panic")
             }
-            Source::Url(url, digest) => self.from_url(url, *digest).await,
+            Source::Url(url, digest) => self.download(url, *digest).await,
             Source::Oci(reference) => oci::pull(&self.client, reference, login(&reference.host)).await,
         }
     }
 
-    async fn from_url(&self, url: &Url, expected: Option<Digest>) -> Result<Fetched, PackageError> {
+    async fn download(&self, url: &Url, expected: Option<Digest>) -> Result<Fetched, PackageError> {
         let wasm = body(get(&self.client, url).await?, MAX_BYTES).await?;
         let digest = digest_of(&wasm);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {

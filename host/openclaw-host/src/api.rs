@@ -441,7 +441,7 @@ fn stored(err: StoreError) -> RpcError {
 /// What became of an answer, in one line for the chat.
 fn answered(resolved: &Result<Approval, ResolveError>) -> String {
     match resolved {
-        Ok(approval) => format!("{} `{}` ({})", view::answered(approval), approval.card.title, approval.id.short()),
+        Ok(approval) => format!("{} {} ({})", view::answered(approval), approval.card.title, approval.id.short()),
         Err(err) => not_resolved(err).message,
     }
 }

@@ -339,7 +339,7 @@ impl Gate {
         let mut components = HashSet::new();
         for approval in ended {
             tracing::info!(approval = %approval.id, state = approval.state.as_str(), by, "approval answered");
-            if components.insert(&approval.component) {
+            if components.insert((&approval.component, approval.state.as_str())) {
                 host.after_answer(approval).await;
             }
             crash_point::pass("answer in force");

@@ -16,8 +16,11 @@ pub enum Slash {
 }
 
 impl Slash {
-    /// Reads a message; `None` if it is not one of the host's commands.
+    /// Reads a message; `None` if it is not one of the host's commands. A space in front makes it a text.
     pub fn parse(text: &str) -> Option<Slash> {
+        if !text.starts_with('/') {
+            return None;
+        }
         let mut words = text.split_whitespace();
         match words.next()? {
             "/approve" => {
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn an_approval_is_read_whole_or_not_at_all() {
         let approve = |answer| Some(Slash::Approve { ids: vec!["ab12".to_owned()], answer });
-        assert_eq!(Slash::parse(" /approve ab12 once\n"), approve(Answer::Once));
+        assert_eq!(Slash::parse("/approve  ab12 once\n"), approve(Answer::Once));
         assert_eq!(Slash::parse("/approve ab12 allow-once"), approve(Answer::Once));
         assert_eq!(Slash::parse("/approve ab12 deny"), approve(Answer::Deny));
         assert_eq!(Slash::parse("/approve ab12 pause"), approve(Answer::Pause));
@@ -115,7 +118,15 @@ mod tests {
 
     #[test]
     fn other_text_is_for_the_model() {
-        for text in ["approve ab12 once", "please /approve ab12 once", "/stop that", "/other", ""] {
+        for text in [
+            "approve ab12 once",
+            "please /approve ab12 once",
+            " /approve ab12 once",
+            " /stop",
+            "/stop that",
+            "/other",
+            "",
+        ] {
             assert_eq!(Slash::parse(text), None, "{text}");
         }
         assert_eq!(Slash::parse("/stop"), Some(Slash::Stop));

@@ -33,7 +33,7 @@ impl Line {
         }
         // A space in front makes a text of what looks like a command.
         if !text.starts_with('/') {
-            return Line::Say(text.trim_start().to_owned());
+            return Line::Say(text.to_owned());
         }
         match text.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["/quit" | "/exit"] => Line::Quit,
