@@ -152,9 +152,9 @@ impl Host {
         Ok(offer)
     }
 
-    /// Name and password for a registry: the secret `registry/HOST` as `NAME:PASSWORD`.
+    /// Name and password for a registry: the secret `registry/HOST` or `registry/HOST-PORT` as `NAME:PASSWORD`.
     fn login(&self, host: &str) -> Option<Login> {
-        let secret = self.vault.get(&format!("registry/{host}")).ok()??;
+        let secret = self.vault.get(&format!("registry/{}", host.replace(':', "-"))).ok()??;
         let (user, password) = secret.expose().split_once(':')?;
         Some(Login { user: user.to_owned(), password: password.to_owned() })
     }
