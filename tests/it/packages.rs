@@ -360,3 +360,21 @@ async fn an_install_that_is_cut_off_is_whole_or_not_there() {
     }
     assert!(points >= 4 && installed >= 2, "{points} points, {installed} of them too late to undo");
 }
+
+#[tokio::test]
+async fn a_publisher_signs_and_checks_what_others_then_install() {
+    let home = Home::new();
+    let source = home.source(&package(&[]));
+    let signed = home.json(&["skill", "sign", &source]);
+    let again = home.json(&["skill", "sign", &source]);
+    assert_eq!(signed["key"], again["key"], "the vault keeps it");
+    let secrets = home.ok(&["secret", "list"]);
+    assert!(secrets.contains("publisher/minisign"), "{secrets}");
+    let _running = home.start();
+    let shown = home.ok(&["skill", "inspect", &source, "--key", signed["key"].as_str().unwrap()]);
+    assert!(shown.contains(&format!("minisign {}", signed["key"].as_str().unwrap())), "{shown}");
+    let checked = String::from_utf8(home.run(&["skill", "check", &source]).stdout).unwrap();
+    assert!(checked.contains("send requests to any server: name what it needs"), "{checked}");
+    let nowhere = home.no(&["skill", "publish", &source, "https://example.com/x"]);
+    assert!(nowhere.contains("oci://HOST/REPOSITORY:TAG"), "{nowhere}");
+}

@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::MAX_BYTES;
 use crate::error::PackageError;
-use crate::oci;
-use crate::source::{Source, is_this_machine};
+use crate::oci::{self, Published};
+use crate::source::{OciReference, Source, is_this_machine};
 
 /// A server that does not accept a connection in this time is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -87,6 +87,22 @@ impl Fetcher {
             Source::Url(url, digest) => self.download(url, *digest).await,
             Source::Oci(reference) => oci::pull(&self.client, reference, login(&reference.host)).await,
         }
+    }
+
+    /// Publishes a component under a tag, with its signature and the publisher's key if there are any; `created` is the
+    /// time that goes into the artifact, as RFC 3339 has it.
+    ///
+    /// # Errors
+    /// [`PackageError`]. What was uploaded before that stays with the registry; no tag names it.
+    pub async fn publish(
+        &self,
+        reference: &OciReference,
+        login: Option<Login>,
+        wasm: Bytes,
+        signed: Option<(String, String)>,
+        created: &str,
+    ) -> Result<Published, PackageError> {
+        oci::push(&self.client, reference, login, wasm, signed, created).await
     }
 
     async fn download(&self, url: &Url, expected: Option<Digest>) -> Result<Fetched, PackageError> {

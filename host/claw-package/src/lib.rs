@@ -7,13 +7,16 @@ mod error;
 mod fetch;
 mod oci;
 mod screen;
+mod shape;
 mod signature;
 mod source;
 
 pub use error::PackageError;
 pub use fetch::{Fetched, Fetcher, Login};
+pub use oci::Published;
 pub use screen::{Finding, Texts, screen};
-pub use signature::{PublicKey, Signed, verify};
+pub use shape::Shape;
+pub use signature::{PublicKey, Signed, SigningKey, verify};
 pub use source::{OciReference, Source};
 
 /// The longest component that is fetched: 64 MiB, as the sandbox takes.

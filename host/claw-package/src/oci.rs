@@ -3,6 +3,8 @@
 //! A signature is an artifact of its own, under the tag `sha256-DIGEST.minisig` of the same repository, where DIGEST is
 //! that of the component's manifest.
 
+mod push;
+
 use bytes::Bytes;
 use claw_core::id::Digest;
 use reqwest::header::{ACCEPT, HeaderMap, WWW_AUTHENTICATE};
@@ -18,6 +20,9 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const WASM: &str = "application/wasm";
 const SIGNATURE: &str = "application/vnd.openclaw-host.minisig";
 const KEY: &str = "application/vnd.openclaw-host.minisign.pub";
+pub use push::Published;
+pub(crate) use push::push;
+
 /// Manifests, tokens, signatures and keys.
 const MAX_TEXT_BYTES: usize = 1 << 20;
 
@@ -48,6 +53,8 @@ struct Repository<'a> {
     login: Option<Login>,
     /// What the registry's token service gave.
     token: Option<String>,
+    /// What a token has to be good for: `pull` or `pull,push`.
+    wants: &'static str,
 }
 
 /// Fetches a component with its signature.
@@ -56,7 +63,7 @@ pub(crate) async fn pull(
     reference: &OciReference,
     login: Option<Login>,
 ) -> Result<Fetched, PackageError> {
-    let mut repository = Repository { client, reference, login, token: None };
+    let mut repository = Repository { client, reference, login, token: None, wants: "pull" };
     let manifest = repository.manifest(&reference.reference()).await?;
     let manifest = manifest.ok_or_else(|| repository.status(StatusCode::NOT_FOUND, &reference.reference()))?;
     let actual = digest_of(&manifest);
@@ -117,18 +124,26 @@ impl Repository<'_> {
         if actual == expected { Ok(bytes) } else { Err(PackageError::Digest { expected, actual }) }
     }
 
-    /// Asks the registry, and once more with a token if it wants one.
     async fn get(&mut self, path: &str, accept: &str) -> Result<Response, PackageError> {
+        let url = self.url(path)?;
+        self.call(|client| client.get(url.clone()).header(ACCEPT, accept)).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url, PackageError> {
         let OciReference { host, repository, .. } = self.reference;
         let url = base(host).and_then(|base| base.join(&format!("v2/{repository}/{path}")).ok());
-        let url = url.ok_or_else(|| self.strange("its name is no host".to_owned()))?;
-        let response = self.ask(self.client.get(url.clone()).header(ACCEPT, accept)).await?;
+        url.ok_or_else(|| self.strange("its name is no host".to_owned()))
+    }
+
+    /// Asks the registry, and once more with a token if it wants one.
+    async fn call(&mut self, request: impl Fn(&Client) -> RequestBuilder) -> Result<Response, PackageError> {
+        let response = self.ask(request(self.client)).await?;
         if response.status() != StatusCode::UNAUTHORIZED || self.token.is_some() {
             return Ok(response);
         }
         let Some(challenge) = Challenge::read(response.headers()) else { return Ok(response) };
         self.token = Some(self.fetch_token(&challenge).await?);
-        self.ask(self.client.get(url).header(ACCEPT, accept)).await
+        self.ask(request(self.client)).await
     }
 
     async fn ask(&self, request: RequestBuilder) -> Result<Response, PackageError> {
@@ -148,7 +163,7 @@ impl Repository<'_> {
                     || is_this_machine(url) && base(&self.reference.host).is_some_and(|own| is_this_machine(&own))
             })
             .ok_or_else(|| self.strange("its token service is not encrypted".to_owned()))?;
-        let scope = format!("repository:{}:pull", self.reference.repository);
+        let scope = format!("repository:{}:{}", self.reference.repository, self.wants);
         let service = challenge.service.iter().map(|service| ("service", service.as_str()));
         url.query_pairs_mut().extend_pairs(service.chain([("scope", scope.as_str())]));
         let request = self.client.get(url);

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use minisign::{PublicKeyBox, SignatureBox};
+use minisign::{PublicKeyBox, SecretKeyBox, SignatureBox};
 
 use crate::error::PackageError;
 
@@ -38,6 +38,61 @@ impl std::fmt::Display for PublicKey {
     }
 }
 
+/// A publisher's own key.
+pub struct SigningKey(minisign::SecretKey);
+
+impl SigningKey {
+    /// A new one.
+    ///
+    /// # Errors
+    /// If the kernel gives no random bytes.
+    pub fn generate() -> Result<SigningKey, PackageError> {
+        let pair = minisign::KeyPair::generate_unencrypted_keypair();
+        pair.map(|pair| SigningKey(pair.sk)).map_err(|err| PackageError::Signature(err.to_string()))
+    }
+
+    /// Reads a key in minisign's form; one that is sealed needs its password.
+    ///
+    /// # Errors
+    /// [`PackageError::Signature`] if it is none, or sealed with another password.
+    pub fn parse(text: &str, password: Option<String>) -> Result<SigningKey, PackageError> {
+        let unusable = |err: minisign::PError| PackageError::Signature(format!("the key cannot be read ({err})"));
+        let sealed = SecretKeyBox::from_string(text).map_err(unusable)?;
+        let key = match password {
+            Some(password) => sealed.into_secret_key(Some(password)),
+            None => sealed.into_unencrypted_secret_key(),
+        };
+        key.map(SigningKey).map_err(unusable)
+    }
+
+    /// The key in minisign's form, not sealed.
+    ///
+    /// # Errors
+    /// If it cannot be written so.
+    pub fn to_text(&self) -> Result<String, PackageError> {
+        let text = self.0.to_box(None).map(SecretKeyBox::into_string);
+        text.map_err(|err| PackageError::Signature(err.to_string()))
+    }
+
+    /// The key that others check with.
+    ///
+    /// # Errors
+    /// If there is none to this one.
+    pub fn public(&self) -> Result<PublicKey, PackageError> {
+        let key = minisign::PublicKey::from_secret_key(&self.0);
+        key.map(PublicKey).map_err(|err| PackageError::Signature(err.to_string()))
+    }
+
+    /// Signs all of `bytes`, and a comment with them.
+    ///
+    /// # Errors
+    /// If the key cannot sign.
+    pub fn sign(&self, bytes: &[u8], comment: &str) -> Result<String, PackageError> {
+        let signature = minisign::sign(None, &self.0, Cursor::new(bytes), Some(comment), None);
+        signature.map(SignatureBox::into_string).map_err(|err| PackageError::Signature(err.to_string()))
+    }
+}
+
 /// Checks a signature over all of `bytes`.
 ///
 /// # Errors
@@ -61,6 +116,15 @@ mod tests {
 
     fn sign(pair: &KeyPair, bytes: &[u8]) -> String {
         minisign::sign(None, &pair.sk, Cursor::new(bytes), Some("weather 1.0"), None).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_key_of_ones_own_signs_and_is_read_again() {
+        let key = SigningKey::generate().unwrap();
+        let again = SigningKey::parse(&key.to_text().unwrap(), None).unwrap();
+        let signature = again.sign(b"bytes", "weather").unwrap();
+        assert_eq!(verify(b"bytes", &signature, &key.public().unwrap()).unwrap().comment, "weather");
+        assert!(SigningKey::parse("nothing", None).is_err());
     }
 
     // SU-02

@@ -263,6 +263,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
         Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
         Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),
+        Command::Skill(command) => in_runtime(skill::skill(command, &home()?, &env, &output)),
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -296,7 +297,6 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             rights::resume(&mut Client::connect(home).await?, &name, &output).await
         }
         Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
-        Command::Skill(command) => skill::skill(command, &mut Client::connect(home).await?, &output).await,
         Command::Approvals(ApprovalsCommand::Resolve { id, answer, always }) => {
             card::check_prefix(&id)?;
             approvals::resolve(&mut Client::connect(home).await?, &id, answer, always, &output).await
@@ -321,6 +321,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
         Command::Run { .. }
         | Command::Secret(_)
+        | Command::Skill(_)
         | Command::Audit(_)
         | Command::Doctor
         | Command::Selftest { .. }

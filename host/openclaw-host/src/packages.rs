@@ -25,6 +25,7 @@ use claw_package::{Fetched, Fetcher, Login, PackageError, PublicKey, Source};
 use claw_policy::Grant;
 use claw_sandbox::{Component, Sandbox};
 use claw_store::{Package, Receipt, Store};
+use claw_vault::{Vault, VaultError};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::ComponentFolders;
@@ -154,9 +155,7 @@ impl Host {
 
     /// Name and password for a registry: the secret `registry/HOST` or `registry/HOST-PORT` as `NAME:PASSWORD`.
     fn login(&self, host: &str) -> Option<Login> {
-        let secret = self.vault.get(&format!("registry/{}", host.replace(':', "-"))).ok()??;
-        let (user, password) = secret.expose().split_once(':')?;
-        Some(Login { user: user.to_owned(), password: password.to_owned() })
+        login(&self.vault, host).inspect_err(|err| tracing::error!(error = %err, "the vault cannot be read")).ok()?
     }
 
     /// Installs what was prepared, with these grants. It is in force when this returns; calls of the version before end.
@@ -304,6 +303,16 @@ impl Host {
         }
         self.processes.stop_of(changed).await;
     }
+}
+
+/// Name and password for a registry, if the vault has them.
+///
+/// # Errors
+/// If the vault cannot be read.
+pub fn login(vault: &Vault, host: &str) -> Result<Option<Login>, VaultError> {
+    let secret = vault.get(&format!("registry/{}", host.replace(':', "-")))?;
+    let login = secret.as_ref().and_then(|secret| secret.expose().split_once(':'));
+    Ok(login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }))
 }
 
 /// The component of a package's version that counts, if it is still what was accepted.

@@ -141,3 +141,78 @@ async fn a_registry_that_lies_or_breaks_off_gives_nothing() {
         assert!(err.to_string().contains(why), "{odd:?}: {err}");
     }
 }
+
+/// A registry that keeps what it is given, as the distribution specification has it; it wants a token for pushing.
+#[derive(Clone, Default)]
+struct Keeping {
+    kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
+}
+
+async fn keep(State(registry): State<Keeping>, request: Request) -> Answer<Body> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    if path == "/token" {
+        assert!(query.contains("pull"), "{query}");
+        return answer(200, r#"{"access_token":"t0ken"}"#);
+    }
+    let host = parts.headers[header::HOST].to_str().unwrap().to_owned();
+    if !parts.headers.contains_key(header::AUTHORIZATION) {
+        let challenge = format!("Bearer realm=\"http://{host}/token\",service=\"keeping\"");
+        return Answer::builder().status(401).header(header::WWW_AUTHENTICATE, challenge).body(Body::empty()).unwrap();
+    }
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap().to_vec();
+    let mut kept = registry.kept.lock().unwrap();
+    match parts.method.as_str() {
+        "POST" => {
+            let location = format!("{path}1?state=x");
+            Answer::builder().status(202).header(header::LOCATION, location).body(Body::empty()).unwrap()
+        }
+        "PUT" if path.contains("/uploads/") => {
+            let digest = query.split("digest=sha256%3A").nth(1).unwrap();
+            assert!(query.starts_with("state=x&") && digest == hex(&body), "{query}");
+            kept.insert(format!("/v2/tools/weather/blobs/sha256:{digest}"), body);
+            answer(201, "")
+        }
+        "PUT" => {
+            kept.insert(format!("/v2/tools/weather/manifests/sha256:{}", hex(&body)), body.clone());
+            kept.insert(path, body);
+            answer(201, "")
+        }
+        _ => match kept.get(&path) {
+            Some(body) => answer(200, body.clone()),
+            None => answer(404, ""),
+        },
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_is_pulled_again_with_its_signature() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let registry = Keeping::default();
+    let router = Router::new().fallback(keep).with_state(registry.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let fetcher = Fetcher::new(&[]).unwrap();
+    let text = format!("oci://{host}/tools/weather:1.0");
+    let Source::Oci(reference) = Source::parse(&text).unwrap() else { panic!() };
+    let key = crate::SigningKey::generate().unwrap();
+    let signed = (key.sign(WASM_BYTES, "weather 1.0").unwrap(), key.public().unwrap().to_string());
+    let wasm = bytes::Bytes::from_static(WASM_BYTES);
+    let published =
+        fetcher.publish(&reference, None, wasm, Some(signed.clone()), "2026-01-01T00:00:00Z").await.unwrap();
+    for text in [text.clone(), format!("{text}@sha256:{}", published.manifest)] {
+        let fetched = fetcher.fetch(&Source::parse(&text).unwrap(), |_| None).await.unwrap();
+        assert_eq!((&fetched.wasm[..], fetched.digest), (WASM_BYTES, published.component));
+        assert_eq!(fetched.signature.as_ref().zip(fetched.key.as_ref()), Some((&signed.0, &signed.1)));
+        crate::verify(&fetched.wasm, &signed.0, &key.public().unwrap()).unwrap();
+    }
+    // One layer of the component's kind, and a configuration that other tools read.
+    let kept = registry.kept.lock().unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&kept["/v2/tools/weather/manifests/1.0"]).unwrap();
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.wasm.config.v0+json");
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+    let config = format!("/v2/tools/weather/blobs/{}", manifest["config"]["digest"].as_str().unwrap());
+    let config: serde_json::Value = serde_json::from_slice(&kept[&config]).unwrap();
+    assert_eq!(config["layerDigests"][0], format!("sha256:{}", hex(WASM_BYTES)));
+}

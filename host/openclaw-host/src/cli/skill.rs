@@ -1,9 +1,11 @@
 //! `skill`: packages, installed and removed by their owner.
 
 mod ask;
+mod check;
+mod publish;
 mod show;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use super::output::{table, word};
 use super::{Exit, Failure, Output};
 use crate::client::Client;
+use crate::settings::Env;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SkillCommand {
@@ -55,6 +58,26 @@ pub(super) enum SkillCommand {
         /// Its name
         name: String,
     },
+    /// Say what should be mended in a package before others see it
+    Check {
+        #[command(flatten)]
+        from: From,
+    },
+    /// Sign a component with the publisher's key in the vault, which is made when it is first needed
+    Sign {
+        /// The component
+        file: PathBuf,
+        /// Take a key of minisign's instead
+        #[arg(long, value_name = "FILE")]
+        secret_key: Option<PathBuf>,
+    },
+    /// Publish a component to a registry, with the signature beside it
+    Publish {
+        /// The component
+        file: PathBuf,
+        /// Where, as `oci://HOST/REPOSITORY:TAG`
+        reference: String,
+    },
     /// Check the files of packages against what was accepted
     Verify {
         /// Its name; all of them if there is none
@@ -92,8 +115,23 @@ pub(super) struct Choice {
     accept_publisher: bool,
 }
 
-pub(super) async fn skill(command: SkillCommand, client: &mut Client, output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output: &Output) -> Result<Exit, Failure> {
+    let command = match command {
+        SkillCommand::Sign { file, secret_key } => {
+            return publish::sign(&file, secret_key.as_deref(), home, env, output);
+        }
+        SkillCommand::Publish { file, reference } => {
+            return publish::publish(&file, &reference, home, env, output).await;
+        }
+        command => command,
+    };
+    let client = &mut Client::connect(home).await?;
     match command {
+        SkillCommand::Sign { .. } | SkillCommand::Publish { .. } => unreachable!("skill: done without a host"),
+        SkillCommand::Check { from } => {
+            let offer = prepare(client, &from).await?;
+            check::check(&offer, output)
+        }
         SkillCommand::Inspect { from } => {
             let offer = prepare(client, &from).await?;
             output.data(&offer, show::offer)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use claw_core::id::{ComponentName, Timestamp};
-use claw_package::{Fetched, Finding, PublicKey, Signed, Source, screen, verify};
+use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, screen, verify};
 use claw_policy::{Grant, Grants};
 use claw_sandbox::Component;
 use claw_store::Package;
@@ -26,6 +26,8 @@ pub struct Offer {
     pub source: String,
     /// What it asks for.
     pub scopes: Grants,
+    /// What its bytes import.
+    pub imports: Vec<String>,
     /// Who signed it.
     pub signed: Option<Signed>,
     /// Whether the key is only the one that lay beside it.
@@ -92,6 +94,7 @@ pub(super) fn make(
         bytes: fetched.wasm.len(),
         source: source.to_string(),
         scopes,
+        imports: Shape::read(&fetched.wasm).unwrap_or_default().imports,
         signed,
         is_new_key,
         findings,

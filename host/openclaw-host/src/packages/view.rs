@@ -24,9 +24,10 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
             "less": less,
         })
     });
-    let tools = manifest.tools.iter().map(
-        |tool| json!({"name": tool.name, "description": tool.description, "untrustedOutput": tool.untrusted_output}),
-    );
+    let tools = manifest.tools.iter().map(|tool| {
+        json!({"name": tool.name, "description": tool.description, "untrustedOutput": tool.untrusted_output,
+            "schema": serde_json::from_str::<Value>(&tool.schema).unwrap_or_default()})
+    });
     let known = known.as_ref().zip(offer.changes(&asked)).map(|(package, changes)| {
         json!({
             "version": package.receipt().version,
@@ -52,6 +53,7 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
             "key": signed.key, "comment": signed.comment, "isNewKey": is_new_key,
         })),
         "tools": tools.collect::<Vec<_>>(),
+        "imports": offer.imports,
         "asks": asks.collect::<Vec<_>>(),
         "findings": findings.iter().map(|Finding { kind, what }| json!({"kind": kind, "what": what})).collect::<Vec<_>>(),
         "installed": known,

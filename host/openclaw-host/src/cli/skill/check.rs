@@ -1,0 +1,104 @@
+//! `skill check`: what a publisher should mend before others see the package.
+
+use serde_json::Value;
+
+use super::show::items;
+use crate::cli::output::word;
+use crate::cli::{Exit, Failure, Output};
+use crate::legible;
+
+/// Imports that only make sense with a scope, and the first word of that scope. Toolchains bring the files of WASI along
+/// whether a component uses them or not.
+const FAMILIES: [(&str, &str); 7] = [
+    ("wasi:http/outgoing-handler", "http"),
+    ("openclaw:net/", "net"),
+    ("openclaw:exec/", "exec"),
+    ("openclaw:secrets/", "secret"),
+    ("wasi:keyvalue/", "kv"),
+    ("openclaw:llm/", "llm"),
+    ("openclaw:message/", "message"),
+];
+
+/// A model reads the descriptions with each turn.
+const LONG_DESCRIPTION: usize = 1024;
+/// More than this takes seconds to compile on a small machine.
+const LARGE: u64 = 20 << 20;
+
+pub(super) fn check(offer: &Value, output: &Output) -> Result<Exit, Failure> {
+    let problems = problems(offer);
+    output.data(&Value::from(problems.clone()), |_| match problems.as_slice() {
+        [] => format!("`{}` {} has nothing to mend", word(&offer["name"]), word(&offer["version"])),
+        problems => problems.iter().map(|it| format!("{}\n", legible::line(it))).collect(),
+    })?;
+    Ok(if problems.is_empty() { Exit::Ok } else { Exit::Failed })
+}
+
+fn problems(offer: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    if word(&offer["summary"]).trim().is_empty() {
+        problems.push("the summary is empty: people see it before they install".to_owned());
+    }
+    for tool in items(&offer["tools"]) {
+        let (name, description) = (word(&tool["name"]), word(&tool["description"]));
+        if description.trim().len() < 10 {
+            problems.push(format!("tool `{name}` has no description that a model could choose it by"));
+        }
+        if description.len() > LONG_DESCRIPTION {
+            problems.push(format!("the description of tool `{name}` is longer than {LONG_DESCRIPTION} bytes"));
+        }
+        let properties = tool["schema"]["properties"].as_object().into_iter().flatten();
+        let bare = properties.filter(|(_, schema)| schema["description"].is_null() && schema["$ref"].is_null());
+        problems.extend(bare.map(|(argument, _)| format!("argument `{argument}` of tool `{name}` is not described")));
+    }
+    let imports: Vec<_> = items(&offer["imports"]).map(word).collect();
+    let scopes: Vec<_> = items(&offer["asks"]).map(|ask| word(&ask["grant"])).collect();
+    for (import, family) in FAMILIES {
+        let imported = imports.iter().any(|name| name.starts_with(import));
+        let asked = scopes.iter().any(|scope| scope.split(' ').next() == Some(family));
+        match (imported, asked) {
+            (true, false) => {
+                problems.push(format!("it imports `{import}` and asks for no `{family}`: it can never use it"))
+            }
+            (false, true) => problems.push(format!("it asks for `{family}` and does not import `{import}`")),
+            _ => {}
+        }
+    }
+    for ask in items(&offer["asks"]).filter(|ask| ask["asksEachTime"] == true) {
+        let words = word(&ask["words"]);
+        problems.push(format!("it asks to {words}: name what it needs, or its users are asked each time"));
+    }
+    if offer["bytes"].as_u64().is_some_and(|bytes| bytes > LARGE) {
+        problems.push(format!("it is larger than {} MiB", LARGE >> 20));
+    }
+    problems.extend(items(&offer["findings"]).map(|finding| word(&finding["what"])));
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_package_is_told_what_to_mend() {
+        let sound = json!({
+            "name": "weather", "version": "1.0.0", "summary": "Tells the weather.", "bytes": 1000, "findings": [],
+            "imports": ["wasi:http/outgoing-handler@0.2.6", "wasi:filesystem/types@0.2.6"],
+            "asks": [{"grant": "http https://a.example GET", "words": "send requests", "asksEachTime": false}],
+            "tools": [{"name": "weather", "description": "The weather of a place.", "schema": {
+                "properties": {"place": {"type": "string", "description": "Its name."}},
+            }}],
+        });
+        assert_eq!(problems(&sound), [""; 0]);
+        let mut odd = sound.clone();
+        odd["summary"] = json!(" ");
+        odd["imports"] = json!(["openclaw:exec/exec@0.1.0"]);
+        odd["asks"][0]["asksEachTime"] = json!(true);
+        odd["tools"][0]["description"] = json!("x");
+        odd["tools"][0]["schema"]["properties"]["unit"] = json!({"type": "string"});
+        odd["bytes"] = json!(21 << 20);
+        odd["findings"] = json!([{"what": "its code names `ngrok`"}]);
+        assert_eq!(problems(&odd).len(), 8, "{:#?}", problems(&odd));
+    }
+}
