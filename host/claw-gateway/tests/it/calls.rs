@@ -59,6 +59,14 @@ async fn each_method_needs_exactly_its_scope() {
         components.grants.change: admin
         components.pause: admin
         components.resume: admin
+        packages.list: read write admin
+        packages.prepare: admin
+        packages.install: admin
+        packages.rollback: admin
+        packages.pin: admin
+        packages.unpin: admin
+        packages.remove: admin
+        packages.verify: admin
         runs.show: read write admin
         runs.replay: admin
         audit.list: admin
