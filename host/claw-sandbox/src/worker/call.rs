@@ -126,6 +126,10 @@ fn refused_or(state: &CallState, error: wit::ToolError) -> ToolOutcome {
         wit::ToolError::Limit(text) => (FailureKind::DataLimit, text),
         wit::ToolError::Cancelled => (FailureKind::Cancelled, "the call was stopped".to_owned()),
         wit::ToolError::Unavailable(text) => (FailureKind::Unavailable, text),
+        // Whoever reads this decides whether to try again.
+        wit::ToolError::Failed(failure) if failure.sent => {
+            (FailureKind::Tool, format!("{} (something may have taken effect already)", failure.message))
+        }
         wit::ToolError::Failed(failure) => (FailureKind::Tool, failure.message),
     };
     ToolOutcome::failed(kind, cut(message, 64 << 10))
