@@ -27,8 +27,9 @@ hostile_guests! {
 
 /// The members of the guests' workspace; what is not among them is not built.
 const MEMBERS: &str = include_str!("../guests/Cargo.toml");
-/// Guests that attack nobody: the tool of the tests, which does only what it is told, and those of the benchmarks.
-const HARMLESS: [&str; 4] = ["probe", "echo", "effects", "numbered"];
+/// Guests that attack nobody: the tool of the tests, which does only what it is told, those of the benchmarks, and the
+/// one that shows what the SDK can do.
+const HARMLESS: [&str; 5] = ["probe", "echo", "effects", "numbered", "conformance"];
 
 const _: () = assert!(all_listed(MEMBERS.as_bytes()), "a guest in tests/guests/Cargo.toml has no line in hostile.rs");
 

@@ -1,6 +1,6 @@
 //! From the host's errors to the tool's.
 
-use crate::{Failure, HostError, ToolError};
+use crate::{Denial, Failure, HostError, ToolError, config, keyvalue};
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +17,28 @@ impl From<HostError> for ToolError {
             HostError::Cancelled => ToolError::Cancelled,
             HostError::NotFound(text) => ToolError::NotFound(text),
             HostError::Other(text) => ToolError::failed(text),
+        }
+    }
+}
+
+impl From<keyvalue::Error> for ToolError {
+    /// `wasi:keyvalue` has no place for the host's codes; a refusal gets the general one.
+    fn from(error: keyvalue::Error) -> Self {
+        match error {
+            keyvalue::Error::NoSuchStore => ToolError::NotFound("there is no such store".into()),
+            keyvalue::Error::AccessDenied => ToolError::Denied(Denial {
+                code: "E_POLICY_DENY".into(),
+                reason: "the store is not granted to this component".into(),
+            }),
+            keyvalue::Error::Other(text) => ToolError::failed(text),
+        }
+    }
+}
+
+impl From<config::Error> for ToolError {
+    fn from(error: config::Error) -> Self {
+        match error {
+            config::Error::Upstream(text) | config::Error::Io(text) => ToolError::failed(text),
         }
     }
 }

@@ -72,6 +72,7 @@ pub mod bindings {
 
 mod component;
 mod error;
+pub mod files;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod scope;
