@@ -1,0 +1,158 @@
+#!/usr/bin/env node
+// `openclaw-sdk build FILE`: makes a component of a JavaScript or TypeScript file.
+
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { basename, delimiter, dirname, extname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ENGINES = ["qjs", "starlingmonkey"];
+const USAGE = "usage: openclaw-sdk build FILE [-o COMPONENT.wasm] [--engine qjs|starlingmonkey]";
+
+const QJS = ["--backend", "qjs", "--backend-qjs-disable-async"];
+
+/** Without the engine's own use of WASI. Its name for requests stands for ours too. */
+const starlingmonkey = (imports) => {
+  const own = ["clocks", "random", "stdio", "fetch-event"];
+  const usesHttp = imports.some((name) => name.startsWith("wasi:http/"));
+  return ["--backend", "sm", "-d", ...own, ...(usesHttp ? [] : ["http"])];
+};
+
+class BuildError extends Error {}
+
+async function build(source, output, engine) {
+  if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-sdk-"));
+  try {
+    const { code, imports } = await bundle(source, engine);
+    const bundled = join(folder, "component.js");
+    const renamed = engine === "qjs" ? rename : (text) => text;
+    writeFileSync(bundled, renamed(code));
+    layOut(folder, imports, renamed);
+    const options = engine === "qjs" ? QJS : starlingmonkey(imports);
+    const wit = join(folder, "wit");
+    jco(["componentize", bundled, "-w", wit, "-n", "component", ...options, "-o", resolve(output)]);
+    if (engine === "qjs") writeFileSync(output, named(readFileSync(output)));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** One file of the component and all that it uses, and the interfaces that this file imports. */
+async function bundle(source, engine) {
+  const { rolldown } = await import(pathToFileURL(find("rolldown")));
+  const entry = `import component from ${JSON.stringify(resolve(source))};
+import { guestOf } from ${JSON.stringify(join(HERE, "src/entry.js"))};
+export const guest = guestOf(component);`;
+  const isInterface = (name) => /^[a-z-]+:[a-z-]+\/[a-z-]+@/.test(name);
+  const ENTRY = "\0openclaw-entry";
+  const graph = await rolldown({
+    input: ENTRY,
+    external: isInterface,
+    transform: { define: { OPENCLAW_ENGINE: JSON.stringify(engine) } },
+    plugins: [
+      {
+        name: "openclaw-sdk",
+        resolveId(name) {
+          if (name === ENTRY) return name;
+          const ours = /^openclaw-sdk(?:\/(\w+))?$/.exec(name);
+          return ours ? join(HERE, "src", `${ours[1] ?? "index"}.js`) : undefined;
+        },
+        load: (name) => (name === ENTRY ? entry : undefined),
+      },
+    ],
+  }).catch((error) => {
+    throw new BuildError(error.message);
+  });
+  const { output } = await graph.generate({ format: "esm" });
+  return { code: output[0].code, imports: output[0].imports.filter(isInterface) };
+}
+
+/** Puts the world and the packages that it needs where jco looks for them. */
+function layOut(folder, imports, renamed) {
+  const wit = existsSync(join(HERE, "wit")) ? join(HERE, "wit") : join(HERE, "../../wit");
+  const lines = imports.map((name) => `  import ${name};\n`).join("");
+  const world = `package openclaw:component;\n\nworld component {\n${lines}  export openclaw:tool/guest@0.1.0;\n}\n`;
+  for (const packages of [wit, join(wit, "deps")]) {
+    for (const name of readdirSync(packages).filter((name) => name !== "deps")) {
+      const target = join(folder, "wit/deps", name);
+      cpSync(join(packages, name), target, { recursive: true });
+      for (const file of readdirSync(target)) {
+        const path = join(target, file);
+        writeFileSync(path, renamed(readFileSync(path, "utf8")));
+      }
+    }
+  }
+  writeFileSync(join(folder, "wit/world.wit"), renamed(world));
+}
+
+/**
+ * Gives packages of WASI another name of the same length. QuickJS is started during the build, in a host that takes these
+ * packages for its own and then finds their types different; what it does not know it leaves alone.
+ */
+function rename(text) {
+  return text.replace(/wasi:(http|io|filesystem)(?=[/@])/g, "wasj:$1");
+}
+
+/** The component with the real names. They are as long, so nothing else in it changes. */
+function named(component) {
+  return Buffer.from(component.toString("latin1").replace(/wasj:(http|io|filesystem)(?=[/@])/g, "wasi:$1"), "latin1");
+}
+
+function jco(args) {
+  const places = [HERE, process.cwd(), ...(process.env.PATH ?? "").split(delimiter)];
+  const program = places.flatMap((place) => [join(place, "jco"), ...above(place, "node_modules/.bin/jco")]).find(isFile);
+  if (!program) throw new BuildError("`jco` is missing: run `npm install` where `openclaw-sdk` is a dependency");
+  try {
+    execFileSync(program, args, { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+  } catch (error) {
+    throw new BuildError(`jco failed:\n${(error.stderr || error.stdout || error.message).trim()}`);
+  }
+}
+
+/** Where a package is that stands beside this one, in the folder of the call, or beside the jco of the PATH. */
+function find(name) {
+  const bins = (process.env.PATH ?? "").split(delimiter).filter((place) => place.endsWith("node_modules/.bin"));
+  for (const place of [join(HERE, "x"), join(process.cwd(), "x"), ...bins.map((bin) => join(bin, "../x"))]) {
+    try {
+      return createRequire(place).resolve(name);
+    } catch {
+      // The next place.
+    }
+  }
+  throw new BuildError(`\`${name}\` is missing: run \`npm install\` where \`openclaw-sdk\` is a dependency`);
+}
+
+function above(place, file) {
+  const parent = dirname(place);
+  return [join(place, file), ...(parent === place ? [] : above(parent, file))];
+}
+
+const isFile = (path) => existsSync(path) && statSync(path).isFile();
+
+async function main() {
+  const options = { output: { type: "string", short: "o" }, engine: { type: "string", default: "qjs" } };
+  let given;
+  try {
+    given = parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new BuildError(`${error.message}\n${USAGE}`);
+  }
+  const [command, source, ...rest] = given.positionals;
+  if (command !== "build" || !source || rest.length > 0 || !ENGINES.includes(given.values.engine)) {
+    throw new BuildError(USAGE);
+  }
+  const output = given.values.output ?? `${basename(source, extname(source))}.wasm`;
+  await build(source, output, given.values.engine);
+  console.log(`${output}: ${(statSync(output).size / 1e6).toFixed(1)} MB`);
+}
+
+main().catch((error) => {
+  if (!(error instanceof BuildError)) throw error;
+  console.error(`error: ${error.message}`);
+  process.exitCode = 1;
+});
