@@ -88,9 +88,14 @@ impl Home {
 
     /// Puts a component of the test guests into the home.
     pub fn component(self, name: &str) -> Home {
+        self.component_from(name, &test_guest(name))
+    }
+
+    /// Puts this file into the home, as the component `name`.
+    pub fn component_from(self, name: &str, file: &Path) -> Home {
         let folder = self.path().join("components");
         std::fs::create_dir_all(&folder).unwrap();
-        copy(&test_guest(name), &folder.join(format!("{name}.wasm")));
+        copy(file, &folder.join(format!("{name}.wasm")));
         self
     }
 
@@ -197,6 +202,17 @@ impl Drop for Host {
 /// A built component that ships with the host.
 pub fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components").join(format!("{name}.wasm"))
+}
+
+/// A component that an SDK built: `cargo xtask test` puts it there, or the reason why it could not be built.
+#[track_caller]
+pub fn sdk_guest(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/languages").join(format!("{name}.wasm"));
+    if !path.exists() {
+        let why = std::fs::read_to_string(path.with_extension("not-built"));
+        panic!("`{name}` is not built: {}", why.as_deref().unwrap_or("run `cargo xtask guests`"));
+    }
+    path
 }
 
 /// A built component of `tests/guests`.

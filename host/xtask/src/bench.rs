@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::languages;
+use crate::languages::{self, Purpose};
 use crate::step::run;
 
 /// Runs the named measurements, or all; `--quick` among the names makes them short. Cargo builds the host that they
@@ -10,7 +10,7 @@ use crate::step::run;
 pub fn run_benches(names: &[&str]) -> Result<()> {
     let all = names.iter().all(|name| name.starts_with('-'));
     if all || names.contains(&"sandbox") {
-        languages::build()?;
+        languages::build(Purpose::Benchmarks)?;
     }
     let args = ["bench", "--package", "openclaw-host", "--locked", "--bench", "host", "--features", "bench", "--"];
     run("build the host in release and measure it", "cargo", &[&args[..], names].concat())

@@ -1,60 +1,131 @@
-//! The guests in C, JavaScript and Python that `cargo xtask bench sandbox` measures.
+//! Guests in languages other than Rust: those that the SDKs make, which are tested, and those that
+//! `cargo xtask bench sandbox` measures.
 //!
-//! Their tools come from npm and PyPI into `target/tools`, each at the version that its requirements in
-//! `tests/languages` name. A guest is built again when what it is made of has changed. One that cannot be built leaves
-//! the reason in `target/languages/NAME.not-built`, and the benchmark shows that in its place.
+//! Their tools come from npm and PyPI into `target/tools`, each at the version that its SDK names. A guest is built again
+//! when what it is made of has changed. One that cannot be built leaves the reason in `target/languages/NAME.not-built`:
+//! its test fails with it, and the benchmark shows it in the guest's place.
+
+mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use self::tools::Tools;
 use crate::root;
-use crate::step::{quietly, say};
+use crate::step::{quietly, quietly_with, say};
 
-/// A guest: its component's name, what it is made of below `tests/languages`, and how.
-struct Guest {
-    name: &'static str,
-    sources: &'static [&'static str],
-    build: fn(&Places, &Path) -> Result<()>,
+/// A language that guests are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Rust,
+    JavaScript,
+    Python,
+    C,
 }
 
-const GUESTS: [Guest; 3] = [
-    Guest { name: "echo-c", sources: &["c/echo.c", "c/requirements.txt", "js/package.json"], build: c },
-    Guest { name: "echo-js", sources: &["js/echo.js", "js/package.json"], build: javascript },
-    Guest { name: "echo-python", sources: &["python/echo.py", "python/requirements.txt"], build: python },
+/// Who needs a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Tests,
+    Benchmarks,
+}
+
+/// A guest: its file's name, its source, and how the one becomes the other.
+struct Guest {
+    name: &'static str,
+    purpose: Purpose,
+    language: Language,
+    source: &'static str,
+    build: fn(&Tools, &Path, &Path) -> Result<()>,
+}
+
+const GUESTS: &[Guest] = &[
+    guest("echo-c", Purpose::Benchmarks, Language::C, "tests/languages/c/echo.c", echo_c),
+    guest("echo-js", Purpose::Benchmarks, Language::JavaScript, "tests/languages/js/echo.js", echo_javascript),
+    guest("echo-python", Purpose::Benchmarks, Language::Python, "tests/languages/python/echo.py", echo_python),
+    guest("conformance-js", Purpose::Tests, Language::JavaScript, "tests/conformance/js/conformance.js", javascript),
+    guest(
+        "conformance-starlingmonkey",
+        Purpose::Tests,
+        Language::JavaScript,
+        "tests/conformance/js/conformance.js",
+        starlingmonkey,
+    ),
+    guest("slug", Purpose::Tests, Language::JavaScript, "sdk/js/examples/slug/slug.ts", javascript),
+    guest("conformance-python", Purpose::Tests, Language::Python, "tests/conformance/python/conformance.py", python),
+    guest("csv_sums", Purpose::Tests, Language::Python, "sdk/python/examples/csv_sums/csv_sums.py", python),
 ];
 
-/// The world that the guests are made for.
-const WORLD: &str = "echo";
+const fn guest(
+    name: &'static str,
+    purpose: Purpose,
+    language: Language,
+    source: &'static str,
+    build: fn(&Tools, &Path, &Path) -> Result<()>,
+) -> Guest {
+    Guest { name, purpose, language, source, build }
+}
 
-/// Where everything is.
-struct Places {
-    sources: PathBuf,
-    tools: PathBuf,
-    /// The world's packages in the one folder that the tools expect.
-    wit: PathBuf,
+impl Language {
+    pub const ALL: [Language; 4] = [Language::Rust, Language::JavaScript, Language::Python, Language::C];
+
+    fn name(self) -> &'static str {
+        match self {
+            Language::Rust => "rust",
+            Language::JavaScript => "js",
+            Language::Python => "python",
+            Language::C => "c",
+        }
+    }
+
+    /// Reads `rust,js` or `all`.
+    ///
+    /// # Errors
+    /// If a word is no language.
+    pub fn list(text: &str) -> Result<Vec<Language>> {
+        if text == "all" {
+            return Ok(Language::ALL.to_vec());
+        }
+        let known = Language::ALL.map(Language::name).join(", ");
+        let parse = |word: &str| Language::ALL.into_iter().find(|language| language.name() == word);
+        text.split(',').map(|word| parse(word).with_context(|| format!("`{word}` is none of {known}"))).collect()
+    }
+}
+
+/// Installs what builds guests in a language, unless it is there.
+///
+/// # Errors
+/// If npm or PyPI cannot be reached, or the disk is full. Rust's target is installed by `setup` itself.
+pub fn install(language: Language) -> Result<()> {
+    let tools = Tools::new();
+    match language {
+        Language::Rust => Ok(()),
+        Language::JavaScript => tools.jco().map(drop),
+        Language::Python => tools.python("python").map(drop),
+        Language::C => tools.python("c").and_then(|_| tools.jco()).map(drop),
+    }
 }
 
 /// Builds those that changed.
 ///
 /// # Errors
 /// Only if the project's own files cannot be read or written: a missing tool leaves its reason behind instead.
-pub fn build() -> Result<()> {
+pub fn build(purpose: Purpose) -> Result<()> {
     let built = root().join("target/languages");
-    let places =
-        Places { sources: root().join("tests/languages"), tools: root().join("target/tools"), wit: built.join("wit") };
-    let packages = gather_wit(&places)?;
-    for guest in &GUESTS {
+    let tools = Tools::new();
+    let packages = gather_wit(&built.join("wit"))?;
+    for guest in GUESTS.iter().filter(|guest| guest.purpose == purpose) {
         let file = |extension: &str| built.join(format!("{}.{extension}", guest.name));
-        let made_of = made_of(&places, guest, &packages)?;
+        let made_of = made_of(guest, &packages)?;
         if file("wasm").exists() && fs::read_to_string(file("made-of")).is_ok_and(|known| known == made_of) {
             continue;
         }
         say(&format!("build the guest {} (the first time, its tools are installed)", guest.name));
         remove(&file("wasm"))?;
         remove(&file("not-built"))?;
-        match (guest.build)(&places, &file("wasm")) {
+        match (guest.build)(&tools, &root().join(guest.source), &file("wasm")) {
             Ok(()) => fs::write(file("made-of"), made_of)?,
             Err(err) => {
                 say(&format!("{} is not built: {err:#}", guest.name));
@@ -75,30 +146,49 @@ fn remove(file: &Path) -> Result<()> {
 }
 
 /// Everything that a guest depends on, the steps in this file too, to tell whether it changed.
-fn made_of(places: &Places, guest: &Guest, packages: &str) -> Result<String> {
-    let mut text = include_str!("languages.rs").to_owned() + packages;
-    for source in guest.sources {
-        text += &read(&places.sources.join(source))?;
-    }
+fn made_of(guest: &Guest, packages: &str) -> Result<String> {
+    let mut text = include_str!("languages.rs").to_owned() + include_str!("languages/tools.rs") + packages;
+    add_text(&root().join(guest.source), &mut text)?;
+    add_text(&root().join("sdk").join(guest.language.name()), &mut text)?;
     Ok(text)
+}
+
+/// Adds a file's text, or that of all files in a folder.
+fn add_text(path: &Path, text: &mut String) -> Result<()> {
+    if !path.is_dir() {
+        text.push_str(&read(path)?);
+        return Ok(());
+    }
+    let mut entries: Vec<PathBuf> = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    entries.sort();
+    for entry in entries {
+        // Beside the sources lie what was built of them, and the packages of the WIT, which are in already.
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        let is_source = !["node_modules", "__pycache__", "build", "target", "wit"].contains(&name.as_ref())
+            && [".wasm", ".egg-info"].iter().all(|end| !name.ends_with(end));
+        if is_source {
+            add_text(&entry, text)?;
+        }
+    }
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))
 }
 
-/// Lays the world and the packages that it needs out as tools expect them; gives all their text.
-fn gather_wit(places: &Places) -> Result<String> {
-    let _ = fs::remove_dir_all(&places.wit);
-    let world = read(&places.sources.join("wit/echo.wit"))?;
+/// Lays the world of the echo guests and all packages out as tools expect them; gives all their text.
+fn gather_wit(to: &Path) -> Result<String> {
+    let _ = fs::remove_dir_all(to);
+    let world = read(&root().join("tests/languages/wit/echo.wit"))?;
     let mut packages = world.clone();
-    fs::create_dir_all(&places.wit)?;
-    fs::write(places.wit.join("echo.wit"), world)?;
+    fs::create_dir_all(to)?;
+    fs::write(to.join("echo.wit"), world)?;
     for folder in ["wit", "wit/deps"] {
         let mut folders: Vec<_> = fs::read_dir(root().join(folder))?.collect::<std::io::Result<_>>()?;
         folders.sort_by_key(fs::DirEntry::file_name);
         for package in folders.iter().filter(|package| package.file_name() != "deps") {
-            let target = places.wit.join("deps").join(package.file_name());
+            let target = to.join("deps").join(package.file_name());
             fs::create_dir_all(&target)?;
             for file in fs::read_dir(package.path())? {
                 let file = file?;
@@ -111,65 +201,82 @@ fn gather_wit(places: &Places) -> Result<String> {
     Ok(packages)
 }
 
+// === With the SDKs ===
+
+fn javascript(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    javascript_on("qjs", tools, source, wasm)
+}
+
+fn starlingmonkey(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    javascript_on("starlingmonkey", tools, source, wasm)
+}
+
+fn javascript_on(engine: &str, tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    let path = tools.jco()?.with_file_name("");
+    let path = format!("{}:{}", text(&path)?.trim_end_matches('/'), tools::path());
+    let build = root().join("sdk/js/build.js");
+    let args = [text(&build)?, "build", text(source)?, "--engine", engine, "-o", text(wasm)?];
+    quietly_with("node", &args, &[("PATH", path.as_ref())])
+}
+
+fn python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    let (python, package) = (tools.python("python")?, root().join("sdk/python"));
+    // -B: no compiled files beside the sources.
+    let args = ["-B", "-m", "openclaw_sdk.build", "build", text(source)?, "-o", text(wasm)?];
+    quietly_with(text(&python)?, &args, &[("PYTHONPATH", package.as_os_str())])
+}
+
+// === For the benchmarks, without an SDK ===
+
+/// The world that the guests are made for.
+const WORLD: &str = "echo";
+
 /// C for WASI by Zig's compiler, which brings its own C library; made a component by jco.
-fn c(places: &Places, wasm: &Path) -> Result<()> {
-    let python = virtual_environment(places, "c")?;
+fn echo_c(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    let python = tools.python("c")?;
     let (core, embedded) = (wasm.with_extension("core"), wasm.with_extension("embedded"));
-    let source = places.sources.join("c/echo.c");
     let mut compile = vec!["-m", "ziglang", "cc", "--target=wasm32-wasi", "-mexec-model=reactor"];
     compile.extend(["-Os", "-s", "-Wall", "-Wextra", "-Werror", "-Wl,-z,stack-size=65536", "-o"]);
-    compile.extend([text(&core)?, text(&source)?]);
+    compile.extend([text(&core)?, text(source)?]);
     quietly(text(&python)?, &compile)?;
-    let jco = jco(places)?;
-    let wit = text(&places.wit)?;
-    quietly(text(&jco)?, &["embed", text(&core)?, "--wit", wit, "-n", WORLD, "-o", text(&embedded)?])?;
+    let (jco, wit) = (tools.jco()?, wasm.with_file_name("wit"));
+    quietly(text(&jco)?, &["embed", text(&core)?, "--wit", text(&wit)?, "-n", WORLD, "-o", text(&embedded)?])?;
     quietly(text(&jco)?, &["new", text(&embedded)?, "--wasi-reactor", "-o", text(wasm)?])
 }
 
 /// JavaScript on QuickJS.
-fn javascript(places: &Places, wasm: &Path) -> Result<()> {
-    let (jco, source) = (jco(places)?, places.sources.join("js/echo.js"));
-    let mut args = vec!["componentize", text(&source)?, "-w", text(&places.wit)?, "-n", WORLD];
+fn echo_javascript(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    let (jco, wit) = (tools.jco()?, wasm.with_file_name("wit"));
+    let mut args = vec!["componentize", text(source)?, "-w", text(&wit)?, "-n", WORLD];
     args.extend(["--backend", "qjs", "--backend-qjs-disable-async", "-o", text(wasm)?]);
     quietly(text(&jco)?, &args)
 }
 
 /// Python: the whole interpreter, with the guest's modules loaded.
-fn python(places: &Places, wasm: &Path) -> Result<()> {
-    let componentize = virtual_environment(places, "python")?.with_file_name("componentize-py");
-    let folder = places.sources.join("python");
-    let world = ["-d", text(&places.wit)?, "-w", WORLD];
+fn echo_python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    let componentize = tools.python("python")?.with_file_name("componentize-py");
+    let (folder, wit) = (source.with_file_name(""), wasm.with_file_name("wit"));
+    let world = ["-d", text(&wit)?, "-w", WORLD];
     let guest = ["componentize", "-p", text(&folder)?, "echo", "-o", text(wasm)?];
     quietly(text(&componentize)?, &[&world[..], &guest].concat())
 }
 
-/// Installs jco with npm, unless this version of it is there.
-fn jco(places: &Places) -> Result<PathBuf> {
-    let (folder, wanted) = (places.tools.join("js"), places.sources.join("js/package.json"));
-    let installed = folder.join("node_modules/.bin/jco");
-    let same =
-        fs::read_to_string(folder.join("package.json")).is_ok_and(|known| read(&wanted).is_ok_and(|it| it == known));
-    if !(same && installed.exists()) {
-        fs::create_dir_all(&folder)?;
-        fs::copy(&wanted, folder.join("package.json"))?;
-        quietly("npm", &["install", "--no-audit", "--no-fund", "--prefix", text(&folder)?])?;
-    }
-    Ok(installed)
-}
-
-/// Installs what a language's `requirements.txt` names into an environment of its own; gives its Python.
-fn virtual_environment(places: &Places, language: &str) -> Result<PathBuf> {
-    let (folder, wanted) = (places.tools.join(language), places.sources.join(language).join("requirements.txt"));
-    let (python, kept) = (folder.join("bin/python"), folder.join("installed.txt"));
-    let wanted_text = read(&wanted)?;
-    if fs::read_to_string(&kept).ok().as_deref() != Some(&wanted_text) {
-        quietly("python3", &["-m", "venv", text(&folder)?])?;
-        quietly(text(&python)?, &["-m", "pip", "install", "--quiet", "-r", text(&wanted)?])?;
-        fs::write(kept, wanted_text)?;
-    }
-    Ok(python)
-}
-
 fn text(path: &Path) -> Result<&str> {
-    path.to_str().with_context(|| format!("`{}` is not UTF-8", path.display()))
+    match path.to_str() {
+        Some(text) => Ok(text),
+        None => bail!("`{}` is not UTF-8", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Language;
+
+    #[test]
+    fn languages_are_listed_by_name_or_all_at_once() {
+        assert_eq!(Language::list("rust,js").unwrap(), [Language::Rust, Language::JavaScript]);
+        assert_eq!(Language::list("all").unwrap(), Language::ALL);
+        let unknown = Language::list("js,perl").unwrap_err().to_string();
+        assert!(unknown.contains("`perl`") && unknown.contains("python"), "{unknown}");
+    }
 }

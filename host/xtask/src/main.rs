@@ -11,12 +11,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::languages::{Language, Purpose};
 use crate::step::{run, say};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   setup              add the wasm32-wasip2 target; name what else is missing
+  setup --guests LIST  the same, and install what builds guests in these languages: rust,js,python,c or all
   guests             build the components that ship and those that attack
   build [--release]  build guests and host
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
@@ -32,7 +34,8 @@ fn main() -> ExitCode {
         ["setup"] => {
             setup().map(|()| say("nothing is missing: git, a C compiler and the wasm32-wasip2 target are there"))
         }
-        ["guests"] => setup().and_then(|()| guests()),
+        ["setup", "--guests", list] => setup_guests(list),
+        ["guests"] => setup().and_then(|()| guests()).and_then(|()| languages::build(Purpose::Tests)),
         ["build"] => build(Profile::Dev),
         ["build", "--release"] => build(Profile::Release),
         ["run", rest @ ..] => serve(rest),
@@ -67,8 +70,22 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("xtask: lies in host/").to_owned()
 }
 
-/// Guest workspaces and where their components are gathered: those that ship, and those that only tests use.
-const GUESTS: [(&str, &str); 2] = [("components", "target/components"), ("tests/guests", "target/test-guests")];
+/// Guest workspaces and where their components are gathered: those that ship, those that only tests use, and the
+/// examples of the SDK.
+const GUESTS: [(&str, &str); 3] = [
+    ("components", "target/components"),
+    ("tests/guests", "target/test-guests"),
+    ("sdk/rust/examples", "target/languages"),
+];
+
+/// Everything whose format is checked.
+const MANIFESTS: [&str; 5] = [
+    "Cargo.toml",
+    "components/Cargo.toml",
+    "sdk/rust/Cargo.toml",
+    "sdk/rust/examples/Cargo.toml",
+    "tests/guests/Cargo.toml",
+];
 
 fn setup() -> Result<()> {
     let installed = step::output("rustup", &["target", "list", "--installed"]);
@@ -84,6 +101,16 @@ fn setup() -> Result<()> {
     }
     if step::output("git", &["--version"]).is_err() {
         bail!("`git` is missing; on Debian: `apt-get install git`");
+    }
+    Ok(())
+}
+
+fn setup_guests(list: &str) -> Result<()> {
+    let wanted = Language::list(list)?;
+    setup()?;
+    for language in wanted {
+        say(&format!("install what builds guests in {language:?}"));
+        languages::install(language)?;
     }
     Ok(())
 }
@@ -141,6 +168,7 @@ fn serve(args: &[&str]) -> Result<()> {
 fn test(filter: &[&str]) -> Result<()> {
     setup()?;
     guests()?;
+    languages::build(Purpose::Tests)?;
     let weakened = weakened_host()?;
     let environment = [("OPENCLAW_TEST_WEAKENED", weakened.as_os_str())];
     if step::output("cargo", &["nextest", "--version"]).is_ok() {
@@ -151,12 +179,15 @@ fn test(filter: &[&str]) -> Result<()> {
         step::run_with("build and run the host's tests", "cargo", &args, &environment)?;
     }
     if filter.is_empty() {
-        for workspace in ["sdk/rust", "components"] {
+        for workspace in ["sdk/rust", "sdk/rust/examples", "components"] {
             let manifest = format!("{workspace}/Cargo.toml");
             let built = format!("target/guests/native-{}", workspace.replace('/', "-"));
             let args = ["test", "--quiet", "--locked", "--manifest-path", &manifest, "--target-dir", &built];
             run(&format!("test {workspace} natively"), "cargo", &args)?;
         }
+        run("test sdk/js natively", "npm", &["--prefix", "sdk/js", "test", "--silent"])?;
+        let tests = ["-B", "-m", "unittest", "discover", "--quiet", "-t", "sdk/python", "-s", "sdk/python/tests"];
+        run("test sdk/python natively", "python3", &tests)?;
     }
     Ok(())
 }
@@ -174,7 +205,7 @@ fn weakened_host() -> Result<PathBuf> {
 }
 
 fn ci() -> Result<()> {
-    for manifest in ["Cargo.toml", "components/Cargo.toml", "sdk/rust/Cargo.toml", "tests/guests/Cargo.toml"] {
+    for manifest in MANIFESTS {
         let args = ["fmt", "--all", "--check", "--manifest-path", manifest];
         run(&format!("check the format of {manifest}"), "cargo", &args)?;
     }

@@ -48,8 +48,14 @@ pub fn output(program: &str, args: &[&str]) -> Result<String> {
 
 /// Runs a program in the project's root without showing what it says, unless it fails.
 pub fn quietly(program: &str, args: &[&str]) -> Result<()> {
-    let output = Command::new(program).args(args).current_dir(root()).stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("cannot run `{program}`"))?;
+    quietly_with(program, args, &[])
+}
+
+/// Like [`quietly`], with additions to the environment.
+pub fn quietly_with(program: &str, args: &[&str], environment: &[(&str, &OsStr)]) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(args).envs(environment.iter().copied()).current_dir(root()).stdin(Stdio::null());
+    let output = command.output().with_context(|| format!("cannot run `{program}`"))?;
     if !output.status.success() {
         let said = [output.stderr, output.stdout].map(|said| String::from_utf8_lossy(&said).trim().to_owned());
         let said = said.iter().find(|said| !said.is_empty()).map_or("it says nothing", |said| tail(said));
