@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { basename, delimiter, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -23,6 +23,9 @@ const starlingmonkey = (imports) => {
 };
 
 class BuildError extends Error {}
+
+/** Where jco and the bundler may be installed: with this package, by `cargo xtask setup --guests js`, in the project. */
+const PLACES = [HERE, join(HERE, "../../target/tools/js"), process.cwd()];
 
 async function build(source, output, engine) {
   if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);
@@ -104,32 +107,24 @@ function named(component) {
 }
 
 function jco(args) {
-  const places = [HERE, process.cwd(), ...(process.env.PATH ?? "").split(delimiter)];
-  const program = places.flatMap((place) => [join(place, "jco"), ...above(place, "node_modules/.bin/jco")]).find(isFile);
-  if (!program) throw new BuildError("`jco` is missing: run `npm install` where `openclaw-sdk` is a dependency");
+  const file = join(dirname(find("@bytecodealliance/jco")), "jco.js");
   try {
-    execFileSync(program, args, { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+    execFileSync(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
   } catch (error) {
     throw new BuildError(`jco failed:\n${(error.stderr || error.stdout || error.message).trim()}`);
   }
 }
 
-/** Where a package is that stands beside this one, in the folder of the call, or beside the jco of the PATH. */
+/** The main file of a package. */
 function find(name) {
-  const bins = (process.env.PATH ?? "").split(delimiter).filter((place) => place.endsWith("node_modules/.bin"));
-  for (const place of [join(HERE, "x"), join(process.cwd(), "x"), ...bins.map((bin) => join(bin, "../x"))]) {
+  for (const place of PLACES) {
     try {
-      return createRequire(place).resolve(name);
+      return createRequire(join(place, "package.json")).resolve(name);
     } catch {
       // The next place.
     }
   }
-  throw new BuildError(`\`${name}\` is missing: run \`npm install\` where \`openclaw-sdk\` is a dependency`);
-}
-
-function above(place, file) {
-  const parent = dirname(place);
-  return [join(place, file), ...(parent === place ? [] : above(parent, file))];
+  throw new BuildError(`\`${name}\` is missing: run \`cargo xtask setup --guests js\``);
 }
 
 const isFile = (path) => existsSync(path) && statSync(path).isFile();
