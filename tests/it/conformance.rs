@@ -42,6 +42,11 @@ async fn javascript_on_starlingmonkey_does_what_every_sdk_must() {
     check(&sdk_guest("conformance-starlingmonkey")).await;
 }
 
+#[tokio::test]
+async fn c_does_what_every_sdk_must() {
+    check(&sdk_guest("conformance-c")).await;
+}
+
 /// Runs the whole suite on one home: compiling a component can take seconds, and is done once.
 async fn check(component: &Path) {
     let (port, served) = server();

@@ -43,3 +43,9 @@ async fn slug_in_typescript_makes_a_name() {
         call("slug", "slug", ("a", ""), json!({"title": "Übers Meer: 20\u{a0}000 Lieues!", "max_length": 20})).await;
     assert_eq!(name, "uebers-meer-20-000");
 }
+
+#[tokio::test]
+async fn convert_in_c_converts() {
+    let args = json!({"amount": 212, "from": "F", "to": "C"});
+    assert_eq!(call("convert", "convert", ("a", ""), args).await, "212 F = 100 C");
+}

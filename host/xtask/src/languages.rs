@@ -55,6 +55,8 @@ const GUESTS: &[Guest] = &[
     ),
     guest("slug", Purpose::Tests, Language::JavaScript, "sdk/js/examples/slug/slug.ts", javascript),
     guest("conformance-python", Purpose::Tests, Language::Python, "tests/conformance/python/conformance.py", python),
+    guest("conformance-c", Purpose::Tests, Language::C, "tests/conformance/c/conformance.c", c),
+    guest("convert", Purpose::Tests, Language::C, "sdk/c/examples/convert/convert.c", c),
     guest("csv_sums", Purpose::Tests, Language::Python, "sdk/python/examples/csv_sums/csv_sums.py", python),
 ];
 
@@ -212,11 +214,10 @@ fn starlingmonkey(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
 }
 
 fn javascript_on(engine: &str, tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
-    let path = tools.jco()?.with_file_name("");
-    let path = format!("{}:{}", text(&path)?.trim_end_matches('/'), tools::path());
+    // The SDK looks for it by itself.
+    tools.jco()?;
     let build = root().join("sdk/js/build.js");
-    let args = [text(&build)?, "build", text(source)?, "--engine", engine, "-o", text(wasm)?];
-    quietly_with("node", &args, &[("PATH", path.as_ref())])
+    quietly("node", &[text(&build)?, "build", text(source)?, "--engine", engine, "-o", text(wasm)?])
 }
 
 fn python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
@@ -224,6 +225,14 @@ fn python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
     // -B: no compiled files beside the sources.
     let args = ["-B", "-m", "openclaw_sdk.build", "build", text(source)?, "-o", text(wasm)?];
     quietly_with(text(&python)?, &args, &[("PYTHONPATH", package.as_os_str())])
+}
+
+fn c(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    // The script looks for both by itself.
+    tools.python("c")?;
+    tools.jco()?;
+    let build = root().join("sdk/c/build.sh");
+    quietly(text(&build)?, &[text(source)?, "-o", text(wasm)?])
 }
 
 // === For the benchmarks, without an SDK ===

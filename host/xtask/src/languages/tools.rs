@@ -46,9 +46,3 @@ impl Tools {
         Ok(python)
     }
 }
-
-/// Where programs are looked for.
-pub fn path() -> String {
-    #[expect(clippy::disallowed_methods, reason = "the one place of the build steps that reads the environment")]
-    std::env::var("PATH").unwrap_or_default()
-}
