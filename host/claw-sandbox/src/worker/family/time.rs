@@ -66,7 +66,8 @@ impl HostMonotonicClock for Time {
     }
 
     fn now(&self) -> u64 {
-        self.read() * 1_000_000
+        // It may begin anywhere, but not at zero: Go's runtime takes that for a broken clock and ends.
+        (self.read() + 1) * 1_000_000
     }
 }
 
