@@ -1,0 +1,3 @@
+module openclaw.invalid/sdk
+
+go 1.24
