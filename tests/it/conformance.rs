@@ -47,6 +47,11 @@ async fn c_does_what_every_sdk_must() {
     check(&sdk_guest("conformance-c")).await;
 }
 
+#[tokio::test]
+async fn go_does_what_every_sdk_must() {
+    check(&sdk_guest("conformance-go")).await;
+}
+
 /// Runs the whole suite on one home: compiling a component can take seconds, and is done once.
 async fn check(component: &Path) {
     let (port, served) = server();

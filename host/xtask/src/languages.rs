@@ -23,6 +23,7 @@ pub enum Language {
     JavaScript,
     Python,
     C,
+    Go,
 }
 
 /// Who needs a guest.
@@ -57,6 +58,8 @@ const GUESTS: &[Guest] = &[
     guest("conformance-python", Purpose::Tests, Language::Python, "tests/conformance/python/conformance.py", python),
     guest("conformance-c", Purpose::Tests, Language::C, "tests/conformance/c/conformance.c", c),
     guest("convert", Purpose::Tests, Language::C, "sdk/c/examples/convert/convert.c", c),
+    guest("conformance-go", Purpose::Tests, Language::Go, "tests/conformance/go", go),
+    guest("line_diff", Purpose::Tests, Language::Go, "sdk/go/examples/line_diff", go),
     guest("csv_sums", Purpose::Tests, Language::Python, "sdk/python/examples/csv_sums/csv_sums.py", python),
 ];
 
@@ -71,7 +74,7 @@ const fn guest(
 }
 
 impl Language {
-    pub const ALL: [Language; 4] = [Language::Rust, Language::JavaScript, Language::Python, Language::C];
+    pub const ALL: [Language; 5] = [Language::Rust, Language::JavaScript, Language::Python, Language::C, Language::Go];
 
     fn name(self) -> &'static str {
         match self {
@@ -79,6 +82,7 @@ impl Language {
             Language::JavaScript => "js",
             Language::Python => "python",
             Language::C => "c",
+            Language::Go => "go",
         }
     }
 
@@ -106,7 +110,7 @@ pub fn install(language: Language) -> Result<()> {
         Language::Rust => Ok(()),
         Language::JavaScript => tools.jco().map(drop),
         Language::Python => tools.python("python").map(drop),
-        Language::C => tools.python("c").and_then(|_| tools.jco()).map(drop),
+        Language::C | Language::Go => tools.python(language.name()).and_then(|_| tools.jco()).map(drop),
     }
 }
 
@@ -228,10 +232,18 @@ fn python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
 }
 
 fn c(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
-    // The script looks for both by itself.
-    tools.python("c")?;
+    by_script(Language::C, tools, source, wasm)
+}
+
+fn go(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    by_script(Language::Go, tools, source, wasm)
+}
+
+/// The scripts look for compiler and jco by themselves.
+fn by_script(language: Language, tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
+    tools.python(language.name())?;
     tools.jco()?;
-    let build = root().join("sdk/c/build.sh");
+    let build = root().join("sdk").join(language.name()).join("build.sh");
     quietly(text(&build)?, &[text(source)?, "-o", text(wasm)?])
 }
 

@@ -18,7 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   setup              add the wasm32-wasip2 target; name what else is missing
-  setup --guests LIST  the same, and install what builds guests in these languages: rust,js,python,c or all
+  setup --guests LIST  the same, and install what builds guests in these languages: rust,js,python,c,go or all
   guests             build the components that ship and those that attack
   build [--release]  build guests and host
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
@@ -188,6 +188,7 @@ fn test(filter: &[&str]) -> Result<()> {
         run("test sdk/js natively", "npm", &["--prefix", "sdk/js", "test", "--silent"])?;
         let tests = ["-B", "-m", "unittest", "discover", "--quiet", "-t", "sdk/python", "-s", "sdk/python/tests"];
         run("test sdk/python natively", "python3", &tests)?;
+        run("test sdk/go natively", "target/tools/go/bin/go", &["-C", "sdk/go", "test", "./..."])?;
     }
     Ok(())
 }
