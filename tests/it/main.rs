@@ -14,6 +14,7 @@ mod bad_input;
 mod conformance;
 mod crash;
 mod families;
+mod first_party;
 mod files;
 mod guards;
 mod hostile;
