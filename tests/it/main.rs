@@ -20,6 +20,7 @@ mod guards;
 mod hostile;
 mod imports;
 mod labels;
+mod marketplace;
 mod obedient;
 mod owner;
 mod packages;

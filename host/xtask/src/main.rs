@@ -70,18 +70,20 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("xtask: lies in host/").to_owned()
 }
 
-/// Guest workspaces and where their components are gathered: those that ship, those that only tests use, and the
-/// examples of the SDK.
-const GUESTS: [(&str, &str); 3] = [
+/// Guest workspaces and where their components are gathered: those that ship, those that are installed, those that only
+/// tests use, and the examples of the SDK.
+const GUESTS: [(&str, &str); 4] = [
     ("components", "target/components"),
+    ("skills", "target/skills"),
     ("tests/guests", "target/test-guests"),
     ("sdk/rust/examples", "target/languages"),
 ];
 
 /// Everything whose format is checked.
-const MANIFESTS: [&str; 5] = [
+const MANIFESTS: [&str; 6] = [
     "Cargo.toml",
     "components/Cargo.toml",
+    "skills/Cargo.toml",
     "sdk/rust/Cargo.toml",
     "sdk/rust/examples/Cargo.toml",
     "tests/guests/Cargo.toml",
@@ -179,7 +181,7 @@ fn test(filter: &[&str]) -> Result<()> {
         step::run_with("build and run the host's tests", "cargo", &args, &environment)?;
     }
     if filter.is_empty() {
-        for workspace in ["sdk/rust", "sdk/rust/examples", "components"] {
+        for workspace in ["sdk/rust", "sdk/rust/examples", "components", "skills"] {
             let manifest = format!("{workspace}/Cargo.toml");
             let built = format!("target/guests/native-{}", workspace.replace('/', "-"));
             let args = ["test", "--quiet", "--locked", "--manifest-path", &manifest, "--target-dir", &built];
