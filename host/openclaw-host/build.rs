@@ -12,8 +12,8 @@ fn main() {
     let gathered = manifest.join("../../target/components");
     println!("cargo::rerun-if-changed={}", gathered.display());
     let mut list = String::from("&[\n");
-    for name in ["clock", "exec", "files", "web"] {
-        let path = gathered.join(format!("{name}.wasm"));
+    for name in ["clock", "exec", "files", "skill-folder", "web"] {
+        let path = gathered.join(format!("{}.wasm", name.replace('-', "_")));
         println!("cargo::rerun-if-changed={}", path.display());
         let Ok(path) = path.canonicalize() else {
             println!("cargo::error=`{name}.wasm` has not been built: run `cargo xtask guests` first");

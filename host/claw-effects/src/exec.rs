@@ -24,7 +24,7 @@ mod terminal;
 pub use cgroup::{CgroupState, cgroups, prepare_cgroups};
 pub use child::exec_child_main;
 pub use gate::{ExecGate, ExecPass};
-pub use plan::{ExecLimits, plan_exec};
+pub use plan::{ExecLimits, has_program, plan_exec};
 pub use probe::containment_probe;
 pub use processes::{ProcessOwner, Processes};
 pub use run::{ExecPaths, run_exec};

@@ -23,7 +23,7 @@ pub mod fuzz;
 pub use dial::{Dialer, TrustError, TrustRoots};
 pub use exec::{
     CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProcessOwner, Processes, cgroups, containment_probe,
-    exec_child_main, plan_exec, prepare_cgroups, run_exec,
+    exec_child_main, has_program, plan_exec, prepare_cgroups, run_exec,
 };
 pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, RequestParts, plan_http};
 pub use mask::{Mask, MaskStream};

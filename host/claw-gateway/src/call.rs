@@ -155,6 +155,10 @@ pub enum Call {
     AgentsList,
     /// `{models:[{id, name, provider, …}]}`
     ModelsList,
+    /// `{commands:[{name, textAliases, description, source:"skill", scope, acceptsArgs}]}`
+    CommandsList,
+    /// `{workspaceDir, skills:[{name, description, source, eligible, gates, …}], leftOut:[{path, error}]}`
+    SkillsStatus,
     /// `{agentId, name?, …}`
     AgentIdentity {
         /// Which agent.

@@ -82,7 +82,8 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "question.list", scope: Scope::Questions, read: |_| here(json!({"questions": []})) },
     Method { name: "plugin.approval.list", scope: Scope::Approvals, read: |_| here(json!([])) },
     Method { name: "taskSuggestions.list", scope: Scope::Read, read: |_| here(json!({"suggestions": []})) },
-    Method { name: "commands.list", scope: Scope::Read, read: |_| here(json!({"commands": []})) },
+    Method { name: "commands.list", scope: Scope::Read, read: |_| host(Call::CommandsList) },
+    Method { name: "skills.status", scope: Scope::Read, read: |_| host(Call::SkillsStatus) },
 ];
 
 /// The names that clients see in `features.methods`.

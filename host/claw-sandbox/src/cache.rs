@@ -3,7 +3,8 @@
 //! For each component there are two files, named after its digest and the engine's version: the compiled code, and a
 //! record with the code's digest and the component's manifest, sealed with a message authentication code. The record is
 //! read at start; the code is opened, checked and handed over as that very descriptor when a worker starts. For each
-//! component that came from a file there is a third, sealed too: the digest of that file and how it looked.
+//! component that came from a file there is a third, sealed too: the digest of that file and how it looked. Notes are
+//! what others have found out with a component.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -100,6 +101,16 @@ impl Cache {
     /// Notes what a file holds, for the next start.
     pub(crate) fn know_file(&self, path: &Path, known: &KnownFile) -> io::Result<()> {
         self.write_sealed(&digest_of(path), "file", known)
+    }
+
+    /// A note about a component; `None` if there is none or it does not hold.
+    pub(crate) fn note<T: DeserializeOwned>(&self, component: &Digest, kind: &str) -> Option<T> {
+        self.read_sealed(component, &format!("note-{kind}"))
+    }
+
+    /// Keeps a note about a component.
+    pub(crate) fn keep_note(&self, component: &Digest, kind: &str, note: &impl Serialize) -> io::Result<()> {
+        self.write_sealed(component, &format!("note-{kind}"), note)
     }
 
     /// Removes the longest unused components until the rest fits, but nothing that is needed. What cannot be removed

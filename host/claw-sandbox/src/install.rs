@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::effect::EffectError;
-use claw_core::id::ComponentName;
+use claw_core::id::{ComponentName, Digest};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::compile::CompileError;
@@ -64,6 +66,19 @@ impl Sandbox {
             SandboxError::Manifest { component: unnamed, message }
         })?;
         Ok(Component { name, digest: wasm.digest, manifest, wasm })
+    }
+
+    /// A note that was kept about a component; nothing if there is none, or if it is not as it was kept.
+    pub fn note<T: DeserializeOwned>(&self, component: &Digest, kind: &str) -> Option<T> {
+        self.cache.note(component, kind)
+    }
+
+    /// Keeps what was found out with a component, for later starts. It is sealed, and goes with the component.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_note(&self, component: &Digest, kind: &str, note: &impl Serialize) -> io::Result<()> {
+        self.cache.keep_note(component, kind, note)
     }
 
     /// Compiles and describes a component, and keeps both.

@@ -3,6 +3,7 @@
 mod command;
 mod packages;
 mod run_view;
+mod skills_view;
 mod view;
 
 use std::collections::VecDeque;
@@ -156,6 +157,8 @@ impl Api {
                 let verified = verified.map_err(|err| RpcError::unavailable(err.to_string()))?.map_err(stored)?;
                 Ok(audit::view::verified(&verified))
             }
+            Call::SkillsStatus => Ok(skills_view::status(host, &*host.skills.shelf(host).await)),
+            Call::CommandsList => Ok(skills_view::commands(&*host.skills.shelf(host).await)),
             Call::AgentsList => Ok(view::agents(host)),
             Call::ModelsList => Ok(view::models(host)),
             Call::AgentIdentity { agent } => {
@@ -180,7 +183,7 @@ impl Api {
         self.known_agent(&session.agent())?;
         let agent = session.agent();
         let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
-        if let Some(slash) = Slash::parse(&text) {
+        if let Some(slash) = self.slash(&text).await {
             if self.remembered(&run).is_none() {
                 self.obey(&caller, &session, run.clone(), slash).await;
             }
@@ -205,6 +208,17 @@ impl Api {
         }
     }
 
+    async fn slash(&self, text: &str) -> Option<Slash> {
+        if let Some(slash) = Slash::parse(text) {
+            return Some(slash);
+        }
+        // Few messages begin so, and only for them the skills are looked at here.
+        if !text.trim_start().starts_with("/skill") {
+            return None;
+        }
+        self.host.skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
+    }
+
     /// Does what a slash command says and answers it like a run, without a row: it is no part of the conversation.
     async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
         self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
@@ -225,6 +239,7 @@ impl Api {
                 "this conversation may ask again".to_owned()
             }
             Slash::Malformed(help) => help.to_owned(),
+            Slash::NoSkill(help) => help,
             Slash::Stop => match self.stop(session.clone(), None).await {
                 Ok(runs) if runs.is_empty() => "nothing is running in this conversation".to_owned(),
                 Ok(runs) => format!("stopped {} run(s)", runs.len()),
@@ -369,6 +384,7 @@ impl Api {
             clock: Arc::new(RunClock::start(host.limits.run)),
             labels: Arc::clone(&labels),
             shows_cards,
+            started: None,
         };
         if let Some(entry) = audit::requested(&context, &call) {
             host.store.audit(entry).await.map_err(stored)?;

@@ -35,6 +35,7 @@ use crate::packages::Packages;
 use crate::provider_key;
 use crate::run;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls, Wire};
+use crate::skills::Skills;
 
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
 const GRACE: Duration = Duration::from_secs(10);
@@ -123,6 +124,7 @@ impl App {
             sandbox,
             packages,
             catalog: RwLock::new(Arc::new(catalog)),
+            skills: Skills::new(&settings.skills, &settings.agent.workspace, home.path()),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,

@@ -17,6 +17,7 @@ use crate::audit;
 use crate::host::now;
 use crate::packages;
 use crate::settings::{ComponentSettings, Settings};
+use crate::skills;
 
 /// The components in this program: name, bytes, SHA-256.
 const SHIPPED: &[(&str, &[u8], [u8; 32])] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -28,7 +29,10 @@ const LOCAL: &str = "local file";
 
 /// What each shipped component is granted from the start: its own job, nothing more. `exec` and `web` get nothing, so
 /// that each of their effects asks.
-const OWN_JOB: &[(&str, &str)] = &[("files", "fs workspace read-write")];
+const OWN_JOB: &[(&str, &str)] = &[("files", "fs workspace read-write"), ("skill-folder", "fs skill read")];
+
+/// Tools that only the host itself calls: nobody is offered them, nobody else can name them.
+const HOST_ONLY: &[&str] = &[skills::CARD_TOOL];
 
 /// Why the catalog cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -320,7 +324,8 @@ impl Catalog {
                 return Err(CatalogError::Twice { tool, first, second: name });
             }
         }
-        for tool in &component.manifest.tools {
+        let offered = component.manifest.tools.iter().filter(|tool| !is_host_only(trust, &tool.name));
+        for tool in offered {
             let schema = serde_json::from_str(&tool.schema).unwrap_or_default();
             let spec = ToolSpec { name: tool.name.clone(), description: tool.description.clone(), schema };
             self.specs.push(spec.clone());
@@ -407,6 +412,10 @@ impl Tool {
             format!("{place} do not fit the schema of `{}`: {err}", self.spec.name)
         })
     }
+}
+
+fn is_host_only(trust: Trust, tool: &ToolName) -> bool {
+    trust == Trust::Shipped && HOST_ONLY.contains(&tool.as_str())
 }
 
 /// The rows that are bound to exactly these bytes. A shipped component gets those of its own job when it is first seen.

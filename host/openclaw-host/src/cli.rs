@@ -19,6 +19,7 @@ mod runs;
 mod secret;
 mod sessions;
 mod skill;
+mod skills;
 mod tool;
 
 use std::net::IpAddr;
@@ -102,6 +103,9 @@ enum Command {
     /// Install packages of tools, look into them, update and remove them
     #[command(subcommand)]
     Skill(skill::SkillCommand),
+    /// List the skills, and tell what one is for and why it is or is not offered
+    #[command(subcommand)]
+    Skills(skills::SkillsCommand),
     /// List the calls that wait for an answer, and answer them
     #[command(subcommand)]
     Approvals(ApprovalsCommand),
@@ -296,6 +300,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Component(ComponentCommand::Resume { name }) => {
             rights::resume(&mut Client::connect(home).await?, &name, &output).await
         }
+        Command::Skills(command) => skills::skills(&mut Client::connect(home).await?, command, &output).await,
         Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
         Command::Approvals(ApprovalsCommand::Resolve { id, answer, always }) => {
             card::check_prefix(&id)?;

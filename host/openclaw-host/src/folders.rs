@@ -20,6 +20,9 @@ const SCRATCH_MIB: u64 = 256;
 /// How many files and directories; each costs the file system some hundred bytes even if it is empty.
 const SCRATCH_FILES: u64 = 10_000;
 
+/// What grants and guests call the folder of the skill that a call names.
+pub const SKILL: &str = "skill";
+
 /// Trees of the system: devices, processes, programs, settings and the queues of services that run programs.
 const SYSTEM: &[&str] = &[
     "/proc",
@@ -47,7 +50,7 @@ const SYSTEM: &[&str] = &[
 pub enum FolderError {
     /// Its name is no name.
     #[error(
-        "`{name}` is no name of a folder: use 1 to 32 of `a-z 0-9 - _`, a letter or digit first, not `workspace` or `scratch`"
+        "`{name}` is no name of a folder: use 1 to 32 of `a-z 0-9 - _`, a letter or digit first, not `workspace`, `scratch` or `skill`"
     )]
     Name {
         /// What was written.
@@ -175,7 +178,7 @@ impl NamedFolders {
     /// # Errors
     /// [`FolderError`] if it cannot be granted, or is not there now.
     pub fn add(&mut self, name: &str, path: &Path) -> Result<(), FolderError> {
-        if !matches!(Folder::parse(name), Some(Folder::Named(_))) {
+        if !matches!(Folder::parse(name), Some(Folder::Named(_))) || name == SKILL {
             return Err(FolderError::Name { name: name.to_owned() });
         }
         let admitted = self.off_limits.admit(path);
@@ -242,6 +245,8 @@ impl Folders {
     /// The mounts for what policy lets a component reach. A folder that cannot be mounted is left out, with a line in
     /// the log.
     pub fn mounts(&self, component: &ComponentName, allowed: Vec<(Folder, Access)>) -> Vec<Mount> {
+        // Which one that is, only the call says: see `skills`.
+        let of_call = |folder: &Folder| folder.as_str() == SKILL;
         let mount = |(folder, access): (Folder, Access)| {
             let (host, place) = match &folder {
                 Folder::Workspace => (self.workspace.clone(), Place::Workspace),
@@ -250,7 +255,7 @@ impl Folders {
             };
             Some(Mount { guest: format!("/{folder}"), host, write: access == Access::ReadWrite, place })
         };
-        allowed.into_iter().filter_map(mount).collect()
+        allowed.into_iter().filter(|(folder, _)| !of_call(folder)).filter_map(mount).collect()
     }
 
     fn quota(&self, component: &ComponentName) -> Quota {

@@ -31,7 +31,7 @@ use crate::catalog::ComponentFolders;
 use crate::settings::{CONFIG_NAME, Env, Secret, env};
 
 /// The name of the default home in the user's home directory.
-const DEFAULT_NAME: &str = ".openclaw-host";
+pub const DEFAULT_NAME: &str = ".openclaw-host";
 
 /// The name of the folder in the scratch folder that outlives calls.
 const COMPONENT_SCRATCH: &str = "components";

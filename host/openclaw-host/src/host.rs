@@ -20,6 +20,7 @@ use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::packages::Packages;
 use crate::settings::Unattended;
+use crate::skills::Skills;
 
 /// The running host. One value, shared by all tasks.
 pub struct Host {
@@ -31,6 +32,8 @@ pub struct Host {
     pub catalog: RwLock<Arc<Catalog>>,
     /// What the owner installs.
     pub packages: Packages,
+    /// Skills that are folders.
+    pub skills: Skills,
     /// Decides, and asks people.
     pub gate: Gate,
     /// Those who can be asked.

@@ -42,4 +42,5 @@ mod packages;
 mod recording;
 mod replay;
 mod rights;
+mod skills;
 mod tool_call;

@@ -1,4 +1,4 @@
-//! The system prompt, from the files of the agent's workspace.
+//! The system prompt, from the files of the agent's workspace and the list of skills.
 
 use std::fs::File;
 use std::io::Read;
@@ -25,7 +25,7 @@ pub struct System {
 }
 
 /// Makes the system prompt of one run.
-pub fn system(workspace: &Path, session: &SessionKey, at: Timestamp) -> System {
+pub fn system(workspace: &Path, skills: Option<&str>, session: &SessionKey, at: Timestamp) -> System {
     let mut private = None;
     let mut prompt = String::from(
         "You are a personal assistant. You act through tools; each runs in a sandbox, and some ask the owner first. A \
@@ -48,6 +48,7 @@ pub fn system(workspace: &Path, session: &SessionKey, at: Timestamp) -> System {
             None => prompt.push_str("(missing)\n"),
         }
     }
+    prompt.push_str(skills.unwrap_or_default());
     let day = rfc3339::format(at);
     prompt.push_str(&format!("\n## This run\nToday is {}. The conversation is `{session}`.\n", &day[..10]));
     System { text: prompt, private }
@@ -98,7 +99,7 @@ mod tests {
         std::os::unix::fs::symlink(&secret, workspace.path().join("SOUL.md")).unwrap();
         std::fs::write(workspace.path().join("USER.md"), "Ada").unwrap();
         let session = SessionKey::try_from("agent:main:main".to_owned()).unwrap();
-        let System { text: prompt, private } = system(workspace.path(), &session, Timestamp(0));
+        let System { text: prompt, private } = system(workspace.path(), None, &session, Timestamp(0));
         assert_eq!(private, Some("USER.md"));
         assert!(prompt.contains("Ada") && !prompt.contains("canary") && prompt.contains("Today is 1970-01-01"));
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId};
 use claw_core::label::Labels;
-use claw_core::message::{Entry, Message, ToolCall};
+use claw_core::message::{Entry, Message, ToolCall, ToolSpec, Usage};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::turn::{Step, Turn, TurnLimits};
-use claw_model::{ModelError, Prompt};
+use claw_model::{ModelError, Prompt, Reply, StopReason};
 use claw_policy::Facts;
 use claw_store::{JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use crate::labels::RunLabels;
 use crate::masking;
 use crate::prompt;
 use crate::run_clock::RunClock;
+use crate::skills::{self, Command, Scripted, Shelf};
 use crate::tool_call::{self, CallContext, Called};
 
 /// Tool calls that one reply may bring.
@@ -54,8 +55,11 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
         Ok(session) => session.map(|session| session.labels).unwrap_or_default(),
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
+    let shelf = host.skills.shelf(&host).await;
     let mut shell = Shell {
         host: Arc::clone(&host),
+        command: shelf.command(&row.text),
+        shelf,
         row,
         cancel,
         clock,
@@ -119,6 +123,10 @@ fn end_word(end: &RunEnd) -> &'static str {
 struct Shell {
     host: Arc<Host>,
     row: RunRow,
+    /// The skills, as they were when the run began.
+    shelf: Arc<Shelf>,
+    /// The one that its owner started with this run.
+    command: Option<Command>,
     cancel: CancellationToken,
     clock: Arc<RunClock>,
     /// Calls that an earlier attempt had begun, of which nobody knows whether they took effect.
@@ -139,14 +147,16 @@ impl Shell {
         let own = transcript.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
         let limits = TurnLimits { iterations: host.limits.iterations, calls_per_reply: CALLS_PER_REPLY };
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
-        let prompt::System { text: system, private } = prompt::system(&host.about.workspace, &self.row.session, now());
+        let skills = host.skills.listing(&self.shelf);
+        let prompt::System { text: system, private } =
+            prompt::system(&host.about.workspace, skills.as_deref(), &self.row.session, now());
         if let Some(file) = private {
             self.labels.join(&Labels::private(&format!("`{file}` is part of the prompt")));
         }
         self.cut_off = self.cut_off()?;
         loop {
             match turn.next() {
-                Step::Ask => match self.ask(&system, &messages).await {
+                Step::Ask => match self.reply(&system, &messages).await {
                     Asked::Reply(reply) => {
                         crash_point::pass("replied");
                         let recorded = turn.take(reply.text, reply.calls, reply.usage);
@@ -215,12 +225,26 @@ impl Shell {
         self.row.source.channel == "http"
     }
 
+    /// The next reply: of the model, or the host's in its place where the owner has started a skill.
+    async fn reply(&mut self, system: &str, messages: &[Message]) -> Asked {
+        let usage = Usage::default();
+        match self.command.as_ref().and_then(|command| command.next(messages)) {
+            Some(Scripted::Call(call)) => {
+                Asked::Reply(Reply { text: String::new(), calls: vec![call], usage, stop: StopReason::ToolUse })
+            }
+            Some(Scripted::Answer(text)) => {
+                Asked::Reply(Reply { text, calls: Vec::new(), usage, stop: StopReason::EndTurn })
+            }
+            None => self.ask(system, messages).await,
+        }
+    }
+
     async fn ask(&mut self, system: &str, messages: &[Message]) -> Asked {
         let host = Arc::clone(&self.host);
         let prompt = Prompt {
             system: system.to_owned(),
             messages: messages.to_vec(),
-            tools: host.catalog().specs().to_vec(),
+            tools: self.tools(),
             max_output_tokens: OUTPUT_TOKENS,
         };
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
@@ -251,6 +275,12 @@ impl Shell {
         }
     }
 
+    /// The tools on offer; that for skills only where there is one.
+    fn tools(&self) -> Vec<ToolSpec> {
+        let offered = |spec: &&ToolSpec| spec.name.as_str() != skills::TOOL || self.shelf.offers_any();
+        self.host.catalog.specs().iter().filter(offered).cloned().collect()
+    }
+
     /// Runs one call, or finds out what became of it before a restart.
     async fn call(&mut self, call: &ToolCall) -> ToolOutcome {
         let host = Arc::clone(&self.host);
@@ -278,6 +308,7 @@ impl Shell {
             clock: Arc::clone(&self.clock),
             labels: Arc::clone(&self.labels),
             shows_cards: self.shows_cards(),
+            started: self.command.as_ref().map(|command| command.skill.as_str().into()),
         };
         let mut called = std::pin::pin!(tool_call::run(&context, call));
         let Called { outcome, recording } = tokio::select! {
@@ -361,7 +392,7 @@ impl Shell {
 }
 
 enum Asked {
-    Reply(claw_model::Reply),
+    Reply(Reply),
     Failed(ModelError),
     Stopped(RunEnd),
 }

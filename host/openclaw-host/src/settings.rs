@@ -13,6 +13,7 @@ mod provider;
 mod resolve;
 mod schema;
 mod secret;
+mod skills;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub folders: NamedFolders,
     /// What each component is told and where its calls end.
     pub components: BTreeMap<ComponentName, ComponentSettings>,
+    /// Skills that are folders.
+    pub skills: SkillSettings,
     /// How calls wait for their owner.
     pub approvals: ApprovalSettings,
     /// The record of what was decided and done.
@@ -126,6 +129,23 @@ pub struct ComponentSettings {
     pub config: Vec<(String, String)>,
     /// Where its calls end, where that differs from [`LimitSettings`].
     pub limits: ComponentLimitsFile,
+}
+
+/// Skills that are folders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SkillSettings {
+    /// The user's home directory, for showing paths in it shorter.
+    pub user_home: Option<PathBuf>,
+    /// `~/.agents/skills`, if the host's home is the default one.
+    pub personal: Option<PathBuf>,
+    /// Folders of skills of somebody else; absolute.
+    pub extra_dirs: Vec<PathBuf>,
+    /// Skills that are turned on or off, by name or key.
+    pub enabled: BTreeMap<String, bool>,
+    /// Bytes of their list in a prompt.
+    pub prompt_bytes: usize,
+    /// The whole configuration, in which skills look for keys that they need.
+    pub config: serde_json::Value,
 }
 
 /// How calls wait for their owner.

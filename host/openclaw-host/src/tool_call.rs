@@ -22,6 +22,7 @@ use crate::labels::RunLabels;
 use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
+use crate::skills;
 
 /// What a call is part of.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct CallContext {
     pub labels: Arc<RunLabels>,
     /// Whether the client that started the run shows cards and can answer them.
     pub shows_cards: bool,
+    /// The skill that its owner started with this run.
+    pub started: Option<Arc<str>>,
 }
 
 impl CallContext {
@@ -110,13 +113,17 @@ async fn in_sandbox(
     permit: claw_policy::Permit,
 ) -> Called {
     let host = &context.host;
+    let opened = match skills::open(context, installed, call).await {
+        Ok(opened) => opened,
+        Err(outcome) => return outcome.into(),
+    };
     let recording = Recording {
         component: installed.component.digest,
         seed: random_bytes(),
         begins: now(),
         clock: Vec::new(),
         effects: Vec::new(),
-        lacks: None,
+        lacks: opened.is_some().then(|| "skills are not kept as they were".to_owned()),
     };
     let facts = CallFacts {
         run: context.facts.run.clone(),
@@ -128,12 +135,20 @@ async fn in_sandbox(
     };
     // Taken before anything is looked up: what is taken back from now on ends the call.
     let revoked = installed.calls();
-    let mounts = mounts(host, installed, &context.facts_now());
+    let mut mounts = mounts(host, installed, &context.facts_now());
     let scratch = match label_mounts(context, &installed.component.name, &mounts).await {
         Ok(scratch) => scratch,
         Err(err) => return ToolOutcome::failed(FailureKind::Unavailable, err.to_string()).into(),
     };
-    let ground = Ground { mounts, config: installed.settings.config.clone() };
+    let mut config = installed.settings.config.clone();
+    if let Some(opened) = opened {
+        if let Some(cause) = opened.outside {
+            context.labels.join(&Labels::tainted(&cause));
+        }
+        mounts.push(opened.mount);
+        config = opened.config;
+    }
+    let ground = Ground { mounts, config };
     let limits = installed.settings.call_limits(host.limits.call);
     let starting = host.sandbox.start(&installed.component, permit, facts, &ground, limits);
     let mut running = tokio::select! {

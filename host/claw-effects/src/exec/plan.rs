@@ -223,6 +223,11 @@ fn find_cwd(workspace: &Path, cwd: &str) -> Result<PathBuf, EffectError> {
     Ok(canonical)
 }
 
+/// Whether a program of this name is where programs are looked for.
+pub fn has_program(name: &str) -> bool {
+    !name.contains('/') && find_program(name).is_ok()
+}
+
 /// Finds the file that `name` means: a bare name in [`PROGRAM_FOLDERS`], anything with `/` as the absolute path it is.
 fn find_program(name: &str) -> Result<PathBuf, EffectError> {
     let refuse = |reason: &str| EffectError::denied("E_EXEC_DENIED", format!("program `{}` {reason}", shown(name)));

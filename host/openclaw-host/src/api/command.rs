@@ -13,6 +13,8 @@ pub enum Slash {
     Stop,
     /// A command whose rest makes no sense; the text says how it is written.
     Malformed(&'static str),
+    /// `/skill` without a skill that can be started; the text names those that can.
+    NoSkill(String),
 }
 
 impl Slash {

@@ -26,7 +26,8 @@ pub const HOST_VAULT_PASSPHRASE_FILE: &str = "OPENCLAW_HOST_VAULT_PASSPHRASE_FIL
 /// Any value turns colours off.
 pub const NO_COLOR: &str = "NO_COLOR";
 
-/// Every variable that is read, apart from those that `apiKeyEnv` and `apiKey` of `models.providers.*` name.
+/// Every variable that is read, apart from those that `apiKeyEnv` and `apiKey` of `models.providers.*` name. Of those that
+/// skills need, only whether they are set.
 pub const NAMES: [&str; 11] = [
     HOST_HOME,
     HOST_PORT,
@@ -40,6 +41,14 @@ pub const NAMES: [&str; 11] = [
     HOST_VAULT_PASSPHRASE_FILE,
     NO_COLOR,
 ];
+
+/// Whether a variable is set and not empty; what is in it stays there.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub fn is_set(name: &str) -> bool {
+    // Such names would end the process.
+    let possible = !name.is_empty() && !name.contains(['=', '\0']);
+    possible && std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
 
 /// A copy of the variables that concern us. `Debug` shows their names only.
 #[derive(Clone, Default)]

@@ -29,6 +29,8 @@ pub struct ConfigFile {
     pub folders: BTreeMap<String, PathBuf>,
     /// What each component is told and where its calls end, by its name.
     pub components: BTreeMap<String, ComponentFile>,
+    /// Skills: folders with a SKILL.md.
+    pub skills: SkillsFile,
     /// How calls wait for their owner.
     pub approvals: ApprovalsFile,
     /// The record of what was decided and done.
@@ -293,6 +295,50 @@ pub struct ComponentLimitsFile {
     pub scratch_mib: Option<u64>,
 }
 
+/// Skills: folders with a SKILL.md.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct SkillsFile {
+    /// Where they are looked for.
+    pub load: SkillsLoadFile,
+    /// Single skills by their names, or by the `skillKey` that they give themselves.
+    pub entries: BTreeMap<String, SkillEntryFile>,
+    /// How much of a prompt they take.
+    pub limits: SkillsLimitsFile,
+}
+
+/// Where skills are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct SkillsLoadFile {
+    /// Folders beside the workspace's and the home's own, for skills of somebody else: absolute, or with `~/` before.
+    /// What such a skill says counts as content from outside.
+    pub extra_dirs: Vec<PathBuf>,
+}
+
+/// One skill.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct SkillEntryFile {
+    /// `false` turns it off.
+    #[schemars(with = "bool")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// How much of a prompt skills take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct SkillsLimitsFile {
+    /// Bytes of the list of skills in a prompt. Where it would be longer, descriptions are shortened first.
+    #[schemars(range(min = 0, max = 200000))]
+    pub max_skills_prompt_chars: u64,
+}
+
 /// How calls wait for their owner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -390,6 +436,13 @@ impl Default for GatewayFile {
     fn default() -> Self {
         // The port that clients of this protocol try first.
         GatewayFile { port: 18789, bind: "127.0.0.1".to_owned(), auth: AuthFile::default() }
+    }
+}
+
+impl Default for SkillsLimitsFile {
+    fn default() -> Self {
+        // OpenClaw's value: some 4,500 tokens.
+        SkillsLimitsFile { max_skills_prompt_chars: 18_000 }
     }
 }
 

@@ -93,6 +93,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         grants,
         folders,
         components,
+        skills: merge.skills(home, env),
         approvals: ApprovalSettings {
             expiry: merge.seconds("approvals.expirySeconds", config.approvals.expiry_seconds),
             per_hour: merge.plain("approvals.perHour", config.approvals.per_hour) as usize,
@@ -142,7 +143,7 @@ impl Merge<'_> {
     }
 
     /// A setting that only the file can set.
-    fn plain<T: Serialize + Copy>(&mut self, path: &str, value: T) -> T {
+    pub(super) fn plain<T: Serialize + Copy>(&mut self, path: &str, value: T) -> T {
         let origin = self.file_or_default(path);
         self.note(path, value, origin);
         value

@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 11] = [
+const STRICT: [&str; 12] = [
     "gateway",
     "vault",
     "network",
@@ -18,6 +18,7 @@ const STRICT: [&str; 11] = [
     "grants",
     "folders",
     "components",
+    "skills",
     "approvals",
     "audit",
     "models.providers",

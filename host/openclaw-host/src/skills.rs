@@ -1,0 +1,271 @@
+//! Skills that are folders: found, read once, gated, listed for the model and opened for it.
+//!
+//! ```text
+//! roots ─► find ─► SKILL.md ─► ask (sandboxed) ─► Card ─► gates ─► Shelf ─► listing, command, open
+//! ```
+//! The host looks at file names, sizes and digests. What a stranger wrote in a SKILL.md is parsed by the component
+//! `skill-folder`, which gets the text and nothing else; what it made of a text is kept sealed, by the text's digest.
+//! *Invariant: a skill is text and has no rights. What it tells the model to do goes through tools, and their grants.*
+
+mod ask;
+mod card;
+mod command;
+mod find;
+mod gates;
+mod listing;
+mod open;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use claw_core::id::Digest;
+use tokio::sync::Mutex;
+
+pub use self::card::{Card, Fault};
+pub use self::command::{Command, Scripted};
+pub use self::find::Source;
+pub use self::gates::Gate;
+pub use self::open::open;
+
+use self::ask::{Asked, NOTE};
+use self::find::{Found, Root, Stamp};
+use self::gates::Machine;
+use crate::host::Host;
+use crate::settings::{SkillSettings, env};
+
+/// The component that parses and reads skills.
+pub const COMPONENT: &str = "skill-folder";
+/// Its tool for the model.
+pub const TOOL: &str = "skill";
+/// Its tool for the host.
+pub const CARD_TOOL: &str = "skill_card";
+
+/// Where skills are looked for, and what is known of them.
+pub struct Skills {
+    roots: Vec<Root>,
+    workspace: PathBuf,
+    settings: SkillSettings,
+    known: Mutex<Known>,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Known {
+    /// By the path of the SKILL.md: how the file looked, and the digest of what was in it.
+    files: HashMap<PathBuf, (Stamp, Digest)>,
+    /// What came of each text; shared with the sealed note.
+    cards: Notes,
+    is_loaded: bool,
+}
+
+type Notes = BTreeMap<Digest, Result<Arc<Card>, Fault>>;
+
+/// All skills, as they are now.
+#[derive(Default)]
+pub struct Shelf {
+    /// Sorted by name.
+    pub skills: Vec<Skill>,
+    /// What is no skill, and why.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One skill.
+pub struct Skill {
+    /// Unique, whatever case it is written in.
+    pub name: String,
+    /// What its author says of it.
+    pub card: Arc<Card>,
+    /// Where it was found.
+    pub source: Source,
+    /// Its folder; canonical.
+    pub folder: PathBuf,
+    /// Of its SKILL.md.
+    pub digest: Digest,
+    /// What it needs, and whether that is there.
+    pub gates: Vec<Gate>,
+    /// What its owner types after a slash, if that starts it.
+    pub command: Option<String>,
+    /// Others of this name, which come later in the order of places.
+    pub hides: Vec<PathBuf>,
+}
+
+/// A folder that looks like a skill and is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which.
+    pub path: PathBuf,
+    /// Why; with the line, if it is for what is written.
+    pub why: String,
+}
+
+// === impl Skills ===
+
+impl Skills {
+    /// Looks for nothing yet.
+    pub fn new(settings: &SkillSettings, workspace: &std::path::Path, home: &std::path::Path) -> Self {
+        Skills {
+            roots: find::roots(settings, workspace, home),
+            workspace: workspace.to_owned(),
+            settings: settings.clone(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// The skills as they are now. A file that looks as it did is not read again, and a text that was seen before is not
+    /// parsed again, not even by another start of the host.
+    pub async fn shelf(&self, host: &Host) -> Arc<Shelf> {
+        let mut known = self.known.lock().await;
+        let (roots, files) = (self.roots.clone(), std::mem::take(&mut known.files));
+        let looked = tokio::task::spawn_blocking(move || find::look(&roots, &files)).await;
+        let (found, mut left_out) = match looked {
+            Ok(looked) => looked,
+            Err(err) => {
+                tracing::error!(error = %err, "looking for skills failed");
+                return Arc::default();
+            }
+        };
+        let unread = match found.as_slice() {
+            [] => BTreeMap::new(),
+            found => read_cards(host, &mut known, found).await,
+        };
+        // The others are read anew the next time.
+        let settled = found.iter().filter(|found| known.cards.contains_key(&found.digest));
+        known.files = settled.map(|found| (found.file(), (found.stamp, found.digest))).collect();
+        let mut skills: Vec<Skill> = Vec::new();
+        for found in found {
+            let card = match known.cards.get(&found.digest) {
+                Some(Ok(card)) => Arc::clone(card),
+                Some(Err(fault)) => {
+                    left_out.push(LeftOut { path: found.folder, why: fault.to_string() });
+                    continue;
+                }
+                None => {
+                    let why = unread.get(&found.digest).cloned().unwrap_or_default();
+                    left_out.push(LeftOut { path: found.folder, why });
+                    continue;
+                }
+            };
+            match self.skill(found, card) {
+                Ok(skill) => shelve(&mut skills, skill),
+                Err(why) => left_out.push(why),
+            }
+        }
+        skills.sort_by(|a, b| a.name.cmp(&b.name));
+        command::name(&mut skills);
+        Arc::new(Shelf { skills, left_out })
+    }
+
+    fn skill(&self, found: Found, card: Arc<Card>) -> Result<Skill, LeftOut> {
+        let folder_name = found.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = card.name.clone().unwrap_or(folder_name);
+        if !card::is_name(&name) {
+            let why = format!("`{}` is no name of a skill: {}", crate::legible::line(&name), card::NAME_RULE);
+            return Err(LeftOut { path: found.folder, why });
+        }
+        let key = card.skill_key.as_deref().unwrap_or(&name);
+        let machine = Machine {
+            os: gates::OS,
+            has_program: claw_effects::has_program,
+            is_set: env::is_set,
+            config: &self.settings.config,
+        };
+        let gates = gates::check(&card, self.settings.enabled.get(key).copied(), &machine);
+        let Found { source, folder, digest, .. } = found;
+        Ok(Skill { name, card, source, folder, digest, gates, command: None, hides: Vec::new() })
+    }
+
+    /// The list of skills for a prompt; `None` if there is nothing to list.
+    pub fn listing(&self, shelf: &Shelf) -> Option<String> {
+        let offered = shelf.skills.iter().filter(|skill| skill.is_offered());
+        let place = |skill: &Skill| self.place(&skill.folder);
+        listing::list(offered.map(|skill| (skill, place(skill))), self.settings.prompt_bytes)
+    }
+
+    /// A folder as people and models call it: from the workspace, or from the user's home directory, if it lies there.
+    pub fn place(&self, folder: &std::path::Path) -> String {
+        let from = |base: &std::path::Path, sign: &str| {
+            let base = base.canonicalize().ok()?;
+            Some(format!("{sign}{}", folder.strip_prefix(base).ok()?.display()))
+        };
+        let in_home = || from(self.settings.user_home.as_deref()?, "~/");
+        let place = from(&self.workspace, "").or_else(in_home).unwrap_or_else(|| folder.display().to_string());
+        crate::legible::line(&place).into_owned()
+    }
+}
+
+/// Sees to it that there is a card for each text; gives why there is none for some.
+async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap<Digest, String> {
+    let component = ask::component(host);
+    if !known.is_loaded {
+        known.is_loaded = true;
+        let kept: Option<Notes> = component.and_then(|it| host.sandbox.note(&it.component.digest, NOTE));
+        known.cards = kept.unwrap_or_default();
+    }
+    let before = known.cards.len();
+    // What is not there any more need not be kept.
+    known.cards.retain(|digest, _| found.iter().any(|found| found.digest == *digest));
+    let mut changed = known.cards.len() != before;
+    let mut unread = BTreeMap::new();
+    let mut refused: Option<String> = None;
+    for found in found {
+        if known.cards.contains_key(&found.digest) || unread.contains_key(&found.digest) {
+            continue;
+        }
+        // One refusal stands for all: it is not for what this text says.
+        let asked = match &refused {
+            Some(why) => Asked::Refused(why.clone()),
+            None => ask::card(host, found.text.as_deref().unwrap_or_default()).await,
+        };
+        match asked {
+            Asked::Card(card) => {
+                known.cards.insert(found.digest, card.map(Arc::new));
+                changed = true;
+            }
+            Asked::Refused(why) => {
+                refused = Some(why.clone());
+                unread.insert(found.digest, why);
+            }
+        }
+    }
+    if let Some(component) = component.filter(|_| changed)
+        && let Err(err) = host.sandbox.keep_note(&component.component.digest, NOTE, &known.cards)
+    {
+        tracing::warn!(error = %err, "what is known of the skills cannot be kept; the next start reads them again");
+    }
+    unread
+}
+
+/// The first of a name counts: the roots come in their order.
+fn shelve(skills: &mut Vec<Skill>, skill: Skill) {
+    match skills.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&skill.name)) {
+        Some(known) => known.hides.push(skill.folder),
+        None => skills.push(skill),
+    }
+}
+
+// === impl Shelf ===
+
+impl Shelf {
+    /// The skill of a name, whatever case it is written in.
+    pub fn find(&self, name: &str) -> Option<&Skill> {
+        self.skills.iter().find(|skill| skill.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the model can open any.
+    pub fn offers_any(&self) -> bool {
+        self.skills.iter().any(Skill::is_eligible)
+    }
+}
+
+impl Skill {
+    /// Whether all that it needs is there.
+    pub fn is_eligible(&self) -> bool {
+        self.gates.iter().all(|gate| gate.holds)
+    }
+
+    /// Whether the model is told of it.
+    pub fn is_offered(&self) -> bool {
+        self.is_eligible() && !self.card.disable_model_invocation
+    }
+}
