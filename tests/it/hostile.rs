@@ -29,7 +29,7 @@ hostile_guests! {
 const MEMBERS: &str = include_str!("../guests/Cargo.toml");
 /// Guests that attack nobody: the tool of the tests, which does only what it is told, those of the benchmarks, and the
 /// one that shows what the SDK can do.
-const HARMLESS: [&str; 5] = ["probe", "echo", "effects", "numbered", "conformance"];
+const HARMLESS: [&str; 6] = ["probe", "echo", "effects", "numbered", "conformance", "command"];
 
 const _: () = assert!(all_listed(MEMBERS.as_bytes()), "a guest in tests/guests/Cargo.toml has no line in hostile.rs");
 

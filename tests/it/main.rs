@@ -30,6 +30,7 @@ mod runs;
 mod sandbox;
 mod sdk_examples;
 mod secrets;
+mod skills;
 mod soak;
 mod uploads;
 mod walls;

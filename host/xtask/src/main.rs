@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that building, running and testing openclaw-host takes, in one place.
 
 mod bench;
+mod foreign;
 mod guards;
 mod languages;
 mod soak;
@@ -17,7 +18,7 @@ use crate::step::{run, say};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  setup              add the wasm32-wasip2 target; name what else is missing
+  setup              add the wasm32-wasip2 target, fetch what tests read; name what else is missing
   setup --guests LIST  the same, and install what builds guests in these languages: rust,js,python,c,go or all
   guests             build the components that ship and those that attack
   build [--release]  build guests and host
@@ -31,9 +32,9 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
-        ["setup"] => {
-            setup().map(|()| say("nothing is missing: git, a C compiler and the wasm32-wasip2 target are there"))
-        }
+        ["setup"] => setup()
+            .and_then(|()| foreign::fetch())
+            .map(|()| say("nothing is missing: git, a C compiler and the wasm32-wasip2 target are there")),
         ["setup", "--guests", list] => setup_guests(list),
         ["guests"] => setup().and_then(|()| guests()).and_then(|()| languages::build(Purpose::Tests)),
         ["build"] => build(Profile::Dev),
@@ -169,6 +170,7 @@ fn serve(args: &[&str]) -> Result<()> {
 
 fn test(filter: &[&str]) -> Result<()> {
     setup()?;
+    foreign::fetch()?;
     guests()?;
     languages::build(Purpose::Tests)?;
     let weakened = weakened_host()?;

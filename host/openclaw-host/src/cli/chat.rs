@@ -30,8 +30,11 @@ what you type is sent to the assistant, except:
   /approve ID deny    refuse it; several ids can have one answer: `/approve ID ID once`
   /approve ID pause   refuse it, and stop the component
   /approve more       let the conversation ask you more often
+  /NAME WORDS         start the skill of this name; `openclaw-host skills list` lists them
   /abort              stop what runs
   /quit               leave; Ctrl-D does the same";
+
+const UNKNOWN: &str = "unknown command; `/help` lists them, a space in front sends it as text";
 
 /// Whether the chat goes on.
 #[derive(PartialEq)]
@@ -125,10 +128,23 @@ impl<W: io::Write> Chat<W> {
                 Ok(()) => {}
                 Err(failure) => self.complain(failure)?,
             },
+            Line::Other(text) if self.is_skill(&text).await? => self.say(&text).await?,
+            Line::Other(_) => self.conversation.tell(UNKNOWN)?,
             Line::Unclear(why) => self.conversation.tell(&why)?,
         }
         self.conversation.prompt()?;
         Ok(Flow::On)
+    }
+
+    /// Whether a line starts a skill; a mistyped command is nothing for the model.
+    async fn is_skill(&mut self, text: &str) -> Result<bool, Failure> {
+        let word = text.split_whitespace().next().unwrap_or_default().to_lowercase().replace('-', "_");
+        if word == "/skill" {
+            return Ok(true);
+        }
+        let known = self.client.call("commands.list", json!({})).await?;
+        let mut names = known["commands"].as_array().into_iter().flatten().filter_map(|known| known["name"].as_str());
+        Ok(names.any(|name| word.strip_prefix('/') == Some(name)))
     }
 
     /// Answers approvals; several of them in one message, so that the host takes it as one answer.

@@ -63,6 +63,10 @@ fn typed(text: &str) -> Option<(Option<&str>, &str, &str)> {
     let text = text.trim().strip_prefix('/')?;
     let cut = |text: &'_ str| text.find(char::is_whitespace).unwrap_or(text.len());
     let (word, rest) = text.split_at(cut(text));
+    let is_word = |ch: char| ch.is_ascii_alphanumeric() || matches!(ch, '_' | '-');
+    if !word.chars().all(is_word) {
+        return None;
+    }
     if word != TOOL {
         return Some((Some(word), "", rest.trim_start()));
     }

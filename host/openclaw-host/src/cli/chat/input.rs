@@ -21,7 +21,9 @@ pub(super) enum Line {
         answer: Answer,
     },
     Say(String),
-    /// A command that nobody knows; what to say about it.
+    /// A command that only the host can know.
+    Other(String),
+    /// A command whose rest makes no sense; what to say about it.
     Unclear(String),
 }
 
@@ -45,7 +47,7 @@ impl Line {
                 Some(Slash::Malformed(help)) => Line::Unclear(help.to_owned()),
                 _ => Line::Say(text.to_owned()),
             },
-            _ => Line::Unclear("unknown command; `/help` lists them, a space in front sends it as text".to_owned()),
+            _ => Line::Other(text.to_owned()),
         }
     }
 }

@@ -208,7 +208,7 @@ fn what_looks_like_a_command_is_never_sent_by_accident() {
     assert_eq!(Line::parse("/quit "), Line::Quit);
     assert_eq!(Line::parse("hello /quit"), Line::Say("hello /quit".to_owned()));
     assert_eq!(Line::parse(" /stop"), Line::Say(" /stop".to_owned()));
-    assert!(matches!(Line::parse("/aprove 0a1b once"), Line::Unclear(_)));
+    assert!(matches!(Line::parse("/aprove 0a1b once"), Line::Other(_)));
     let both = vec!["0a1b".to_owned(), "2c3d".to_owned()];
     assert_eq!(Line::parse("/approve 0a1b 2c3d deny"), Line::Approve { ids: both, answer: Answer::Deny });
     for line in ["/approve once", "/approve 0a1b", "/approve 0a1b yes", "/approve 0a1b once please"] {
