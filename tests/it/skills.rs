@@ -2,6 +2,7 @@
 
 mod hostile;
 mod openclaw;
+mod scripts;
 
 use serde_json::{Value, json};
 

@@ -164,6 +164,7 @@ fn program(argv: &[&str]) -> Action {
         timeout_ms: 120_000,
         max_output_bytes: 65_536,
         background: None,
+        reads: None,
     })
 }
 

@@ -148,6 +148,9 @@ fn program_lines(plan: &ExecPlan, lines: &mut Vec<(String, String)>) {
     }
     lines.push(line("Standard input", bytes(&plan.stdin)));
     lines.push(line("May change", show(&plan.workspace.to_string_lossy())));
+    if let Some(folder) = &plan.reads {
+        lines.push(line("May read the skill in", show(&folder.to_string_lossy())));
+    }
     lines.push(line("Network", "none".to_owned()));
     if let Some(background) = &plan.background {
         lines.push(line("Goes on in the background", format!("for at most {} s", background.ttl_ms.div_ceil(1000))));

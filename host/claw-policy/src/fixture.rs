@@ -117,6 +117,7 @@ pub(crate) fn plan(argv: &[&str]) -> ExecPlan {
         timeout_ms: 120_000,
         max_output_bytes: 65_536,
         background: None,
+        reads: None,
     }
 }
 

@@ -111,6 +111,7 @@ fn plan(program: &str, argv: &[&str]) -> ExecPlan {
         timeout_ms: 1000,
         max_output_bytes: 1000,
         background: None,
+        reads: None,
     }
 }
 

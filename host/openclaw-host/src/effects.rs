@@ -130,6 +130,10 @@ impl Effects {
         let CallContext { host, cancel, clock, .. } = &self.context;
         let facts = self.context.facts_now();
         let subject = self.installed.subject();
+        let subject = match &action {
+            Action::RunProgram(plan) => host.skills.lend_grants(host, subject, plan).await,
+            _ => subject,
+        };
         let asker = Asker { host, subject: &subject, facts: &facts, call: &self.call.id, cancel };
         let admitted = host.gate.admit(&asker, action, || (self.answerer.pause(), clock.pause())).await;
         admitted.map_err(|refused| match refused {

@@ -7,6 +7,7 @@
 //!   run.json           0600, while the host runs: where it listens
 //!   vault vault.key    0600, the owner's secrets and the key to them
 //!   policies/          the owner's own .cedar files
+//!   skills/            the owner's own skills, optional
 //!   workspace/         what the assistant works in
 //!   logs/ cache/ scratch/    0700
 //!   scratch/components/      one folder for each component that is granted one

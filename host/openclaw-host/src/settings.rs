@@ -142,6 +142,8 @@ pub struct SkillSettings {
     pub extra_dirs: Vec<PathBuf>,
     /// Skills that are turned on or off, by name or key.
     pub enabled: BTreeMap<String, bool>,
+    /// Programs that are granted with a skill's own files, by its name or key.
+    pub grants: BTreeMap<String, Vec<String>>,
     /// Bytes of their list in a prompt.
     pub prompt_bytes: usize,
     /// The whole configuration, in which skills look for keys that they need.

@@ -14,9 +14,10 @@ mod find;
 mod gates;
 mod listing;
 mod open;
+mod own_grants;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claw_core::id::Digest;
@@ -27,6 +28,7 @@ pub use self::command::{Command, Scripted};
 pub use self::find::Source;
 pub use self::gates::Gate;
 pub use self::open::open;
+pub use self::own_grants::parse as parse_own_grant;
 
 use self::ask::{Asked, NOTE};
 use self::find::{Found, Root, Stamp};
@@ -103,7 +105,7 @@ pub struct LeftOut {
 
 impl Skills {
     /// Looks for nothing yet.
-    pub fn new(settings: &SkillSettings, workspace: &std::path::Path, home: &std::path::Path) -> Self {
+    pub fn new(settings: &SkillSettings, workspace: &Path, home: &Path) -> Self {
         Skills {
             roots: find::roots(settings, workspace, home),
             workspace: workspace.to_owned(),
@@ -183,8 +185,8 @@ impl Skills {
     }
 
     /// A folder as people and models call it: from the workspace, or from the user's home directory, if it lies there.
-    pub fn place(&self, folder: &std::path::Path) -> String {
-        let from = |base: &std::path::Path, sign: &str| {
+    pub fn place(&self, folder: &Path) -> String {
+        let from = |base: &Path, sign: &str| {
             let base = base.canonicalize().ok()?;
             Some(format!("{sign}{}", folder.strip_prefix(base).ok()?.display()))
         };
@@ -252,6 +254,12 @@ impl Shelf {
         self.skills.iter().find(|skill| skill.name.eq_ignore_ascii_case(name))
     }
 
+    /// The skill in whose folder a file lies, if all that it needs is there.
+    pub fn holding(&self, file: &Path) -> Option<&Skill> {
+        let file = file.is_absolute().then(|| file.canonicalize().ok())??;
+        self.skills.iter().find(|skill| skill.is_eligible() && file.starts_with(&skill.folder))
+    }
+
     /// Whether the model can open any.
     pub fn offers_any(&self) -> bool {
         self.skills.iter().any(Skill::is_eligible)
@@ -262,6 +270,11 @@ impl Skill {
     /// Whether all that it needs is there.
     pub fn is_eligible(&self) -> bool {
         self.gates.iter().all(|gate| gate.holds)
+    }
+
+    /// What the configuration calls it.
+    pub fn key(&self) -> &str {
+        self.card.skill_key.as_deref().unwrap_or(&self.name)
     }
 
     /// Whether the model is told of it.

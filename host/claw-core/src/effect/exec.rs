@@ -36,6 +36,8 @@ pub struct ExecPlan {
     pub cwd: PathBuf,
     /// The agent's workspace: the only tree that the program may change.
     pub workspace: PathBuf,
+    /// Beside the workspace, the folder that the program may read: that of the skill whose file an argument names.
+    pub reads: Option<PathBuf>,
     /// The requested additions to the fixed base environment, sorted by name.
     pub env: Vec<(String, String)>,
     /// What the program reads from standard input.

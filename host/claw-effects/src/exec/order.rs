@@ -33,6 +33,8 @@ pub(super) struct Order {
     pub env: Vec<(String, String)>,
     /// Canonical; may be read and written.
     pub workspace: PathBuf,
+    /// Canonical; may be read, and what is in it run.
+    pub reads: Option<PathBuf>,
     /// Canonical; inside the workspace.
     pub cwd: PathBuf,
     /// The program's own folder for temporary files; removed by the supervisor.

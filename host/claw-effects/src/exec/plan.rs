@@ -99,6 +99,7 @@ pub fn plan_exec(
         argv: request.argv.clone(),
         cwd,
         workspace,
+        reads: None,
         env,
         stdin: request.stdin.clone(),
         timeout_ms: request.timeout_ms.clamp(1, max_timeout_ms),

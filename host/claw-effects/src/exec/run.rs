@@ -248,6 +248,7 @@ fn make_order(plan: ExecPlan, paths: &ExecPaths, scratch: PathBuf, time: Duratio
         argv: plan.argv,
         env,
         workspace: plan.workspace,
+        reads: plan.reads,
         cwd: plan.cwd,
         scratch,
         stdin: match (terminal, passed) {

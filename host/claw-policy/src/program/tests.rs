@@ -19,6 +19,7 @@ fn check(program: &str, argv: &[&str], expect: Expect) {
         timeout_ms: 1_000,
         max_output_bytes: 1_000,
         background: None,
+        reads: None,
     };
     let ProgramKind { shell, wrapper, interpreter_inline, risky_argument, in_workspace } = ProgramKind::of(&plan);
     let words =

@@ -71,6 +71,7 @@ fn plan(request: ExecRequest, background: Option<Background>) -> Result<ExecPlan
         stdin: request.stdin,
         timeout_ms: request.timeout_ms,
         max_output_bytes: request.max_output_bytes,
+        reads: None,
         background,
     })
 }

@@ -80,7 +80,7 @@ impl Ground {
         match self {
             _ if !Guard::FsProtected.is_up() => false,
             Ground::Scratch => false,
-            Ground::Workspace => folded.iter().any(of_host) || in_git_machinery(&folded),
+            Ground::Workspace => folded.iter().any(of_host) || in_git_machinery(&folded) || in_skills(&folded),
             Ground::Named => {
                 let of_people = |name: &String| OF_PEOPLE.contains(&name.as_str());
                 folded.iter().any(|name| of_host(name) || of_people(name)) || in_git_machinery(&folded)
@@ -93,6 +93,12 @@ impl Ground {
         let in_git = || components.clone().any(|name| folded(name) == ".git");
         self.protects(components.clone()) || (self != Ground::Scratch && in_git())
     }
+}
+
+/// What the model is told to do comes from there: a run that was talked into something must not talk the next one into
+/// it as well. SU-23
+fn in_skills(folded: &[String]) -> bool {
+    folded.first().is_some_and(|name| name == "skills" || name == ".agents")
 }
 
 /// Hooks, settings and `.git` files: what Git runs, or where it looks for what it runs.

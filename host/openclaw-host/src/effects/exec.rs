@@ -1,5 +1,7 @@
 //! Programs.
 
+use std::path::Path;
+
 use claw_core::effect::{Background, EffectError, ExecExit, ExecPlan, ExecRequest, ProcessReply, ProcessRequest};
 use claw_core::label::Labels;
 use claw_effects::{ExecLimits, ProcessOwner, plan_exec, run_exec};
@@ -36,7 +38,20 @@ impl Effects {
     async fn plan(&self, request: ExecRequest, background: Option<Background>) -> Result<ExecPlan, EffectError> {
         let workspace = self.context.host.about.workspace.clone();
         let plan = move || plan_exec(&request, background, &workspace, &ExecLimits::default());
-        tokio::task::spawn_blocking(plan).await.map_err(|err| EffectError::Other(err.to_string()))?
+        let plan = tokio::task::spawn_blocking(plan).await.map_err(|err| EffectError::Other(err.to_string()))??;
+        Ok(match plan.argv.iter().any(|argument| argument.starts_with('/')) {
+            true => self.with_skill(plan).await,
+            false => plan,
+        })
+    }
+
+    /// Lets a program read the skill whose file it is, or is given. Which one that is, its arguments say, and so the card.
+    async fn with_skill(&self, plan: ExecPlan) -> ExecPlan {
+        let host = &self.context.host;
+        let shelf = host.skills.shelf(host).await;
+        let skill = plan.argv.iter().find_map(|argument| shelf.holding(Path::new(argument)));
+        let reads = skill.map(|skill| skill.folder.clone()).filter(|folder| !folder.starts_with(&plan.workspace));
+        ExecPlan { reads, ..plan }
     }
 
     pub(super) async fn process(&self, request: ProcessRequest) -> Result<ProcessReply, EffectError> {

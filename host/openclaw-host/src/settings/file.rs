@@ -327,6 +327,9 @@ pub struct SkillEntryFile {
     #[schemars(with = "bool")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// What of its own files programs may be run with, without asking: `["exec {baseDir}/scripts/now.sh **"]`. They count
+    /// for the component `exec`, while the skill can be used.
+    pub grants: Vec<String>,
 }
 
 /// How much of a prompt skills take.

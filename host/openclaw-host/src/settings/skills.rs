@@ -10,6 +10,7 @@ use super::env::{self, Env};
 use super::issue::Issue;
 use super::resolve::{Merge, Origin};
 use crate::home::DEFAULT_NAME;
+use crate::skills;
 
 impl Merge<'_> {
     pub(super) fn skills(&mut self, home: &Path, env: &Env) -> SkillSettings {
@@ -32,15 +33,34 @@ impl Merge<'_> {
         for (name, enabled) in &enabled {
             self.note(format!("skills.entries.{name}.enabled"), enabled, Origin::File);
         }
+        let grants = self.skill_grants();
         let prompt = self.plain("skills.limits.maxSkillsPromptChars", file.limits.max_skills_prompt_chars);
         SkillSettings {
             personal: user_home.as_ref().filter(|_| is_default).map(|user_home| user_home.join(".agents/skills")),
             user_home,
             extra_dirs,
             enabled,
+            grants,
             prompt_bytes: usize::try_from(prompt).unwrap_or(usize::MAX),
             config: serde_json::to_value(&self.file.config).expect("settings: the configuration is JSON"),
         }
+    }
+
+    fn skill_grants(&mut self) -> BTreeMap<String, Vec<String>> {
+        let mut granted = BTreeMap::new();
+        for (name, entry) in &self.file.config.skills.entries {
+            for (index, text) in entry.grants.iter().enumerate() {
+                let place = format!("skills.entries.{name}.grants[{index}]");
+                match skills::parse_own_grant(text, Path::new("/skill")) {
+                    Ok(_) => self.note(place, text, Origin::File),
+                    Err(why) => self.complain(Issue::error(place, why)),
+                }
+            }
+            if !entry.grants.is_empty() {
+                granted.insert(name.clone(), entry.grants.clone());
+            }
+        }
+        granted
     }
 }
 

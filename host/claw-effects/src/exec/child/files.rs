@@ -78,8 +78,13 @@ pub(super) fn check_abi(abi: i32) -> Result<(), ChildError> {
 }
 
 /// Builds the ruleset. `workspace` and `scratch` can be read and changed; `program` can be read and run wherever it
-/// lies.
-pub(super) fn build(program: &OwnedFd, workspace: &OwnedFd, scratch: &OwnedFd) -> Result<RulesetCreated, ChildError> {
+/// lies, and so can what lies in `skill`.
+pub(super) fn build(
+    program: &OwnedFd,
+    workspace: &OwnedFd,
+    scratch: &OwnedFd,
+    skill: Option<&OwnedFd>,
+) -> Result<RulesetCreated, ChildError> {
     let read = AccessFs::from_read(KNOWN_ABI);
     // No devices: with them root could reach any disk.
     let write = AccessFs::from_all(KNOWN_ABI) & !make_bitflags!(AccessFs::{MakeChar | MakeBlock | ResolveUnix});
@@ -88,6 +93,9 @@ pub(super) fn build(program: &OwnedFd, workspace: &OwnedFd, scratch: &OwnedFd) -
     ruleset = allow(ruleset, program, make_bitflags!(AccessFs::{Execute | ReadFile}))?;
     ruleset = allow(ruleset, workspace, write)?;
     ruleset = allow(ruleset, scratch, write)?;
+    if let Some(skill) = skill {
+        ruleset = allow(ruleset, skill, read)?;
+    }
     for path in SYSTEM {
         ruleset = allow_path(ruleset, path, read)?;
     }

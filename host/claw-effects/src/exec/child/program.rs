@@ -66,7 +66,9 @@ impl Prepared {
             .map_err(cwd_error(&order.cwd))?;
         let scratch =
             open_folder(CWD, &order.scratch).map_err(ChildError::setup("opening the folder for temporary files"))?;
-        let ruleset = files::build(&program, &workspace, &scratch)?;
+        let skill = order.reads.as_deref().map(|folder| open_folder(CWD, folder)).transpose();
+        let skill = skill.map_err(ChildError::setup("opening the folder of the skill"))?;
+        let ruleset = files::build(&program, &workspace, &scratch, skill.as_ref())?;
         let stdin = open_stdin(&order.stdin, passed).map_err(ChildError::setup("providing standard input"))?;
         let cgroup =
             cgroup.map(Cgroup::entrance).transpose().map_err(ChildError::setup("opening the program's cgroup"))?;

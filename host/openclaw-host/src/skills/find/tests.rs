@@ -27,6 +27,7 @@ impl Places {
             personal: Some(self.path("me/.agents/skills")),
             extra_dirs: vec![self.path("extra")],
             enabled: std::collections::BTreeMap::new(),
+            grants: std::collections::BTreeMap::new(),
             prompt_bytes: 0,
             config: serde_json::Value::Null,
         };
