@@ -95,7 +95,7 @@ pub fn read(text: &str) -> Result<Card, Fault> {
         // What means two things stays a fault; only what is no YAML at all is read the lenient way.
         Err(fault) if fault.message.starts_with("not valid YAML") => {
             let top = plain::read(frontmatter, 2).map_err(|_| fault.clone())?;
-            notes.push(Note { line: fault.line, message: format!("{}; read line by line", fault.message) });
+            notes.push(Note { line: fault.line, message: line(&format!("{}; read line by line", fault.message)) });
             top
         }
         Err(fault) => return Err(fault),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId};
+use claw_core::inbound::Origin;
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall, ToolSpec, Usage};
 use claw_core::outcome::{FailureKind, ToolOutcome};
@@ -58,7 +59,9 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
     let shelf = host.skills.shelf(&host).await;
     let mut shell = Shell {
         host: Arc::clone(&host),
-        command: shelf.command(&row.text),
+        command: match row.origin {
+            Origin::Owner => shelf.command(&row.text),
+        },
         shelf,
         row,
         cancel,

@@ -19,9 +19,11 @@ mod own_grants;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use claw_core::id::Digest;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 pub use self::card::{Card, Fault};
 pub use self::command::{Command, Scripted};
@@ -43,10 +45,15 @@ pub const TOOL: &str = "skill";
 /// Its tool for the host.
 pub const CARD_TOOL: &str = "skill_card";
 
+/// How long a run waits for new skills to be parsed. A thousand take less than a second, unless they mean harm.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Where skills are looked for, and what is known of them.
 pub struct Skills {
     roots: Vec<Root>,
+    /// Canonical, as far as they are there.
     workspace: PathBuf,
+    user_home: Option<PathBuf>,
     settings: SkillSettings,
     known: Mutex<Known>,
 }
@@ -108,7 +115,8 @@ impl Skills {
     pub fn new(settings: &SkillSettings, workspace: &Path, home: &Path) -> Self {
         Skills {
             roots: find::roots(settings, workspace, home),
-            workspace: workspace.to_owned(),
+            workspace: real(workspace),
+            user_home: settings.user_home.as_deref().map(real),
             settings: settings.clone(),
             known: Mutex::default(),
         }
@@ -186,11 +194,8 @@ impl Skills {
 
     /// A folder as people and models call it: from the workspace, or from the user's home directory, if it lies there.
     pub fn place(&self, folder: &Path) -> String {
-        let from = |base: &Path, sign: &str| {
-            let base = base.canonicalize().ok()?;
-            Some(format!("{sign}{}", folder.strip_prefix(base).ok()?.display()))
-        };
-        let in_home = || from(self.settings.user_home.as_deref()?, "~/");
+        let from = |base: &Path, sign: &str| Some(format!("{sign}{}", folder.strip_prefix(base).ok()?.display()));
+        let in_home = || from(self.user_home.as_deref()?, "~/");
         let place = from(&self.workspace, "").or_else(in_home).unwrap_or_else(|| folder.display().to_string());
         crate::legible::line(&place).into_owned()
     }
@@ -210,6 +215,7 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
     let mut changed = known.cards.len() != before;
     let mut unread = BTreeMap::new();
     let mut refused: Option<String> = None;
+    let until = Instant::now() + PATIENCE;
     for found in found {
         if known.cards.contains_key(&found.digest) || unread.contains_key(&found.digest) {
             continue;
@@ -217,6 +223,9 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
         // One refusal stands for all: it is not for what this text says.
         let asked = match &refused {
             Some(why) => Asked::Refused(why.clone()),
+            None if Instant::now() > until => {
+                Asked::Refused("it has not been read yet; it will be for the next run".to_owned())
+            }
             None => ask::card(host, found.text.as_deref().unwrap_or_default()).await,
         };
         match asked {
@@ -236,6 +245,10 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
         tracing::warn!(error = %err, "what is known of the skills cannot be kept; the next start reads them again");
     }
     unread
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The first of a name counts: the roots come in their order.

@@ -84,7 +84,8 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "question.list",
                 "plugin.approval.list",
                 "taskSuggestions.list",
-                "commands.list"
+                "commands.list",
+                "skills.status"
               ],
               "events": [
                 "connect.challenge",

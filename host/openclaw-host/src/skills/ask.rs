@@ -88,7 +88,7 @@ async fn start(host: &Host, text: &str) -> Result<Running, String> {
     };
     let call = CallFacts { run, session, origin: Origin::Owner, seed: random_bytes(), begins: facts.at, clock: None };
     // Frontmatter takes milliseconds; the rest is patience with a busy machine.
-    let limits = CallLimits { wall_ms: 10_000, cpu_ms: 2_000, effects: 1, ..CallLimits::default() };
+    let limits = CallLimits { wall_ms: 10_000, cpu_ms: 1_000, effects: 1, ..CallLimits::default() };
     let started = host.sandbox.start(&installed.component, permit, call, &Ground::default(), limits).await;
     started.map_err(|err| err.to_string())
 }
