@@ -5,6 +5,7 @@ mod openclaw;
 mod scripts;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::host::Home;
@@ -217,17 +218,18 @@ async fn a_second_start_parses_nothing() {
         home = home.file(&format!("skills/s{number}/SKILL.md"), &skill(&format!("s{number}"), "", "words"));
     }
     let started = |home: &Home| {
+        let begun = Instant::now();
         let running = home.start();
-        let begun = std::time::Instant::now();
+        let ready = begun.elapsed();
         let listed = home.json(&["skills", "list"]);
-        (listed["skills"].as_array().unwrap().len(), begun.elapsed(), running)
+        (listed["skills"].as_array().unwrap().len(), (ready, begun.elapsed() - ready), running)
     };
     let (count, cold, running) = started(&home);
     drop(running);
     // A parser that may not be called would now leave them all out.
     let home = home.config("{policy: {preset: 'deny-all'}}");
     let (again, warm, _running) = started(&home);
-    eprintln!("200 skills listed after {cold:?}, and after {warm:?} the second time");
+    eprintln!("ready and listed after {cold:?}, and after {warm:?} the second time");
     assert_eq!((count, again), (200, 200));
 }
 

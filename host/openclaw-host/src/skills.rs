@@ -230,7 +230,7 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
         };
         match asked {
             Asked::Card(card) => {
-                known.cards.insert(found.digest, card.map(Arc::new));
+                known.cards.insert(found.digest, card);
                 changed = true;
             }
             Asked::Refused(why) => {

@@ -93,3 +93,29 @@ fn a_description_is_one_line_without_anything_hidden() {
     let long = card(&format!("description: {}\n", "x".repeat(2000)));
     assert_eq!((long.description.len(), long.notes.len()), (1024, 1));
 }
+
+// SU-11
+#[test]
+fn whatever_is_written_there_is_read_or_refused() {
+    let sample = "---\nname: a\ndescription: \"Does a: 'b'.\"\nmetadata:\n  {\n    \"openclaw\": { \"os\": [\"linux\"], \
+                  \"requires\": { \"bins\": [\"x\"] } },\n  }\nlist:\n  - >\n    c\n  - &d {e: f}\n---\n# Body\n";
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    const PIECES: [&str; 18] =
+        ["\n", "  ", ":", "- ", "[", "{", "]", "}", "\"", "'", "*", "&a ", "? ", "|", "---", "\u{feff}", "\t", "!!x "];
+    for _ in 0..20_000 {
+        let mut chars: Vec<char> = sample.chars().collect();
+        for _ in 0..=draw(4) {
+            let at = draw(chars.len().max(1)).min(chars.len());
+            match draw(3) {
+                0 => drop(chars.drain(at..(at + 1 + draw(5)).min(chars.len()))),
+                1 => drop(chars.splice(at..at, PIECES[draw(PIECES.len())].chars())),
+                _ => chars.truncate(at.max(1)),
+            }
+        }
+        let _ = read(&chars.into_iter().collect::<String>());
+    }
+}

@@ -1,6 +1,6 @@
 //! Programs: `openclaw:exec`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct ExecPlan {
     /// The agent's workspace: the only tree that the program may change.
     pub workspace: PathBuf,
     /// Beside the workspace, the folder that the program may read: that of the skill whose file an argument names.
-    pub reads: Option<PathBuf>,
+    pub reads: Option<Box<Path>>,
     /// The requested additions to the fixed base environment, sorted by name.
     pub env: Vec<(String, String)>,
     /// What the program reads from standard input.

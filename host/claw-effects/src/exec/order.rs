@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use claw_core::effect::EffectError;
 use claw_core::id::Digest;
@@ -34,7 +34,7 @@ pub(super) struct Order {
     /// Canonical; may be read and written.
     pub workspace: PathBuf,
     /// Canonical; may be read, and what is in it run.
-    pub reads: Option<PathBuf>,
+    pub reads: Option<Box<Path>>,
     /// Canonical; inside the workspace.
     pub cwd: PathBuf,
     /// The program's own folder for temporary files; removed by the supervisor.

@@ -182,7 +182,7 @@ fn find<'a>(status: &'a Value, name: &str) -> Result<&'a Value, Failure> {
         let named = all(&status["leftOut"]).find(|left| left["path"].as_str().is_some_and(|path| path.ends_with(name)));
         let failure = Failure::message(Exit::Failed, format!("there is no skill `{name}`"));
         match named {
-            Some(left) => failure.hint(&format!("{} was left out: {}", word(&left["path"]), word(&left["error"]))),
+            Some(left) => failure.hint(format!("{} was left out: {}", word(&left["path"]), word(&left["error"]))),
             None => failure.hint("`openclaw-host skills list` lists those there are"),
         }
     })

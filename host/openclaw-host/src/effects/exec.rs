@@ -50,8 +50,8 @@ impl Effects {
         let host = &self.context.host;
         let shelf = host.skills.shelf(host).await;
         let skill = plan.argv.iter().find_map(|argument| shelf.holding(Path::new(argument)));
-        let reads = skill.map(|skill| skill.folder.clone()).filter(|folder| !folder.starts_with(&plan.workspace));
-        ExecPlan { reads, ..plan }
+        let beside = skill.map(|skill| skill.folder.as_path()).filter(|folder| !folder.starts_with(&plan.workspace));
+        ExecPlan { reads: beside.map(Box::from), ..plan }
     }
 
     pub(super) async fn process(&self, request: ProcessRequest) -> Result<ProcessReply, EffectError> {

@@ -1,5 +1,7 @@
 //! Asking the sandboxed parser for a card. It is called with a text and with nothing granted: no folder, no effect.
 
+use std::sync::Arc;
+
 use claw_core::effect::EffectError;
 use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
@@ -19,7 +21,7 @@ pub const NOTE: &str = "skills-1";
 /// What came of asking.
 pub enum Asked {
     /// A card, or what is wrong with the text.
-    Card(Result<Card, Fault>),
+    Card(Result<Arc<Card>, Fault>),
     /// The text was not looked at.
     Refused(String),
 }
@@ -48,7 +50,7 @@ pub async fn card(host: &Host, text: &str) -> Asked {
         }
     };
     match outcome {
-        ToolOutcome::Done { text } => Asked::Card(Card::read(&text)),
+        ToolOutcome::Done { text } => Asked::Card(Card::read(&text).map(Arc::new)),
         ToolOutcome::Failed(failure) => match failure.kind {
             FailureKind::Busy | FailureKind::Unavailable | FailureKind::Cancelled | FailureKind::Denied => {
                 Asked::Refused(failure.message)

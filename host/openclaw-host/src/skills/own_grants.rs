@@ -45,7 +45,7 @@ pub fn parse(text: &str, folder: &Path) -> Result<Given, String> {
         text.strip_prefix("exec ").ok_or("only programs can be granted here, like `exec {baseDir}/run.sh **`")?;
     let patterns: Vec<_> = patterns.split_whitespace().collect();
     let of_skill = |pattern: &&str| pattern.strip_prefix(BASE).is_some_and(|rest| rest.starts_with('/'));
-    if !patterns.iter().any(|pattern| of_skill(&pattern)) {
+    if !patterns.iter().any(of_skill) {
         return Err("it names no file of the skill, like `{baseDir}/run.sh`; grant other programs under `grants.exec`"
             .to_owned());
     }
