@@ -281,7 +281,7 @@ impl Shell {
     /// The tools on offer; that for skills only where there is one.
     fn tools(&self) -> Vec<ToolSpec> {
         let offered = |spec: &&ToolSpec| spec.name.as_str() != skills::TOOL || self.shelf.offers_any();
-        self.host.catalog.specs().iter().filter(offered).cloned().collect()
+        self.host.catalog().specs().iter().filter(offered).cloned().collect()
     }
 
     /// Runs one call, or finds out what became of it before a restart.

@@ -206,7 +206,7 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
     let component = ask::component(host);
     if !known.is_loaded {
         known.is_loaded = true;
-        let kept: Option<Notes> = component.and_then(|it| host.sandbox.note(&it.component.digest, NOTE));
+        let kept: Option<Notes> = component.as_ref().and_then(|it| host.sandbox.note(&it.component.digest, NOTE));
         known.cards = kept.unwrap_or_default();
     }
     let before = known.cards.len();

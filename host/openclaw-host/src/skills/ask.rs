@@ -27,9 +27,9 @@ pub enum Asked {
 }
 
 /// The component that parses.
-pub fn component(host: &Host) -> Option<&Installed> {
+pub fn component(host: &Host) -> Option<Arc<Installed>> {
     let name = ComponentName::parse(COMPONENT).expect("skills: the literal is a component's name");
-    host.catalog.component(&name)
+    host.catalog().component(&name).cloned()
 }
 
 /// Asks for the card of one SKILL.md.
