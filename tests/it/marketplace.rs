@@ -164,9 +164,9 @@ async fn nothing_that_decides_about_it_can_be_changed() {
     let mut client = running.connect().await;
     let host = home.path().display().to_string();
     let files = ["config.json5", "policies/mine.cedar", "host.redb", "packages/x.wasm", "components/x.wasm", "token"];
-    let writes = files.iter().flat_map(|file| {
-        [format!("{host}/{file}"), format!("/workspace/../{file}"), format!("/scratch/../../{file}")]
-    });
+    let writes = files
+        .iter()
+        .flat_map(|file| [format!("{host}/{file}"), format!("/workspace/../{file}"), format!("/scratch/../../{file}")]);
     let protected = ["AGENTS.md", "SOUL.md"].map(|file| format!("/workspace/{file}"));
     for file in ["AGENTS.md", "SOUL.md"] {
         std::fs::write(home.workspace().join(file), "mine").unwrap();
@@ -190,7 +190,8 @@ fn snapshot(home: &Home) -> Vec<(String, Vec<u8>)> {
         let entries = std::fs::read_dir(home.path().join(name)).into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
     };
-    let mut files: Vec<_> = folder("policies").into_iter().chain(folder("packages")).chain(folder("components")).collect();
+    let mut files: Vec<_> =
+        folder("policies").into_iter().chain(folder("packages")).chain(folder("components")).collect();
     files.push(home.path().join("config.json5"));
     files.push(home.path().join("token"));
     files.sort();

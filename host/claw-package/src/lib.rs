@@ -14,7 +14,7 @@ mod source;
 pub use error::PackageError;
 pub use fetch::{Fetched, Fetcher, Login};
 pub use oci::Published;
-pub use screen::{Finding, Texts, screen};
+pub use screen::{Finding, Text, screen};
 pub use shape::Shape;
 pub use signature::{PublicKey, Signed, SigningKey, verify};
 pub use source::{OciReference, Source};

@@ -5,8 +5,16 @@
 
 use std::collections::BTreeSet;
 
-/// The texts of a package that people and models read: where each is from, and what it says.
-pub type Texts = Vec<(String, String)>;
+/// A text of a package that people and models read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Where it is from, as the begin of a sentence.
+    pub place: String,
+    /// What it says.
+    pub text: String,
+    /// Bytes that are not too many: longer ones cost the model's context in every turn, and hide things.
+    pub limit: usize,
+}
 
 /// Something that deserves a second thought.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,9 +24,6 @@ pub struct Finding {
     /// What and where, in one line.
     pub what: String,
 }
-
-/// Longer descriptions cost the model's context in every turn, and hide things.
-const LONG_TEXT_BYTES: usize = 1024;
 
 /// Words that talk to the model over its owner's head; lower case.
 const INJECTION: [&str; 14] = [
@@ -82,19 +87,19 @@ const WINDOW: usize = 64 << 10;
 const RANDOM: f64 = 7.9;
 
 /// Looks a package over. The findings are sorted, each once.
-pub fn screen(texts: &Texts, wasm: &[u8]) -> Vec<Finding> {
+pub fn screen(texts: &[Text], wasm: &[u8]) -> Vec<Finding> {
     let mut findings = BTreeSet::new();
     let mut add = |kind, what| {
         findings.insert(Finding { kind, what });
     };
-    for (place, text) in texts {
+    for Text { place, text, limit } in texts {
         if let Some(c) = text.chars().find(|c| is_hidden(*c)) {
             add(
                 "hidden-characters",
                 format!("{place} has characters that nobody sees, such as {}", c.escape_unicode()),
             );
         }
-        if text.len() > LONG_TEXT_BYTES {
+        if text.len() > *limit {
             add("long-text", format!("{place} is {} bytes long", text.len()));
         }
         // What is hidden must not hide a word.
@@ -154,10 +159,8 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str, wasm: &[u8]) -> Vec<&'static str> {
-        screen(&vec![("the description of `t`".to_owned(), text.to_owned())], wasm)
-            .into_iter()
-            .map(|it| it.kind)
-            .collect()
+        let text = Text { place: "the description of `t`".to_owned(), text: text.to_owned(), limit: 1024 };
+        screen(&[text], wasm).into_iter().map(|it| it.kind).collect()
     }
 
     // SU-18, SU-20

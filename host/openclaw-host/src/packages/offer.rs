@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use claw_core::id::{ComponentName, Timestamp};
-use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, screen, verify};
+use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, Text, screen, verify};
 use claw_policy::{Grant, Grants};
 use claw_sandbox::Component;
 use claw_store::Package;
@@ -11,6 +11,11 @@ use claw_store::Package;
 use super::PackagesError;
 use crate::catalog;
 use crate::host::now;
+
+/// Longer texts deserve a second thought.
+const SUMMARY_BYTES: usize = 256;
+const DESCRIPTION_BYTES: usize = 1024;
+const SCHEMA_BYTES: usize = 16 << 10;
 
 /// What is said of a package that nobody has signed.
 const UNSIGNED: &str = "unsigned";
@@ -133,12 +138,13 @@ fn check_signature(
 }
 
 /// All that people and models read of it.
-fn texts(component: &Component) -> claw_package::Texts {
+fn texts(component: &Component) -> Vec<Text> {
     let manifest = &component.manifest;
-    let mut texts = vec![("its summary".to_owned(), manifest.summary.clone())];
+    let text = |place: String, text: &str, limit| Text { place, text: text.to_owned(), limit };
+    let mut texts = vec![text("its summary".to_owned(), &manifest.summary, SUMMARY_BYTES)];
     for tool in &manifest.tools {
-        texts.push((format!("the description of `{}`", tool.name), tool.description.clone()));
-        texts.push((format!("the schema of `{}`", tool.name), tool.schema.clone()));
+        texts.push(text(format!("the description of `{}`", tool.name), &tool.description, DESCRIPTION_BYTES));
+        texts.push(text(format!("the schema of `{}`", tool.name), &tool.schema, SCHEMA_BYTES));
     }
     texts
 }
