@@ -16,7 +16,7 @@ mod listing;
 mod open;
 mod own_grants;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -173,14 +173,16 @@ impl Skills {
             let why = format!("`{}` is no name of a skill: {}", crate::legible::line(&name), card::NAME_RULE);
             return Err(LeftOut { path: found.folder, why });
         }
-        let key = card.skill_key.as_deref().unwrap_or(&name);
         let machine = Machine {
             os: gates::OS,
             has_program: claw_effects::has_program,
             is_set: env::is_set,
             config: &self.settings.config,
         };
-        let gates = gates::check(&card, self.settings.enabled.get(key).copied(), &machine);
+        // A skill chooses its key itself: it cannot choose to be on where its name is turned off.
+        let keys = [Some(name.as_str()), card.skill_key.as_deref()];
+        let enabled = keys.into_iter().flatten().filter_map(|key| self.settings.enabled.get(key).copied()).min();
+        let gates = gates::check(&card, enabled, &machine);
         let Found { source, folder, digest, .. } = found;
         Ok(Skill { name, card, source, folder, digest, gates, command: None, hides: Vec::new() })
     }
@@ -211,7 +213,8 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
     }
     let before = known.cards.len();
     // What is not there any more need not be kept.
-    known.cards.retain(|digest, _| found.iter().any(|found| found.digest == *digest));
+    let there: HashSet<Digest> = found.iter().map(|found| found.digest).collect();
+    known.cards.retain(|digest, _| there.contains(digest));
     let mut changed = known.cards.len() != before;
     let mut unread = BTreeMap::new();
     let mut refused: Option<String> = None;
@@ -283,11 +286,6 @@ impl Skill {
     /// Whether all that it needs is there.
     pub fn is_eligible(&self) -> bool {
         self.gates.iter().all(|gate| gate.holds)
-    }
-
-    /// What the configuration calls it.
-    pub fn key(&self) -> &str {
-        self.card.skill_key.as_deref().unwrap_or(&self.name)
     }
 
     /// Whether the model is told of it.

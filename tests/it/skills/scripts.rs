@@ -77,6 +77,32 @@ async fn the_grants_of_a_skill_go_with_it() {
     assert!(output.status.code() == Some(64) && said.contains("it names no file of the skill"), "{said}");
 }
 
+// SU-24
+#[tokio::test]
+async fn nobody_takes_over_what_another_skill_was_granted() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let key = "metadata: {openclaw: {skillKey: tides}}\n";
+    let config = format!(
+        "{{skills: {{load: {{extraDirs: [{:?}]}}, entries: {{tides: {{grants: ['exec {{baseDir}}/show.sh *']}}, heir: \
+         {{grants: ['exec {{baseDir}}/show.sh *']}}, off: {{enabled: false}}}}}}}}",
+        elsewhere.path()
+    );
+    let home = home(&config);
+    put(&home.path().join("skills/other"), &skill("other", key, ""));
+    put(&elsewhere.path().join("heir"), &skill("heir", "", ""));
+    put(&elsewhere.path().join("off"), &skill("off", key, ""));
+    std::fs::copy(home.path().join("skills/tides/show.sh"), elsewhere.path().join("heir/show.sh")).unwrap();
+    let running = home.start();
+    let mut client = unanswered(&running).await;
+    let heir = elsewhere.path().canonicalize().unwrap().join("heir/show.sh").display().to_string();
+    for (run, script) in [("r1", file(&home, "other/show.sh")), ("r2", heir)] {
+        let refused = exec(&mut client, run, &[&script, "x"]).await;
+        assert!(refused.contains("E_APPR"), "{refused}");
+    }
+    let why = home.run(&["skills", "why", "off"]);
+    assert!(String::from_utf8_lossy(&why.stdout).contains("`off` is not offered"));
+}
+
 #[tokio::test]
 async fn a_card_names_the_skill_that_a_program_may_read() {
     let home = home("{}");

@@ -328,7 +328,7 @@ pub struct SkillEntryFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// What of its own files programs may be run with, without asking: `["exec {baseDir}/scripts/now.sh **"]`. They count
-    /// for the component `exec`, while the skill can be used.
+    /// for the component `exec`, while the skill can be used; only for a skill of the owner's own, by its name.
     pub grants: Vec<String>,
 }
 

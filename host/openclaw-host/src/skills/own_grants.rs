@@ -1,7 +1,8 @@
 //! What an owner lets be run of a skill's own files.
 //!
 //! Such a grant names a file of the skill, so it opens nothing but that file, and it counts while the skill is there, is
-//! not turned off and has all that it needs. It is put beside the grants of the component that asks, and goes no further
+//! not turned off and has all that it needs. It is for a skill of the owner's own, by its name: a stranger's could take
+//! the name of one that is gone, and any skill chooses its key itself. It is put beside the grants of the component that asks, and goes no further
 //! than what that component declares and the policies allow.
 
 use std::path::Path;
@@ -27,10 +28,11 @@ impl Skills {
             return subject;
         }
         let shelf = self.shelf(host).await;
-        let lent = shelf.skills.iter().filter(|skill| skill.is_eligible()).flat_map(|skill| {
-            let texts = self.settings.grants.get(skill.key()).into_iter().flatten();
-            texts.filter_map(|text| parse(text, &skill.folder).ok())
-        });
+        let lent =
+            shelf.skills.iter().filter(|skill| skill.is_eligible() && skill.source.is_owners()).flat_map(|skill| {
+                let texts = self.settings.grants.get(&skill.name).into_iter().flatten();
+                texts.filter_map(|text| parse(text, &skill.folder).ok())
+            });
         let grants = subject.grants.iter().cloned().chain(lent).collect();
         Arc::new(Subject { grants, ..(*subject).clone() })
     }
