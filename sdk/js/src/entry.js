@@ -3,7 +3,6 @@
 import { log } from "wasi:logging/logging@0.1.0-draft";
 
 import { Cancelled, Denied, Failed, InvalidArguments, Limit, NotFound, ToolError, Unavailable } from "./errors.js";
-import { raise } from "./host.js";
 
 export function guestOf(component) {
   return {
@@ -22,19 +21,14 @@ export function guestOf(component) {
       try {
         return component.call(call.tool, call.arguments);
       } catch (error) {
-        if (error instanceof ToolError) raise(variant(error));
-        // Whatever else is thrown is a fault of the tool. The engines differ in what they make of it; a trap is what the
-        // host reports as a crash. QuickJS has no console.
+        if (error instanceof ToolError) throw variant(error);
+        // Whatever else is thrown is a fault of the tool, and no error of the interface: both engines end the instance, which
+        // the host reports as a crash. QuickJS has no console.
         log("error", call.tool, `${error}\n${error?.stack ?? ""}`);
-        return crash();
+        throw error;
       }
     },
   };
-}
-
-/** Ends the instance: no engine can go on from here. */
-function crash() {
-  return crash() + 1;
 }
 
 function variant(error) {

@@ -16,11 +16,6 @@ export function drop(...handles) {
   for (const handle of handles) handle[Symbol.dispose]?.();
 }
 
-/** Ends an exported function with its error. */
-export function raise(error) {
-  throw error;
-}
-
 /** What an interface's function failed with: StarlingMonkey wraps it. */
 export const reason = (thrown) => thrown?.payload ?? thrown;
 

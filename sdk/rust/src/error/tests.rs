@@ -20,3 +20,14 @@ fn each_host_error_keeps_its_kind() {
     let ToolError::Failed(failure) = HostError::Other(text()).into() else { panic!("not a failure") };
     assert_eq!((failure.message.as_str(), failure.sent), ("why", false));
 }
+
+#[test]
+fn errors_of_stores_and_settings_keep_their_kind() {
+    let ToolError::Denied(denial) = keyvalue::Error::AccessDenied.into() else { panic!("not a refusal") };
+    assert_eq!(denial.code, "E_POLICY_DENY");
+    assert!(matches!(keyvalue::Error::NoSuchStore.into(), ToolError::NotFound(_)));
+    let full = ToolError::from(keyvalue::Error::Other("full".into()));
+    assert!(matches!(full, ToolError::Failed(failure) if failure.message == "full"));
+    let broken = ToolError::from(config::Error::Io("broken".into()));
+    assert!(matches!(broken, ToolError::Failed(failure) if failure.message == "broken" && !failure.sent));
+}
