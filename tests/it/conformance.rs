@@ -52,6 +52,38 @@ async fn go_does_what_every_sdk_must() {
     check(&sdk_guest("conformance-go")).await;
 }
 
+/// What only the larger SDKs have helpers for.
+async fn check_services(component: &Path) {
+    let grants = ["fs workspace read-write", "exec echo tea", "llm default", "message session", "kv cache"];
+    let config = json!({"grants": {"services": grants}, "components": {"services": {"config": {"language": "de"}}}});
+    let home = Home::new().component_from("services", component).config(&config.to_string());
+    let running = home.start();
+    let answer = given(&mut connect(&running).await, "services", json!({})).await;
+    let expected = json!({
+        "program": [0, "tea\n"],
+        "answer": ["hello", false],
+        "store": [[2, 3], ["k", "n"], ["n"]],
+        "part": ["tea", 9],
+        "listed": [["a/b.txt", 9]],
+        "found": ["a/b.txt"],
+        "hits": [["a/b.txt", 2, "tea"]],
+        "settings": {"language": "de"},
+        "run": ["owner", true, false],
+    });
+    assert_eq!(answer, expected, "{answer:#}");
+}
+
+#[tokio::test]
+async fn the_helpers_of_python_reach_the_services_of_the_host() {
+    check_services(&sdk_guest("services-python")).await;
+}
+
+#[tokio::test]
+async fn the_helpers_of_javascript_reach_the_services_of_the_host() {
+    check_services(&sdk_guest("services-js")).await;
+    check_services(&sdk_guest("services-starlingmonkey")).await;
+}
+
 /// Runs the whole suite on one home: compiling a component can take seconds, and is done once.
 async fn check(component: &Path) {
     let (port, served) = server();
