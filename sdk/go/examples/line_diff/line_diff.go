@@ -112,7 +112,7 @@ func show(steps []step, context int) string {
 	for index, step := range steps {
 		if near[index] {
 			fmt.Fprintf(&text, "%c%s\n", step.sign, step.line)
-		} else if index > 0 && near[index-1] {
+		} else if index == 0 || near[index-1] {
 			text.WriteString("…\n")
 		}
 	}
