@@ -78,6 +78,8 @@ pub(crate) struct StartMount {
 pub(crate) enum StartPlace {
     /// The agent's workspace.
     Workspace,
+    /// The agent's workspace, without its own files.
+    Lent,
     /// A folder that the owner has named.
     Named,
     /// The component's own.

@@ -86,6 +86,9 @@ pub struct Mount {
 pub enum Place {
     /// The agent's workspace; its path may be or contain a link.
     Workspace,
+    /// The same, lent to a component that did not come with the host: it may change nothing of what tells the agent who it
+    /// is and what it remembers.
+    Lent,
     /// A folder that the owner has named, by its canonical path.
     Named,
     /// The component's own folder, by its canonical path.
@@ -322,6 +325,7 @@ impl From<&Mount> for StartMount {
         let host = mount.host.to_string_lossy().into_owned();
         let place = match mount.place {
             Place::Workspace => StartPlace::Workspace,
+            Place::Lent => StartPlace::Lent,
             Place::Named => StartPlace::Named,
             Place::Scratch { quota } => StartPlace::Scratch { quota },
         };

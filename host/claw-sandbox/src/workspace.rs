@@ -35,6 +35,7 @@ use rustix::fs::OFlags;
 use self::beneath::{Links, Stat};
 use self::change::Replacing;
 use self::path::{RelPath, TEMP_PREFIX};
+use self::protected::Ground;
 
 /// Most bytes one read returns: four times a file that a person would call long, and far below a guest's memory.
 pub const MAX_READ_BYTES: u64 = 4 * 1024 * 1024;
@@ -50,6 +51,8 @@ pub const MAX_RESULTS: u32 = 10_000;
 pub struct Workspace {
     root: OwnedFd,
     mode: Mode,
+    /// What of it is protected.
+    ground: Ground,
 }
 
 /// What a grant allows on the tree.
@@ -173,13 +176,19 @@ impl Workspace {
     /// blocks it), without which nobody could promise that reads stay inside.
     pub fn new(root: OwnedFd, mode: Mode) -> io::Result<Workspace> {
         match beneath::open(root.as_fd(), ".", beneath::DIRECTORY, Links::Refuse) {
-            Ok(_) => Ok(Workspace { root, mode }),
+            Ok(_) => Ok(Workspace { root, mode, ground: Ground::Workspace }),
             Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "the kernel or container does not offer `openat2` (Linux 5.6), which keeps reads inside the workspace",
             )),
             Err(err) => Err(err.into()),
         }
+    }
+
+    /// The same, lent to a component that did not come with the host: the agent's own files are protected in it as well.
+    #[must_use]
+    pub fn lent(self) -> Workspace {
+        Workspace { ground: Ground::Lent, ..self }
     }
 
     /// Reads at most `max_bytes` (clamped to [`MAX_READ_BYTES`]) from `offset`. Past the end the slice is empty.
@@ -228,7 +237,7 @@ impl Workspace {
                 "E_FS_READONLY",
                 "the workspace is granted read-only; ask the owner to grant it read-write".to_owned(),
             )),
-            Mode::ReadWrite => change::commit(self.root.as_fd(), changes, Replacing::Swap, &mut |_| {}),
+            Mode::ReadWrite => change::commit(self.root.as_fd(), self.ground, changes, Replacing::Swap, &mut |_| {}),
         }
     }
 

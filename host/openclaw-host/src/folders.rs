@@ -9,7 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use claw_core::id::ComponentName;
-use claw_policy::{Access, Folder};
+use claw_policy::{Access, Folder, Subject, Trust};
 use claw_sandbox::{Mount, Place, Quota};
 
 use crate::home::Home;
@@ -244,12 +244,14 @@ impl Folders {
 
     /// The mounts for what policy lets a component reach. A folder that cannot be mounted is left out, with a line in
     /// the log.
-    pub fn mounts(&self, component: &ComponentName, allowed: Vec<(Folder, Access)>) -> Vec<Mount> {
+    pub fn mounts(&self, subject: &Subject, allowed: Vec<(Folder, Access)>) -> Vec<Mount> {
+        let component = &subject.component;
+        let workspace = if subject.trust == Trust::Shipped { Place::Workspace } else { Place::Lent };
         // Which one that is, only the call says: see `skills`.
         let of_call = |folder: &Folder| folder.as_str() == SKILL;
         let mount = |(folder, access): (Folder, Access)| {
             let (host, place) = match &folder {
-                Folder::Workspace => (self.workspace.clone(), Place::Workspace),
+                Folder::Workspace => (self.workspace.clone(), workspace),
                 Folder::Scratch => (self.scratch_of(component)?, Place::Scratch { quota: self.quota(component) }),
                 Folder::Named(name) => (self.named_folder(component, name)?, Place::Named),
             };

@@ -238,7 +238,7 @@ async fn label_mounts(
     let mut scratch = None;
     for mount in mounts {
         match mount.place {
-            Place::Workspace | Place::Named => {
+            Place::Workspace | Place::Lent | Place::Named => {
                 let cause = format!("`{component}` could read {}", mount.guest);
                 context.labels.join(&Labels::private(&cause));
             }
@@ -273,7 +273,8 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
 
 /// The folders that policy lets the component reach now.
 pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
-    host.folders.mounts(&installed.component.name, host.policy().folders(&installed.subject(), facts))
+    let subject = installed.subject();
+    host.folders.mounts(&subject, host.policy().folders(&subject, facts))
 }
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.

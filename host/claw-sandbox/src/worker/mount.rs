@@ -34,13 +34,14 @@ impl Mount {
     /// when it was checked, and is refused if a link has come into it since (FS-18).
     pub(super) fn open(start: &StartMount) -> io::Result<Mount> {
         let resolve = match start.place {
-            StartPlace::Workspace => ResolveFlags::empty(),
+            StartPlace::Workspace | StartPlace::Lent => ResolveFlags::empty(),
             StartPlace::Named | StartPlace::Scratch { .. } => ResolveFlags::NO_SYMLINKS,
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat2(CWD, &start.host, flags, Mode::empty(), resolve)?;
         let (ground, meter) = match start.place {
             StartPlace::Workspace => (Ground::Workspace, None),
+            StartPlace::Lent => (Ground::Lent, None),
             StartPlace::Named => (Ground::Named, None),
             StartPlace::Scratch { quota } => {
                 (Ground::Scratch, Some(Arc::new(Meter::new(directory.try_clone()?, quota))))
@@ -54,11 +55,12 @@ impl Mount {
 
     /// The workspace behind this mount, if it is the workspace.
     pub(super) fn workspace(&self) -> io::Result<Option<Workspace>> {
-        if self.ground != Ground::Workspace {
+        if !matches!(self.ground, Ground::Workspace | Ground::Lent) {
             return Ok(None);
         }
         let mode = if self.write { workspace::Mode::ReadWrite } else { workspace::Mode::ReadOnly };
-        Workspace::new(self.handle()?, mode).map(Some)
+        let workspace = Workspace::new(self.handle()?, mode)?;
+        Ok(Some(if self.ground == Ground::Lent { workspace.lent() } else { workspace }))
     }
 
     /// What the kernel's wall must let through.

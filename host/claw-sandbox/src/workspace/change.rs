@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use super::beneath::{self, Links, NEW_DIRECTORY, NEW_FILE};
 use super::path::TEMP_PREFIX;
 use super::plan::{Act, Existing, Planned, plan};
+use super::protected::Ground;
 use super::{Change, FileError};
 
 /// Where a transaction is, for tests that disturb it there. The number counts changes from 0.
@@ -45,11 +46,12 @@ pub(super) enum Replacing {
 /// [`Moment`].
 pub(super) fn commit(
     root: BorrowedFd<'_>,
+    ground: Ground,
     changes: Vec<Change>,
     replacing: Replacing,
     watch: &mut dyn FnMut(Moment),
 ) -> Result<(), FileError> {
-    let plan = plan(root, changes)?;
+    let plan = plan(root, ground, changes)?;
     let mut work =
         Work { root, replacing, directories: BTreeMap::new(), made: Vec::new(), steps: Vec::new(), temps: Vec::new() };
     match work.perform(plan, watch) {

@@ -8,6 +8,7 @@ use std::path::Path;
 use claw_fuzz::Draw;
 use tempfile::TempDir;
 
+use super::protected::Ground;
 use super::{Change, FileError, Mode, Workspace, beneath};
 
 /// Beside the workspace, and in no answer.
@@ -224,7 +225,7 @@ impl Site {
 
     fn open(&self) -> Workspace {
         let root = rustix::fs::open(self.folder.path().join("ws"), beneath::DIRECTORY, rustix::fs::Mode::empty());
-        Workspace { root: root.expect("the tree can be opened"), mode: Mode::ReadWrite }
+        Workspace { root: root.expect("the tree can be opened"), mode: Mode::ReadWrite, ground: Ground::Workspace }
     }
 
     fn check_error(&self, text: &str, err: &FileError) {

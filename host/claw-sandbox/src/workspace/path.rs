@@ -118,8 +118,8 @@ impl RelPath {
 
     /// # Errors
     /// `E_FS_PROTECTED` where [`Ground::protects`] the path.
-    pub(super) fn expect_unprotected(&self) -> Result<(), FileError> {
-        if !Ground::Workspace.protects(self.components()) {
+    pub(super) fn expect_unprotected(&self, ground: Ground) -> Result<(), FileError> {
+        if !ground.protects(self.components()) {
             return Ok(());
         }
         Err(FileError::denied(

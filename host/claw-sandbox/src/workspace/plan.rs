@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use super::beneath::{self, Identity, Links, Names};
 use super::path::{MAX_DEPTH, RelPath};
+use super::protected::Ground;
 use super::{Change, FileError, MAX_CHANGES, MAX_COMMIT_BYTES};
 
 /// A change that may be made, and the state of its place that this was decided on.
@@ -33,7 +34,7 @@ pub(super) struct Existing {
 }
 
 /// Checks all changes against the rules, each other and the tree.
-pub(super) fn plan(root: BorrowedFd<'_>, changes: Vec<Change>) -> Result<Vec<Planned>, FileError> {
+pub(super) fn plan(root: BorrowedFd<'_>, ground: Ground, changes: Vec<Change>) -> Result<Vec<Planned>, FileError> {
     if changes.len() > MAX_CHANGES {
         return Err(FileError::Limit(format!("{} changes in one commit; at most {MAX_CHANGES} work", changes.len())));
     }
@@ -44,7 +45,7 @@ pub(super) fn plan(root: BorrowedFd<'_>, changes: Vec<Change>) -> Result<Vec<Pla
     }
     let mut planned = Vec::with_capacity(changes.len());
     for change in changes {
-        planned.push(Planned::new(root, change)?);
+        planned.push(Planned::new(root, ground, change)?);
     }
     expect_distinct(planned.iter().map(|planned| &planned.path).collect())?;
     Ok(planned)
@@ -69,13 +70,13 @@ fn expect_distinct(paths: Vec<&RelPath>) -> Result<(), FileError> {
 // === impl Planned ===
 
 impl Planned {
-    fn new(root: BorrowedFd<'_>, change: Change) -> Result<Planned, FileError> {
+    fn new(root: BorrowedFd<'_>, ground: Ground, change: Change) -> Result<Planned, FileError> {
         let (Change::Put(text, _) | Change::Remove(text)) = &change;
         let path = RelPath::parse(text)?;
         let Some((directory, name)) = path.split() else {
             return Err(FileError::Invalid("the workspace is a directory; name a file in it".to_owned()));
         };
-        path.expect_unprotected()?;
+        path.expect_unprotected(ground)?;
         if path.components().count() > MAX_DEPTH {
             return Err(FileError::Limit(format!("{} is more than {MAX_DEPTH} levels deep", path.quoted())));
         }

@@ -2,6 +2,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
 use super::super::change::{self, Moment, Replacing};
+use super::super::protected::Ground;
 use super::super::{MAX_CHANGES, MAX_COMMIT_BYTES};
 use super::*;
 
@@ -19,7 +20,7 @@ fn check_refused(site: &Site, changes: Vec<Change>, expect: &str) {
 fn check_disturbed(site: &Site, changes: Vec<Change>, how: Replacing, moment: Moment, disturb: &dyn Fn()) {
     let root = fs::File::open(site.ws("")).unwrap();
     let mut came = false;
-    let result = change::commit(root.as_fd(), changes, how, &mut |now| {
+    let result = change::commit(root.as_fd(), Ground::Workspace, changes, how, &mut |now| {
         if now == moment {
             disturb();
             came = true;
@@ -41,7 +42,7 @@ fn file_systems_that_cannot_swap_two_files_are_served_too() {
     site.file("a", "before").file("b", "before");
     let root = fs::File::open(site.ws("")).unwrap();
     let changes = vec![put("a", "after"), remove("b"), put("c", "after")];
-    change::commit(root.as_fd(), changes, Replacing::TwoRenames, &mut |_| {}).unwrap();
+    change::commit(root.as_fd(), Ground::Workspace, changes, Replacing::TwoRenames, &mut |_| {}).unwrap();
     assert_eq!(fs::read(site.ws("a")).unwrap(), b"after");
     assert_eq!(fs::read_dir(site.ws("")).unwrap().count(), 2, "temporary files are gone");
 }
@@ -238,12 +239,13 @@ fn a_directory_that_becomes_a_link_during_a_commit_is_not_followed() {
     let site = Site::new();
     site.file("d/a", "before");
     let root = fs::File::open(site.ws("")).unwrap();
-    let result = change::commit(root.as_fd(), vec![put("d/b", "x")], Replacing::Swap, &mut |moment| {
-        if moment == Moment::Stage(0) {
-            fs::rename(site.ws("d"), site.ws("moved")).unwrap();
-            symlink("../secret", site.ws("d")).unwrap();
-        }
-    });
+    let result =
+        change::commit(root.as_fd(), Ground::Workspace, vec![put("d/b", "x")], Replacing::Swap, &mut |moment| {
+            if moment == Moment::Stage(0) {
+                fs::rename(site.ws("d"), site.ws("moved")).unwrap();
+                symlink("../secret", site.ws("d")).unwrap();
+            }
+        });
     assert_eq!(code(result), "E_FS_LINK");
     assert_eq!(fs::read_dir(site.secret("")).unwrap().count(), 1);
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::super::path::{RelPath, shown};
+use super::super::protected::Ground;
 use super::*;
 
 /// Reading and writing go through the same door.
@@ -146,7 +147,7 @@ proptest! {
 
     #[test]
     fn no_text_panics_the_parser(text in any::<String>()) {
-        let _ = RelPath::parse(&text).and_then(|path| path.expect_unprotected());
+        let _ = RelPath::parse(&text).and_then(|path| path.expect_unprotected(Ground::Workspace));
     }
 
     #[test]
