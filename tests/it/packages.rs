@@ -378,3 +378,29 @@ async fn a_publisher_signs_and_checks_what_others_then_install() {
     let nowhere = home.no(&["skill", "publish", &source, "https://example.com/x"]);
     assert!(nowhere.contains("oci://HOST/REPOSITORY:TAG"), "{nowhere}");
 }
+
+#[tokio::test]
+async fn what_is_locked_is_restored_elsewhere_byte_for_byte_or_not_at_all() {
+    let home = Home::new();
+    let running = home.start();
+    let source = home.source(&package(&[]));
+    home.ok(&["skill", "install", &source, "--yes", "--grant-all"]);
+    let lock = home.ok(&["skill", "lock"]);
+    let other = Home::new();
+    let _other_running = other.start();
+    let file = other.path().join("skills.lock");
+    std::fs::write(&file, &lock).unwrap();
+    let file = file.display().to_string();
+    assert!(other.no(&["skill", "restore", &file]).contains("effects 0.1.0: kv notes"));
+    other.ok(&["skill", "restore", &file, "--yes"]);
+    assert_eq!(other.ok(&["skill", "lock"]), lock, "the same, with the same grants");
+    drop(running);
+
+    let third = Home::new();
+    let _third_running = third.start();
+    home.source(&with_tail(package(&[]), 9));
+    assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("E_PKG_DIGEST"));
+    assert!(third.ok(&["skill", "list"]).contains("no packages"));
+    std::fs::write(&file, "{}").unwrap();
+    assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("no file of `skill lock`"));
+}

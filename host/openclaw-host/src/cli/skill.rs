@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod lock;
 mod publish;
 mod show;
 
@@ -57,6 +58,16 @@ pub(super) enum SkillCommand {
     Remove {
         /// Its name
         name: String,
+    },
+    /// Print what is installed, with digests and grants, for `skill restore`
+    Lock,
+    /// Install exactly what a file of `skill lock` names, with its grants
+    Restore {
+        /// The file
+        file: PathBuf,
+        /// Install it without being asked again
+        #[arg(long)]
+        yes: bool,
     },
     /// Say what should be mended in a package before others see it
     Check {
@@ -128,6 +139,8 @@ pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output:
     let client = &mut Client::connect(home).await?;
     match command {
         SkillCommand::Sign { .. } | SkillCommand::Publish { .. } => unreachable!("skill: done without a host"),
+        SkillCommand::Lock => lock::lock(client, output).await,
+        SkillCommand::Restore { file, yes } => lock::restore(client, &file, yes, output).await,
         SkillCommand::Check { from } => {
             let offer = prepare(client, &from).await?;
             check::check(&offer, output)

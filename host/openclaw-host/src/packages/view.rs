@@ -73,6 +73,7 @@ pub fn package(host: &Host, package: &Package) -> Value {
     value["name"] = json!(package.name);
     value["isPinned"] = json!(package.is_pinned);
     value["grants"] = grants.map(|given| given.to_string()).collect();
+    value["plainGrants"] = rows.iter().map(|row| row.grant.clone()).collect();
     value["error"] = json!(host.catalog().refused().get(package.name.as_str()));
     value["versions"] = package.versions.iter().map(receipt).collect();
     value
