@@ -177,6 +177,17 @@ impl Store {
         Ok(asked.into_iter().filter(same).max_by_key(|approval| approval.created))
     }
 
+    /// Whether a call has asked and may still go on by the answer: it waits for one, or has a yes that was not used.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn waits_or_may(&self, run: &RunId, call: &CallId) -> Result<bool, StoreError> {
+        let asked =
+            self.read(|snapshot| asked_by(&snapshot.table(tables::ASKED)?, &snapshot.table(tables::APPROVALS)?, run))?;
+        let is_open = |state: &ApprovalState| matches!(state, ApprovalState::Pending | ApprovalState::Approved { .. });
+        Ok(asked.iter().any(|approval| approval.call == *call && is_open(&approval.state)))
+    }
+
     /// The no that a run has got for exactly this plan, whichever of its calls asked.
     ///
     /// # Errors

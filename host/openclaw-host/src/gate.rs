@@ -150,6 +150,16 @@ impl Gate {
         asking: impl FnOnce() -> P,
     ) -> Result<Admitted, Refused> {
         let (mut action, mut asking, mut held) = (action, Some(asking), None);
+        // A call that has asked before a restart goes on waiting, though nobody has connected again yet.
+        let has_asked = || asker.host.store.waits_or_may(&asker.facts.run, asker.call).map_err(Refused::Store);
+        let (facts, waiting);
+        let asker = if !asker.facts.person_present && has_asked()? {
+            facts = Facts { person_present: true, ..asker.facts.clone() };
+            waiting = Asker { facts: &facts, ..*asker };
+            &waiting
+        } else {
+            asker
+        };
         loop {
             let policy = self.policy();
             let wanted = Wanted::of(&action);

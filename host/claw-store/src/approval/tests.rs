@@ -1,5 +1,5 @@
 use claw_core::approval::{Answer, Approval, ApprovalState};
-use claw_core::id::ApprovalId;
+use claw_core::id::{ApprovalId, CallId};
 
 use crate::fixture::*;
 use crate::{ApprovalFilter, JournalStep, Record, Refusal, ResolveError, Store, StoreError};
@@ -184,4 +184,22 @@ async fn the_latest_approval_for_exactly_this_plan_is_found() {
     assert_eq!(store.approvals(ApprovalFilter::All).unwrap()[2], later);
     assert_eq!(store.withdraw(&run("r"), at(4)).await.unwrap().len(), 2);
     assert_eq!(store.approvals(ApprovalFilter::Pending).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_has_asked_waits_until_its_yes_is_used() {
+    let (_home, store) = store();
+    store.accept(inbound("r"), at(1)).await.unwrap();
+    let asked = approval(0xabcd << 112, "r");
+    let (run, call, digest) = (asked.run.clone(), asked.call.clone(), asked.digest);
+    let waits = |store: &Store| store.waits_or_may(&run, &call).unwrap();
+    assert!(!waits(&store));
+    store.park(asked).await.unwrap();
+    assert!(waits(&store));
+    assert!(!store.waits_or_may(&run, &CallId::parse("another").unwrap()).unwrap());
+    let yes = store.resolve("abcd", Answer::Once, "cli", at(2)).await.unwrap();
+    assert!(waits(&store));
+    let step = JournalStep::EffectStarted { call: call.clone(), index: 0, digest, approval: Some(yes.id) };
+    store.record(&run, Record { steps: vec![step], ..Record::default() }, at(3)).await.unwrap();
+    assert!(!waits(&store));
 }
