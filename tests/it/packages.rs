@@ -264,6 +264,11 @@ async fn a_publisher_is_pinned_and_another_one_is_the_owners_decision() {
     assert!(home.no(&["skill", "update", NAME, "--yes", "--grant-all", "--accept-publisher"]).contains("E_PKG_SIG"));
     put(&with_tail(package(&[]), 5), Some(&mallory));
     home.ok(&["skill", "update", NAME, "--yes", "--grant-all", "--accept-publisher"]);
+    // Back at hers, hers is the key that is pinned.
+    home.ok(&["skill", "rollback", NAME]);
+    assert!(home.no(&["skill", "update", NAME]).contains("comes from another publisher"));
+    put(&with_tail(package(&[]), 6), Some(&alice));
+    home.ok(&["skill", "update", NAME]);
 
     // SU-24: what is removed leaves nothing to whoever has the name next.
     home.ok(&["skill", "remove", NAME]);
@@ -295,6 +300,49 @@ impl Publisher {
     fn sign(&self, bytes: &[u8]) -> String {
         minisign::sign(None, &self.0.sk, std::io::Cursor::new(bytes), Some("effects"), None).unwrap().to_string()
     }
+}
+
+#[tokio::test]
+async fn what_was_given_on_terms_stays_on_them_over_an_update_and_goes_to_no_other_host() {
+    let home = Home::new();
+    let running = home.start();
+    let source = home.source(&package(&[]));
+    home.ok(&["skill", "install", &source, "--yes", "--grant-none"]);
+    home.ok(&["component", "grants", NAME, "--add", "kv notes", "--for", "7d", "--yes"]);
+    let given = || home.json(&["skill", "list"])["packages"][0]["given"].clone();
+    let before = given();
+    assert!(before[0]["terms"]["until"].is_number(), "{before}");
+    home.source(&with_tail(package(&[]), 1));
+    home.ok(&["skill", "update", NAME]);
+    assert_eq!(given(), before);
+    let mut client = running.connect().await;
+    assert_eq!(ask_store(&mut client).await["ok"], true);
+    let lock: Value = serde_json::from_str(&home.ok(&["skill", "lock"])).unwrap();
+    assert_eq!(lock["packages"][0]["grants"], json!([]), "{lock}");
+
+    // With more said beside it, what is said counts and nothing is there twice.
+    home.source(&with_tail(package(&[]), 2));
+    let said = home.ok(&["skill", "update", NAME, "--yes", "--grant", "kv notes"]);
+    assert!(said.contains("it was given: kv notes"), "{said}");
+    let offer = client.call("packages.prepare", json!({"source": source})).await.unwrap();
+    let params = json!({"digest": offer["digest"], "grants": ["kv notes"], "keeps": true});
+    let package = client.call("packages.install", params).await.unwrap();
+    assert_eq!(package["given"].as_array().map(Vec::len), Some(1), "{package}");
+}
+
+#[tokio::test]
+async fn what_was_looked_at_and_is_gone_has_to_be_prepared_again() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let source = home.source(&package(&[]));
+    let offer = client.call("packages.prepare", json!({"source": source})).await.unwrap();
+    let params = json!({"digest": offer["digest"], "grants": []});
+    client.call("packages.install", params.clone()).await.unwrap();
+    home.ok(&["skill", "remove", NAME]);
+    let error = client.call("packages.install", params).await.unwrap_err();
+    assert!(error["message"].as_str().unwrap().contains("prepare it again"), "{error}");
+    assert!(home.ok(&["skill", "list"]).contains("no packages"));
 }
 
 #[tokio::test]

@@ -256,6 +256,8 @@ pub enum PackageCall {
         digest: Digest,
         /// What it is given.
         grants: Vec<String>,
+        /// Whether it also keeps what the version before was given.
+        keeps: bool,
         /// Whether it may come from another publisher than the version before.
         other_publisher: bool,
     },

@@ -25,8 +25,8 @@ pub struct Receipt {
     pub version: String,
     /// SHA-256 of its bytes.
     pub digest: Digest,
-    /// Who published it: the id of a key, or words that say that nobody has signed it.
-    pub publisher: String,
+    /// The key that it was signed with, if it was.
+    pub key: Option<String>,
     /// Where it came from.
     pub source: String,
     /// SHA-256 of its description of itself: names, texts and scopes as they were shown.
@@ -48,8 +48,13 @@ pub struct Package {
     pub current: Digest,
     /// Whether it stays at this version.
     pub is_pinned: bool,
-    /// The key that its first version was signed with; another one is not accepted by itself.
-    pub key: Option<String>,
+}
+
+impl Receipt {
+    /// Who published it, in words.
+    pub fn publisher(&self) -> String {
+        self.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| format!("minisign {key}"))
+    }
 }
 
 impl Package {
@@ -83,6 +88,17 @@ impl Store {
         })
     }
 
+    /// One package.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn package(&self, name: &ComponentName) -> Result<Option<Package>, StoreError> {
+        self.read(|snapshot| match snapshot.table_if_there(tables::PACKAGES)? {
+            Some(table) => find(&table, name),
+            None => Ok(None),
+        })
+    }
+
     /// Installs a version: from now on it is the one that counts, with exactly these grants. The oldest versions go, so
     /// that three stay besides it.
     ///
@@ -92,7 +108,6 @@ impl Store {
         &self,
         name: &ComponentName,
         receipt: Receipt,
-        key: Option<String>,
         grants: Vec<GrantRow>,
     ) -> Result<Package, StoreError> {
         let name = name.clone();
@@ -103,11 +118,9 @@ impl Store {
                 versions: Vec::new(),
                 current: receipt.digest,
                 is_pinned: false,
-                key: None,
             });
             package.versions.retain(|known| known.digest != receipt.digest);
             package.current = receipt.digest;
-            package.key = key;
             let (by, at, build) = (receipt.by.clone(), receipt.at, receipt.digest);
             package.versions.push(receipt);
             let surplus = package.versions.len().saturating_sub(KEPT + 1);
@@ -188,12 +201,12 @@ impl Store {
 /// The row of a package whose version has changed, and what goes on record of it.
 fn came_to_count(package: &Package, by: &str, at: Timestamp) -> Vec<Change> {
     let Package { name, current, .. } = package;
-    let Receipt { version, publisher, source, .. } = package.receipt();
+    let receipt = package.receipt();
     let entry = AuditEntry {
         component: Some(name.clone()),
         digest: Some(*current),
-        subject: Some(format!("version {version} by {publisher}")),
-        outcome: Some(format!("from {source}")),
+        subject: Some(format!("version {} by {}", receipt.version, receipt.publisher())),
+        outcome: Some(format!("from {}", receipt.source)),
         ..AuditEntry::new(AuditKind::ComponentInstalled, by, at)
     };
     vec![

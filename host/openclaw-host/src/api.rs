@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::command::Slash;
+pub use self::view::given;
 use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;

@@ -203,10 +203,9 @@ impl Catalog {
         let packages = store.packages().map_err(CatalogError::Packages)?;
         for package in packages {
             let path = folders.package(&package.current);
-            let added = match packages::open(sandbox, &package, &path).await {
+            let added = match packages::open(sandbox, &package.name, package.receipt(), &path).await {
                 Ok(component) => {
-                    let publisher = &package.receipt().publisher;
-                    catalog.add_untrusted(store, component, publisher, settings).await
+                    catalog.add_untrusted(store, component, &package.receipt().publisher(), settings).await
                 }
                 Err(err) => Err(err.to_string()),
             };
@@ -231,7 +230,7 @@ impl Catalog {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = ComponentName::parse(&stem).map_err(|err| err.to_string())?;
         if self.components.contains_key(&name) {
-            return Err("a component of this name ships with the host; rename the file".to_owned());
+            return Err("another component has this name already; rename the file".to_owned());
         }
         let wasm = sandbox.open_wasm(path).map_err(|err| format!("its file cannot be read: {err}"))?;
         let component = sandbox.install(name, wasm).await.map_err(|err| err.to_string())?;

@@ -13,17 +13,17 @@ mod offer;
 pub mod view;
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest};
-use claw_package::{Fetched, Fetcher, Login, PackageError, PublicKey, Source};
+use claw_package::{Fetched, Fetcher, Login, PublicKey, Source};
 use claw_policy::Grant;
-use claw_sandbox::{Component, Sandbox};
+use claw_sandbox::{Component, Manifest, Sandbox, Wasm};
 use claw_store::{Package, Receipt, Store};
 use claw_vault::{Vault, VaultError};
 use sha2::{Digest as _, Sha256};
@@ -54,6 +54,8 @@ pub struct Packages {
 pub struct Acceptance {
     /// What it is given, in the text form of grants.
     pub grants: Vec<String>,
+    /// Whether it also keeps what the version before was given, on the same terms, as far as it asks for it.
+    pub keeps: bool,
     /// Whether it may come from somebody else than the version before.
     pub other_publisher: bool,
 }
@@ -88,28 +90,22 @@ impl Packages {
     fn remember(&self, offer: Offer) {
         let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
         if offers.len() >= OFFERS
-            && let Some(oldest) = offers.values().min_by_key(|offer| offer.at).map(|offer| offer.component.digest)
+            && let Some(oldest) = offers.values().min_by_key(|offer| offer.at).map(|offer| offer.digest)
         {
             offers.remove(&oldest);
         }
-        offers.insert(offer.component.digest, offer);
+        offers.insert(offer.digest, offer);
     }
 
-    /// Writes a component's bytes under their digest; durable when it returns.
-    fn keep(&self, fetched: &Fetched) -> Result<(), PackagesError> {
-        let path = self.folders.package(&fetched.digest);
-        let unusable = |err| PackagesError::File { path: path.clone(), err };
-        if fs::read(&path).is_ok_and(|bytes| bytes == fetched.wasm) {
-            return Ok(());
-        }
-        let part = path.with_extension("part");
-        remove(&part);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&part).map_err(unusable)?;
-        file.write_all(&fetched.wasm).and_then(|()| file.sync_all()).map_err(unusable)?;
-        crash_point::pass("package written");
-        fs::rename(&part, &path).map_err(unusable)?;
-        crash_point::pass("package kept");
-        fs::File::open(&self.folders.packages).and_then(|folder| folder.sync_all()).map_err(unusable)
+    /// Writes a component's bytes under their digest; durable when it returns. Gives back what was kept.
+    async fn keep(&self, fetched: Fetched) -> Result<Fetched, PackagesError> {
+        let folders = self.folders.clone();
+        in_background(move || {
+            let path = folders.package(&fetched.digest);
+            let kept = keep(&folders.packages, &path, &fetched.wasm);
+            kept.map(|()| fetched).map_err(|err| PackagesError::File { path, err })
+        })
+        .await
     }
 
     /// Removes the files of versions that nothing goes back to any more.
@@ -130,22 +126,18 @@ impl Host {
     pub async fn prepare_package(&self, source: &str, key: Option<&str>) -> Result<Offer, PackagesError> {
         let packages = &self.packages;
         let source = Source::parse(source)?;
-        let fetched = packages.fetcher.fetch(&source, |host| self.login(host)).await?;
         let key = key.map(PublicKey::parse).transpose()?;
-        packages.keep(&fetched)?;
-        let path = packages.folders.package(&fetched.digest);
-        let wasm = self.sandbox.open_wasm(&path).map_err(|err| PackagesError::File { path, err })?;
-        if wasm.digest() != fetched.digest {
-            return Err(PackageError::Digest { expected: fetched.digest, actual: wasm.digest() }.into());
-        }
-        let component = self.sandbox.examine(wasm).await?;
+        let fetched = packages.fetcher.fetch(&source, |host| self.login(host)).await?;
+        let fetched = packages.keep(fetched).await?;
+        let component = self.sandbox.examine(Wasm::new(fetched.wasm.clone())).await?;
         let name = component.name.clone();
-        let known = self.store.packages()?.into_iter().find(|package| package.name == name);
+        let known = self.store.package(&name)?;
         if known.is_none() && self.catalog().component(&name).is_some() {
             return Err(PackagesError::NameTaken { name });
         }
         let names = self.catalog().components().map(|it| it.component.name.clone()).collect();
-        let offer = offer::make(component, &source, &fetched, key, known, names)?;
+        let look = move || offer::make(&component, &source, &fetched, key, known, names);
+        let offer = in_background(look).await?;
         if offer.signed.is_none() && packages.settings.packages.require_signature {
             return Err(PackagesError::Unsigned { name });
         }
@@ -170,43 +162,40 @@ impl Host {
     ) -> Result<Package, PackagesError> {
         let _changing = self.packages.changing.lock().await;
         let offer = self.packages.offer(digest).ok_or(PackagesError::NotPrepared)?;
-        let name = offer.component.name.clone();
-        let before = self.store.packages()?.into_iter().find(|package| package.name == name);
+        let name = offer.name.clone();
+        let before = self.store.package(&name)?;
         if before.as_ref().is_some_and(|package| package.is_pinned && package.current != *digest) {
             return Err(PackagesError::Pinned { name });
         }
-        let key = offer.signed.as_ref().map(|signed| signed.key.clone());
-        let pinned = before.as_ref().map(|package| package.key.clone());
-        if pinned.is_some_and(|pinned| pinned != key) && !acceptance.other_publisher {
-            return Err(PackagesError::OtherPublisher { name, publisher: offer.publisher() });
+        let is_other = |package: &Package| package.receipt().key.as_deref() != offer.key();
+        if before.as_ref().is_some_and(is_other) && !acceptance.other_publisher {
+            return Err(PackagesError::OtherPublisher { name });
         }
-        let grants = acceptance.grants.iter().map(|text| {
-            let grant = Grant::parse(text)?;
-            if !offer.scopes.have_room_for(&grant) {
-                let (component, grant) = (name.clone(), grant.to_string());
-                return Err(PackagesError::Undeclared { component, grant });
-            }
-            let (grant, terms) = (grant.to_string(), Terms::default());
-            Ok(GrantRow { grant, terms, by: by.to_owned(), at: now() })
-        });
-        let grants = grants.collect::<Result<Vec<_>, PackagesError>>()?;
+        let mut grants = acceptance.grants.iter().map(|text| given(&offer, text, by)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(before) = before.as_ref().filter(|_| acceptance.keeps) {
+            let kept = self.store.grants(&name, &before.current)?;
+            let is_new = |row: &GrantRow| grants.iter().all(|given| given.grant != row.grant);
+            let kept: Vec<_> = kept.into_iter().filter(|row| is_new(row) && offer.asks_for(&row.grant)).collect();
+            grants.extend(kept);
+        }
         let receipt = Receipt {
-            version: offer.component.manifest.version.clone(),
+            version: offer.manifest.version.clone(),
             digest: *digest,
-            publisher: offer.publisher(),
+            key: offer.key().map(str::to_owned),
             source: offer.source.clone(),
-            described: described(&offer.component),
+            described: described(&offer.manifest),
             by: by.to_owned(),
             at: now(),
         };
-        let catalog = self.catalog().with_package(
-            offer.component.clone(),
-            &receipt.publisher,
-            grants.clone(),
-            &self.packages.settings,
-        )?;
+        // Its file may have gone with an older version of the same bytes, or be another by now.
+        let settings = &self.packages.settings;
+        let component = self.open_package(&name, &receipt).await.map_err(|err| match err {
+            PackagesError::File { err, .. } if err.kind() == io::ErrorKind::NotFound => PackagesError::NotPrepared,
+            err => err,
+        })?;
+        let catalog = self.catalog().with_package(component, &receipt.publisher(), grants.clone(), settings)?;
         crash_point::pass("package accepted");
-        let package = self.store.install(&name, receipt, key, grants).await?;
+        let package = self.store.install(&name, receipt, grants).await?;
         crash_point::pass("package installed");
         self.put_in_force(catalog, &name).await;
         self.packages.sweep(before.as_ref(), Some(&package));
@@ -223,11 +212,10 @@ impl Host {
         let package = self.package(name)?;
         let none = || PackagesError::NoPrevious { name: name.clone() };
         let previous = package.previous().cloned().ok_or_else(none)?;
-        let target = Package { current: previous.digest, ..package };
-        let path = self.packages.folders.package(&previous.digest);
-        let component = open(&self.sandbox, &target, &path).await?;
+        let component = self.open_package(name, &previous).await?;
         let grants = self.store.grants(name, &previous.digest)?;
-        let catalog = self.catalog().with_package(component, &previous.publisher, grants, &self.packages.settings)?;
+        let settings = &self.packages.settings;
+        let catalog = self.catalog().with_package(component, &previous.publisher(), grants, settings)?;
         let package = self.store.roll_back(name, by, now()).await?.ok_or_else(none)?;
         self.put_in_force(catalog, name).await;
         tracing::info!(%name, version = previous.version, by, "package rolled back");
@@ -267,8 +255,11 @@ impl Host {
     /// # Errors
     /// [`PackagesError::NotInstalled`], or if the store cannot be read.
     pub fn package(&self, name: &ComponentName) -> Result<Package, PackagesError> {
-        let found = self.store.packages()?.into_iter().find(|package| package.name == *name);
-        found.ok_or_else(|| PackagesError::NotInstalled { name: name.clone() })
+        self.store.package(name)?.ok_or_else(|| PackagesError::NotInstalled { name: name.clone() })
+    }
+
+    async fn open_package(&self, name: &ComponentName, receipt: &Receipt) -> Result<Component, PackagesError> {
+        open(&self.sandbox, name, receipt, &self.packages.folders.package(&receipt.digest)).await
     }
 
     /// Reads every kept file of a package again; gives those that are not what they were.
@@ -278,7 +269,7 @@ impl Host {
     pub async fn verify_package(&self, name: &ComponentName) -> Result<Vec<(Receipt, String)>, PackagesError> {
         let package = self.package(name)?;
         let folders = self.packages.folders.clone();
-        let verified = tokio::task::spawn_blocking(move || {
+        let verified = in_background(move || {
             let broken = package.versions.into_iter().filter_map(|receipt| {
                 let why = match fs::read(folders.package(&receipt.digest)) {
                     Ok(bytes) if Digest(Sha256::digest(&bytes).into()) == receipt.digest => return None,
@@ -289,7 +280,7 @@ impl Host {
             });
             broken.collect()
         });
-        Ok(verified.await.expect("packages: reading files does not panic"))
+        Ok(verified.await)
     }
 
     /// What is installed from now on; what runs of the component that has changed ends.
@@ -315,28 +306,60 @@ pub fn login(vault: &Vault, host: &str) -> Result<Option<Login>, VaultError> {
     Ok(login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }))
 }
 
-/// The component of a package's version that counts, if it is still what was accepted.
+/// One grant of an acceptance.
+fn given(offer: &Offer, text: &str, by: &str) -> Result<GrantRow, PackagesError> {
+    let grant = Grant::parse(text)?;
+    if !offer.scopes.have_room_for(&grant) {
+        let (component, grant) = (offer.name.clone(), grant.to_string());
+        return Err(PackagesError::Undeclared { component, grant });
+    }
+    Ok(GrantRow { grant: grant.to_string(), terms: Terms::default(), by: by.to_owned(), at: now() })
+}
+
+/// Does what takes long on a thread where nobody waits for another's turn.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("packages: what is done in the background does not panic")
+}
+
+/// The component of one version, if it is still what was accepted.
 ///
 /// # Errors
 /// [`PackagesError::Digest`] for other bytes; [`PackagesError::Described`] if it tells another story now.
-pub async fn open(sandbox: &Sandbox, package: &Package, path: &Path) -> Result<Component, PackagesError> {
-    let receipt = package.receipt();
+pub async fn open(
+    sandbox: &Sandbox,
+    name: &ComponentName,
+    receipt: &Receipt,
+    path: &Path,
+) -> Result<Component, PackagesError> {
     let unusable = |err| PackagesError::File { path: path.to_owned(), err };
     let wasm = sandbox.open_wasm(path).map_err(unusable)?;
     if wasm.digest() != receipt.digest {
-        let (name, expected, actual) = (package.name.clone(), receipt.digest, wasm.digest());
+        let (name, expected, actual) = (name.clone(), receipt.digest, wasm.digest());
         return Err(PackagesError::Digest { name, expected, actual });
     }
-    let component = sandbox.install(package.name.clone(), wasm).await?;
-    if described(&component) != receipt.described {
-        return Err(PackagesError::Described { name: package.name.clone() });
+    let component = sandbox.install(name.clone(), wasm).await?;
+    if described(&component.manifest) != receipt.described {
+        return Err(PackagesError::Described { name: name.clone() });
     }
     Ok(component)
 }
 
+fn keep(folder: &Path, path: &Path, wasm: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|bytes| bytes == wasm) {
+        return Ok(());
+    }
+    let mut part = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o400)).tempfile_in(folder)?;
+    part.write_all(wasm)?;
+    part.as_file().sync_all()?;
+    crash_point::pass("package written");
+    part.persist(path)?;
+    crash_point::pass("package kept");
+    fs::File::open(folder)?.sync_all()
+}
+
 /// SHA-256 of what a component says of itself.
-fn described(component: &Component) -> Digest {
-    let text = serde_json::to_vec(&component.manifest).expect("packages: a manifest always serializes");
+fn described(manifest: &Manifest) -> Digest {
+    let text = serde_json::to_vec(manifest).expect("packages: a manifest always serializes");
     Digest(Sha256::digest(text).into())
 }
 

@@ -27,12 +27,14 @@ struct AcceptParams {
     #[serde(default)]
     grants: Vec<String>,
     #[serde(default)]
+    keeps: bool,
+    #[serde(default)]
     other_publisher: bool,
 }
 
 pub(super) fn accept(params: Value) -> Result<Request, String> {
-    let AcceptParams { digest, grants, other_publisher } = parse(params)?;
-    host(Call::Packages(PackageCall::Accept { digest, grants, other_publisher }))
+    let AcceptParams { digest, grants, keeps, other_publisher } = parse(params)?;
+    host(Call::Packages(PackageCall::Accept { digest, grants, keeps, other_publisher }))
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ fn receipt(byte: u8) -> Receipt {
     Receipt {
         version: format!("1.0.{byte}"),
         digest: digest(byte),
-        publisher: "nobody".to_owned(),
+        key: (byte > 4).then(|| format!("RW{byte}")),
         source: format!("file {byte}.wasm"),
         described: digest(byte),
         by: "cli".to_owned(),
@@ -24,7 +24,7 @@ fn grant(text: &str) -> GrantRow {
 
 async fn install(store: &Store, byte: u8, grants: &[&str]) -> Package {
     let grants = grants.iter().map(|text| grant(text)).collect();
-    store.install(&component(), receipt(byte), None, grants).await.unwrap()
+    store.install(&component(), receipt(byte), grants).await.unwrap()
 }
 
 #[tokio::test]
@@ -40,6 +40,8 @@ async fn the_last_versions_are_kept_to_go_back_to_with_their_grants() {
     for back in [5, 4, 3] {
         let package = store.roll_back(&component(), "cli", at(9)).await.unwrap().unwrap();
         assert_eq!(package.receipt().digest, digest(back));
+        assert_eq!(package.receipt().publisher(), if back == 5 { "minisign RW5" } else { "unsigned" });
+        assert_eq!(store.package(&component()).unwrap().unwrap(), package);
         assert_eq!(store.grants(&component(), &package.current).unwrap()[0].grant, format!("kv v{back}"));
     }
     assert_eq!(store.roll_back(&component(), "cli", at(9)).await.unwrap(), None);

@@ -12,14 +12,13 @@ pub(crate) struct StoredPackage {
     versions: Vec<StoredReceipt>,
     current: Digest,
     is_pinned: bool,
-    key: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct StoredReceipt {
     version: String,
     digest: Digest,
-    publisher: String,
+    key: Option<String>,
     source: String,
     described: Digest,
     by: String,
@@ -32,31 +31,31 @@ impl Row for StoredPackage {
 }
 
 impl From<Package> for StoredPackage {
-    fn from(Package { name, versions, current, is_pinned, key }: Package) -> Self {
-        let stored = |Receipt { version, digest, publisher, source, described, by, at }| StoredReceipt {
+    fn from(Package { name, versions, current, is_pinned }: Package) -> Self {
+        let stored = |Receipt { version, digest, key, source, described, by, at }| StoredReceipt {
             version,
             digest,
-            publisher,
+            key,
             source,
             described,
             by,
             at,
         };
-        StoredPackage { name, versions: versions.into_iter().map(stored).collect(), current, is_pinned, key }
+        StoredPackage { name, versions: versions.into_iter().map(stored).collect(), current, is_pinned }
     }
 }
 
 impl From<StoredPackage> for Package {
-    fn from(StoredPackage { name, versions, current, is_pinned, key }: StoredPackage) -> Self {
-        let receipt = |StoredReceipt { version, digest, publisher, source, described, by, at }| Receipt {
+    fn from(StoredPackage { name, versions, current, is_pinned }: StoredPackage) -> Self {
+        let receipt = |StoredReceipt { version, digest, key, source, described, by, at }| Receipt {
             version,
             digest,
-            publisher,
+            key,
             source,
             described,
             by,
             at,
         };
-        Package { name, versions: versions.into_iter().map(receipt).collect(), current, is_pinned, key }
+        Package { name, versions: versions.into_iter().map(receipt).collect(), current, is_pinned }
     }
 }

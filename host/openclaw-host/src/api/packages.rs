@@ -23,8 +23,8 @@ impl Api {
                 let broken = broken.iter().map(|(receipt, why)| json!({"digest": receipt.digest, "why": why}));
                 return Ok(json!({"name": name, "broken": broken.collect::<Vec<_>>()}));
             }
-            PackageCall::Accept { digest, grants, other_publisher } => {
-                host.accept_package(&digest, Acceptance { grants, other_publisher }, &by).await
+            PackageCall::Accept { digest, grants, keeps, other_publisher } => {
+                host.accept_package(&digest, Acceptance { grants, keeps, other_publisher }, &by).await
             }
             PackageCall::RollBack { name } => host.roll_back_package(&name, &by).await,
             PackageCall::Pin { name, is_pinned } => host.pin_package(&name, is_pinned).await,

@@ -176,7 +176,8 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
     })
 }
 
-fn given(given: &Given) -> Value {
+/// A grant for programs, which need not take its text apart, and as it is shown.
+pub fn given(given: &Given) -> Value {
     json!({"grant": given.grant.to_string(), "terms": given.terms, "shown": given.to_string()})
 }
 

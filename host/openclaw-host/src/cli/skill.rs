@@ -110,20 +110,29 @@ pub(super) struct From {
 #[derive(Debug, Default, Args)]
 pub(super) struct Choice {
     /// Give this of what it asks for; can be repeated
-    #[arg(long, value_name = "GRANT", conflicts_with_all = ["grant_all", "grant_none"])]
+    #[arg(long, value_name = "GRANT", conflicts_with_all = ["grant_all", "grant_none", "grant_kept"])]
     grant: Vec<String>,
     /// Give all that it asks for and that can be given
-    #[arg(long, conflicts_with = "grant_none")]
+    #[arg(long, conflicts_with_all = ["grant_none", "grant_kept"])]
     grant_all: bool,
     /// Give nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "grant_kept")]
     grant_none: bool,
+    /// Give what the version before was given, on the same terms, as far as it asks for it
+    #[arg(long)]
+    grant_kept: bool,
     /// Install it without being asked again
     #[arg(long)]
     yes: bool,
     /// Take it although another publisher has signed it, or nobody
     #[arg(long)]
     accept_publisher: bool,
+}
+
+impl Choice {
+    fn speaks_of_grants(&self) -> bool {
+        !self.grant.is_empty() || self.grant_all || self.grant_none || self.grant_kept
+    }
 }
 
 pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output: &Output) -> Result<Exit, Failure> {
@@ -193,18 +202,19 @@ async fn prepare(client: &mut Client, from: &From) -> Result<Value, Failure> {
 /// Asks what the flags have not said, and installs.
 async fn accept(client: &mut Client, offer: &Value, choice: &Choice, output: &Output) -> Result<Exit, Failure> {
     let installed = &offer["installed"];
-    if installed["isSame"] == true && choice.grant.is_empty() && !choice.grant_all && !choice.grant_none {
+    if installed["isSame"] == true && !choice.speaks_of_grants() {
         output.data(offer, |it| format!("`{}` is at this version already", word(&it["name"])))?;
         return Ok(Exit::Ok);
     }
     let answer = ask::ask(offer, choice)?;
     let params = json!({
-        "digest": offer["digest"], "grants": answer.grants, "otherPublisher": answer.other_publisher,
+        "digest": offer["digest"], "grants": answer.grants, "keeps": answer.keeps,
+        "otherPublisher": answer.other_publisher,
     });
     let package = client.call("packages.install", params).await?;
     output.data(&package, |package| {
         let (name, version) = (word(&package["name"]), word(&package["version"]));
-        let grants: Vec<_> = package["grants"].as_array().into_iter().flatten().map(word).collect();
+        let grants: Vec<_> = show::items(&package["given"]).map(|given| word(&given["shown"])).collect();
         match grants.as_slice() {
             [] => format!("`{name}` {version} is installed; it was given nothing"),
             grants => format!("`{name}` {version} is installed; it was given: {}", grants.join("; ")),

@@ -75,13 +75,11 @@ pub enum PackagesError {
     },
     /// Somebody else has published the update.
     #[error(
-        "E_PKG_SIG: this version of `{name}` comes from another publisher than the one before ({publisher}); `--accept-publisher` takes it"
+        "E_PKG_SIG: this version of `{name}` comes from another publisher than the one before; `--accept-publisher` takes it"
     )]
     OtherPublisher {
         /// Which.
         name: ComponentName,
-        /// Who it is from now.
-        publisher: String,
     },
     /// It stays at its version.
     #[error("package `{name}` is pinned to its version; `openclaw-host skill unpin {name}` lets it change")]

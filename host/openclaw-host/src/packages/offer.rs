@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use claw_core::id::{ComponentName, Timestamp};
+use claw_core::id::{ComponentName, Digest, Timestamp};
 use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, Text, screen, verify};
 use claw_policy::{Grant, Grants};
-use claw_sandbox::Component;
+use claw_sandbox::{Component, Manifest};
 use claw_store::Package;
 
 use super::PackagesError;
@@ -17,14 +17,15 @@ const SUMMARY_BYTES: usize = 256;
 const DESCRIPTION_BYTES: usize = 1024;
 const SCHEMA_BYTES: usize = 16 << 10;
 
-/// What is said of a package that nobody has signed.
-const UNSIGNED: &str = "unsigned";
-
 /// A package that was fetched and looked over.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// Its code and what it says of itself.
-    pub component: Component,
+    /// Its name.
+    pub name: ComponentName,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// What it says of itself.
+    pub manifest: Manifest,
     /// Its bytes' number.
     pub bytes: usize,
     /// Where it came from.
@@ -59,9 +60,14 @@ pub struct Changes {
 }
 
 impl Offer {
-    /// Who published it.
-    pub fn publisher(&self) -> String {
-        self.signed.as_ref().map_or(UNSIGNED.to_owned(), |signed| format!("minisign {}", signed.key))
+    /// The key that it was signed with.
+    pub fn key(&self) -> Option<&str> {
+        self.signed.as_ref().map(|signed| signed.key.as_str())
+    }
+
+    /// Whether a grant, in its text form, lies within what it asks for.
+    pub fn asks_for(&self, grant: &str) -> bool {
+        Grant::parse(grant).is_ok_and(|grant| self.scopes.have_room_for(&grant))
     }
 
     /// How it differs from the version that is installed, which asks for so much.
@@ -73,29 +79,33 @@ impl Offer {
         Some(Changes {
             more: without(&self.scopes, asked),
             less: without(asked, &self.scopes),
-            says_otherwise: super::described(&self.component) != known.receipt().described,
-            other_publisher: self.signed.as_ref().map(|signed| &signed.key) != known.key.as_ref(),
+            says_otherwise: super::described(&self.manifest) != known.receipt().described,
+            other_publisher: self.key() != known.receipt().key.as_deref(),
         })
     }
 }
 
 /// Makes an offer of what was fetched.
 pub(super) fn make(
-    component: Component,
+    component: &Component,
     source: &Source,
     fetched: &Fetched,
     key: Option<PublicKey>,
     known: Option<Package>,
     names: BTreeSet<ComponentName>,
 ) -> Result<Offer, PackagesError> {
-    let scopes = catalog::scopes(&component)?;
-    let pinned = known.as_ref().and_then(|package| package.key.as_deref()).map(PublicKey::parse).transpose()?;
+    let scopes = catalog::scopes(component)?;
+    let pinned = known.as_ref().and_then(|package| package.receipt().key.as_deref());
+    let pinned = pinned.map(PublicKey::parse).transpose()?;
     let (signed, is_new_key) = check_signature(fetched, key, pinned)?;
-    let mut findings = screen(&texts(&component), &fetched.wasm);
+    let mut findings = screen(&texts(&component.manifest), &fetched.wasm);
     if known.is_none() {
         findings.extend(look_alike(&component.name, &names));
     }
     Ok(Offer {
+        name: component.name.clone(),
+        digest: component.digest,
+        manifest: component.manifest.clone(),
         bytes: fetched.wasm.len(),
         source: source.to_string(),
         scopes,
@@ -105,7 +115,6 @@ pub(super) fn make(
         findings,
         known,
         at: now(),
-        component,
     })
 }
 
@@ -138,8 +147,7 @@ fn check_signature(
 }
 
 /// All that people and models read of it.
-fn texts(component: &Component) -> Vec<Text> {
-    let manifest = &component.manifest;
+fn texts(manifest: &Manifest) -> Vec<Text> {
     let text = |place: String, text: &str, limit| Text { place, text: text.to_owned(), limit };
     let mut texts = vec![text("its summary".to_owned(), &manifest.summary, SUMMARY_BYTES)];
     for tool in &manifest.tools {

@@ -1,7 +1,8 @@
 //! Packages as the JSON that clients know.
 
+use claw_core::grant::GrantRow;
 use claw_package::Finding;
-use claw_policy::{Given, Grant};
+use claw_policy::Given;
 use claw_store::{Package, Receipt};
 use serde_json::{Value, json};
 
@@ -10,17 +11,16 @@ use crate::host::Host;
 
 /// An offer, whole: what is shown here is what will be in force.
 pub fn offer(host: &Host, offer: &Offer) -> Value {
-    let Offer { component, bytes, source, scopes, signed, is_new_key, findings, known, .. } = offer;
-    let manifest = &component.manifest;
-    let given: Vec<Grant> = known.iter().flat_map(|package| granted(host, package)).collect();
-    let asked = host.catalog().component(&component.name).map(|it| it.subject().scopes.clone()).unwrap_or_default();
+    let Offer { name, digest, manifest, bytes, source, scopes, signed, is_new_key, findings, known, .. } = offer;
+    let given: Vec<String> = known.iter().flat_map(|package| granted(host, package)).map(|row| row.grant).collect();
+    let asked = host.catalog().component(name).map(|it| it.subject().scopes.clone()).unwrap_or_default();
     let asks = scopes.iter().map(|grant| {
         let less = grant.less().map(|less| json!({"grant": less.to_string(), "words": less.in_words()}));
         json!({
             "grant": grant.to_string(),
             "words": grant.in_words(),
             "asksEachTime": grant.is_open(),
-            "given": given.contains(grant),
+            "given": given.contains(&grant.to_string()),
             "less": less,
         })
     });
@@ -32,9 +32,9 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
         json!({
             "version": package.receipt().version,
             "digest": package.current,
-            "publisher": package.receipt().publisher,
+            "publisher": package.receipt().publisher(),
             "isPinned": package.is_pinned,
-            "isSame": package.current == component.digest,
+            "isSame": package.current == *digest,
             "more": changes.more.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "less": changes.less.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "saysOtherwise": changes.says_otherwise,
@@ -42,13 +42,12 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
         })
     });
     json!({
-        "name": component.name,
+        "name": name,
         "version": manifest.version,
         "summary": manifest.summary,
-        "digest": component.digest,
+        "digest": digest,
         "bytes": bytes,
         "source": source,
-        "publisher": offer.publisher(),
         "signed": signed.as_ref().map(|signed| json!({
             "key": signed.key, "comment": signed.comment, "isNewKey": is_new_key,
         })),
@@ -60,20 +59,17 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
     })
 }
 
-fn granted(host: &Host, package: &Package) -> Vec<Grant> {
-    let rows = host.store.grants(&package.name, &package.current).unwrap_or_default();
-    rows.iter().filter_map(|row| Grant::parse(&row.grant).ok()).collect()
+fn granted(host: &Host, package: &Package) -> Vec<GrantRow> {
+    host.store.grants(&package.name, &package.current).unwrap_or_default()
 }
 
 /// A package that is installed.
 pub fn package(host: &Host, package: &Package) -> Value {
-    let rows = host.store.grants(&package.name, &package.current).unwrap_or_default();
-    let grants = rows.iter().filter_map(|row| Given::parse(&row.grant, row.terms.clone()).ok());
+    let given = granted(host, package).into_iter().filter_map(|row| Given::parse(&row.grant, row.terms).ok());
     let mut value = receipt(package.receipt());
     value["name"] = json!(package.name);
     value["isPinned"] = json!(package.is_pinned);
-    value["grants"] = grants.map(|given| given.to_string()).collect();
-    value["plainGrants"] = rows.iter().map(|row| row.grant.clone()).collect();
+    value["given"] = given.map(|given| crate::api::given(&given)).collect();
     value["error"] = json!(host.catalog().refused().get(package.name.as_str()));
     value["versions"] = package.versions.iter().map(receipt).collect();
     value
@@ -81,9 +77,9 @@ pub fn package(host: &Host, package: &Package) -> Value {
 
 /// What was accepted.
 pub fn receipt(receipt: &Receipt) -> Value {
-    let Receipt { version, digest, publisher, source, described, by, at } = receipt;
+    let Receipt { version, digest, key, source, described, by, at } = receipt;
     json!({
-        "version": version, "digest": digest, "publisher": publisher, "source": source, "described": described,
-        "by": by, "at": at.0,
+        "version": version, "digest": digest, "publisher": receipt.publisher(), "key": key, "source": source,
+        "described": described, "by": by, "at": at.0,
     })
 }

@@ -15,6 +15,8 @@ use crate::terminal;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) grants: Vec<String>,
+    /// What the version before was given stays.
+    pub(super) keeps: bool,
     pub(super) other_publisher: bool,
 }
 
@@ -29,24 +31,24 @@ pub(super) fn ask(offer: &Value, choice: &Choice) -> Result<Answer, Failure> {
         && items(&offer["installed"]["more"]).next().is_none()
         && offer["installed"]["saysOtherwise"] != true
         && !is_other;
+    // Nobody has to decide again what is decided already.
+    let keeps = choice.grant_kept || is_plain && !choice.speaks_of_grants();
     let said = match choice {
         Choice { grant, .. } if !grant.is_empty() => Some(grant.clone()),
         Choice { grant_all: true, .. } => Some(asked_for().map(|ask| word(&ask["grant"])).collect()),
         Choice { grant_none: true, .. } => Some(Vec::new()),
-        // Nobody has to decide again what is decided already.
-        _ if is_plain => Some(asked_for().filter(|ask| ask["given"] == true).map(|ask| word(&ask["grant"])).collect()),
-        _ if asked_for().next().is_none() => Some(Vec::new()),
+        _ if keeps || asked_for().next().is_none() => Some(Vec::new()),
         _ => None,
     };
     let has_said_all = said.is_some() && (choice.yes || is_plain) && (!is_other || choice.accept_publisher);
     if let (Some(grants), true) = (&said, has_said_all) {
-        return Ok(Answer { grants: grants.clone(), other_publisher: choice.accept_publisher });
+        return Ok(Answer { grants: grants.clone(), keeps, other_publisher: choice.accept_publisher });
     }
     if !io::stdin().is_terminal() {
         let text = show::offer(offer);
         let message = format!("{text}\ninstalling it needs your answers, and there is no terminal to ask");
-        let hint = "`--yes` installs it, with `--grant GRANT`, `--grant-all` or `--grant-none`; another publisher needs \
-                    `--accept-publisher`";
+        let hint = "`--yes` installs it, with `--grant GRANT`, `--grant-all`, `--grant-none` or `--grant-kept`; \
+                    another publisher needs `--accept-publisher`";
         return Err(Failure::message(Exit::Usage, message).hint(hint));
     }
     let mut terminal = Terminal;
@@ -56,8 +58,9 @@ pub(super) fn ask(offer: &Value, choice: &Choice) -> Result<Answer, Failure> {
         None => each(&mut terminal, asked_for())?,
     };
     let publisher = if is_other { "although it comes from another publisher " } else { "" };
-    match terminal.question(&format!("Install it {publisher}with {} grant(s)? [y/N] ", grants.len()))?.as_str() {
-        "y" | "yes" => Ok(Answer { grants, other_publisher: is_other }),
+    let kept = if keeps { "what it was given before".to_owned() } else { format!("{} grant(s)", grants.len()) };
+    match terminal.question(&format!("Install it {publisher}with {kept}? [y/N] "))?.as_str() {
+        "y" | "yes" => Ok(Answer { grants, keeps, other_publisher: is_other }),
         _ => Err(Failure::message(Exit::Failed, "nothing was installed")),
     }
 }
@@ -115,7 +118,8 @@ mod tests {
     }
 
     fn said(offer: &Value, choice: Choice) -> Option<Vec<String>> {
-        ask(offer, &choice).ok().map(|answer| answer.grants)
+        let kept = |keeps: bool| keeps.then(|| "(kept)".to_owned());
+        ask(offer, &choice).ok().map(|answer| answer.grants.into_iter().chain(kept(answer.keeps)).collect())
     }
 
     // SU-05: tests have no terminal, so whatever would have to be asked is refused
@@ -129,7 +133,12 @@ mod tests {
         let none = Choice { yes: true, grant_none: true, ..Choice::default() };
         assert_eq!(said(&new, none), Some(Vec::new()));
         let installed = |more: &[&str], says: bool, other: bool| json!({"version": "1", "more": more, "less": [], "saysOtherwise": says, "otherPublisher": other});
-        assert_eq!(said(&offer(installed(&[], false, false)), Choice::default()), Some(vec!["kv cache".to_owned()]));
+        let plain = offer(installed(&[], false, false));
+        assert_eq!(said(&plain, Choice::default()), Some(vec!["(kept)".to_owned()]));
+        let none = Choice { grant_none: true, ..Choice::default() };
+        assert_eq!(said(&plain, none), Some(Vec::new()), "unless they are spoken of");
+        let kept = Choice { yes: true, grant_kept: true, ..Choice::default() };
+        assert_eq!(said(&offer(installed(&["kv b"], false, false)), kept), Some(vec!["(kept)".to_owned()]));
         for held in [installed(&["kv b"], false, false), installed(&[], true, false), installed(&[], false, true)] {
             assert_eq!(said(&offer(held), Choice::default()), None);
         }

@@ -28,7 +28,8 @@ struct Locked {
     version: String,
     source: String,
     digest: String,
-    publisher: String,
+    /// The publisher's, if it is signed.
+    key: Option<String>,
     grants: Vec<String>,
 }
 
@@ -39,8 +40,9 @@ pub(super) async fn lock(client: &mut Client, output: &Output) -> Result<Exit, F
         version: word(&it["version"]),
         source: word(&it["source"]),
         digest: word(&it["digest"]),
-        publisher: word(&it["publisher"]),
-        grants: items(&it["plainGrants"]).map(word).collect(),
+        key: it["key"].as_str().map(str::to_owned),
+        // What holds for a time or a number of uses is not for another host to begin anew.
+        grants: items(&it["given"]).filter(|given| given["terms"] == json!({})).map(|it| word(&it["grant"])).collect(),
     };
     let lock = Lock { version: VERSION, packages: items(&list["packages"]).map(locked).collect() };
     let data = serde_json::to_value(lock).expect("lock: plain words always serialize");
@@ -65,11 +67,15 @@ pub(super) async fn restore(client: &mut Client, file: &Path, yes: bool, output:
     let mut restored = Vec::new();
     for package in lock.packages {
         let offer = client.call("packages.prepare", json!({ "source": package.source })).await?;
-        for (what, wanted) in [("digest", &package.digest), ("publisher", &package.publisher)] {
-            if word(&offer[what]) != *wanted {
-                let message = format!("E_PKG_DIGEST: `{}` has another {what} than the file says", package.name);
-                return Err(Failure::message(Exit::Failed, message).hint(format!("it comes from `{}`", package.source)));
-            }
+        let is = |code: &str, what: &str| {
+            let message = format!("{code}: `{}` has another {what} than the file says", package.name);
+            Failure::message(Exit::Failed, message).hint(format!("it comes from `{}`", package.source))
+        };
+        if offer["digest"] != package.digest {
+            return Err(is("E_PKG_DIGEST", "digest"));
+        }
+        if offer["signed"]["key"].as_str() != package.key.as_deref() {
+            return Err(is("E_PKG_SIG", "publisher"));
         }
         let params = json!({ "digest": package.digest, "grants": package.grants });
         client.call("packages.install", params).await?;

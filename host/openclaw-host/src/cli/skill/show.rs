@@ -36,7 +36,7 @@ fn publisher(offer: &Value) -> String {
     }
     let new =
         if signed["isNewKey"] == true { "; the key came along with it, so it only says that of itself" } else { "" };
-    format!("{}{new}", legible::line(&word(&offer["publisher"])))
+    format!("minisign {}{new}", legible::line(&word(&signed["key"])))
 }
 
 fn scopes(offer: &Value) -> String {
