@@ -214,7 +214,7 @@ impl Api {
             return Some(slash);
         }
         // Few messages begin so, and only for them the skills are looked at here.
-        if !text.trim_start().starts_with("/skill") {
+        if !text.starts_with("/skill") {
             return None;
         }
         self.host.skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)

@@ -58,9 +58,9 @@ fn plain(name: &str) -> String {
     if name.is_empty() { TOOL.to_owned() } else { name }
 }
 
-/// `/WORD` or `/skill NAME`, and the rest.
+/// `/WORD` or `/skill NAME`, and the rest. A space in front makes it a text.
 fn typed(text: &str) -> Option<(Option<&str>, &str, &str)> {
-    let text = text.trim().strip_prefix('/')?;
+    let text = text.strip_prefix('/')?.trim_end();
     let cut = |text: &'_ str| text.find(char::is_whitespace).unwrap_or(text.len());
     let (word, rest) = text.split_at(cut(text));
     let is_word = |ch: char| ch.is_ascii_alphanumeric() || matches!(ch, '_' | '-');

@@ -2,8 +2,8 @@
 //!
 //! Such a grant names a file of the skill, so it opens nothing but that file, and it counts while the skill is there, is
 //! not turned off and has all that it needs. It is for a skill of the owner's own, by its name: a stranger's could take
-//! the name of one that is gone, and any skill chooses its key itself. It is put beside the grants of the component that asks, and goes no further
-//! than what that component declares and the policies allow.
+//! the name of one that is gone, and any skill chooses its key itself. It is put beside the grants of the component that
+//! asks, and goes no further than what that component declares and the policies allow.
 
 use std::path::Path;
 use std::sync::Arc;

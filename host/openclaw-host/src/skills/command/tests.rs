@@ -46,11 +46,11 @@ fn each_skill_gets_a_word_of_its_own() {
 fn a_message_starts_a_skill_by_its_word_or_its_name() {
     let shelf = shelf(vec![skill("Apple Notes", Card::default()), skill("weather", Card::default())]);
     let started = |text: &str| shelf.command(text).map(|command| command.skill);
-    for text in ["/weather", " /weather Berlin\n", "/WEATHER x", "/skill weather Berlin", "/skill Weather"] {
+    for text in ["/weather", "/weather Berlin\n", "/WEATHER x", "/skill weather Berlin", "/skill Weather"] {
         assert_eq!(started(text).as_deref(), Some("weather"), "{text}");
     }
     assert_eq!(started("/apple-notes x").as_deref(), Some("Apple Notes"));
-    for text in ["weather", "please /weather", "/weathers", "/", "/skill", "/skill other", "//weather"] {
+    for text in ["weather", " /weather", "please /weather", "/weathers", "/", "/skill", "/skill other", "//weather"] {
         assert_eq!(started(text), None, "{text}");
     }
     let told = shelf.no_such_command("/skill other").unwrap();
