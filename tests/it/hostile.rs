@@ -2,6 +2,7 @@
 //! without its test, does not compile.
 
 use crate::bad_input::{attacks, cores, guests, odd};
+use crate::packages;
 
 /// Takes `guest => path::of::its::test`.
 macro_rules! hostile_guests {
@@ -13,6 +14,7 @@ macro_rules! hostile_guests {
 
 hostile_guests! {
     deep_recursion => guests::a_guest_that_never_stops_calling_itself_runs_out_of_stack,
+    fickle => packages::a_package_that_tells_another_story_later_stays_off,
     flood_host => attacks::a_value_too_large_to_take_is_refused_before_it_is_copied,
     flood_output => guests::a_guest_that_floods_is_cut_short,
     grow_memory => guests::a_guest_that_takes_all_memory_meets_its_limit,

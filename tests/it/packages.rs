@@ -194,6 +194,25 @@ async fn a_file_that_was_changed_stays_off_and_everything_else_starts() {
     assert_eq!(ask_store(&mut client).await["ok"], true);
 }
 
+// SU-28
+#[tokio::test]
+pub async fn a_package_that_tells_another_story_later_stays_off() {
+    let home = Home::new();
+    let running = home.start();
+    let source = test_guest("fickle").display().to_string();
+    home.ok(&["skill", "install", &source, "--yes"]);
+    drop(running);
+    let error = || home.json(&["skill", "list"])["packages"][0]["error"].clone();
+    let running = home.start();
+    assert_eq!(error(), Value::Null, "what was compiled and described is kept");
+    drop(running);
+    std::fs::remove_dir_all(home.path().join("cache")).unwrap();
+    let running = home.start();
+    assert!(error().as_str().unwrap().starts_with("E_PKG_CHANGED"), "{}", error());
+    let mut client = running.connect().await;
+    assert!(client.call("tools.invoke", json!({"name": "story", "args": {}})).await.is_err_or_failed());
+}
+
 // SU-07, SU-12, SU-13, SU-16
 #[tokio::test]
 async fn what_is_no_package_is_refused_with_its_reason_and_leaves_nothing() {
