@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use claw_core::address;
 use claw_core::effect::AddressClass;
 use claw_core::id::Digest;
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
 use sha2::{Digest as _, Sha256};
 
@@ -66,7 +66,12 @@ impl Fetcher {
             .fold(Client::builder(), ClientBuilder::add_root_certificate);
         let client = client
             .user_agent(concat!("openclaw-host/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::custom(|attempt| if may_follow(&attempt) { attempt.follow() } else { attempt.stop() }))
+            .redirect(Policy::custom(|attempt| match attempt.previous() {
+                [first, ..] if attempt.previous().len() <= MAX_REDIRECTS && may_lead(first, attempt.url()) => {
+                    attempt.follow()
+                }
+                _ => attempt.stop(),
+            }))
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT);
@@ -134,12 +139,12 @@ impl Fetcher {
     }
 }
 
-/// Whether a redirect stays as safe as where it came from: encrypted, or within this machine. Everything else is
-/// answered as it is, and refused for its status.
-fn may_follow(attempt: &Attempt<'_>) -> bool {
-    let from_here = attempt.previous().first().is_some_and(is_this_machine);
-    let stays = if from_here { true } else { attempt.url().scheme() == "https" && !is_inside(attempt.url()) };
-    stays && attempt.previous().len() <= MAX_REDIRECTS
+/// Whether a server's word may lead from one URL to another: to an encrypted place on the public network, within this
+/// machine, or to the same server again. Everything else is answered as it is, and refused for its status.
+pub(crate) fn may_lead(from: &Url, to: &Url) -> bool {
+    from.origin() == to.origin()
+        || is_this_machine(from) && is_this_machine(to)
+        || to.scheme() == "https" && !is_inside(to)
 }
 
 /// Whether a URL names an address that is not on the public network.
@@ -221,4 +226,36 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, PackageError> {
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > limit { Err(PackageError::TooLong { limit }) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_leads_nowhere_inside_and_nowhere_unencrypted() {
+        let may = |from: &str, to: &str| may_lead(&Url::parse(from).unwrap(), &Url::parse(to).unwrap());
+        let (outside, here) = ("https://registry.example/v2/", "http://127.0.0.1:5000/v2/");
+        assert!(may(outside, "https://blobs.example/x") && may(outside, "https://203.0.114.7/x"));
+        assert!(may(here, "http://localhost:5001/x") && may(here, "http://[::1]/x") && may(here, outside));
+        for to in [
+            "http://registry.example/x",
+            "ftp://registry.example/x",
+            "file:///etc/passwd",
+            here,
+            "https://127.0.0.1/x",
+            "https://localhost/x",
+            "https://[::1]/x",
+            "https://[::ffff:10.0.0.1]/x",
+            "https://10.1.2.3/x",
+            "https://192.168.1.1/x",
+            "https://169.254.169.254/latest/meta-data",
+            "https://0x7f.1/x",
+        ] {
+            assert!(!may(outside, to), "{to}");
+        }
+        assert!(may("https://10.0.0.5:5000/v2/", "https://10.0.0.5:5000/x"), "a registry inside leads to itself");
+        assert!(!may("https://10.0.0.5:5000/v2/", "https://10.0.0.5:5001/x"));
+        assert!(!may(here, "http://192.168.1.1/x"), "and from here not to others unencrypted");
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{KEY, MANIFEST, Repository, SIGNATURE, WASM, base, digest_of};
 use crate::error::PackageError;
-use crate::fetch::Login;
+use crate::fetch::{Login, may_lead};
 use crate::shape::Shape;
 use crate::source::OciReference;
 
@@ -100,11 +100,7 @@ impl Repository<'_> {
         }
         let location = begun.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let url = location.and_then(|location| base(&self.reference.host)?.join(location).ok());
-        let own = base(&self.reference.host);
-        let is_safe = |url: &Url| {
-            url.scheme() == "https"
-                || own.as_ref().is_some_and(|own| own.host() == url.host() && own.scheme() == "http")
-        };
+        let is_safe = |url: &Url| base(&self.reference.host).is_some_and(|own| may_lead(&own, url));
         url.filter(is_safe).ok_or_else(|| self.strange("it does not say where an upload goes".to_owned()))
     }
 
