@@ -6,6 +6,7 @@
 pub mod id;
 pub mod rfc3339;
 pub mod span;
+pub mod text;
 
 pub mod inbound;
 pub mod label;

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use aho_corasick::AhoCorasick;
+use claw_core::text::is_ignorable;
+
 /// A text of a package that people and models read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
@@ -110,11 +113,8 @@ pub fn screen(texts: &[Text], wasm: &[u8]) -> Vec<Finding> {
             }
         }
     }
-    let lower = wasm.to_ascii_lowercase();
     for (kind, words) in [("secrets", &SECRETS[..]), ("drops", &DROPS)] {
-        for word in words.iter().filter(|word| contains(&lower, word.as_bytes())) {
-            add(kind, format!("its code names `{word}`"));
-        }
+        named(words, wasm).for_each(|word| add(kind, format!("its code names `{word}`")));
     }
     let random = wasm.chunks_exact(WINDOW).filter(|window| entropy(window) > RANDOM).count();
     if random > 0 {
@@ -124,25 +124,19 @@ pub fn screen(texts: &[Text], wasm: &[u8]) -> Vec<Finding> {
 }
 
 /// Characters that change a text without being seen in it.
-fn is_hidden(c: char) -> bool {
-    let is_control = c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    is_control
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+fn is_hidden(ch: char) -> bool {
+    is_ignorable(ch)
+        // Marks around annotations, which most programs leave out.
+        || matches!(ch, '\u{fff9}'..='\u{fffb}')
+        || ch.is_control() && !matches!(ch, '\n' | '\r' | '\t')
 }
 
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return true };
-    let mut from = 0;
-    while let Some(at) = hay[from..].iter().position(|byte| byte == first) {
-        if hay[from + at..].starts_with(needle) {
-            return true;
-        }
-        from += at + 1;
-    }
-    false
+/// Those words that stand in the bytes, in any case.
+fn named<'a>(words: &'a [&str], bytes: &[u8]) -> impl Iterator<Item = &'a str> {
+    let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(words);
+    let finder = finder.expect("screen: a few short words always fit");
+    let found: BTreeSet<_> = finder.find_overlapping_iter(bytes).map(|at| at.pattern().as_usize()).collect();
+    found.into_iter().map(|index| words[index])
 }
 
 /// Shannon's entropy in bits for each byte.

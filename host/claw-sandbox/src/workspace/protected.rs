@@ -4,6 +4,7 @@
 //! Names are compared the way a file system that folds case would compare them.
 
 use claw_core::guard::Guard;
+use claw_core::text::is_ignorable;
 
 use super::path::TEMP_PREFIX;
 
@@ -130,13 +131,4 @@ fn folded(name: &str) -> String {
     let lower: String = visible.flat_map(char::to_lowercase).map(|ch| if ch == 'ſ' { 's' } else { ch }).collect();
     // Windows shares drop dots and spaces at the end.
     lower.trim_end_matches(['.', ' ']).to_owned()
-}
-
-/// Characters that ext4's casefold and HFS+ leave out of comparison (Unicode `Default_Ignorable_Code_Point`).
-fn is_ignorable(ch: char) -> bool {
-    matches!(ch,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
