@@ -34,7 +34,6 @@ use crate::tool_call::CallContext;
 pub struct Effects {
     context: CallContext,
     call: ToolCall,
-    component: ComponentName,
     installed: Arc<Installed>,
     /// Who asks, as it was when the call began; for the record.
     subject: Arc<Subject>,
@@ -67,7 +66,6 @@ impl Effects {
         Effects {
             context,
             call,
-            component: installed.component.name.clone(),
             installed: Arc::clone(installed),
             subject: installed.subject(),
             answerer,
@@ -111,6 +109,11 @@ impl Effects {
         };
         self.recorder.add(Effect { number: effect, request: asked, what, answer: answer.clone(), body: None });
         self.answerer.answer(effect, answer).await;
+    }
+
+    /// The component that asks.
+    fn name(&self) -> &ComponentName {
+        &self.installed.component.name
     }
 
     /// What a replay of the call needs.
@@ -167,7 +170,7 @@ impl Effects {
         let step = JournalStep::EffectStarted { call: self.call.id.clone(), index, digest, approval };
         let started = audit::started(&self.asker(), admitted, index);
         let spends = admitted.permit.spends().map(|given| Spent {
-            component: self.component.clone(),
+            component: self.name().clone(),
             build: self.installed.component.digest,
             grant: given.grant.to_string(),
             terms: given.terms.clone(),

@@ -56,7 +56,7 @@ impl Effects {
 
     pub(super) async fn process(&self, request: ProcessRequest) -> Result<ProcessReply, EffectError> {
         let CallContext { host, facts, cancel, .. } = &self.context;
-        let owner = ProcessOwner { component: self.component.clone(), session: facts.session.clone() };
+        let owner = ProcessOwner { component: self.name().clone(), session: facts.session.clone() };
         match request {
             ProcessRequest::Spawn(request, background) => {
                 let plan = self.plan(request, Some(background)).await?;

@@ -21,7 +21,7 @@ impl Effects {
             RequestBody::Whole(_) => None,
             RequestBody::Streamed { .. } => Some(self.parts(effect).await),
         };
-        match broker.send(permit, parts, &self.component, &|name| secrets.value(name), &self.context.cancel).await {
+        match broker.send(permit, parts, self.name(), &|name| secrets.value(name), &self.context.cancel).await {
             Ok(answer) => {
                 self.label(Labels::tainted(&format!("an answer of {server}"))).await?;
                 Ok((answer, index))

@@ -11,7 +11,7 @@ impl Effects {
         Name::parse(&request.store).map_err(|err| EffectError::Invalid(err.to_string()))?;
         let admitted = self.decide(Action::UseStore(request.store.clone())).await?;
         let store = &self.context.host.store;
-        let place = LabelledPlace::Kv(self.component.clone(), request.store.clone());
+        let place = LabelledPlace::Kv(self.name().clone(), request.store.clone());
         self.label(store.labels(&place).map_err(unavailable)?).await?;
         if request.operation.writes() {
             store.add_labels(&place, &self.context.labels.now()).await.map_err(unavailable)?;
@@ -19,7 +19,7 @@ impl Effects {
         }
         self.note_allowed(&admitted);
         let limits = self.installed.settings.kv_limits();
-        Ok(store.kv(&self.component, request, limits).await?)
+        Ok(store.kv(self.name(), request, limits).await?)
     }
 }
 

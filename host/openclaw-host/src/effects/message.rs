@@ -39,7 +39,7 @@ impl Effects {
         }
         // The sender stands in front, in words that the component does not choose.
         let said = masking::spoken(&masking::mask(&self.context.host.vault)).text(&request.text).into_owned();
-        let text = format!("{HOST_MARK} message from `{}`:\n{said}", self.component);
+        let text = format!("{HOST_MARK} message from `{}`:\n{said}", self.name());
         // It stands in the conversation from now on, and so does what flowed into it.
         if let Some(cause) = outside(&self.installed) {
             self.label(Labels::tainted(&cause)).await?;

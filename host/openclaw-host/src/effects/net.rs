@@ -57,7 +57,7 @@ impl Effects {
         self.label(Labels::tainted(&format!("a connection to {}", plan.target.host))).await?;
         let (permit, index) = self.admit(Action::OpenConnection(plan)).await?;
         let broker = &self.context.host.net;
-        let opened = broker.connect(permit, &self.component, &|name| secrets.value(name), &self.context.cancel).await;
+        let opened = broker.connect(permit, self.name(), &|name| secrets.value(name), &self.context.cancel).await;
         let summary = opened.as_ref().map_or_else(ToString::to_string, |_| "connected".to_owned());
         self.ended(index, summary).await?;
         let connection = opened?;

@@ -74,8 +74,8 @@ impl Effects {
         let found = tokio::task::spawn_blocking(move || vault.get(&wanted)).await;
         let found = found.map_err(|err| EffectError::Other(err.to_string()))?;
         let found = found.map_err(|err| EffectError::Unavailable(format!("the vault cannot be read: {err}")))?;
-        found.filter(|secret| secret.serves(&self.component)).ok_or_else(|| {
-            let reason = format!("there is no secret `{name}` for component `{}`", self.component);
+        found.filter(|secret| secret.serves(self.name())).ok_or_else(|| {
+            let reason = format!("there is no secret `{name}` for component `{}`", self.name());
             EffectError::denied("E_SECRET_SCOPE", reason)
         })
     }
