@@ -91,8 +91,10 @@ impl Effects {
             EffectRequest::Exec(request) => self.exec(request).await.map(EffectReply::Exec),
             EffectRequest::Http(request) => match self.http(effect, request).await {
                 Ok((answer, index)) => {
-                    let (answer, body) = self.pump(effect, index, answer).await;
-                    return self.recorder.add(Effect { number: effect, request: asked, what, answer, body });
+                    let keep = |answer, body| {
+                        self.recorder.add(Effect { number: effect, request: asked, what, answer, body });
+                    };
+                    return self.pump(effect, index, answer, keep).await;
                 }
                 Err(err) => Err(err),
             },

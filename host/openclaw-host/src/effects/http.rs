@@ -40,8 +40,15 @@ impl Effects {
         stream::try_unfold(source, next).boxed()
     }
 
-    /// Passes a response on to the guest as it arrives; gives what a replay needs of it.
-    pub(super) async fn pump(&self, effect: u32, index: u32, answer: HttpAnswer) -> (Answer, Option<Vec<u8>>) {
+    /// Passes a response on to the guest as it arrives. What a replay needs of it, `keep` gets before the guest sees the
+    /// end: a call that ends right then takes this future with it.
+    pub(super) async fn pump(
+        &self,
+        effect: u32,
+        index: u32,
+        answer: HttpAnswer,
+        keep: impl FnOnce(Answer, Option<Vec<u8>>),
+    ) {
         let HttpAnswer { head, mut body } = answer;
         let summary = format!("status {}", head.status);
         let sink = self.answerer.answer_with_body(effect, EffectReply::Http(head.clone())).await;
@@ -58,16 +65,15 @@ impl Effects {
             Ok(())
         };
         let passed: Result<(), EffectError> = passed.await;
-        let failed = passed.as_ref().err().cloned();
-        sink.end(passed).await;
+        match passed.as_ref().err().cloned() {
+            // A body that broke off is replayed as a request that failed.
+            Some(err) => keep(Err(err), None),
+            None => keep(Ok(EffectReply::Http(head)), kept),
+        }
         if let Err(err) = self.ended(index, summary).await {
             tracing::error!(call = %self.call.id, %err, "the end of an effect could not be recorded");
         }
-        match failed {
-            // A body that broke off is replayed as a request that failed.
-            Some(err) => (Err(err), None),
-            None => (Ok(EffectReply::Http(head)), kept),
-        }
+        sink.end(passed).await;
     }
 }
 
