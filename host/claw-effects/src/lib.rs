@@ -25,7 +25,7 @@ pub use exec::{
     CgroupState, ExecGate, ExecLimits, ExecPass, ExecPaths, ProcessOwner, Processes, cgroups, containment_probe,
     exec_child_main, has_program, plan_exec, prepare_cgroups, run_exec,
 };
-pub use http::{HttpAnswer, HttpBody, HttpBroker, HttpLimits, RequestParts, plan_http};
+pub use http::{Answer, Answers, HttpAnswer, HttpBody, HttpBroker, HttpLimits, RequestParts, plan_http};
 pub use mask::{Mask, MaskStream};
 pub use net::{Connection, NetBroker, NetLimits, plan_connect};
 pub use secret::{Secrets, secrets_in};

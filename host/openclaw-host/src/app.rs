@@ -20,6 +20,7 @@ use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::answers;
 use crate::api::{self, Api};
 use crate::audit::{self, Found};
 use crate::budget::Budget;
@@ -113,6 +114,11 @@ impl App {
         let (driver, events) = mpsc::channel(WAITING);
         let dialer = Dialer::new(Some(gateway.local_addr().port()), &settings.roots);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
+        let http = HttpBroker::new(HttpLimits::default(), dialer.clone());
+        let http = match &start.answers {
+            Some(file) => http.answering_from(answers::standing_in(answers::read(file)?)?),
+            None => http,
+        };
         let exec = ExecPaths {
             launcher: program()?,
             workspace: settings.agent.workspace.clone(),
@@ -129,7 +135,7 @@ impl App {
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,
             model,
-            http: HttpBroker::new(HttpLimits::default(), dialer.clone()),
+            http,
             net: NetBroker::new(NetLimits::default(), dialer),
             vault: Arc::clone(vault),
             processes: Processes::new(exec.clone()),

@@ -75,6 +75,9 @@ enum Command {
         /// IP address of the gateway [env: OPENCLAW_HOST_BIND] [default: 127.0.0.1]
         #[arg(long, value_name = "ADDR")]
         bind: Option<IpAddr>,
+        /// Answer all requests of components from this file, and none over the network
+        #[arg(long, value_name = "FILE")]
+        http_answers: Option<PathBuf>,
     },
     /// Talk with the assistant; `/help` lists what can be typed
     Chat {
@@ -263,7 +266,10 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Policy(command) => policy::policy(command, home, &output),
         Command::Config(ConfigCommand::Schema) => config::print_schema(&output),
         Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
-        Command::Run { port, bind } => run::run(&home()?, &Flags { port, bind }, &output, &env, serve),
+        Command::Run { port, bind, http_answers } => {
+            let told = run::Told { flags: Flags { port, bind }, answers: http_answers };
+            run::run(&home()?, told, &output, &env, serve)
+        }
         Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
         Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
         Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),

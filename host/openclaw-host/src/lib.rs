@@ -19,6 +19,7 @@ mod selftest;
 mod exec_approvals;
 mod legible;
 
+mod answers;
 pub mod app;
 mod host;
 mod provider_key;

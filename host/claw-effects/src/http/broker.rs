@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::dial::{self, CONNECT, Dialer};
+use crate::http::answers::Answers;
 use crate::http::body::{BodyLimits, Held, HttpBody};
 use crate::http::plan::HttpLimits;
 use crate::http::upload::{self, RequestParts, Stop};
@@ -48,12 +49,19 @@ pub struct HttpBroker {
     slots: Arc<Slots>,
     /// The one used last comes last.
     clients: Mutex<Vec<(ComponentName, Client)>>,
+    /// What stands in for all servers, if anything does.
+    answers: Option<Answers>,
 }
 
 impl HttpBroker {
     /// A broker within `limits`.
     pub fn new(limits: HttpLimits, dialer: Dialer) -> Self {
-        HttpBroker { limits, dialer, slots: Arc::default(), clients: Mutex::default() }
+        HttpBroker { limits, dialer, slots: Arc::default(), clients: Mutex::default(), answers: None }
+    }
+
+    /// Takes all answers from here, and reaches no server.
+    pub fn answering_from(self, answers: Answers) -> Self {
+        HttpBroker { answers: Some(answers), ..self }
     }
 
     /// Sends the permitted request for `owner` and waits for the head of the answer. The placeholders in its header
@@ -104,8 +112,8 @@ impl HttpBroker {
         let response = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(EffectError::Cancelled),
-            sent = tokio::time::timeout(first_byte, client.execute(request)) => match sent {
-                Ok(sent) => sent.map_err(|err| explain(&host, &err))?,
+            sent = tokio::time::timeout(first_byte, self.execute(&client, request, &host)) => match sent {
+                Ok(sent) => sent?,
                 Err(_) => {
                     let ms = first_byte.as_millis();
                     return Err(limit::reached(format_args!("`{host}` did not answer within {ms} ms")));
@@ -120,6 +128,13 @@ impl HttpBroker {
         let limits = BodyLimits { max_bytes: self.limits.max_response_bytes, deadline };
         let body = HttpBody::new(response, limits, &mask, cancel.clone(), Held { _slot: slot, _upload: upload });
         Ok(HttpAnswer { head, body })
+    }
+
+    async fn execute(&self, client: &Client, request: Request, host: &str) -> Result<Response, EffectError> {
+        match &self.answers {
+            Some(answers) => answers.answer(request).await,
+            None => client.execute(request).await.map_err(|err| explain(host, &err)),
+        }
     }
 
     /// The owner's client for requests to `port`.

@@ -1,7 +1,7 @@
 //! `run`: everything that happens before the host itself starts.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claw_vault::Vault;
@@ -26,15 +26,24 @@ pub struct Start {
     pub home: Home,
     /// The owner's secrets.
     pub vault: Arc<Vault>,
+    /// A file with the answers to all requests, in place of the network.
+    pub answers: Option<PathBuf>,
     /// Where it says that it is ready.
     pub output: Output,
     /// Keeps the log alive: to be dropped last.
     pub log: LogGuard,
 }
 
-pub(super) fn run(home: &Path, flags: &Flags, output: &Output, env: &Env, serve: Serve) -> Result<Exit, Failure> {
+/// What only this start is told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) flags: Flags,
+    pub(super) answers: Option<PathBuf>,
+}
+
+pub(super) fn run(home: &Path, told: Told, output: &Output, env: &Env, serve: Serve) -> Result<Exit, Failure> {
     // Settings come first: with bad ones nothing is made.
-    let resolved = settings::read(home, flags)?;
+    let resolved = settings::read(home, &told.flags)?;
     let home = Home::open(home)?;
     home.prepare_workspace(&resolved.settings.agent.workspace)?;
     // Before the log starts to write on the terminal: it may have to ask.
@@ -48,7 +57,7 @@ pub(super) fn run(home: &Path, flags: &Flags, output: &Output, env: &Env, serve:
         warn!(setting = %issue.place, "{issue}");
     }
     let (settings, effective) = (resolved.settings, resolved.effective);
-    serve(Start { settings, effective, home, vault, output: *output, log })?;
+    serve(Start { settings, effective, home, vault, answers: told.answers, output: *output, log })?;
     Ok(Exit::Ok)
 }
 

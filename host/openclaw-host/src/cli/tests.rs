@@ -146,7 +146,7 @@ fn a_bad_configuration_ends_with_64_before_anything_is_made() {
     }
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.json5"), "{ sandbox: { wals: 1 } }").unwrap();
-    let failure = run::run(folder.path(), &Flags::default(), &quiet(), &Env::default(), serve).unwrap_err();
+    let failure = run::run(folder.path(), run::Told::default(), &quiet(), &Env::default(), serve).unwrap_err();
     assert_eq!(failure.exit().code(), 64);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -1,7 +1,9 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use claw_core::effect::{AddressClass, HttpRequest, RequestBody};
+use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
@@ -9,6 +11,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::dial::TrustRoots;
 use crate::dial::tests::{Script, owner, read_head, serve, system};
+use crate::http::answers::Answer;
 use crate::http::plan::plan_http;
 
 /// A server that answers every request on a connection with `text`, and puts the request into the body for `{}`.
@@ -369,4 +372,32 @@ async fn a_secret_reaches_the_server_and_comes_back_masked() {
     assert!(body.contains("authorization: Bearer <secret api>\r\n") && !body.contains("s3cr3t"), "{body}");
     let missing = broker().send_plan(with_secret, None, &owner("probe"), &|_| None, &cancel).await.unwrap_err();
     assert!(matches!(&missing, EffectError::Denied { code, .. } if code == "E_SECRET_SCOPE"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn answers_of_a_file_stand_in_for_servers_and_nothing_is_dialled() {
+    let (port, connections) = serve(|_| pending()).await;
+    let url = format!("http://example.test:{port}/a");
+    let answer = |status: u16, body: &'static str| Answer {
+        request: format!("GET {url}"),
+        status,
+        headers: vec![("x-server".into(), "1".into()), ("connection".into(), "close".into())],
+        body: body.into(),
+    };
+    let answers = Answers::new(vec![answer(429, "later"), answer(200, "now")]).unwrap();
+    let broker = broker().answering_from(answers);
+    for (status, body) in [(429, "later"), (200, "now"), (200, "now")] {
+        let answer = send(&broker, &url).await.unwrap();
+        assert_eq!(answer.head.status, status);
+        let names: Vec<_> = answer.head.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["x-server", "content-length"]);
+        assert_eq!(text(answer).await.unwrap(), body);
+    }
+    // A streamed body is taken in whole before the answer; one to somewhere else has no answer.
+    let parts = futures_util::stream::iter([Ok(Bytes::from_static(b"ab"))]).boxed();
+    let post = HttpPlan { method: "POST".into(), body: RequestBody::Streamed { length: Some(2) }, ..plan(&url) };
+    let sent = broker.send_plan(post, Some(parts), &owner("probe"), &|_| None, &CancellationToken::new()).await;
+    let said = sent.unwrap_err().to_string();
+    assert!(said.contains(&format!("there is no answer to `POST {url}`")), "{said}");
+    assert_eq!(connections.load(Ordering::SeqCst), 0);
 }
