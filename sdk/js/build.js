@@ -24,8 +24,9 @@ const starlingmonkey = (imports) => {
 
 class BuildError extends Error {}
 
-/** Where jco and the bundler may be installed: with this package, by `cargo xtask setup --guests js`, in the project. */
-const PLACES = [HERE, join(HERE, "../../target/tools/js"), process.cwd()];
+/** Where jco and the bundler may be installed: where a variable says, with this package, by `cargo xtask setup --guests js`, in the project. */
+const TOOLS = process.env.OPENCLAW_TOOLS;
+const PLACES = [...(TOOLS ? [join(TOOLS, "js")] : []), HERE, join(HERE, "../../target/tools/js"), process.cwd()];
 
 async function build(source, output, engine) {
   if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);

@@ -45,7 +45,7 @@ fn text(answer: &Value) -> String {
 }
 
 /// Answers requests with these texts, one by one, and gives the line that each began with.
-fn server(answers: Vec<(&'static str, String)>) -> (String, Receiver<String>) {
+pub fn server(answers: Vec<(&'static str, String)>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (sender, asked) = channel();

@@ -20,7 +20,7 @@ pub fn weakened() -> PathBuf {
 }
 
 /// The tests' own environment: where `PATH` and the weakened host come from.
-fn environment(name: &str) -> Option<std::ffi::OsString> {
+pub fn environment(name: &str) -> Option<std::ffi::OsString> {
     #[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads the environment")]
     std::env::var_os(name)
 }

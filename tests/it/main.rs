@@ -24,6 +24,7 @@ mod marketplace;
 mod obedient;
 mod owner;
 mod packages;
+mod projects;
 mod providers;
 mod roots;
 mod runs;

@@ -149,8 +149,16 @@ impl Client {
     /// # Errors
     /// [`ClientError`] if the host refuses, says nothing within 30 s, or goes away.
     pub async fn call(&mut self, method: &str, params: Value) -> Result<Value, ClientError> {
-        let silent = || ClientError::Silent { method: method.to_owned(), after: ANSWER_TIMEOUT };
-        timeout(ANSWER_TIMEOUT, self.request(method, params)).await.map_err(|_| silent())?
+        self.call_within(ANSWER_TIMEOUT, method, params).await
+    }
+
+    /// As [`Client::call`], for what takes longer.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the host refuses, says nothing within `limit`, or goes away.
+    pub async fn call_within(&mut self, limit: Duration, method: &str, params: Value) -> Result<Value, ClientError> {
+        let silent = || ClientError::Silent { method: method.to_owned(), after: limit };
+        timeout(limit, self.request(method, params)).await.map_err(|_| silent())?
     }
 
     async fn request(&mut self, method: &str, params: Value) -> Result<Value, ClientError> {

@@ -50,6 +50,8 @@ pub(super) enum Surface {
     Chat,
     /// A shell.
     Shell,
+    /// None: it is asked right behind it.
+    Question,
 }
 
 impl Answer {
@@ -104,6 +106,7 @@ impl Waiting {
         let command = match surface {
             Surface::Chat => format!("/approve {short}"),
             Surface::Shell => format!("openclaw-host approvals resolve {short}"),
+            Surface::Question => return text,
         };
         for choice in &self.choices {
             text.push_str(&format!("  always: {}\n", legible::line(choice)));

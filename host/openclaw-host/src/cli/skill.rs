@@ -1,23 +1,88 @@
 //! `skill`: packages, installed and removed by their owner.
 
 mod ask;
+mod cases;
 mod check;
 mod lock;
+mod project;
 mod publish;
+mod rig;
 mod show;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use claw_project::{Language, Profile, Project};
 use serde_json::{Value, json};
 
 use super::output::{table, word};
-use super::{Exit, Failure, Output};
+use super::{Exit, Failure, Output, tool};
 use crate::client::Client;
 use crate::settings::Env;
 
+use self::project::{NewKind, Trial};
+
+/// How long a component may take to be fetched and compiled.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(300);
+
 #[derive(Debug, Subcommand)]
 pub(super) enum SkillCommand {
+    /// Write a project that builds and tests at once, into a new folder of its name
+    New {
+        /// Name: small letters, digits and `-`
+        name: String,
+        /// What it is written in
+        #[arg(long, value_name = "rust|js|python|c|go")]
+        lang: Option<Language>,
+        /// What it becomes
+        #[arg(long, value_enum, default_value = "tool")]
+        kind: NewKind,
+    },
+    /// Build a project; the first time, what builds it is installed
+    Build {
+        /// The project's folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Build a project, and run the cases of its `tests.json5` in a host of their own
+    Test {
+        /// The project's folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Ask the real servers, and keep what they answer in `tests.http.json`
+        #[arg(long)]
+        record: bool,
+    },
+    /// Build a project and install it into the running host, again whenever a file changes
+    Dev {
+        /// The project's folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Call a tool of a project or a component in a host of its own, or of an installed package
+    Run {
+        /// The project's folder, a file `NAME.wasm`, or the name of an installed package
+        skill: String,
+        /// Name of the tool
+        tool: String,
+        /// Arguments as a JSON object; `-` reads them from standard input
+        #[arg(value_name = "JSON", default_value = "{}")]
+        arguments: String,
+        /// Folder that it sees as the workspace [default: an empty one]
+        #[arg(long, value_name = "DIR")]
+        workspace: Option<PathBuf>,
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Build a project, and put what is given away into `dist`
+    Pack {
+        /// The project's folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
     /// Show what a package would be able to do, and install nothing
     Inspect {
         #[command(flatten)]
@@ -136,7 +201,24 @@ impl Choice {
 }
 
 pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output: &Output) -> Result<Exit, Failure> {
+    let tools = || project::tools(home, env);
     let command = match command {
+        SkillCommand::New { name, lang, kind } => return project::new(&name, lang, kind, output),
+        SkillCommand::Build { folder } => return project::build(&folder, &tools(), output),
+        SkillCommand::Pack { folder } => return project::pack(&folder, &tools(), output).await,
+        SkillCommand::Test { folder, record } => {
+            let project = project::built(&folder, &tools(), Profile::Release)?;
+            return cases::test(&project.folder, &project.component(), record, output).await;
+        }
+        SkillCommand::Check { from } if Project::open(Path::new(&from.source)).is_ok() => {
+            return project::check(Path::new(&from.source), &tools(), output).await;
+        }
+        SkillCommand::Run { skill, tool, arguments, workspace, choice } if Path::new(&skill).exists() => {
+            let arguments = tool::parse_arguments(&arguments)?;
+            let (source, workspace) = (Path::new(&skill), workspace.as_deref());
+            let trial = Trial { source, tool: &tool, arguments, workspace, choice: &choice };
+            return project::run(trial, &tools(), output).await;
+        }
         SkillCommand::Sign { file, secret_key } => {
             return publish::sign(&file, secret_key.as_deref(), home, env, output);
         }
@@ -147,7 +229,14 @@ pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output:
     };
     let client = &mut Client::connect(home).await?;
     match command {
-        SkillCommand::Sign { .. } | SkillCommand::Publish { .. } => unreachable!("skill: done without a host"),
+        SkillCommand::New { .. }
+        | SkillCommand::Build { .. }
+        | SkillCommand::Pack { .. }
+        | SkillCommand::Test { .. }
+        | SkillCommand::Sign { .. }
+        | SkillCommand::Publish { .. } => unreachable!("skill: done without a host"),
+        SkillCommand::Dev { folder, choice } => project::dev(client, &folder, &tools(), &choice, output).await,
+        SkillCommand::Run { skill, tool, arguments, .. } => run(client, &skill, &tool, &arguments, output).await,
         SkillCommand::Lock => lock::lock(client, output).await,
         SkillCommand::Restore { file, yes } => lock::restore(client, &file, yes, output).await,
         SkillCommand::Check { from } => {
@@ -196,7 +285,8 @@ async fn prepare(client: &mut Client, from: &From) -> Result<Value, Failure> {
         true => source.clone(),
         false => std::path::absolute(Path::new(source))?.to_string_lossy().into_owned(),
     };
-    Ok(client.call("packages.prepare", json!({ "source": source, "key": key })).await?)
+    let params = json!({ "source": source, "key": key });
+    Ok(client.call_within(PREPARE_TIMEOUT, "packages.prepare", params).await?)
 }
 
 /// Asks what the flags have not said, and installs.
@@ -234,7 +324,8 @@ async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Outpu
         let message = format!("package `{name}` is pinned to version {}", word(&package["version"]));
         return Err(Failure::message(Exit::Failed, message).hint("`openclaw-host skill unpin` lets it change"));
     }
-    let offer = client.call("packages.prepare", json!({ "source": package["source"] })).await?;
+    let source = json!({ "source": package["source"] });
+    let offer = client.call_within(PREPARE_TIMEOUT, "packages.prepare", source).await?;
     if offer["name"] != name {
         let message = format!("`{}` has a package `{}` now", word(&package["source"]), word(&offer["name"]));
         return Err(
@@ -242,6 +333,18 @@ async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Outpu
         );
     }
     accept(client, &offer, choice, output).await
+}
+
+/// Calls a tool of what is installed.
+async fn run(client: &mut Client, skill: &str, tool: &str, arguments: &str, output: &Output) -> Result<Exit, Failure> {
+    let arguments = tool::parse_arguments(arguments)?;
+    let component = client.call("components.inspect", json!({ "name": skill })).await?;
+    let mut tools = show::items(&component["tools"]).map(|it| word(&it["name"]));
+    if !tools.any(|name| name == tool) {
+        let hint = format!("`openclaw-host component inspect {skill}` shows what it has");
+        return Err(Failure::message(Exit::Usage, format!("`{skill}` has no tool `{tool}`")).hint(hint));
+    }
+    tool::call(client, tool, arguments, &super::sessions::parse_key("tools")?, output).await
 }
 
 async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {

@@ -61,12 +61,20 @@ pub(super) async fn call(
     let request = client.send("tools.invoke", params).await?;
     // No deadline of its own: the host's limits end the call, and a person may have to answer first.
     let result = agent::final_answer(client, "tools.invoke", &request, session).await?;
+    show(name, &result, output)
+}
+
+/// Prints what a tool gave.
+///
+/// # Errors
+/// Says why it failed, if it did.
+pub(super) fn show(name: &str, result: &Value, output: &Output) -> Result<Exit, Failure> {
     if result["ok"] == true {
-        output.data(&result, |result| output_text(&result["output"]))?;
+        output.data(result, |result| output_text(&result["output"]))?;
         return Ok(Exit::Ok);
     }
     if output.format() == super::Format::Json {
-        output.data(&result, |_| String::new())?;
+        output.data(result, |_| String::new())?;
     }
     let code = result["error"]["code"].as_str().unwrap_or("E_OTHER");
     let message = result["error"]["message"].as_str().unwrap_or("the host gives no reason");

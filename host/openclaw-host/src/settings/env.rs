@@ -23,12 +23,14 @@ pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
 pub const USER_HOME: &str = "HOME";
 /// The file that holds the passphrase of the vault; `/dev/fd/3` reads it from that descriptor.
 pub const HOST_VAULT_PASSPHRASE_FILE: &str = "OPENCLAW_HOST_VAULT_PASSPHRASE_FILE";
+/// The folder of what builds skills.
+pub const TOOLS: &str = "OPENCLAW_TOOLS";
 /// Any value turns colours off.
 pub const NO_COLOR: &str = "NO_COLOR";
 
 /// Every variable that is read, apart from those that `apiKeyEnv` and `apiKey` of `models.providers.*` name. Of those that
 /// skills need, only whether they are set.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     HOST_HOME,
     HOST_PORT,
     HOST_BIND,
@@ -39,6 +41,7 @@ pub const NAMES: [&str; 11] = [
     ANTHROPIC_BASE_URL,
     USER_HOME,
     HOST_VAULT_PASSPHRASE_FILE,
+    TOOLS,
     NO_COLOR,
 ];
 

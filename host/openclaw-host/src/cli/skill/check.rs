@@ -33,7 +33,7 @@ pub(super) fn check(offer: &Value, output: &Output) -> Result<Exit, Failure> {
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Failed })
 }
 
-fn problems(offer: &Value) -> Vec<String> {
+pub(super) fn problems(offer: &Value) -> Vec<String> {
     let mut problems = Vec::new();
     if word(&offer["summary"]).trim().is_empty() {
         problems.push("the summary is empty: people see it before they install".to_owned());

@@ -1,0 +1,7 @@
+module {{name}}
+
+go 1.24
+
+require openclaw.invalid/sdk v0.0.0
+
+replace openclaw.invalid/sdk => ./openclaw/sdk/go

@@ -1,0 +1,214 @@
+//! A host of its own for trying a skill out: real in every part, with a home that is made for it and forgotten.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use claw_vault::{Audience, Zeroizing};
+use serde_json::{Map, Value, json};
+
+use super::PREPARE_TIMEOUT;
+use crate::app;
+use crate::cli::output::word;
+use crate::cli::{Exit, Failure};
+use crate::client::{Client, ClientError, Incoming};
+use crate::host::now;
+use crate::settings::{Env, VaultKey};
+use crate::vault::{self, Missing};
+
+/// What stays of a home for the next time: what was compiled.
+const KEPT: [&str; 2] = ["cache", "cache.key"];
+
+/// What is there before the host starts.
+#[derive(Debug, Default)]
+pub(super) struct Setup<'a> {
+    /// Secrets by name, with the servers that they may be sent to.
+    pub(super) secrets: BTreeMap<&'a str, (&'a str, &'a [String])>,
+    /// A file with the answers to all requests.
+    pub(super) answers: Option<&'a Path>,
+    /// The workspace, if it is not the home's own.
+    pub(super) workspace: Option<&'a Path>,
+}
+
+/// The host, and a connection to it. It ends with this value.
+pub(super) struct Rig {
+    home: PathBuf,
+    arguments: Vec<String>,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    client: Client,
+}
+
+impl Rig {
+    /// Empties the home at `home`, or makes it, and starts a host there.
+    ///
+    /// # Errors
+    /// If the home cannot be used, or the host does not start.
+    pub(super) async fn start(home: &Path, setup: &Setup<'_>) -> Result<Rig, Failure> {
+        empty(home)?;
+        if let Some(workspace) = setup.workspace {
+            let config = json!({ "agent": { "workspace": workspace } });
+            fs::write(home.join("config.json5"), config.to_string())?;
+        }
+        if !setup.secrets.is_empty() {
+            let vault = vault::open(home, VaultKey::File, &Env::default(), Missing::Make)?;
+            for (name, (value, servers)) in &setup.secrets {
+                let servers = servers.iter().map(|server| Audience::parse(server)).collect::<Result<_, _>>();
+                let servers = servers.map_err(|err| Failure::new(Exit::Usage, err))?;
+                vault.set(name, Zeroizing::new((*value).to_owned()), servers, Vec::new(), now())?;
+            }
+        }
+        let mut arguments = ["--json", "run", "--port", "0"].map(str::to_owned).to_vec();
+        if let Some(answers) = setup.answers {
+            arguments.extend(["--http-answers".to_owned(), answers.display().to_string()]);
+        }
+        let mut rig = Rig { home: home.to_owned(), arguments, running: None };
+        rig.run().await?;
+        Ok(rig)
+    }
+
+    /// Where files of the workspace lie.
+    pub(super) fn workspace(&self) -> PathBuf {
+        self.home.join("workspace")
+    }
+
+    /// The connection to the host.
+    ///
+    /// # Errors
+    /// If the host was stopped.
+    pub(super) fn client(&mut self) -> Result<&mut Client, Failure> {
+        let gone = || Failure::message(Exit::Unreachable, "the host that tries the skill out has stopped");
+        self.running.as_mut().map(|running| &mut running.client).ok_or_else(gone)
+    }
+
+    async fn run(&mut self) -> Result<(), Failure> {
+        let said = self.home.join("stderr.txt");
+        let mut host = Command::new(app::program()?);
+        // Nothing of the owner's environment concerns it.
+        host.arg("--home").arg(&self.home).args(&self.arguments).env_clear();
+        host.envs(Env::default().and(["PATH"]).get("PATH").map(|path| ("PATH", path)));
+        let mut child = host.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&said)?).spawn()?;
+        let mut ready = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut ready)?;
+        }
+        if ready.is_empty() {
+            let _ = child.wait();
+            let why = fs::read_to_string(&said).unwrap_or_default();
+            return Err(Failure::message(Exit::Failed, format!("the host that tries the skill out: {}", why.trim())));
+        }
+        let connected = Client::connect(&self.home).await;
+        match connected {
+            Ok(client) => self.running = Some(Running { child, client }),
+            Err(err) => {
+                end(&mut child);
+                return Err(err.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks the package at `source` over.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) async fn prepare(&mut self, source: &Path) -> Result<Value, Failure> {
+        let params = json!({ "source": source });
+        Ok(self.client()?.call_within(PREPARE_TIMEOUT, "packages.prepare", params).await?)
+    }
+
+    /// Installs what was looked over, with these grants and no others.
+    ///
+    /// # Errors
+    /// Says which grant cannot be given.
+    pub(super) async fn install(&mut self, offer: &Value, grants: &[String]) -> Result<(), Failure> {
+        let params = json!({ "digest": offer["digest"], "grants": grants });
+        self.client()?.call("packages.install", params).await?;
+        Ok(())
+    }
+
+    /// Gives the installed component its settings, which takes another start of the host.
+    ///
+    /// # Errors
+    /// If the host does not start again.
+    pub(super) async fn configure(&mut self, name: &str, config: &Map<String, Value>) -> Result<(), Failure> {
+        self.stop();
+        let text = json!({ "components": { name: { "config": config } } }).to_string();
+        fs::write(self.home.join("config.json5"), text)?;
+        self.run().await
+    }
+
+    /// Calls a tool; `answer` says yes or no to each question, which it gets as clients do.
+    ///
+    /// # Errors
+    /// If the host does not take the call; a tool that fails is an answer.
+    pub(super) async fn call(
+        &mut self,
+        tool: &str,
+        args: &Value,
+        mut answer: impl FnMut(&Value) -> Result<bool, Failure>,
+    ) -> Result<Value, Failure> {
+        let client = self.client()?;
+        let request = client.send("tools.invoke", json!({ "name": tool, "args": args })).await?;
+        loop {
+            match client.next().await? {
+                Incoming::Response { id, result } if id == request => {
+                    let failed = |failure| ClientError::Failed { method: "tools.invoke".to_owned(), failure };
+                    return Ok(result.map_err(failed)?);
+                }
+                Incoming::Event(event) if event.name == "exec.approval.requested" => {
+                    let decision = if answer(&event.payload)? { "allow-once" } else { "deny" };
+                    let resolve = json!({ "id": event.payload["id"], "decision": decision });
+                    client.send("exec.approval.resolve", resolve).await?;
+                }
+                Incoming::Response { .. } | Incoming::Event(_) => {}
+            }
+        }
+    }
+
+    /// Ends the host in its own way, so that its files are whole.
+    pub(super) fn stop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            end(&mut running.child);
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn end(child: &mut Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let _ = child.wait();
+}
+
+/// The grants that a skill asks for and that can be given.
+pub(super) fn can_be_given(offer: &Value) -> Vec<String> {
+    let asks = super::show::items(&offer["asks"]).filter(|ask| ask["asksEachTime"] != true);
+    asks.map(|ask| word(&ask["grant"])).collect()
+}
+
+/// Leaves only what was compiled.
+fn empty(home: &Path) -> Result<(), Failure> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(home)?;
+    for entry in fs::read_dir(home)?.flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        match entry.file_type()? {
+            _ if KEPT.iter().any(|kept| name == *kept) => {}
+            kind if kind.is_dir() => fs::remove_dir_all(path)?,
+            _ => fs::remove_file(path)?,
+        }
+    }
+    Ok(())
+}
