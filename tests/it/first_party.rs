@@ -1,7 +1,7 @@
 //! The skills of this project, installed as anybody's are, against servers of their own on loopback.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 
@@ -10,14 +10,19 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::host::Home;
 
+mod timer;
+
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 5] =
-    [("csv", false), ("notes", false), ("rss", true), ("weather", false), ("web-search", true)];
+const SKILLS: [(&str, bool); 6] =
+    [("csv", false), ("notes", false), ("rss", true), ("timer", false), ("weather", false), ("web-search", true)];
 
 fn wasm(name: &str) -> PathBuf {
     let file = format!("{}.wasm", name.replace('-', "_"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/skills").join(file);
-    assert!(path.exists(), "`{}` is not built: run `cargo xtask guests`", path.display());
+    if !path.exists() {
+        let why = std::fs::read_to_string(path.with_extension("not-built"));
+        panic!("`{name}` is not built: {}", why.as_deref().unwrap_or("run `cargo xtask guests`"));
+    }
     path
 }
 
@@ -44,24 +49,42 @@ fn text(answer: &Value) -> String {
     answer["output"].as_str().unwrap().to_owned()
 }
 
-/// Answers requests with these texts, one by one, and gives the line that each began with.
+/// Answers requests with these texts, one by one, and gives each as it came. `{base}` in a head is the server's address.
 pub fn server(answers: Vec<(&'static str, String)>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (sender, asked) = channel();
+    let served = base.clone();
     std::thread::spawn(move || {
         for (head, body) in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let first = lines.next().unwrap().unwrap();
-            lines.take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty())).for_each(drop);
-            sender.send(first).unwrap();
+            sender.send(request(&mut stream)).unwrap();
+            let head = head.replace("{base}", &served);
             let answer =
                 format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
             stream.write_all(answer.as_bytes()).unwrap();
         }
     });
     (base, asked)
+}
+
+/// Head and body of one request.
+fn request(stream: &mut TcpStream) -> String {
+    let (mut bytes, mut byte) = (Vec::new(), [0]);
+    while !bytes.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap();
+    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).unwrap();
+    head + &String::from_utf8(body).unwrap()
+}
+
+/// The line that the next request began with.
+#[track_caller]
+fn asked_for(asked: &Receiver<String>) -> String {
+    asked.recv().unwrap().lines().next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -77,7 +100,7 @@ async fn each_skill_installs_and_has_nothing_to_mend() {
     }
     let mut client = running.connect().await;
     let tools = client.call("tools.catalog", json!({})).await.unwrap().to_string();
-    for tool in ["csv_query", "note_add", "note_find", "feed", "weather", "web_search"] {
+    for tool in ["csv_query", "note_add", "note_find", "feed", "timers", "weather", "web_search"] {
         assert!(tools.contains(&format!("\"{tool}\"")), "{tool}");
     }
 }
@@ -127,7 +150,7 @@ async fn a_feed_is_read_from_the_server_that_was_granted_and_from_no_other() {
     let mut client = running.connect().await;
     let answer = text(&call(&mut client, "feed", json!({"url": format!("{base}/feed.xml"), "count": 3})).await);
     assert!(answer.contains("News: 1 items") && answer.contains("https://n.example/1"), "{answer}");
-    assert_eq!(asked.recv().unwrap(), "GET /feed.xml HTTP/1.1");
+    assert_eq!(asked_for(&asked), "GET /feed.xml HTTP/1.1");
     let busy = call(&mut client, "feed", json!({"url": format!("{base}/feed.xml")})).await;
     assert!(busy["error"]["message"].as_str().unwrap().contains("try again in 7 s"), "{busy}");
     let (elsewhere, _) = server(Vec::new());
@@ -153,7 +176,7 @@ async fn a_search_goes_to_the_instance_that_the_owner_has_set() {
     let running = home.start();
     let answer = text(&call(&mut running.connect().await, "web_search", json!({"query": "rust & iron"})).await);
     assert!(answer.contains("1. Rust\n   https://r.example\n   A language."), "{answer}");
-    assert_eq!(asked.recv().unwrap(), "GET /search?q=rust+%26+iron&format=json HTTP/1.1");
+    assert_eq!(asked_for(&asked), "GET /search?q=rust+%26+iron&format=json HTTP/1.1");
 }
 
 #[tokio::test]
