@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::{Value, json};
@@ -10,11 +11,19 @@ use serde_json::{Value, json};
 use crate::client::Client;
 use crate::host::Home;
 
+mod calendar;
 mod timer;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 6] =
-    [("csv", false), ("notes", false), ("rss", true), ("timer", false), ("weather", false), ("web-search", true)];
+const SKILLS: [(&str, bool); 7] = [
+    ("calendar", true),
+    ("csv", false),
+    ("notes", false),
+    ("rss", true),
+    ("timer", false),
+    ("weather", false),
+    ("web-search", true),
+];
 
 fn wasm(name: &str) -> PathBuf {
     let file = format!("{}.wasm", name.replace('-', "_"));
@@ -37,6 +46,16 @@ fn install(home: &Home, name: &str, grants: &[&str]) {
     }
     let output = home.run(&args);
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A home with a skill that has these grants and settings: only what is installed can have settings.
+#[track_caller]
+fn with_settings(name: &str, grants: &[&str], settings: &Value) -> Home {
+    let home = Home::new();
+    let running = home.start();
+    install(&home, name, grants);
+    drop(running);
+    home.config(&json!({"components": {name: {"config": settings}}}).to_string())
 }
 
 async fn call(client: &mut Client, tool: &str, args: Value) -> Value {
@@ -87,6 +106,14 @@ fn asked_for(asked: &Receiver<String>) -> String {
     asked.recv().unwrap().lines().next().unwrap().to_owned()
 }
 
+/// Puts a secret into the vault, for one server.
+fn put_secret(home: &Home, name: &str, value: &str, server: &str) {
+    let mut command = home.command(&["secret", "set", name, "--for", server]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(value.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
 #[tokio::test]
 async fn each_skill_installs_and_has_nothing_to_mend() {
     let home = Home::new();
@@ -100,7 +127,9 @@ async fn each_skill_installs_and_has_nothing_to_mend() {
     }
     let mut client = running.connect().await;
     let tools = client.call("tools.catalog", json!({})).await.unwrap().to_string();
-    for tool in ["csv_query", "note_add", "note_find", "feed", "timers", "weather", "web_search"] {
+    for tool in
+        ["agenda", "csv_query", "note_add", "note_find", "feed", "timers", "weather", "web_search"]
+    {
         assert!(tools.contains(&format!("\"{tool}\"")), "{tool}");
     }
 }

@@ -1,7 +1,7 @@
 //! Asking a server for something and saying what went wrong, for the skills that do.
 
 use openclaw_sdk::ToolError;
-use openclaw_sdk::http::{BodyEnd, Request};
+use openclaw_sdk::http::{BodyEnd, Request, Response};
 use openclaw_sdk::serde_json::{self, Value};
 use url::Url;
 
@@ -25,12 +25,28 @@ pub fn url(base: &str, pairs: &[(&str, &str)]) -> Result<String, ToolError> {
 /// # Errors
 /// What the host or the server says, with what can be done about it.
 pub fn get(url: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, ToolError> {
-    let request = headers.iter().fold(Request::new("GET", url), |request, (name, value)| request.header(name, value));
-    let response = request.send(MAX_BYTES)?;
+    Ok(send("GET", url, headers, Vec::new(), &[200])?.body)
+}
+
+/// Sends a request; gives the answer if it is whole and its status one of these.
+///
+/// # Errors
+/// As [`get`].
+pub fn send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+    wanted: &[u16],
+) -> Result<Response, ToolError> {
+    let request = headers.iter().fold(Request::new(method, url), |request, (name, value)| request.header(name, value));
+    let response = request.body(body).send(MAX_BYTES)?;
     let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     match (response.status, response.end) {
-        (200, BodyEnd::Complete) => Ok(response.body),
-        (200, BodyEnd::Cut) => Err(ToolError::Limit(format!("{host} sends more than {MAX_BYTES} bytes"))),
+        (status, BodyEnd::Complete) if wanted.contains(&status) => Ok(response),
+        (status, BodyEnd::Cut) if wanted.contains(&status) => {
+            Err(ToolError::Limit(format!("{host} sends more than {MAX_BYTES} bytes")))
+        }
         (401 | 403, _) => Err(ToolError::Unavailable(format!("{host} refuses the key; check the secret in the vault"))),
         (404, _) => Err(ToolError::NotFound(format!("{host} has nothing at this address"))),
         (429, _) => {
