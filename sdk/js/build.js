@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // `openclaw-sdk build FILE`: makes a component of a JavaScript or TypeScript file.
+// `openclaw-sdk test FILE…`: runs such files as tests of Node's.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -11,7 +12,8 @@ import { parseArgs } from "node:util";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ENGINES = ["qjs", "starlingmonkey"];
-const USAGE = "usage: openclaw-sdk build FILE [-o COMPONENT.wasm] [--engine qjs|starlingmonkey]";
+const USAGE = `usage: openclaw-sdk build FILE [-o COMPONENT.wasm] [--engine qjs|starlingmonkey]
+       openclaw-sdk test FILE…`;
 
 const QJS = ["--backend", "qjs", "--backend-qjs-disable-async"];
 
@@ -32,7 +34,7 @@ async function build(source, output, engine) {
   if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);
   const folder = mkdtempSync(join(tmpdir(), "openclaw-sdk-"));
   try {
-    const { code, imports } = await bundle(source, engine);
+    const { code, imports } = await bundle(componentEntry(source), engine);
     const bundled = join(folder, "component.js");
     const renamed = engine === "qjs" ? rename : (text) => text;
     writeFileSync(bundled, renamed(code));
@@ -46,17 +48,34 @@ async function build(source, output, engine) {
   }
 }
 
-/** One file of the component and all that it uses, and the interfaces that this file imports. */
-async function bundle(source, engine) {
-  const { rolldown } = await import(pathToFileURL(find("rolldown")));
-  const entry = `import component from ${JSON.stringify(resolve(source))};
+/** Runs files of tests, which use nothing that needs a host; gives whether all passed. */
+async function test(sources) {
+  const folder = mkdtempSync(join(tmpdir(), "openclaw-sdk-"));
+  try {
+    const made = sources.map((source, at) => join(folder, `${at}-${basename(source, extname(source))}.mjs`));
+    for (const [at, source] of sources.entries()) {
+      if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);
+      writeFileSync(made[at], (await bundle(`import ${JSON.stringify(resolve(source))};`, "qjs")).code);
+    }
+    return spawnSync(process.execPath, ["--test", ...made], { stdio: "inherit" }).status === 0;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The text of a component's first file. */
+const componentEntry = (source) => `import component from ${JSON.stringify(resolve(source))};
 import { guestOf } from ${JSON.stringify(join(HERE, "src/entry.js"))};
 export const guest = guestOf(component);`;
+
+/** One file of this text and all that it uses, and the interfaces that it imports. */
+async function bundle(entry, engine) {
+  const { rolldown } = await import(pathToFileURL(find("rolldown")));
   const isInterface = (name) => /^[a-z-]+:[a-z-]+\/[a-z-]+@/.test(name);
   const ENTRY = "\0openclaw-entry";
   const graph = await rolldown({
     input: ENTRY,
-    external: isInterface,
+    external: (name) => isInterface(name) || name.startsWith("node:"),
     transform: { define: { OPENCLAW_ENGINE: JSON.stringify(engine) } },
     plugins: [
       {
@@ -139,6 +158,10 @@ async function main() {
     throw new BuildError(`${error.message}\n${USAGE}`);
   }
   const [command, source, ...rest] = given.positionals;
+  if (command === "test" && source) {
+    if (!(await test([source, ...rest]))) process.exitCode = 1;
+    return;
+  }
   if (command !== "build" || !source || rest.length > 0 || !ENGINES.includes(given.values.engine)) {
     throw new BuildError(USAGE);
   }
