@@ -12,12 +12,14 @@ use crate::client::Client;
 use crate::host::Home;
 
 mod calendar;
+mod github;
 mod timer;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 7] = [
+const SKILLS: [(&str, bool); 8] = [
     ("calendar", true),
     ("csv", false),
+    ("github", true),
     ("notes", false),
     ("rss", true),
     ("timer", false),
@@ -128,7 +130,7 @@ async fn each_skill_installs_and_has_nothing_to_mend() {
     let mut client = running.connect().await;
     let tools = client.call("tools.catalog", json!({})).await.unwrap().to_string();
     for tool in
-        ["agenda", "csv_query", "note_add", "note_find", "feed", "timers", "weather", "web_search"]
+        ["agenda", "csv_query", "note_add", "note_find", "feed", "github_file", "timers", "weather", "web_search"]
     {
         assert!(tools.contains(&format!("\"{tool}\"")), "{tool}");
     }

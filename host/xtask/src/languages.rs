@@ -1,9 +1,9 @@
-//! Guests in languages other than Rust: those that the SDKs make, which are tested, and those that
-//! `cargo xtask bench sandbox` measures.
+//! Guests in languages other than Rust: those that the SDKs make, which are tested, the skills among them, and those
+//! that `cargo xtask bench sandbox` measures.
 //!
 //! Their tools come from npm and PyPI into `target/tools`, each at the version that its SDK names. A guest is built again
-//! when what it is made of has changed. One that cannot be built leaves the reason in `target/languages/NAME.not-built`:
-//! its test fails with it, and the benchmark shows it in the guest's place.
+//! when what it is made of has changed. One that cannot be built leaves the reason in `NAME.not-built` in its place: its
+//! test fails with it, and the benchmark shows it in the guest's place.
 
 mod tools;
 
@@ -31,6 +31,7 @@ pub enum Language {
 pub enum Purpose {
     Tests,
     Benchmarks,
+    Skills,
 }
 
 /// A guest: its file's name, its source, and how the one becomes the other.
@@ -69,6 +70,7 @@ const GUESTS: &[Guest] = &[
     guest("convert", Purpose::Tests, Language::C, "sdk/c/examples/convert/convert.c", c),
     guest("conformance-go", Purpose::Tests, Language::Go, "tests/conformance/go", go),
     guest("line_diff", Purpose::Tests, Language::Go, "sdk/go/examples/line_diff", go),
+    guest("github", Purpose::Skills, Language::JavaScript, "skills/github/github.ts", javascript),
     guest("csv_sums", Purpose::Tests, Language::Python, "sdk/python/examples/csv_sums/csv_sums.py", python),
 ];
 
@@ -80,6 +82,16 @@ const fn guest(
     build: fn(&Tools, &Path, &Path) -> Result<()>,
 ) -> Guest {
     Guest { name, purpose, language, source, build }
+}
+
+impl Purpose {
+    /// Where guests for it are put.
+    fn folder(self) -> &'static str {
+        match self {
+            Purpose::Tests | Purpose::Benchmarks => "target/languages",
+            Purpose::Skills => "target/skills",
+        }
+    }
 }
 
 impl Language {
@@ -128,9 +140,9 @@ pub fn install(language: Language) -> Result<()> {
 /// # Errors
 /// Only if the project's own files cannot be read or written: a missing tool leaves its reason behind instead.
 pub fn build(purpose: Purpose) -> Result<()> {
-    let built = root().join("target/languages");
+    let built = root().join(purpose.folder());
     let tools = Tools::new();
-    let packages = gather_wit(&built.join("wit"))?;
+    let packages = gather_wit(&root().join("target/languages/wit"))?;
     for guest in GUESTS.iter().filter(|guest| guest.purpose == purpose) {
         let file = |extension: &str| built.join(format!("{}.{extension}", guest.name));
         let made_of = made_of(guest, &packages)?;
@@ -163,7 +175,11 @@ fn remove(file: &Path) -> Result<()> {
 /// Everything that a guest depends on, the steps in this file too, to tell whether it changed.
 fn made_of(guest: &Guest, packages: &str) -> Result<String> {
     let mut text = include_str!("languages.rs").to_owned() + include_str!("languages/tools.rs") + packages;
-    add_text(&root().join(guest.source), &mut text)?;
+    let source = root().join(guest.source);
+    match source.parent() {
+        Some(folder) if guest.purpose == Purpose::Skills => add_text(folder, &mut text)?,
+        _ => add_text(&source, &mut text)?,
+    }
     add_text(&root().join("sdk").join(guest.language.name()), &mut text)?;
     Ok(text)
 }

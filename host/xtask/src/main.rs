@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             .and_then(|()| foreign::fetch())
             .map(|()| say("nothing is missing: git, a C compiler and the wasm32-wasip2 target are there")),
         ["setup", "--guests", list] => setup_guests(list),
-        ["guests"] => setup().and_then(|()| guests()).and_then(|()| languages::build(Purpose::Tests)),
+        ["guests"] => setup().and_then(|()| guests()).and_then(|()| guests_in_other_languages()),
         ["build"] => build(Profile::Dev),
         ["build", "--release"] => build(Profile::Release),
         ["run", rest @ ..] => serve(rest),
@@ -130,6 +130,11 @@ fn guests() -> Result<()> {
     Ok(())
 }
 
+fn guests_in_other_languages() -> Result<()> {
+    languages::build(Purpose::Tests)?;
+    languages::build(Purpose::Skills)
+}
+
 /// Copies each component that changed, so that an unchanged one does not rebuild the host that embeds it.
 fn gather(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to)?;
@@ -172,7 +177,7 @@ fn test(filter: &[&str]) -> Result<()> {
     setup()?;
     foreign::fetch()?;
     guests()?;
-    languages::build(Purpose::Tests)?;
+    guests_in_other_languages()?;
     let weakened = weakened_host()?;
     let environment = [("OPENCLAW_TEST_WEAKENED", weakened.as_os_str())];
     if step::output("cargo", &["nextest", "--version"]).is_ok() {
@@ -192,9 +197,16 @@ fn test(filter: &[&str]) -> Result<()> {
         run("test sdk/js natively", "npm", &["--prefix", "sdk/js", "test", "--silent"])?;
         let tests = ["-B", "-m", "unittest", "discover", "--quiet", "-t", "sdk/python", "-s", "sdk/python/tests"];
         run("test sdk/python natively", "python3", &tests)?;
+        test_skills()?;
         run("test sdk/go natively", "target/tools/go/bin/go", &["-C", "sdk/go", "test", "./..."])?;
     }
     Ok(())
+}
+
+/// The parts of the skills in TypeScript that only compute; those in Rust are tested with their workspace.
+fn test_skills() -> Result<()> {
+    let tests = ["sdk/js/build.js", "test", "skills/github/shape.test.ts"];
+    run("test skills/github natively", "node", &tests)
 }
 
 /// Builds the host with the feature that lets a test switch one wall off, under a file name of its own, so that it can
