@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 use super::output::{table, word};
 use super::{Exit, Failure, Output, tool};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::settings::Env;
 
 use self::project::{NewKind, Trial};
 
-/// How long a component may take to be fetched and compiled.
+/// How long a package may take to come from its server and to be compiled: one with an interpreter has 18 MiB.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Subcommand)]
@@ -285,8 +285,12 @@ async fn prepare(client: &mut Client, from: &From) -> Result<Value, Failure> {
         true => source.clone(),
         false => std::path::absolute(Path::new(source))?.to_string_lossy().into_owned(),
     };
-    let params = json!({ "source": source, "key": key });
-    Ok(client.call_within(PREPARE_TIMEOUT, "packages.prepare", params).await?)
+    Ok(offer(client, json!({ "source": source, "key": key })).await?)
+}
+
+/// What the host finds at a source, once it has fetched, compiled and described it.
+async fn offer(client: &mut Client, params: Value) -> Result<Value, ClientError> {
+    client.call_within(PREPARE_TIMEOUT, "packages.prepare", params).await
 }
 
 /// Asks what the flags have not said, and installs.
@@ -324,8 +328,7 @@ async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Outpu
         let message = format!("package `{name}` is pinned to version {}", word(&package["version"]));
         return Err(Failure::message(Exit::Failed, message).hint("`openclaw-host skill unpin` lets it change"));
     }
-    let source = json!({ "source": package["source"] });
-    let offer = client.call_within(PREPARE_TIMEOUT, "packages.prepare", source).await?;
+    let offer = offer(client, json!({ "source": package["source"] })).await?;
     if offer["name"] != name {
         let message = format!("`{}` has a package `{}` now", word(&package["source"]), word(&offer["name"]));
         return Err(

@@ -24,6 +24,14 @@ async fn it_connects_as_the_command_line_with_the_token_of_the_home() {
 }
 
 #[tokio::test]
+async fn a_request_waits_for_its_answer_as_long_as_was_said() {
+    let gateway = FakeGateway::start(|_, _| vec![]).await;
+    let mut client = Client::connect(gateway.home.path()).await.unwrap();
+    let err = client.call_within(Duration::from_millis(1), "status", json!({})).await.unwrap_err();
+    assert_eq!(err.to_string(), "the host did not answer `status` within 0 s");
+}
+
+#[tokio::test]
 async fn events_that_arrive_before_an_answer_are_kept_in_order() {
     let event_then_answer = |_: &str, _: &Value| {
         vec![Reply::Event("tick", json!({})), Reply::Event("health", json!({})), Reply::Ok(json!({ "ok": true }))]

@@ -66,7 +66,7 @@ pub(super) async fn restore(client: &mut Client, file: &Path, yes: bool, output:
     }
     let mut restored = Vec::new();
     for package in lock.packages {
-        let offer = client.call("packages.prepare", json!({ "source": package.source })).await?;
+        let offer = super::offer(client, json!({ "source": package.source })).await?;
         let is = |code: &str, what: &str| {
             let message = format!("{code}: `{}` has another {what} than the file says", package.name);
             Failure::message(Exit::Failed, message).hint(format!("it comes from `{}`", package.source))
