@@ -14,15 +14,17 @@ use crate::host::Home;
 mod calendar;
 mod github;
 mod timer;
+mod translate;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 8] = [
+const SKILLS: [(&str, bool); 9] = [
     ("calendar", true),
     ("csv", false),
     ("github", true),
     ("notes", false),
     ("rss", true),
     ("timer", false),
+    ("translate", false),
     ("weather", false),
     ("web-search", true),
 ];
@@ -129,9 +131,18 @@ async fn each_skill_installs_and_has_nothing_to_mend() {
     }
     let mut client = running.connect().await;
     let tools = client.call("tools.catalog", json!({})).await.unwrap().to_string();
-    for tool in
-        ["agenda", "csv_query", "note_add", "note_find", "feed", "github_file", "timers", "weather", "web_search"]
-    {
+    for tool in [
+        "agenda",
+        "csv_query",
+        "note_add",
+        "note_find",
+        "feed",
+        "github_file",
+        "timers",
+        "translate_file",
+        "weather",
+        "web_search",
+    ] {
         assert!(tools.contains(&format!("\"{tool}\"")), "{tool}");
     }
 }

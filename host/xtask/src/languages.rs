@@ -71,6 +71,7 @@ const GUESTS: &[Guest] = &[
     guest("conformance-go", Purpose::Tests, Language::Go, "tests/conformance/go", go),
     guest("line_diff", Purpose::Tests, Language::Go, "sdk/go/examples/line_diff", go),
     guest("github", Purpose::Skills, Language::JavaScript, "skills/github/github.ts", javascript),
+    guest("translate", Purpose::Skills, Language::Python, "skills/translate/translate.py", python),
     guest("csv_sums", Purpose::Tests, Language::Python, "sdk/python/examples/csv_sums/csv_sums.py", python),
 ];
 

@@ -203,10 +203,13 @@ fn test(filter: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The parts of the skills in TypeScript that only compute; those in Rust are tested with their workspace.
+/// The parts of the skills in TypeScript and Python that only compute; those in Rust are tested with their workspace.
 fn test_skills() -> Result<()> {
     let tests = ["sdk/js/build.js", "test", "skills/github/shape.test.ts"];
-    run("test skills/github natively", "node", &tests)
+    run("test skills/github natively", "node", &tests)?;
+    let tests = ["-B", "-m", "unittest", "discover", "--quiet", "-s", "skills/translate"];
+    let sdk = root().join("sdk/python");
+    step::run_with("test skills/translate natively", "python3", &tests, &[("PYTHONPATH", sdk.as_os_str())])
 }
 
 /// Builds the host with the feature that lets a test switch one wall off, under a file name of its own, so that it can
