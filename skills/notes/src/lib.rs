@@ -42,6 +42,7 @@ impl Tool for Add {
         if args.text.trim().is_empty() || args.text.len() > MAX_NOTE_BYTES {
             return Err(ToolError::invalid(format!("a note has 1 to {MAX_NOTE_BYTES} bytes")));
         }
+        #[expect(clippy::disallowed_methods, reason = "a note is written down now")]
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
         let (date, time) = day::date_and_time(now);
         let path = format!("notes/{date}.md");

@@ -56,7 +56,7 @@ struct Daily {
 pub fn report(place: &Place, answer: &Value) -> Result<String, ToolError> {
     let Forecast { current: now, daily } = Forecast::deserialize(answer).map_err(strange)?;
     let around: Vec<_> = [&place.admin1, &place.country].into_iter().flatten().map(String::as_str).collect();
-    let mut text = format!("{}", place.name);
+    let mut text = place.name.clone();
     if !around.is_empty() {
         text.push_str(&format!(" ({})", around.join(", ")));
     }
