@@ -220,3 +220,36 @@ fn calendars_one_after_the_other_are_all_read() {
     let titles: Vec<_> = found.occurrences.iter().map(|it| it.title.as_str()).collect();
     assert_eq!(titles, ["A", "B"]);
 }
+
+#[test]
+fn odd_rules_and_dates_of_strangers_are_survived() {
+    let parts = "FREQ=;YEARLY;MONTHLY;DAILY;SECONDLY;BYDAY=99MO,-53TU;BYSETPOS=-1,0,400;BYMONTHDAY=31,-31,0;BYWEEKNO=53,-53;\
+        BYYEARDAY=366;INTERVAL=65535;INTERVAL=0;COUNT=4294967295;COUNT=0;UNTIL=99991231T235959Z;UNTIL=00010101;BYMONTH=13,2;\
+        BYHOUR=25;BYSECOND=60;RSCALE=CHINESE;SKIP=FORWARD";
+    let parts: Vec<_> = parts.split(';').collect();
+    let dates =
+        ["99991231T235959Z", "00010101", "00000101T000000Z", "20261121T100000", "20260229", "20261121T100000+9999"];
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut pick = |most: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % most
+    };
+    for _ in 0..300 {
+        let rule: Vec<_> = (0..4).map(|_| parts[pick(parts.len())]).collect();
+        let mut date = || dates[pick(dates.len())];
+        let lines = format!(
+            "BEGIN:VEVENT\nUID:1\nDTSTART:{}\nDTEND:{}\nRRULE:FREQ=DAILY;{}\nEXDATE:{}\nRDATE:{}\nEND:VEVENT\n\
+             BEGIN:VEVENT\nUID:1\nRECURRENCE-ID:{}\nDTSTART:{}\nDURATION:P99999999999W\nEND:VEVENT",
+            date(),
+            date(),
+            rule.join(";"),
+            date(),
+            date(),
+            date(),
+            date()
+        );
+        let mut found = Found::default();
+        found.read(&calendar(&lines), window("2026-11-21", "2026-11-28"));
+        show(&mut found, window("2026-11-21", "2026-11-28"), 100);
+    }
+}
