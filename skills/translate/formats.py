@@ -17,7 +17,9 @@ class Segment:
     #: Line of the file in which it begins, from 1.
     line: int
     text: str
-    #: From a translation to what stands in the file.
+    #: What stands in the file without a translation.
+    original: str
+    #: From a translation to what stands in the file with it.
     encode: Callable[[str], str] = field(default=lambda text: text)
 
 
@@ -39,7 +41,7 @@ def join(pieces: list[Piece], translations: dict[int, str]) -> str:
         if isinstance(piece, str):
             parts.append(piece)
             continue
-        parts.append(piece.encode(translations.get(number, piece.text)))
+        parts.append(piece.encode(translations[number]) if number in translations else piece.original)
         number += 1
     return "".join(parts)
 
@@ -55,8 +57,9 @@ def _plain(line: int, text: str) -> Iterator[Piece]:
         yield text
         return
     before, after = text.split(inner, 1)
+    end = "\r\n" if "\r\n" in inner else "\n"
     yield before
-    yield Segment(line + before.count("\n"), inner)
+    yield Segment(line + before.count("\n"), inner, inner, lambda new: new.replace("\n", end))
     yield after
 
 
@@ -156,7 +159,7 @@ def _json(text: str) -> Iterator[Piece]:
         else:
             inner = value.strip()
             before, after = value.split(inner, 1)
-            yield Segment(line, inner, lambda new, a=before, z=after: json.dumps(a + new + z, ensure_ascii=False))
+            yield Segment(line, inner, found[0], lambda new, a=before, z=after: json.dumps(a + new + z, ensure_ascii=False))
         at = found.end()
     yield text[at:]
 
@@ -185,7 +188,7 @@ def _po(text: str) -> Iterator[Piece]:
             before, after = wanted.split(inner, 1)
             end = found[2][len(found[2].rstrip()) :]
             line = text.count("\n", 0, found.start()) + 1
-            yield Segment(line, inner, lambda new, a=before, z=after, end=end: _quoted(a + new + z) + end)
+            yield Segment(line, inner, found[2], lambda new, a=before, z=after, end=end: _quoted(a + new + z) + end)
             at = found.end()
     yield text[at:]
 

@@ -72,10 +72,12 @@ def texts(name: str, text: str) -> list[tuple[int, str]]:
 
 class Formats(unittest.TestCase):
     def test_what_is_not_translated_stays_byte_for_byte(self) -> None:
-        for name, text in [("a.md", MARKDOWN), ("a.srt", SUBTITLES), ("a.json", TABLE.replace("\\u00fc", "ü"))]:
+        for name, text in [("a.md", MARKDOWN), ("a.srt", SUBTITLES), ("a.json", TABLE), ("a.po", CATALOGUE)]:
             self.assertEqual(formats.join(formats.cut(name, text), {}), text)
             windows = text.replace("\n", "\r\n")
             self.assertEqual(formats.join(formats.cut(name, windows), {}), windows)
+        two = formats.cut("a.md", "one\r\ntwo\r\n")
+        self.assertEqual(formats.join(two, {0: "eins\nzwei"}), "eins\r\nzwei\r\n")
 
     def test_markdown_gives_its_texts_and_keeps_its_code(self) -> None:
         expected = [
@@ -140,7 +142,7 @@ class Marks(unittest.TestCase):
 
 class Work(unittest.TestCase):
     def segments(self, *texts: str) -> list[formats.Segment]:
-        return [formats.Segment(line, text) for line, text in enumerate(texts, 1)]
+        return [formats.Segment(line, text, text) for line, text in enumerate(texts, 1)]
 
     def test_a_long_file_is_asked_about_in_parts(self) -> None:
         segments = self.segments("a" * 2000, "b" * 2000, "c" * 7000, "d" * 3500, "e")

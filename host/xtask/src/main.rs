@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
 
   setup              add the wasm32-wasip2 target, fetch what tests read; name what else is missing
   setup --guests LIST  the same, and install what builds guests in these languages: rust,js,python,c,go or all
-  guests             build the components that ship and those that attack
+  guests             build the components that ship, the skills, and those that attack
   build [--release]  build guests and host
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
   test [FILTER…]     set up, build, and run every test
