@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::rig::{Rig, Setup};
-use super::{Choice, PREPARE_TIMEOUT, ask, check, show};
+use super::{Choice, ask, check, show};
 use crate::cli::card::{Surface, Waiting};
 use crate::cli::output::word;
 use crate::cli::{Exit, Failure, Output, tool};
@@ -122,8 +122,7 @@ pub(super) async fn dev(
 ) -> Result<Exit, Failure> {
     let project = built(folder, tools, Profile::Dev)?;
     let mut seen = project.changed().map_err(failed)?;
-    let offer =
-        client.call_within(PREPARE_TIMEOUT, "packages.prepare", json!({ "source": project.component() })).await?;
+    let offer = super::offer(client, json!({ "source": project.component() })).await?;
     super::accept(client, &offer, choice, output).await?;
     eprintln!("it is built and installed again when a file changes; Ctrl-C ends that, and leaves it installed");
     loop {
@@ -157,7 +156,7 @@ async fn reload(client: &mut Client, project: &Project, tools: &Tools) -> Result
     let began = Instant::now();
     project.build(tools, Profile::Dev).map_err(failed)?;
     let source = json!({ "source": project.component() });
-    let offer = client.call_within(PREPARE_TIMEOUT, "packages.prepare", source).await?;
+    let offer = super::offer(client, source).await?;
     if offer["installed"]["isSame"] == true {
         return Ok("the same bytes as before".to_owned());
     }

@@ -10,7 +10,6 @@ use std::process::{Child, Command, Stdio};
 use claw_vault::{Audience, Zeroizing};
 use serde_json::{Map, Value, json};
 
-use super::PREPARE_TIMEOUT;
 use crate::app;
 use crate::cli::output::word;
 use crate::cli::{Exit, Failure};
@@ -119,8 +118,7 @@ impl Rig {
     /// # Errors
     /// What is wrong with it.
     pub(super) async fn prepare(&mut self, source: &Path) -> Result<Value, Failure> {
-        let params = json!({ "source": source });
-        Ok(self.client()?.call_within(PREPARE_TIMEOUT, "packages.prepare", params).await?)
+        Ok(super::offer(self.client()?, json!({ "source": source })).await?)
     }
 
     /// Installs what was looked over, with these grants and no others.
