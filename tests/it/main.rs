@@ -26,6 +26,7 @@ mod owner;
 mod packages;
 mod projects;
 mod providers;
+mod registry;
 mod roots;
 mod runs;
 mod sandbox;

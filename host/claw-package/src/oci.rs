@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::MAX_BYTES;
 use crate::error::PackageError;
-use crate::fetch::{Fetched, Login, body, digest_of};
+use crate::fetch::{Fetched, Login, body, digest_of, may_lead};
 use crate::source::{OciReference, is_this_machine};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -50,6 +50,8 @@ struct Token {
 struct Repository<'a> {
     client: &'a Client,
     reference: &'a OciReference,
+    /// The registry.
+    base: Url,
     login: Option<Login>,
     /// What the registry's token service gave.
     token: Option<String>,
@@ -63,7 +65,7 @@ pub(crate) async fn pull(
     reference: &OciReference,
     login: Option<Login>,
 ) -> Result<Fetched, PackageError> {
-    let mut repository = Repository { client, reference, login, token: None, wants: "pull" };
+    let mut repository = Repository::open(client, reference, login, "pull").await?;
     let manifest = repository.manifest(&reference.reference()).await?;
     let manifest = manifest.ok_or_else(|| repository.status(StatusCode::NOT_FOUND, &reference.reference()))?;
     let actual = digest_of(&manifest);
@@ -91,7 +93,28 @@ pub(crate) async fn pull(
     Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key })
 }
 
-impl Repository<'_> {
+impl<'a> Repository<'a> {
+    /// Finds out how the registry is spoken with: always encrypted, or on this machine plain if it knows no other way.
+    async fn open(
+        client: &'a Client,
+        reference: &'a OciReference,
+        login: Option<Login>,
+        wants: &'static str,
+    ) -> Result<Repository<'a>, PackageError> {
+        let host = &reference.host;
+        let url = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{host}/")).map_err(|_| {
+                let what = "its name is no host".to_owned();
+                PackageError::Protocol { host: host.clone(), what }
+            })
+        };
+        let mut base = url("https")?;
+        if is_this_machine(&base) && client.get(base.clone()).send().await.is_err() {
+            base = url("http")?;
+        }
+        Ok(Repository { client, reference, base, login, token: None, wants })
+    }
+
     /// A manifest's bytes; `None` if there is none.
     async fn manifest(&mut self, reference: &str) -> Result<Option<Bytes>, PackageError> {
         let response = self.get(&format!("manifests/{reference}"), MANIFEST).await?;
@@ -130,9 +153,8 @@ impl Repository<'_> {
     }
 
     fn url(&self, path: &str) -> Result<Url, PackageError> {
-        let OciReference { host, repository, .. } = self.reference;
-        let url = base(host).and_then(|base| base.join(&format!("v2/{repository}/{path}")).ok());
-        url.ok_or_else(|| self.strange("its name is no host".to_owned()))
+        let url = self.base.join(&format!("v2/{}/{path}", self.reference.repository));
+        url.map_err(|_| self.strange("its name is no path".to_owned()))
     }
 
     /// Asks the registry, and once more with a token if it wants one.
@@ -158,10 +180,7 @@ impl Repository<'_> {
     async fn fetch_token(&self, challenge: &Challenge) -> Result<String, PackageError> {
         let mut url = Url::parse(&challenge.realm)
             .ok()
-            .filter(|url| {
-                url.scheme() == "https"
-                    || is_this_machine(url) && base(&self.reference.host).is_some_and(|own| is_this_machine(&own))
-            })
+            .filter(|url| may_lead(&self.base, url))
             .ok_or_else(|| self.strange("its token service is not encrypted".to_owned()))?;
         let scope = format!("repository:{}:{}", self.reference.repository, self.wants);
         let service = challenge.service.iter().map(|service| ("service", service.as_str()));
@@ -194,12 +213,6 @@ impl Repository<'_> {
     fn strange(&self, what: String) -> PackageError {
         PackageError::Protocol { host: self.reference.host.clone(), what }
     }
-}
-
-/// The registry's URL: plain only on this machine.
-fn base(host: &str) -> Option<Url> {
-    let plain = Url::parse(&format!("http://{host}/")).ok()?;
-    if is_this_machine(&plain) { Some(plain) } else { Url::parse(&format!("https://{host}/")).ok() }
 }
 
 /// What a registry wants to see a token of.

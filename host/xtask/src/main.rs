@@ -4,6 +4,7 @@ mod bench;
 mod foreign;
 mod guards;
 mod languages;
+mod registry;
 mod soak;
 mod step;
 
@@ -176,6 +177,7 @@ fn serve(args: &[&str]) -> Result<()> {
 fn test(filter: &[&str]) -> Result<()> {
     setup()?;
     foreign::fetch()?;
+    registry::install()?;
     guests()?;
     guests_in_other_languages()?;
     let weakened = weakened_host()?;

@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
-use super::{KEY, MANIFEST, Repository, SIGNATURE, WASM, base, digest_of};
+use super::{KEY, MANIFEST, Repository, SIGNATURE, WASM, digest_of};
 use crate::error::PackageError;
 use crate::fetch::{Login, may_lead};
 use crate::shape::Shape;
@@ -37,7 +37,7 @@ pub(crate) async fn push(
     signed: Option<(String, String)>,
     created: &str,
 ) -> Result<Published, PackageError> {
-    let mut repository = Repository { client, reference, login, token: None, wants: "pull,push" };
+    let mut repository = Repository::open(client, reference, login, "pull,push").await?;
     let component = digest_of(&wasm);
     let shape = Shape::read(&wasm).unwrap_or_default();
     let config = json!({
@@ -99,9 +99,9 @@ impl Repository<'_> {
             return Err(self.status(begun.status(), "an upload"));
         }
         let location = begun.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-        let url = location.and_then(|location| base(&self.reference.host)?.join(location).ok());
-        let is_safe = |url: &Url| base(&self.reference.host).is_some_and(|own| may_lead(&own, url));
-        url.filter(is_safe).ok_or_else(|| self.strange("it does not say where an upload goes".to_owned()))
+        let url = location.and_then(|location| self.base.join(location).ok());
+        url.filter(|url| may_lead(&self.base, url))
+            .ok_or_else(|| self.strange("it does not say where an upload goes".to_owned()))
     }
 
     async fn put_manifest(&mut self, tag: &str, manifest: Bytes) -> Result<(), PackageError> {

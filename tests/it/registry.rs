@@ -1,0 +1,176 @@
+//! A real registry, and the tools of others: what we publish they read, and what they push we install.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use serde_json::json;
+
+use crate::host::{Home, environment, test_guest};
+
+fn tool(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/registry").join(path);
+    assert!(path.exists(), "`{}` is missing: run `cargo xtask test`", path.display());
+    path
+}
+
+/// Debian's `docker-registry` on a port of its own.
+struct Registry {
+    child: Child,
+    folder: tempfile::TempDir,
+    host: String,
+}
+
+impl Registry {
+    /// `http` is added to the section of that name, `rest` behind it.
+    fn start(http: &str, rest: &str) -> Registry {
+        Registry::start_in(tempfile::tempdir().unwrap(), http, rest)
+    }
+
+    fn start_in(folder: tempfile::TempDir, http: &str, rest: &str) -> Registry {
+        let config = folder.path().join("config.yml");
+        let store = folder.path().join("store");
+        let text = format!(
+            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp:\n  addr: 127.0.0.1:0\n  secret: s\n{http}{rest}",
+            store.display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(tool("docker-registry/usr/bin/docker-registry"));
+        let command = command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let (_, port) =
+                line.unwrap().split_once("listening on 127.0.0.1:").map(|(a, b)| (a.len(), b.to_owned()))?;
+            Some(port.chars().take_while(char::is_ascii_digit).collect::<String>())
+        });
+        // Whatever it goes on to say is taken, so that it never waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Registry { child, folder, host: format!("127.0.0.1:{}", port.expect("it did not start")) }
+    }
+
+    fn oci(&self, name: &str) -> String {
+        format!("oci://{}/{name}", self.host)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn ok(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
+}
+
+fn wkg(registry: &Registry, args: &[&str]) -> Command {
+    let mut command = Command::new(tool("wkg/bin/wkg"));
+    command.current_dir(registry.folder.path()).env_clear().env("HOME", registry.folder.path());
+    command.arg("oci").args(args).args(["--insecure", &registry.host]);
+    command
+}
+
+/// `oras` of the ORAS project is a library in Python's registry; these are its two calls.
+fn oras(registry: &Registry, call: &str) -> Command {
+    let mut command = Command::new(tool("oras/bin/python"));
+    let client = format!("oras.client.OrasClient(hostname={:?}, insecure=True)", registry.host);
+    command.current_dir(registry.folder.path()).env_clear().env("HOME", registry.folder.path());
+    command.env("PATH", environment("PATH").unwrap());
+    command.args(["-c", &format!("import oras.client\nclient = {client}\n{call}")]);
+    command
+}
+
+#[test]
+fn what_is_published_others_read_and_what_they_push_is_installed() {
+    let registry = Registry::start("", "");
+    let home = Home::new();
+    let running = home.start();
+    let (file, name) = (test_guest("effects"), registry.oci("tools/effects:0.1.0"));
+    let bytes = std::fs::read(&file).unwrap();
+    let file = file.display().to_string();
+    let published = home.run(&["skill", "publish", &file, &name]);
+    assert!(published.status.success(), "{}", String::from_utf8_lossy(&published.stderr));
+    let reference = format!("{}/tools/effects:0.1.0", registry.host);
+    ok(&mut wkg(&registry, &["pull", &reference, "-o", "wkg.wasm"]));
+    assert!(std::fs::read(registry.folder.path().join("wkg.wasm")).unwrap() == bytes, "wkg reads the same bytes");
+    ok(&mut oras(&registry, &format!("print(client.pull(target={reference:?}, outdir='pulled'))")));
+    let pulled = std::fs::read_dir(registry.folder.path().join("pulled")).unwrap().next().unwrap().unwrap();
+    assert!(std::fs::read(pulled.path()).unwrap() == bytes, "oras reads the same bytes");
+
+    std::fs::copy(&file, registry.folder.path().join("effects.wasm")).unwrap();
+    let reference = format!("{}/theirs/wkg:1.0.0", registry.host);
+    ok(&mut wkg(&registry, &["push", &reference, "effects.wasm"]));
+    let reference = format!("{}/theirs/oras:1.0.0", registry.host);
+    let push = format!("client.push(target={reference:?}, files=['effects.wasm:application/wasm'])");
+    ok(&mut oras(&registry, &push));
+    for pushed in ["theirs/wkg:1.0.0", "theirs/oras:1.0.0"] {
+        let installed = home.run(&["skill", "install", &registry.oci(pushed), "--yes", "--grant-all"]);
+        assert!(installed.status.success(), "{pushed}: {}", String::from_utf8_lossy(&installed.stderr));
+        home.run(&["skill", "remove", "effects"]);
+    }
+    // What is no component is no package, whoever pushed it.
+    std::fs::write(registry.folder.path().join("page.wasm"), "<!doctype html>").unwrap();
+    let reference = format!("{}/theirs/page:1", registry.host);
+    ok(&mut oras(&registry, &format!("client.push(target={reference:?}, files=['page.wasm:application/wasm'])")));
+    let refused = home.run(&["skill", "install", &registry.oci("theirs/page:1"), "--yes", "--grant-all"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("E_PKG_FORMAT"), "{refused:?}");
+    drop(running);
+}
+
+#[test]
+fn a_registry_behind_tls_and_a_password_takes_the_owners_name_and_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let root_key = KeyPair::generate().unwrap();
+    let root = params.self_signed(&root_key).unwrap().pem();
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(["127.0.0.2".to_owned(), "127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+    let certificate = own.signed_by(&key, &Issuer::new(params, root_key)).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("own.pem"), certificate.pem()).unwrap();
+    std::fs::write(at("key.pem"), key.serialize_pem()).unwrap();
+    // The password is `pass-word-1`.
+    std::fs::write(at("htpasswd"), "ada:$2b$04$BkZwWDG7evTyhsG5QLnpKe4l80yov8r7kNQd6.IAvm02Fn9F6kEzi\n").unwrap();
+    let tls = format!("  tls: {{certificate: {}, key: {}}}\n", at("own.pem").display(), at("key.pem").display());
+    let auth = format!("auth: {{htpasswd: {{realm: r, path: {}}}}}\n", at("htpasswd").display());
+    let registry = Registry::start_in(folder, &tls, &auth);
+
+    let home = Home::new();
+    std::fs::write(home.path().join("root.pem"), root).unwrap();
+    let home = home.config(&json!({"network": {"extraRoots": ["root.pem"]}}).to_string());
+    let name = registry.oci("tools/effects:0.1.0");
+    let file = test_guest("effects").display().to_string();
+    let publish = || {
+        let output = home.run(&["skill", "publish", &file, &name]);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (published, said) = publish();
+    assert!(!published && said.contains("401"), "{said}");
+    for (password, works) in [("wrong-word-1", false), ("pass-word-1", true)] {
+        let secret = format!("registry/{}", registry.host.replace(':', "-"));
+        let for_it = format!("https://{}", registry.host);
+        let mut set = home.command(&["secret", "set", &secret, "--for", &for_it]);
+        let mut child = set.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("ada:{password}").as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        let (published, said) = publish();
+        assert_eq!(published, works, "{said}");
+    }
+    let _running = home.start();
+    let installed = home.run(&["skill", "install", &name, "--yes", "--grant-all"]);
+    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+    // Nobody has told this one of the authority.
+    let other = Home::new();
+    let _other_running = other.start();
+    let refused = other.run(&["skill", "inspect", &name]);
+    assert!(!refused.status.success(), "{refused:?}");
+}
