@@ -11,8 +11,8 @@ use crate::client::Client;
 use crate::host::Home;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 5] =
-    [("csv", false), ("notes", false), ("rss", true), ("weather", false), ("web-search", true)];
+const SKILLS: [(&str, bool); 6] =
+    [("csv", false), ("notes", false), ("pdf-to-text", false), ("rss", true), ("weather", false), ("web-search", true)];
 
 fn wasm(name: &str) -> PathBuf {
     let file = format!("{}.wasm", name.replace('-', "_"));
@@ -23,7 +23,7 @@ fn wasm(name: &str) -> PathBuf {
 
 /// Installs a skill with these grants.
 #[track_caller]
-fn install(home: &Home, name: &str, grants: &[&str]) {
+pub fn install(home: &Home, name: &str, grants: &[&str]) {
     let source = wasm(name).display().to_string();
     let mut args = vec!["skill", "install", source.as_str(), "--yes"];
     grants.iter().for_each(|grant| args.extend(["--grant", grant]));
@@ -34,12 +34,12 @@ fn install(home: &Home, name: &str, grants: &[&str]) {
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-async fn call(client: &mut Client, tool: &str, args: Value) -> Value {
+pub async fn call(client: &mut Client, tool: &str, args: Value) -> Value {
     client.call("tools.invoke", json!({"name": tool, "args": args})).await.unwrap()
 }
 
 #[track_caller]
-fn text(answer: &Value) -> String {
+pub fn text(answer: &Value) -> String {
     assert_eq!(answer["ok"], true, "{answer}");
     answer["output"].as_str().unwrap().to_owned()
 }
