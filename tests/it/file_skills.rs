@@ -56,3 +56,61 @@ async fn a_hostile_pdf_fails_alone_and_leaves_nothing_behind() {
     let left: Vec<_> = std::fs::read_dir(home.workspace()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.iter().filter(|name| name.to_string_lossy().contains("pdf")).count(), 2, "{left:?}");
 }
+
+/// A picture in BMP of one colour, or only its head.
+fn bmp(width: u32, height: u32, is_whole: bool) -> Vec<u8> {
+    let row = (3 * width).next_multiple_of(4);
+    let size = u64::from(row) * u64::from(height);
+    let mut bytes = b"BM".to_vec();
+    bytes.extend((54 + size as u32 % (1 << 31)).to_le_bytes());
+    bytes.extend([0; 4]);
+    [54, 40, width, height].iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    bytes.extend([1, 0, 24, 0]);
+    bytes.extend([0; 24]);
+    bytes.extend(std::iter::repeat_n(0x7f, if is_whole { size as usize } else { 0 }));
+    bytes
+}
+
+#[tokio::test]
+async fn a_picture_is_resized_into_a_new_file_and_none_is_replaced_unasked() {
+    let home = Home::new();
+    let running = home.start();
+    install(&home, "image", &["fs workspace read-write"]);
+    put(&home, "in/photo.bmp", &bmp(400, 300, true));
+    let mut client = running.connect().await;
+    let resize = json!({"path": "in/photo.bmp", "width": 100, "format": "png"});
+    let said = text(&call(&mut client, "image_resize", resize.clone()).await);
+    assert!(said.starts_with("`in/photo-100x75.png`: PNG, 100 x 75 pixels"), "{said}");
+    let info = text(&call(&mut client, "image_info", json!({"path": "in/photo-100x75.png"})).await);
+    assert!(info.starts_with("PNG, 100 x 75 pixels"), "{info}");
+    let made = home.workspace().join("in/photo-100x75.png");
+    std::fs::write(&made, "mine").unwrap();
+    assert!(why_not(&call(&mut client, "image_resize", resize.clone()).await).contains("is there already"));
+    assert_eq!(std::fs::read(&made).unwrap(), b"mine");
+    let mut replace = resize;
+    replace["overwrite"] = true.into();
+    text(&call(&mut client, "image_resize", replace).await);
+    assert!(std::fs::read(&made).unwrap().starts_with(b"\x89PNG"));
+    let outside = json!({"path": "in/photo.bmp", "width": 9, "output": "../out.png"});
+    assert_eq!(call(&mut client, "image_resize", outside).await["ok"], false);
+    assert!(!home.path().join("out.png").exists());
+}
+
+#[tokio::test]
+async fn a_picture_that_is_too_large_is_refused_with_what_would_help() {
+    let home = Home::new();
+    let running = home.start();
+    install(&home, "image", &["fs workspace read-write"]);
+    put(&home, "bomb.bmp", &bmp(12_000, 10_000, false));
+    put(&home, "large.bmp", &bmp(9_000, 9_000, false));
+    let mut client = running.connect().await;
+    let bomb = why_not(&call(&mut client, "image_resize", json!({"path": "bomb.bmp", "width": 9})).await);
+    assert!(bomb.contains("12000 x 10000") && bomb.contains("at most 100 million pixels"), "{bomb}");
+    let large = why_not(&call(&mut client, "image_resize", json!({"path": "large.bmp", "width": 9})).await);
+    assert!(large.contains("components.image.limits.memoryMiB"), "{large}");
+    assert_eq!(std::fs::read_dir(home.workspace()).unwrap().filter(|it| is_picture(it)).count(), 2);
+}
+
+fn is_picture(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
+    entry.as_ref().is_ok_and(|entry| !entry.path().is_dir() && !entry.file_name().to_string_lossy().ends_with(".md"))
+}

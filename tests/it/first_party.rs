@@ -11,8 +11,15 @@ use crate::client::Client;
 use crate::host::Home;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 6] =
-    [("csv", false), ("notes", false), ("pdf-to-text", false), ("rss", true), ("weather", false), ("web-search", true)];
+const SKILLS: [(&str, bool); 7] = [
+    ("csv", false),
+    ("image", false),
+    ("notes", false),
+    ("pdf-to-text", false),
+    ("rss", true),
+    ("weather", false),
+    ("web-search", true),
+];
 
 fn wasm(name: &str) -> PathBuf {
     let file = format!("{}.wasm", name.replace('-', "_"));
