@@ -1,5 +1,9 @@
 //! The skills of this project that work on files of the workspace.
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::first_party::{call, install, text};
@@ -113,4 +117,104 @@ async fn a_picture_that_is_too_large_is_refused_with_what_would_help() {
 
 fn is_picture(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
     entry.as_ref().is_ok_and(|entry| !entry.path().is_dir() && !entry.file_name().to_string_lossy().ends_with(".md"))
+}
+
+/// Runs Git itself.
+#[track_caller]
+fn git(folder: &Path, args: &[&str]) {
+    let when = "2026-03-01T10:00:00 +0100";
+    let mut command = Command::new("git");
+    command.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]).args(args).current_dir(folder);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    command.env("GIT_AUTHOR_DATE", when).env("GIT_COMMITTER_DATE", when);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Makes a repository with one commit.
+fn repository(folder: &Path, subject: &str) {
+    std::fs::create_dir_all(folder).unwrap();
+    git(folder, &["init", "--quiet", "--initial-branch", "main"]);
+    std::fs::write(folder.join("plan.txt"), "one\n").unwrap();
+    git(folder, &["add", "--all"]);
+    git(folder, &["commit", "--quiet", "--message", subject]);
+}
+
+#[tokio::test]
+async fn a_repository_is_read_without_git() {
+    let home = Home::new();
+    let running = home.start();
+    install(&home, "git", &["fs workspace read"]);
+    let folder = home.workspace().join("project");
+    repository(&folder, "Begin");
+    git(&folder, &["gc", "--quiet"]);
+    std::fs::write(folder.join("plan.txt"), "two\n").unwrap();
+    git(&folder, &["commit", "--quiet", "--all", "--message", "Think again"]);
+    std::fs::write(folder.join("plan.txt"), "three\n").unwrap();
+    let mut client = running.connect().await;
+    let here = |mut args: Value| {
+        args["repository"] = "project".into();
+        args
+    };
+    let log = text(&call(&mut client, "git_log", here(json!({}))).await);
+    assert!(log.contains(" 2026-03-01 Ada: Think again\n") && log.contains(" Ada: Begin\n"), "{log}");
+    let shown = text(&call(&mut client, "git_show", here(json!({"commit": "HEAD"}))).await);
+    assert!(shown.contains("\n-one\n+two\n"), "{shown}");
+    let diff = text(&call(&mut client, "git_diff", here(json!({}))).await);
+    assert!(diff.ends_with("\n-two\n+three\n"), "{diff}");
+    let status = text(&call(&mut client, "git_status", here(json!({}))).await);
+    assert!(status.contains("on main at ") && status.contains("changed since:\n  M plan.txt\n"), "{status}");
+    let branches = text(&call(&mut client, "git_branches", here(json!({}))).await);
+    assert!(branches.starts_with("* main "), "{branches}");
+    assert!(why_not(&call(&mut client, "git_log", json!({})).await).contains("no Git repository"));
+}
+
+#[tokio::test]
+async fn a_repository_cannot_lead_out_of_the_workspace() {
+    let home = Home::new();
+    let running = home.start();
+    install(&home, "git", &["fs workspace read"]);
+    let outside = home.path().join("outside");
+    repository(&outside, "Secret plans");
+    let git_folder = outside.join(".git");
+    let workspace = home.workspace();
+    let made = |name: &str| {
+        let folder = workspace.join(name);
+        repository(&folder, "Harmless");
+        folder
+    };
+    std::fs::create_dir(workspace.join("by-file")).unwrap();
+    std::fs::write(workspace.join("by-file/.git"), format!("gitdir: {}\n", git_folder.display())).unwrap();
+    std::fs::create_dir(workspace.join("by-relative-file")).unwrap();
+    std::fs::write(workspace.join("by-relative-file/.git"), "gitdir: ../../outside/.git\n").unwrap();
+    std::fs::create_dir(workspace.join("by-link")).unwrap();
+    symlink(&git_folder, workspace.join("by-link/.git")).unwrap();
+    let by_alternates = made("by-alternates").join(".git");
+    std::fs::copy(git_folder.join("refs/heads/main"), by_alternates.join("refs/heads/main")).unwrap();
+    let lender = git_folder.join("objects").display().to_string();
+    std::fs::write(by_alternates.join("objects/info/alternates"), lender).unwrap();
+    let by_objects = made("by-objects").join(".git");
+    std::fs::remove_dir_all(by_objects.join("objects")).unwrap();
+    symlink(git_folder.join("objects"), by_objects.join("objects")).unwrap();
+    std::fs::copy(git_folder.join("refs/heads/main"), by_objects.join("refs/heads/main")).unwrap();
+    let by_work_tree = made("by-work-tree");
+    std::fs::remove_file(by_work_tree.join("plan.txt")).unwrap();
+    symlink(outside.join("plan.txt"), by_work_tree.join("plan.txt")).unwrap();
+    std::fs::write(outside.join("plan.txt"), "secret lines\n").unwrap();
+    // Git itself follows.
+    for name in ["by-file", "by-relative-file", "by-link", "by-alternates", "by-objects"] {
+        git(&workspace.join(name), &["show", "--no-patch", "main"]);
+    }
+
+    let mut client = running.connect().await;
+    for name in ["by-file", "by-relative-file", "by-link", "by-alternates", "by-objects", "by-work-tree", "../outside"]
+    {
+        for tool in ["git_log", "git_show", "git_diff", "git_status", "git_branches"] {
+            let answer = call(&mut client, tool, json!({"repository": name})).await;
+            let is_open = name == "by-work-tree";
+            assert!(answer["ok"] == is_open || tool == "git_status", "{name} {tool}: {answer}");
+            let said = answer.to_string();
+            assert!(!said.contains("Secret plans") && !said.contains("secret lines"), "{name} {tool}: {said}");
+        }
+    }
 }

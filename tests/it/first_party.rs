@@ -11,8 +11,9 @@ use crate::client::Client;
 use crate::host::Home;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 7] = [
+const SKILLS: [(&str, bool); 8] = [
     ("csv", false),
+    ("git", false),
     ("image", false),
     ("notes", false),
     ("pdf-to-text", false),
