@@ -218,3 +218,55 @@ async fn a_repository_cannot_lead_out_of_the_workspace() {
         }
     }
 }
+
+/// A database in WAL mode with two people, and its log with a third.
+const PEOPLE: &[u8] = include_bytes!("../../skills/sqlite/samples/people.db");
+const PEOPLE_LOG: &[u8] = include_bytes!("../../skills/sqlite/samples/people.db-wal");
+
+#[tokio::test]
+async fn a_database_and_tables_are_asked_in_sql() {
+    let home = Home::new().file("sales.csv", "who;amount\nAda;10\nGrace;9\nAda;2.5\n");
+    let running = home.start();
+    install(&home, "sqlite", &["fs workspace read"]);
+    put(&home, "people.db", PEOPLE);
+    let mut client = running.connect().await;
+    let names =
+        json!({"path": "people.db", "sql": "SELECT name FROM people WHERE age > ?1 OR ?2", "params": [40, true]});
+    assert_eq!(text(&call(&mut client, "sqlite_query", names.clone()).await), "name\nAda\nGrace\n(2 rows)\n");
+    put(&home, "people.db-wal", PEOPLE_LOG);
+    assert_eq!(text(&call(&mut client, "sqlite_query", names).await), "name\nAda\nGrace\nMary\n(3 rows)\n");
+    let sums = json!({"path": "sales.csv", "sql": "SELECT who, sum(amount) FROM sales GROUP BY who LIMIT 1"});
+    assert_eq!(text(&call(&mut client, "sqlite_query", sums).await), "who | sum(amount)\nAda | 12.5\n(1 rows)\n");
+    let wrong = json!({"path": "people.db", "sql": "SELECT height FROM people"});
+    let why = why_not(&call(&mut client, "sqlite_query", wrong).await);
+    assert!(why.contains("no such column: height"), "{why}");
+    assert_eq!(std::fs::read(home.workspace().join("people.db")).unwrap(), PEOPLE);
+    assert_eq!(std::fs::read(home.workspace().join("people.db-wal")).unwrap(), PEOPLE_LOG);
+}
+
+#[tokio::test]
+async fn a_question_reaches_no_other_file_and_has_an_end() {
+    let home = Home::new();
+    let running = home.start();
+    install(&home, "sqlite", &["fs workspace read"]);
+    put(&home, "people.db", PEOPLE);
+    put(&home, "other.db", PEOPLE);
+    std::fs::write(home.path().join("outside.db"), PEOPLE).unwrap();
+    let mut client = running.connect().await;
+    let counting = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT";
+    let cases = [
+        ("DELETE FROM people", "would change the database"),
+        ("ATTACH '/workspace/other.db' AS other", "too many attached databases"),
+        (&format!("{counting} count(*) FROM n"), "took longer than 10 s"),
+        (&format!("{counting} randomblob(100000) FROM n ORDER BY 1"), "needs more than 40 MiB"),
+    ];
+    for (sql, why) in cases {
+        let said = why_not(&call(&mut client, "sqlite_query", json!({"path": "people.db", "sql": sql})).await);
+        assert!(said.contains(why), "{sql}: {said}");
+    }
+    for path in ["../outside.db", "/etc/passwd", "none.db"] {
+        let answer =
+            call(&mut client, "sqlite_query", json!({"path": path, "sql": "SELECT * FROM sqlite_schema"})).await;
+        assert_eq!(answer["ok"], false, "{path}: {answer}");
+    }
+}

@@ -11,13 +11,14 @@ use crate::client::Client;
 use crate::host::Home;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 8] = [
+const SKILLS: [(&str, bool); 9] = [
     ("csv", false),
     ("git", false),
     ("image", false),
     ("notes", false),
     ("pdf-to-text", false),
     ("rss", true),
+    ("sqlite", false),
     ("weather", false),
     ("web-search", true),
 ];
