@@ -6,7 +6,9 @@ use openclaw_sdk::{JsonSchema, ToolError};
 use pictures::codecs::{bmp::BmpEncoder, gif::GifEncoder, jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use pictures::imageops::FilterType;
 use pictures::metadata::Orientation;
-use pictures::{DynamicImage, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader, Rgb, RgbImage};
+use pictures::{
+    DynamicImage, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader, Rgb, RgbImage, RgbaImage,
+};
 use serde::Deserialize;
 
 use crate::exif;
@@ -127,11 +129,11 @@ pub fn resize(bytes: &[u8], wanted: &Wanted) -> Result<Made, ToolError> {
     let upright = if is_sideways(orientation) { (old.1, old.0) } else { old };
     let new = fit(upright, wanted)?;
     let target = if is_sideways(orientation) { (new.1, new.0) } else { new };
-    reserve(old, target, decoder.total_bytes())?;
+    reserve(old, target, decoder.total_bytes(), bytes.len())?;
     let mut image = scale(DynamicImage::from_decoder(decoder).map_err(|err| broken(&err))?, target);
     image.apply_orientation(orientation);
     let format = wanted.format.unwrap_or(format);
-    Ok(Made { bytes: encode(&image, format, profile)?, format, width: new.0, height: new.1 })
+    Ok(Made { bytes: encode(image, format, profile)?, format, width: new.0, height: new.1 })
 }
 
 fn open(bytes: &[u8]) -> Result<(Format, impl ImageDecoder + '_), ToolError> {
@@ -156,21 +158,26 @@ fn check_pixels(width: u32, height: u32) -> Result<(), ToolError> {
     Ok(())
 }
 
-/// Whether the memory is there, before half of the work is done.
-fn reserve(old: (u32, u32), new: (u32, u32), bytes: u64) -> Result<(), ToolError> {
-    // What scaling keeps: four numbers of four bytes for each column and new row, at most twice as many as wanted.
-    let width = u64::from(old.0.min(new.0.saturating_mul(2)));
-    let needed = bytes + 16 * width * u64::from(new.1) + 8 * u64::from(new.0) * u64::from(new.1);
+/// Whether the memory is there, before half of the work is done. `pixels` and `file` are bytes of the old picture.
+fn reserve(old: (u32, u32), new: (u32, u32), pixels: u64, file: usize) -> Result<(), ToolError> {
+    // Enlarging first makes the picture higher, with four numbers of four bytes for each pixel.
+    let higher = if is_larger(old, new) { 16 * u64::from(old.0) * u64::from(new.1) } else { 0 };
+    let needed = pixels + higher + 4 * u64::from(new.0) * u64::from(new.1);
     let is_there = usize::try_from(needed).is_ok_and(|needed| Vec::<u8>::new().try_reserve_exact(needed).is_ok());
     if !is_there {
+        // The component itself takes a few as well.
+        let all = ((needed + file as u64) >> 20) + 10;
         return Err(ToolError::Limit(format!(
-            "{} x {} pixels take about {} MiB of memory; the owner can give more with `components.image.limits.memoryMiB`",
-            old.0,
-            old.1,
-            (needed >> 20) + 16
+            "{} x {} pixels take about {all} MiB of memory here; the owner can give more with \
+             `components.image.limits.memoryMiB`",
+            old.0, old.1
         )));
     }
     Ok(())
+}
+
+fn is_larger(old: (u32, u32), new: (u32, u32)) -> bool {
+    new.0 > old.0 || new.1 > old.1
 }
 
 fn is_sideways(orientation: Orientation) -> bool {
@@ -202,27 +209,23 @@ fn fit((width, height): (u32, u32), wanted: &Wanted) -> Result<(u32, u32), ToolE
     Ok(new)
 }
 
-/// In two steps: averages make a large picture small without much memory, and the rest is done well.
+/// Averages make a picture smaller without more memory.
 fn scale(image: DynamicImage, (width, height): (u32, u32)) -> DynamicImage {
-    if (image.width(), image.height()) == (width, height) {
-        return image;
+    let old = (image.width(), image.height());
+    match old == (width, height) {
+        true => image,
+        false if is_larger(old, (width, height)) => image.resize_exact(width, height, FilterType::CatmullRom),
+        false => image.thumbnail_exact(width, height),
     }
-    let (rough_width, rough_height) = (width.saturating_mul(2), height.saturating_mul(2));
-    let image = if image.width() > rough_width && image.height() > rough_height {
-        image.thumbnail_exact(rough_width, rough_height)
-    } else {
-        image
-    };
-    image.resize_exact(width, height, FilterType::CatmullRom)
 }
 
-fn encode(image: &DynamicImage, format: Format, profile: Option<Vec<u8>>) -> Result<Vec<u8>, ToolError> {
+fn encode(image: DynamicImage, format: Format, profile: Option<Vec<u8>>) -> Result<Vec<u8>, ToolError> {
     let image = match format {
-        Format::Jpeg if image.color().has_alpha() => DynamicImage::ImageRgb8(on_white(image)),
-        _ if image.color().has_alpha() => DynamicImage::ImageRgba8(image.to_rgba8()),
-        _ if image.color().has_color() => DynamicImage::ImageRgb8(image.to_rgb8()),
-        Format::Gif | Format::Webp => DynamicImage::ImageRgb8(image.to_rgb8()),
-        _ => DynamicImage::ImageLuma8(image.to_luma8()),
+        Format::Jpeg if image.color().has_alpha() => DynamicImage::ImageRgb8(on_white(&image.into_rgba8())),
+        _ if image.color().has_alpha() => DynamicImage::ImageRgba8(image.into_rgba8()),
+        _ if image.color().has_color() => DynamicImage::ImageRgb8(image.into_rgb8()),
+        Format::Gif | Format::Webp => DynamicImage::ImageRgb8(image.into_rgb8()),
+        _ => DynamicImage::ImageLuma8(image.into_luma8()),
     };
     let mut bytes = Vec::new();
     let written = match format {
@@ -253,8 +256,7 @@ fn describes(profile: &[u8], image: &DynamicImage) -> bool {
 }
 
 /// JPEG knows nothing transparent.
-fn on_white(image: &DynamicImage) -> RgbImage {
-    let image = image.to_rgba8();
+fn on_white(image: &RgbaImage) -> RgbImage {
     RgbImage::from_fn(image.width(), image.height(), |x, y| {
         let [red, green, blue, alpha] = image.get_pixel(x, y).0.map(u16::from);
         let blend = |colour: u16| ((colour * alpha + 255 * (255 - alpha)) / 255) as u8;

@@ -11,7 +11,7 @@ fn wanted(width: Option<u32>, height: Option<u32>, format: Option<Format>) -> Wa
 }
 
 fn picture(format: Format) -> Vec<u8> {
-    encode(&halves(40, 20), format, None).unwrap()
+    encode(halves(40, 20), format, None).unwrap()
 }
 
 /// EXIF that says that the camera lay on its side, and with a place.
@@ -29,7 +29,7 @@ fn photo() -> Vec<u8> {
 
 /// A PNG's head that claims a size, and nothing after it.
 fn claims(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = encode(&halves(1, 1), Format::Png, None).unwrap();
+    let mut bytes = encode(halves(1, 1), Format::Png, None).unwrap();
     bytes[16..20].copy_from_slice(&width.to_be_bytes());
     bytes[20..24].copy_from_slice(&height.to_be_bytes());
     let crc = crc(&bytes[12..29]);
@@ -105,7 +105,7 @@ fn what_is_no_picture_is_refused() {
 #[test]
 fn what_is_transparent_is_white_in_a_jpeg() {
     let clear = DynamicImage::new_rgba8(8, 8);
-    let made = encode(&clear, Format::Jpeg, None).unwrap();
+    let made = encode(clear, Format::Jpeg, None).unwrap();
     assert!(pictures::load_from_memory(&made).unwrap().to_rgb8().pixels().all(|pixel| pixel.0[0] > 250));
 }
 
