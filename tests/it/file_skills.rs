@@ -112,7 +112,7 @@ async fn a_picture_that_is_too_large_is_refused_with_what_would_help() {
     assert!(bomb.contains("12000 x 10000") && bomb.contains("at most 100 million pixels"), "{bomb}");
     let large = why_not(&call(&mut client, "image_resize", json!({"path": "large.bmp", "width": 9})).await);
     assert!(large.contains("components.image.limits.memoryMiB"), "{large}");
-    assert_eq!(std::fs::read_dir(home.workspace()).unwrap().filter(|it| is_picture(it)).count(), 2);
+    assert_eq!(std::fs::read_dir(home.workspace()).unwrap().filter(is_picture).count(), 2);
 }
 
 fn is_picture(entry: &std::io::Result<std::fs::DirEntry>) -> bool {

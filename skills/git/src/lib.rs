@@ -50,6 +50,9 @@ struct LogArgs {
     path: Option<String>,
     /// How many commits: 1 to 200. Default: 20.
     limit: Option<u16>,
+    /// How many to pass over first. Default: none.
+    #[serde(default)]
+    skip: u16,
 }
 
 impl Tool for Log {
@@ -65,7 +68,8 @@ impl Tool for Log {
             return Err(ToolError::invalid(format!("`limit` is {limit}; it can be 1 to {MAX_COMMITS}")));
         }
         let repository = open(args.repository.as_deref())?;
-        show::log(&repository, args.from.as_deref().unwrap_or("HEAD"), args.path.as_deref(), usize::from(limit))
+        let window = show::Window { skip: args.skip.into(), limit: limit.into() };
+        show::log(&repository, args.from.as_deref().unwrap_or("HEAD"), args.path.as_deref(), window)
     }
 }
 

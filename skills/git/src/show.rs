@@ -18,8 +18,14 @@ const MAX_COMMITS: usize = 20_000;
 /// Branches of an answer.
 const MAX_BRANCHES: usize = 200;
 
+/// Which of all commits are listed.
+pub struct Window {
+    pub skip: usize,
+    pub limit: usize,
+}
+
 /// Commits from this one back, the newest first; only those that changed a path if one is given.
-pub fn log(repository: &Repository, from: &str, path: Option<&str>, limit: usize) -> Result<String, ToolError> {
+pub fn log(repository: &Repository, from: &str, path: Option<&str>, window: Window) -> Result<String, ToolError> {
     let store = &repository.store;
     let (id, commit) = repository.find(from)?;
     let mut seen = HashSet::from([id]);
@@ -37,11 +43,14 @@ pub fn log(repository: &Repository, from: &str, path: Option<&str>, limit: usize
             }
         }
         if path.is_none_or(|path| path.is_empty()) || has_changed(repository, &commit, path.unwrap_or_default())? {
-            if found == limit {
-                text.push_str(&format!("... and more; go on with `from`: `{}`\n", id.short()));
+            if found == window.skip + window.limit {
+                text.push_str(&format!("... and more; go on with `skip`: {found}\n"));
                 break;
             }
             found += 1;
+            if found <= window.skip {
+                continue;
+            }
             let (day, who) = (commit.author.day(), &commit.author.name);
             text.push_str(&plain(&format!("{} {day} {who}: {}\n", id.short(), commit.subject())));
         }

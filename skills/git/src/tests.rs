@@ -73,6 +73,16 @@ fn history() -> Made {
     made
 }
 
+fn log(
+    repository: &Repository,
+    from: &str,
+    path: Option<&str>,
+    skip: usize,
+    limit: usize,
+) -> Result<String, ToolError> {
+    show::log(repository, from, path, show::Window { skip, limit })
+}
+
 fn subjects(log: &str) -> Vec<&str> {
     log.lines().filter_map(|line| line.split_once(": ")).map(|(_, subject)| subject).collect()
 }
@@ -89,14 +99,16 @@ fn failed<T>(result: Result<T, ToolError>) -> String {
 #[track_caller]
 fn check_history(made: &Made) {
     let repository = made.open();
-    let log = show::log(&repository, "HEAD", None, 20).unwrap();
-    assert_eq!(subjects(&log), ["Bring it together", "Change two", "Add a side", "Begin"]);
-    assert!(log.lines().all(|line| line.contains(" 2026-03-01 Ada: ")), "{log}");
-    let of_readme = show::log(&repository, "main", Some("readme.md"), 20).unwrap();
+    let all = log(&repository, "HEAD", None, 0, 20).unwrap();
+    assert_eq!(subjects(&all), ["Bring it together", "Change two", "Add a side", "Begin"]);
+    assert!(all.lines().all(|line| line.contains(" 2026-03-01 Ada: ")), "{all}");
+    let of_readme = log(&repository, "main", Some("readme.md"), 0, 20).unwrap();
     assert_eq!(subjects(&of_readme), ["Change two", "Begin"]);
-    assert_eq!(subjects(&show::log(&repository, "v1", None, 20).unwrap()), ["Begin"]);
-    let two = show::log(&repository, "HEAD", None, 2).unwrap();
-    assert!(subjects(&two).starts_with(&["Bring it together", "Change two"]) && two.contains("and more"), "{two}");
+    assert_eq!(subjects(&log(&repository, "v1", None, 0, 20).unwrap()), ["Begin"]);
+    let two = log(&repository, "HEAD", None, 0, 2).unwrap();
+    assert_eq!(subjects(&two)[..2], ["Bring it together", "Change two"]);
+    assert!(two.ends_with("... and more; go on with `skip`: 2\n"), "{two}");
+    assert_eq!(subjects(&log(&repository, "HEAD", None, 2, 2).unwrap()), ["Add a side", "Begin"]);
 
     let side = show::commit(&repository, "HEAD^2", None).unwrap();
     assert!(side.contains("author: Ada <ada@example.org>, 2026-03-01 10:02 +0100\n"), "{side}");
@@ -208,7 +220,7 @@ fn a_repository_that_leads_elsewhere_is_refused() {
         assert!(failed(Repository::open(made.path(), "sub")).contains("leads out of the workspace"), "{elsewhere}");
     }
     made.write("sub/.git", "gitdir: ../.git\n");
-    assert_eq!(subjects(&show::log(&Repository::open(made.path(), "sub").unwrap(), "v1", None, 9).unwrap()), ["Begin"]);
+    assert_eq!(subjects(&log(&Repository::open(made.path(), "sub").unwrap(), "v1", None, 0, 9).unwrap()), ["Begin"]);
     assert!(failed(Repository::open(made.path(), "..")).contains("leads out"));
     assert!(failed(Repository::open(made.path(), "src")).contains("no Git repository"));
 }
@@ -239,12 +251,12 @@ fn a_damaged_repository_is_an_error_and_no_panic() {
             fs::remove_file(&file).unwrap();
             fs::write(&file, &bytes).unwrap();
             if let Ok(repository) = Repository::open(made.path(), ".") {
-                let _ = show::log(&repository, "HEAD", Some("readme.md"), 9);
+                let _ = log(&repository, "HEAD", Some("readme.md"), 0, 9);
                 let _ = show::commit(&repository, "HEAD", None);
             }
         }
         fs::write(&file, &whole[..40]).unwrap();
-        let damaged = Repository::open(made.path(), ".").and_then(|it| show::log(&it, "HEAD", None, 9));
+        let damaged = Repository::open(made.path(), ".").and_then(|it| log(&it, "HEAD", None, 0, 9));
         assert!(!failed(damaged).is_empty());
         fs::write(&file, &whole).unwrap();
     }
@@ -258,6 +270,6 @@ fn a_shallow_clone_ends_where_it_was_cut() {
     let source = format!("file://{}", made.path().display());
     clone.git(&["clone", "--quiet", "--depth", "1", &source, "."]);
     let repository = clone.open();
-    assert_eq!(subjects(&show::log(&repository, "HEAD", None, 9).unwrap()), ["Bring it together"]);
+    assert_eq!(subjects(&log(&repository, "HEAD", None, 0, 9).unwrap()), ["Bring it together"]);
     assert!(show::branches(&repository, true).unwrap().contains("origin/main"));
 }
