@@ -258,7 +258,7 @@ async fn a_question_reaches_no_other_file_and_has_an_end() {
         ("DELETE FROM people", "would change the database"),
         ("ATTACH '/workspace/other.db' AS other", "too many attached databases"),
         (&format!("{counting} count(*) FROM n"), "took longer than 10 s"),
-        (&format!("{counting} randomblob(100000) FROM n ORDER BY 1"), "needs more than 40 MiB"),
+        (&format!("{counting} randomblob(100000) FROM n ORDER BY 1"), "components.sqlite.limits.memoryMiB"),
     ];
     for (sql, why) in cases {
         let said = why_not(&call(&mut client, "sqlite_query", json!({"path": "people.db", "sql": sql})).await);

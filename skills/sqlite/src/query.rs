@@ -24,8 +24,8 @@ const MAX_TEXT_BYTES: usize = 100 << 10;
 const MAX_VALUE_BYTES: usize = 4 << 10;
 /// Tables in CSV are in memory, as text and in SQLite, and a call has 64 MiB.
 const MAX_CSV_BYTES: u64 = 16 << 20;
-/// Memory of SQLite: what the component leaves of a call's.
-const MAX_HEAP_BYTES: i64 = 40 << 20;
+/// One text or blob inside of SQLite. What all of them may take is the call's memory.
+const MAX_LENGTH_BYTES: i32 = 10 << 20;
 /// How long a question may take.
 const MAX_TIME: Duration = Duration::from_secs(10);
 /// How often it is looked at the clock: some milliseconds.
@@ -143,10 +143,9 @@ fn guarded(mut connection: Connection) -> Result<Connection, ToolError> {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
-        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_HEAP_BYTES as i32 / 4)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_LENGTH_BYTES)?;
         // There is no place for temporary files.
         connection.pragma_update(None, "temp_store", "memory")?;
-        connection.pragma_update_and_check(None, "hard_heap_limit", MAX_HEAP_BYTES, |_| Ok(()))?;
         connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || started.elapsed() > MAX_TIME))
     };
     set().map_err(|err| refused(&err))?;
@@ -203,10 +202,11 @@ fn refused(err: &rusqlite::Error) -> ToolError {
         Some(ErrorCode::OperationInterrupted) => {
             ToolError::Limit(format!("the question took longer than {} s: ask for less", MAX_TIME.as_secs()))
         }
-        Some(ErrorCode::OutOfMemory) => ToolError::Limit(format!(
-            "the question needs more than {} MiB of memory: ask for less",
-            MAX_HEAP_BYTES >> 20
-        )),
+        Some(ErrorCode::OutOfMemory) => ToolError::Limit(
+            "the question needs more memory than there is: ask for less; the owner can give more with \
+             `components.sqlite.limits.memoryMiB`"
+                .into(),
+        ),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => ToolError::failed(err.to_string()),
         _ => ToolError::invalid(err.to_string()),
     }
