@@ -1,6 +1,7 @@
 //! The skill `git`: reads repositories of the workspace, without a shell and without Git.
 
 mod changes;
+mod ignore;
 mod index;
 mod object;
 mod pack;
@@ -9,6 +10,7 @@ mod show;
 mod store;
 #[cfg(test)]
 mod tests;
+mod untracked;
 
 use std::path::Path;
 
@@ -140,8 +142,8 @@ struct StatusArgs {
 impl Tool for Status {
     type Args = StatusArgs;
     const NAME: &'static str = "git_status";
-    const DESCRIPTION: &'static str = "Tells the branch of a Git repository in the workspace, what would be committed and \
-        which of its files have changed.";
+    const DESCRIPTION: &'static str = "Tells the branch of a Git repository in the workspace, what would be committed, \
+        which of its files have changed and which are new.";
     const UNTRUSTED_OUTPUT: bool = true;
 
     fn call(args: StatusArgs) -> Result<String, ToolError> {

@@ -152,12 +152,18 @@ pub fn status(repository: &Repository) -> Result<String, ToolError> {
     }
     kept.retain(|path, _| !index.conflicts.contains(path));
     staged.extend(kept.into_keys().map(|path| format!("D {path}")));
-    for (title, list) in [("to be committed", staged), ("changed since", changed), ("in conflict", index.conflicts)] {
+    let new = crate::untracked::find(files, &repository.git, &index);
+    let lists = [
+        ("to be committed", staged),
+        ("changed since", changed),
+        ("in conflict", index.conflicts),
+        ("new, and not added", new),
+    ];
+    for (title, list) in lists {
         if !list.is_empty() {
             text.push_str(&format!("{title}:\n  {}\n", list.join("\n  ")));
         }
     }
-    text.push_str("(files that were never added are not looked for)\n");
     cut(&mut text, MAX_TEXT_BYTES);
     Ok(plain(&text))
 }

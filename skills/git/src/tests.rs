@@ -184,8 +184,7 @@ fn the_status_tells_what_is_added_and_what_is_changed() {
     assert!(show::status(&made.open()).unwrap().contains("on main, which has no commits yet"));
     made.commit("Begin", &[("a", "a\n"), ("b", "b\n"), ("c", "c\n"), ("dir/d", "d\n")]);
     let head = made.git(&["rev-parse", "--short=10", "HEAD"]);
-    let clean = format!("on main at {head}\n(files that were never added are not looked for)\n");
-    assert_eq!(show::status(&made.open()).unwrap(), clean);
+    assert_eq!(show::status(&made.open()).unwrap(), format!("on main at {head}\n"));
     made.write("a", "changed\n");
     made.write("new", "new\n");
     made.git(&["add", "new"]);
@@ -194,6 +193,7 @@ fn the_status_tells_what_is_added_and_what_is_changed() {
     let status = show::status(&made.open()).unwrap();
     assert!(status.contains("to be committed:\n  A new\n  D b\n"), "{status}");
     assert!(status.contains("changed since:\n  M a\n  D c\n"), "{status}");
+    assert!(status.contains("new, and not added:\n  b\n"), "{status}");
     let diff = show::diff(&made.open(), "HEAD", None, None).unwrap();
     assert!(diff.starts_with("M a\nD b\nD c\nA new\n\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+changed\n"), "{diff}");
     // The same bytes with another time are the same.
@@ -201,6 +201,24 @@ fn the_status_tells_what_is_added_and_what_is_changed() {
     assert!(!show::status(&made.open()).unwrap().contains("dir/d"));
     made.git(&["update-index", "--index-version", "4"]);
     assert_eq!(show::status(&made.open()).unwrap(), status);
+}
+
+#[test]
+fn new_files_are_named_as_git_names_them() {
+    let mut made = Made::new();
+    made.commit("Begin", &[("src/a.rs", "a\n"), ("src/.gitignore", "*.o\n!/keep.o\n/gen/\n"), ("empty.o", "")]);
+    let files =
+        [".gitignore", "b", "src/b.rs", "src/x.o", "src/keep.o", "src/gen/c.rs", "new/deep/d", "new/e", "out/x.o"];
+    files.iter().for_each(|name| made.write(name, "text\n"));
+    made.write(".gitignore", "/out/*.o\nlogs/\n");
+    made.write("sub/logs/today", "x\n");
+    made.write(".git/info/exclude", "b\n");
+    fs::create_dir(made.path().join("nothing")).unwrap();
+    let said = made.git(&["status", "--porcelain"]);
+    let by_git: Vec<_> = said.lines().map(|line| line.trim_start_matches("?? ")).collect();
+    assert_eq!(by_git, [".gitignore", "new/", "src/b.rs", "src/keep.o"]);
+    let status = show::status(&made.open()).unwrap();
+    assert!(status.ends_with(&format!("new, and not added:\n  {}\n", by_git.join("\n  "))), "{status}");
 }
 
 #[test]
