@@ -40,8 +40,8 @@ async fn a_pdf_is_read_by_pages_and_what_it_says_is_from_outside() {
     assert!(!second.contains("Ignore") && second.contains("two words"), "{second}");
     assert!(why_not(&call(&mut client, "pdf_text", json!({"path": "secret.pdf"})).await).contains("needs a password"));
     assert_eq!(call(&mut client, "pdf_text", json!({"path": "../config.json5"})).await["ok"], false);
-    let sessions = client.call("sessions.list", json!({})).await.unwrap();
-    assert!(sessions["sessions"][0]["tainted"].is_string(), "{sessions}");
+    let shown = home.json(&["component", "inspect", "pdf-to-text"]);
+    assert_eq!(shown["tools"][0]["untrustedOutput"], true, "{shown}");
 }
 
 #[tokio::test]
