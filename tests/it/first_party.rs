@@ -17,12 +17,16 @@ mod timer;
 mod translate;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
-const SKILLS: [(&str, bool); 9] = [
+const SKILLS: [(&str, bool); 13] = [
     ("calendar", true),
     ("csv", false),
+    ("git", false),
     ("github", true),
+    ("image", false),
     ("notes", false),
+    ("pdf-to-text", false),
     ("rss", true),
+    ("sqlite", false),
     ("timer", false),
     ("translate", false),
     ("weather", false),
@@ -41,7 +45,7 @@ fn wasm(name: &str) -> PathBuf {
 
 /// Installs a skill with these grants.
 #[track_caller]
-fn install(home: &Home, name: &str, grants: &[&str]) {
+pub fn install(home: &Home, name: &str, grants: &[&str]) {
     let source = wasm(name).display().to_string();
     let mut args = vec!["skill", "install", source.as_str(), "--yes"];
     grants.iter().for_each(|grant| args.extend(["--grant", grant]));
@@ -62,12 +66,12 @@ fn with_settings(name: &str, grants: &[&str], settings: &Value) -> Home {
     home.config(&json!({"components": {name: {"config": settings}}}).to_string())
 }
 
-async fn call(client: &mut Client, tool: &str, args: Value) -> Value {
+pub async fn call(client: &mut Client, tool: &str, args: Value) -> Value {
     client.call("tools.invoke", json!({"name": tool, "args": args})).await.unwrap()
 }
 
 #[track_caller]
-fn text(answer: &Value) -> String {
+pub fn text(answer: &Value) -> String {
     assert_eq!(answer["ok"], true, "{answer}");
     answer["output"].as_str().unwrap().to_owned()
 }

@@ -14,6 +14,7 @@ mod bad_input;
 mod conformance;
 mod crash;
 mod families;
+mod file_skills;
 mod files;
 mod first_party;
 mod guards;

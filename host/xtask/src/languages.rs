@@ -136,6 +136,14 @@ pub fn install(language: Language) -> Result<()> {
     }
 }
 
+/// The compiler for the C in crates that guests in Rust are made with: what to set in Cargo's environment.
+///
+/// # Errors
+/// As [`install`].
+pub fn c_for_cargo() -> Result<[(&'static str, PathBuf); 2]> {
+    Tools::new().c_for_cargo()
+}
+
 /// Builds those that changed.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod registry;
 mod soak;
 mod step;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ usage: cargo xtask COMMAND
   setup              add the wasm32-wasip2 target, fetch what tests read; name what else is missing
   setup --guests LIST  the same, and install what builds guests in these languages: rust,js,python,c,go or all
   guests             build the components that ship, the skills, and those that attack
-  build [--release]  build guests and host
+  build [--release]  build the components that ship, and the host
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
   test [FILTER…]     set up, build, and run every test
   soak [MINUTES]     fuzz and stress with fresh seeds, each for that long (10 if not said)
@@ -119,16 +120,33 @@ fn setup_guests(list: &str) -> Result<()> {
     Ok(())
 }
 
+/// Skills with C in them. Whatever else is built can do without.
+const WITH_C: [&str; 1] = ["sqlite"];
+
+/// Builds what ships with the host, which is all that the host needs.
+fn shipped() -> Result<()> {
+    build_guests(GUESTS[0], &[])
+}
+
 fn guests() -> Result<()> {
-    for (workspace, gathered) in GUESTS {
-        let built = format!("target/guests/{}", workspace.replace('/', "-"));
-        let manifest = format!("{workspace}/Cargo.toml");
-        let args =
-            ["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2", "--manifest-path", &manifest];
-        run(&format!("build the guests in {workspace}"), "cargo", &[&args[..], &["--target-dir", &built]].concat())?;
-        gather(&root().join(built).join("wasm32-wasip2/release"), &root().join(gathered))?;
+    let c_compiler = languages::c_for_cargo();
+    if let Err(err) = &c_compiler {
+        say(&format!("{} is not built, for want of a C compiler for WebAssembly: {err:#}", WITH_C.join(", ")));
     }
-    Ok(())
+    let compiler: Vec<_> = c_compiler.iter().flatten().map(|(name, tool)| (*name, tool.as_os_str())).collect();
+    GUESTS.into_iter().try_for_each(|guests| build_guests(guests, &compiler))
+}
+
+fn build_guests((workspace, gathered): (&str, &str), c_compiler: &[(&str, &OsStr)]) -> Result<()> {
+    let built = format!("target/guests/{}", workspace.replace('/', "-"));
+    let manifest = format!("{workspace}/Cargo.toml");
+    let mut args = vec!["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2", "--workspace"];
+    args.extend(["--manifest-path", &manifest, "--target-dir", &built]);
+    if workspace == "skills" && c_compiler.is_empty() {
+        WITH_C.iter().for_each(|name| args.extend(["--exclude", name]));
+    }
+    step::run_with(&format!("build the guests in {workspace}"), "cargo", &args, c_compiler)?;
+    gather(&root().join(built).join("wasm32-wasip2/release"), &root().join(gathered))
 }
 
 fn guests_in_other_languages() -> Result<()> {
@@ -159,7 +177,7 @@ fn gather(from: &Path, to: &Path) -> Result<()> {
 
 fn build(profile: Profile) -> Result<()> {
     setup()?;
-    guests()?;
+    shipped()?;
     let mut args = vec!["build", "--package", "openclaw-host", "--locked"];
     if profile == Profile::Release {
         args.push("--release");
