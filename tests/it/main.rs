@@ -25,6 +25,7 @@ mod obedient;
 mod owner;
 mod packages;
 mod providers;
+mod revocations;
 mod roots;
 mod runs;
 mod sandbox;

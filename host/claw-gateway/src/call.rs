@@ -278,6 +278,23 @@ pub enum PackageCall {
         /// Which.
         name: ComponentName,
     },
+    /// Says what must not run.
+    Revoke {
+        /// A digest, a key, a skill of ClawHub, or the name of something installed.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// Takes that back.
+    Unrevoke {
+        /// What.
+        what: String,
+    },
+    /// What is revoked.
+    Revocations {
+        /// Whether the configured list is fetched first.
+        fetch: bool,
+    },
     /// Reads the files of one again.
     Verify {
         /// Which.

@@ -72,6 +72,9 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "packages.unpin", scope: Scope::Admin, read: packages::unpin },
     Method { name: "packages.remove", scope: Scope::Admin, read: packages::remove },
     Method { name: "packages.verify", scope: Scope::Admin, read: packages::verify },
+    Method { name: "packages.revoke", scope: Scope::Admin, read: packages::revoke },
+    Method { name: "packages.unrevoke", scope: Scope::Admin, read: packages::unrevoke },
+    Method { name: "packages.revocations", scope: Scope::Admin, read: packages::revocations },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.

@@ -19,6 +19,7 @@ use crate::driver::DriverEvent;
 use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::packages::Packages;
+use crate::revocations::Revocations;
 use crate::settings::Unattended;
 use crate::skills::Skills;
 
@@ -32,6 +33,8 @@ pub struct Host {
     pub catalog: RwLock<Arc<Catalog>>,
     /// What the owner installs.
     pub packages: Packages,
+    /// What must not run.
+    pub revocations: Revocations,
     /// Skills that are folders.
     pub skills: Skills,
     /// Decides, and asks people.

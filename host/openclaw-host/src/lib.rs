@@ -41,6 +41,7 @@ mod owner_policies;
 mod packages;
 mod recording;
 mod replay;
+mod revocations;
 mod rights;
 mod skills;
 mod tool_call;

@@ -4,6 +4,7 @@ mod ask;
 mod check;
 mod lock;
 mod publish;
+mod revoke;
 mod show;
 
 use std::path::{Path, PathBuf};
@@ -88,6 +89,25 @@ pub(super) enum SkillCommand {
         file: PathBuf,
         /// Where, as `oci://HOST/REPOSITORY:TAG`
         reference: String,
+    },
+    /// Say that something must not run: it is turned off at once and stays off
+    Revoke {
+        /// A SHA-256, a publisher's minisign key, `clawhub:SLUG[@VERSION]`, or the name of a package
+        what: String,
+        /// Why, for whoever looks later
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
+    },
+    /// Take a revocation back
+    Unrevoke {
+        /// What, as `skill revocations` shows it
+        what: String,
+    },
+    /// List what must not run
+    Revocations {
+        /// Fetch the list that `packages.revocations` names first
+        #[arg(long)]
+        fetch: bool,
     },
     /// Check the files of packages against what was accepted
     Verify {
@@ -185,6 +205,9 @@ pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output:
             output.data(&removed, |_| format!("`{name}` is gone, with its grants, files and keys"))?;
             Ok(Exit::Ok)
         }
+        SkillCommand::Revoke { what, reason } => revoke::revoke(client, &what, &reason, output).await,
+        SkillCommand::Unrevoke { what } => revoke::unrevoke(client, &what, output).await,
+        SkillCommand::Revocations { fetch } => revoke::list(client, fetch, output).await,
         SkillCommand::Verify { name } => verify(client, name, output).await,
     }
 }

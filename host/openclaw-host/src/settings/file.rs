@@ -386,6 +386,21 @@ pub struct AuditFile {
 pub struct PackagesFile {
     /// Whether a package has to be signed by a key that is known.
     pub require_signature: bool,
+    /// A signed list of what must not run, which somebody else keeps. It is fetched at the start and every day.
+    #[schemars(with = "RevocationsFile")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocations: Option<RevocationsFile>,
+}
+
+/// A signed list of what must not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct RevocationsFile {
+    /// Where it is, e.g. `https://example.org/revocations.json`; its signature is `URL.minisig`.
+    pub url: String,
+    /// The minisign key that it must be signed with.
+    pub key: String,
 }
 
 /// Where runs and calls end.
