@@ -11,6 +11,7 @@ mod vitals;
 mod approvals;
 mod audit;
 mod bad_input;
+mod clawhub;
 mod conformance;
 mod crash;
 mod families;

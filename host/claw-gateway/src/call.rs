@@ -132,6 +132,8 @@ pub enum Call {
     },
     /// Any object; methods of this host.
     Packages(PackageCall),
+    /// Skills of ClawHub.
+    Hub(HubCall),
     /// Any object; a method of this host.
     RunsShow {
         /// Which.
@@ -236,6 +238,46 @@ pub struct ToolsInvoke {
     pub session: Option<SessionKey>,
     /// The client's idempotency key, or a fresh id.
     pub run: RunId,
+}
+
+/// What is asked about skills of ClawHub.
+#[derive(Clone, Debug)]
+pub enum HubCall {
+    /// Finds some.
+    Search {
+        /// What to look for.
+        words: String,
+        /// How many at most.
+        limit: u32,
+    },
+    /// Gets one and says what it is.
+    Prepare {
+        /// Which, as `clawhub:[OWNER/]SLUG[@VERSION]`.
+        skill: String,
+    },
+    /// Installs what was prepared.
+    Accept {
+        /// SHA-256 of its archive.
+        archive: Digest,
+        /// Whether ClawHub's suspicion is no reason against it.
+        suspicious: bool,
+        /// Whether it may overwrite files that were changed here.
+        overwrite: bool,
+        /// Whether it may come from another owner than the version before.
+        other_owner: bool,
+    },
+    /// What is installed.
+    List,
+    /// Removes one.
+    Remove {
+        /// Which.
+        skill: String,
+    },
+    /// Reads the files of one again.
+    Verify {
+        /// Which.
+        skill: String,
+    },
 }
 
 /// What is asked about packages.

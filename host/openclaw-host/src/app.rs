@@ -30,6 +30,7 @@ use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
+use crate::hub::Hub;
 use crate::owner_policies::OwnerPolicies;
 use crate::packages::Packages;
 use crate::provider_key;
@@ -128,6 +129,7 @@ impl App {
             sandbox,
             packages,
             revocations,
+            hub: Hub::open(home.path(), settings.clawhub.clone()).map_err(|err| Failure::new(Exit::Failed, err))?,
             catalog: RwLock::new(Arc::new(catalog)),
             skills: Skills::new(&settings.skills, &settings.agent.workspace, home.path()),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),

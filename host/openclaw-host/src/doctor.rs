@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use claw_vault::{Key, MAX_ENTRIES, Vault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::{Client, ClientError};
 use crate::home::{HomeError, Rule, RunFile, owner_only, read_token, token_path};
@@ -225,11 +225,16 @@ async fn check_packages(home: &Path, settings: &Settings) -> Check {
     let off = match Client::connect(home).await {
         Err(_) => Vec::new(),
         Ok(mut client) => {
-            let list = client.call("packages.list", json!({})).await.unwrap_or_default();
+            let packages = client.call("packages.list", json!({})).await.unwrap_or_default();
+            let skills = client.call("hub.list", json!({})).await.unwrap_or_default();
             client.close().await;
-            let packages = list["packages"].as_array().cloned().unwrap_or_default();
-            let off = packages.iter().filter_map(|it| Some((it["name"].as_str()?, it["error"].as_str()?)));
-            off.map(|(name, why)| format!("`{name}` is off: {why}")).collect()
+            let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
+            let packages = all(&packages["packages"]).into_iter().map(|it| (it["name"].clone(), "", it));
+            let skills = all(&skills["skills"]).into_iter().map(|it| (it["slug"].clone(), "clawhub:", it));
+            let off = packages.chain(skills).filter_map(|(name, scheme, it)| {
+                Some(format!("`{scheme}{}` is off: {}", name.as_str()?, it["error"].as_str()?))
+            });
+            off.collect()
         }
     };
     let revoked = revocations.all().len();

@@ -8,6 +8,7 @@
 //!   vault vault.key    0600, the owner's secrets and the key to them
 //!   policies/          the owner's own .cedar files
 //!   skills/            the owner's own skills, optional
+//!   clawhub/           skills of ClawHub, each with its receipt
 //!   revocations.json revocations.list    what must not run, optional
 //!   workspace/         what the assistant works in
 //!   logs/ cache/ scratch/    0700

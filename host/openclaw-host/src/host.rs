@@ -18,6 +18,7 @@ use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
 use crate::folders::Folders;
 use crate::gate::Gate;
+use crate::hub::Hub;
 use crate::packages::Packages;
 use crate::revocations::Revocations;
 use crate::settings::Unattended;
@@ -35,6 +36,8 @@ pub struct Host {
     pub packages: Packages,
     /// What must not run.
     pub revocations: Revocations,
+    /// Skills of ClawHub.
+    pub hub: Hub,
     /// Skills that are folders.
     pub skills: Skills,
     /// Decides, and asks people.

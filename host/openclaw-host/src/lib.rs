@@ -35,6 +35,7 @@ mod budget;
 mod catalog;
 mod effects;
 mod gate;
+mod hub;
 mod labels;
 mod masking;
 mod owner_policies;

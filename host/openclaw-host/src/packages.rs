@@ -84,6 +84,11 @@ impl Packages {
         Ok(Packages { folders, settings, fetcher, offers: Mutex::default(), changing: tokio::sync::Mutex::default() })
     }
 
+    /// What fetches.
+    pub fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     fn offer(&self, digest: &Digest) -> Option<Offer> {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
@@ -326,7 +331,7 @@ fn given(offer: &Offer, text: &str, by: &str) -> Result<GrantRow, PackagesError>
 }
 
 /// Does what takes long on a thread where nobody waits for another's turn.
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("packages: what is done in the background does not panic")
 }
 

@@ -64,6 +64,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// What may be installed.
     pub packages: PackageSettings,
+    /// Where skills of ClawHub come from.
+    pub clawhub: Url,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.

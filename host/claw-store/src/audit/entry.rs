@@ -114,6 +114,10 @@ kinds! {
     ComponentRemoved = "component.removed",
     /// A component stays off, or was turned off.
     ComponentRefused = "component.refused",
+    /// A skill of ClawHub was installed, or another version of it.
+    SkillInstalled = "skill.installed",
+    /// A skill of ClawHub was removed.
+    SkillRemoved = "skill.removed",
     /// Something was revoked: it must not run.
     RevocationAdded = "revocation.added",
     /// A revocation was taken back.

@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod hub;
 mod lock;
 mod publish;
 mod revoke;
@@ -19,6 +20,15 @@ use crate::settings::Env;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SkillCommand {
+    /// Find skills on ClawHub
+    Search {
+        /// What to look for
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+    },
     /// Show what a package would be able to do, and install nothing
     Inspect {
         #[command(flatten)]
@@ -119,7 +129,8 @@ pub(super) enum SkillCommand {
 /// Where a package is.
 #[derive(Debug, Args)]
 pub(super) struct From {
-    /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, or `oci://HOST/REPOSITORY[:TAG][@sha256:…]`
+    /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, `oci://HOST/REPOSITORY[:TAG][@sha256:…]`, or
+    /// `clawhub:[OWNER/]SLUG[@VERSION]`
     source: String,
     /// The publisher's minisign key, as it stands in `minisign.pub`
     #[arg(long, value_name = "KEY")]
@@ -147,9 +158,41 @@ pub(super) struct Choice {
     /// Take it although another publisher has signed it, or nobody
     #[arg(long)]
     accept_publisher: bool,
+    #[command(flatten)]
+    hub: HubChoice,
+}
+
+/// What is said to a skill of ClawHub besides.
+#[derive(Debug, Default, Args)]
+struct HubChoice {
+    /// Take a skill although ClawHub calls it suspicious
+    #[arg(long)]
+    accept_suspicious: bool,
+    /// Overwrite files of a skill that were changed here
+    #[arg(long)]
+    force: bool,
+}
+
+impl From {
+    fn expect_no_key(&self) -> Result<(), Failure> {
+        match self.key {
+            None => Ok(()),
+            Some(_) => Err(Failure::message(Exit::Usage, "skills of ClawHub are not signed; leave `--key` out")),
+        }
+    }
 }
 
 impl Choice {
+    fn expect_no_hub(&self) -> Result<(), Failure> {
+        match self.hub {
+            HubChoice { accept_suspicious: false, force: false } => Ok(()),
+            _ => {
+                let message = "`--accept-suspicious` and `--force` are for skills of ClawHub";
+                Err(Failure::message(Exit::Usage, message).hint("leave them out"))
+            }
+        }
+    }
+
     fn speaks_of_grants(&self) -> bool {
         !self.grant.is_empty() || self.grant_all || self.grant_none || self.grant_kept
     }
@@ -174,17 +217,34 @@ pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output:
             let offer = prepare(client, &from).await?;
             check::check(&offer, output)
         }
+        SkillCommand::Search { words, limit } => hub::search(client, &words.join(" "), limit, output).await,
+        SkillCommand::Inspect { from } if hub::is_meant(&from.source) => {
+            from.expect_no_key()?;
+            hub::inspect(client, &from.source, output).await
+        }
+        SkillCommand::Install { from, choice } if hub::is_meant(&from.source) => {
+            from.expect_no_key()?;
+            hub::install(client, &from.source, &choice, output).await
+        }
+        SkillCommand::Update { name, choice } if hub::is_meant(&name) => {
+            hub::update(client, &name, &choice, output).await
+        }
+        SkillCommand::Remove { name } if hub::is_meant(&name) => hub::remove(client, &name, output).await,
         SkillCommand::Inspect { from } => {
             let offer = prepare(client, &from).await?;
             output.data(&offer, show::offer)?;
             Ok(Exit::Ok)
         }
         SkillCommand::Install { from, choice } => {
+            choice.expect_no_hub()?;
             let offer = prepare(client, &from).await?;
             accept(client, &offer, &choice, output).await
         }
         SkillCommand::List => list(client, output).await,
-        SkillCommand::Update { name, choice } => update(client, &name, &choice, output).await,
+        SkillCommand::Update { name, choice } => {
+            choice.expect_no_hub()?;
+            update(client, &name, &choice, output).await
+        }
         SkillCommand::Rollback { name } => {
             let package = client.call("packages.rollback", json!({ "name": name })).await?;
             output.data(&package, |it| format!("`{name}` is at version {} again", word(&it["version"])))?;
@@ -268,7 +328,8 @@ async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Outpu
 }
 
 async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
-    let list = client.call("packages.list", json!({})).await?;
+    let mut list = client.call("packages.list", json!({})).await?;
+    list["skills"] = client.call("hub.list", json!({})).await?["skills"].take();
     output.data(&list, |list| {
         let row = |it: &Value| {
             let state = match (it["error"].as_str(), it["isPinned"] == true) {
@@ -280,9 +341,12 @@ async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
             [word(&it["name"]), word(&it["version"]), digest, word(&it["publisher"]), state]
         };
         let rows: Vec<_> = list["packages"].as_array().into_iter().flatten().map(row).collect();
-        match rows.as_slice() {
-            [] => "no packages are installed\n".to_owned(),
-            rows => table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows),
+        let skills = hub::listed(&list["skills"]);
+        match (rows.as_slice(), skills.is_empty()) {
+            ([], true) => "no packages are installed\n".to_owned(),
+            ([], false) => skills,
+            (rows, true) => table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows),
+            (rows, false) => format!("{}\n{skills}", table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows)),
         }
     })?;
     Ok(Exit::Ok)
@@ -293,18 +357,27 @@ async fn verify(client: &mut Client, name: Option<String>, output: &Output) -> R
         Some(name) => vec![name],
         None => {
             let list = client.call("packages.list", json!({})).await?;
-            list["packages"].as_array().into_iter().flatten().map(|it| word(&it["name"])).collect()
+            let packages = list["packages"].as_array().into_iter().flatten().map(|it| word(&it["name"]));
+            packages.chain(hub::names(client).await?).collect()
         }
     };
     let mut verified = Vec::new();
     for name in names {
-        verified.push(client.call("packages.verify", json!({ "name": name })).await?);
+        verified.push(match hub::is_meant(&name) {
+            true => client.call("hub.verify", json!({ "skill": name })).await?,
+            false => client.call("packages.verify", json!({ "name": name })).await?,
+        });
     }
-    let is_broken = |it: &Value| it["broken"].as_array().is_some_and(|broken| !broken.is_empty());
+    let has_any = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
+    let is_broken = |it: &Value| has_any(&it["broken"]) || has_any(&it["changed"]);
     let exit = if verified.iter().any(is_broken) { Exit::Failed } else { Exit::Ok };
     output.data(&Value::Array(verified), |verified| {
         let mut text = String::new();
         for package in verified.as_array().into_iter().flatten() {
+            if package["slug"].is_string() {
+                text.push_str(&hub::verified(package));
+                continue;
+            }
             let name = word(&package["name"]);
             match package["broken"].as_array().map(Vec::as_slice) {
                 None | Some([]) => text.push_str(&format!("`{name}` is as it was accepted\n")),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 use claw_effects::TrustRoots;
-use claw_package::PublicKey;
+use claw_package::{PublicKey, Url};
 use claw_policy::{Folder, FsGrant, Grant};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -102,6 +102,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         },
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
         packages: merge.packages(&config.packages),
+        clawhub: merge.clawhub(&config.clawhub.url),
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),
@@ -299,6 +300,14 @@ impl Merge<'_> {
             Some(RevocationFeed { url, key })
         });
         PackageSettings { require_signature, revocations }
+    }
+
+    fn clawhub(&mut self, text: &str) -> Url {
+        self.note("clawhub.url", text, self.file_or_default("clawhub.url"));
+        claw_package::site(text).unwrap_or_else(|why| {
+            self.complain(Issue::error("clawhub.url", why));
+            Url::parse("https://clawhub.ai").expect("settings: the literal is a URL")
+        })
     }
 
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {
