@@ -5,11 +5,13 @@ mod site;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use self::site::{Site, Skill, zip_of};
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::host::{Home, weakened};
 use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, say};
 
@@ -423,6 +425,62 @@ async fn its_scripts_run_only_by_a_grant_that_names_them_whole() {
     let running = home.start();
     let ran = run(&running, "r2").await;
     assert!(ran.contains("high water in Cuxhaven"), "{ran}");
+}
+
+/// Programs of this machine that were started with a path.
+fn running_of(path: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(path)).count()
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    let waited = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waited).await.expect("it does not come to that");
+}
+
+// P12
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_of_a_revoked_skill_end_within_a_second_and_others_go_on() {
+    let (site, home) = with_tides().await;
+    let wait = "#!/bin/sh\nsleep 60\n";
+    for (slug, name) in [("tides", "tides"), ("moon", "moon")] {
+        let text = TIDES.replace("tides", name);
+        site.put(slug, Skill::new("1.0.0", &[("SKILL.md", &text), ("wait.sh", wait)]));
+    }
+    let script = |slug: &str| {
+        home.path().canonicalize().unwrap().join(format!("clawhub/{slug}/{slug}/wait.sh")).display().to_string()
+    };
+    let (tides, moon) = (script("tides"), script("moon"));
+    let grants = json!({"exec": [format!("exec {tides}"), format!("exec {moon}")]});
+    let home = home.config(&format!("{{clawhub: {{url: '{}'}}, grants: {grants}}}", site.url));
+    let running = home.start();
+    for skill in ["clawhub:tides", "clawhub:moon"] {
+        home.ok(&["skill", "install", skill, "--yes"]);
+    }
+    let mut client = running.connect().await;
+    let mut background = async |argv: &str| {
+        let args = json!({"name": "exec", "args": {"argv": [argv], "background": 60}});
+        client.call("tools.invoke", args).await.unwrap()
+    };
+    for argv in [&tides, &moon] {
+        let started = background(argv).await;
+        assert_eq!(started["ok"], true, "{started}");
+    }
+    let mut other = running.connect().await;
+    let call = other.send("tools.invoke", json!({"name": "exec", "args": {"argv": [tides]}})).await;
+    until(|| running_of(&tides) == 2 && running_of(&moon) == 1).await;
+    let begun = Instant::now();
+    home.ok(&["skill", "revoke", "clawhub:tides"]);
+    let ended = other.response(&call).await;
+    until(|| running_of(&tides) == 0).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(ended.as_ref().map_or(true, |answer| answer["ok"] == false), "{ended:?}");
+    assert_eq!(running_of(&moon), 1, "what is not listed goes on");
 }
 
 // SU-15

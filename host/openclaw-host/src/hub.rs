@@ -9,6 +9,7 @@
 mod error;
 mod folder;
 mod offer;
+mod programs;
 pub mod view;
 
 use std::fs;
@@ -29,6 +30,7 @@ use crate::revocations::{Revocation, Revocations};
 pub use self::error::HubError;
 pub use self::folder::{Changed, Receipt};
 pub use self::offer::SkillOffer;
+use self::programs::Programs;
 
 /// The folder of the home in which they lie.
 pub const FOLDER: &str = "clawhub";
@@ -42,6 +44,7 @@ pub struct Hub {
     folder: PathBuf,
     base: Url,
     offers: Mutex<Vec<Arc<SkillOffer>>>,
+    programs: Programs,
     /// One change of what is installed at a time.
     changing: tokio::sync::Mutex<()>,
 }
@@ -65,7 +68,8 @@ impl Hub {
     pub fn open(home: &Path, base: Url) -> Result<Hub, HubError> {
         let folder = home.join(FOLDER);
         folder::prepare(&folder).map_err(|err| HubError::File { path: folder.clone(), err })?;
-        Ok(Hub { folder, base, offers: Mutex::default(), changing: tokio::sync::Mutex::default() })
+        let (offers, programs, changing) = (Mutex::default(), Programs::default(), tokio::sync::Mutex::default());
+        Ok(Hub { folder, base, offers, programs, changing })
     }
 
     /// What is installed, by name; a folder whose receipt cannot be read is none.
@@ -197,6 +201,7 @@ impl Host {
         let receipt = self.hub.receipt(slug)?;
         let place = self.hub.folder.join(slug);
         folder::remove(&place).map_err(|err| HubError::File { path: place, err })?;
+        self.hub.end_programs(slug, &self.processes).await;
         self.note_skill(AuditKind::SkillRemoved, &receipt, by).await;
         tracing::info!(slug, by, "skill removed");
         Ok(receipt)
@@ -210,6 +215,16 @@ impl Host {
         let receipt = self.hub.receipt(slug)?;
         let place = self.hub.folder.join(slug);
         Ok(in_background(move || folder::changed(&place, &receipt)).await)
+    }
+
+    /// Ends the programs of skills that are revoked.
+    pub async fn end_revoked_skills(&self) {
+        for receipt in self.hub.receipts() {
+            if let Some(why) = revoked(&receipt, &self.revocations) {
+                tracing::warn!(slug = receipt.slug, why = %why, "a skill is off");
+                self.hub.end_programs(&receipt.slug, &self.processes).await;
+            }
+        }
     }
 
     /// Puts on record what has happened already.

@@ -107,6 +107,7 @@ impl Host {
 
     /// Turns off what is revoked and runs, and turns on again what was off for that alone.
     async fn enforce_revocations(&self) {
+        self.end_revoked_skills().await;
         let _changing = self.packages.changing.lock().await;
         let packages = match self.store.packages() {
             Ok(packages) => packages,
