@@ -41,10 +41,16 @@ pub struct Site {
 struct Inner {
     skills: BTreeMap<String, Skill>,
     results: Value,
-    /// Refusals that come before anything else: status, a header, text.
-    refusals: VecDeque<(u16, Option<(&'static str, String)>, String)>,
+    /// What comes before anything else.
+    refusals: VecDeque<Refusal>,
     files: BTreeMap<String, Vec<u8>>,
     asked: Vec<Asked>,
+}
+
+struct Refusal {
+    status: u16,
+    header: Option<(&'static str, String)>,
+    text: String,
 }
 
 impl Skill {
@@ -94,7 +100,7 @@ impl Site {
 
     pub fn refuse(&self, status: u16, header: Option<(&'static str, &str)>, text: &str) {
         let header = header.map(|(name, value)| (name, value.to_owned()));
-        self.inner.lock().unwrap().refusals.push_back((status, header, text.to_owned()));
+        self.inner.lock().unwrap().refusals.push_back(Refusal { status, header, text: text.to_owned() });
     }
 
     pub fn asked(&self) -> Vec<Asked> {
@@ -120,7 +126,7 @@ async fn answer(
         body: body.clone(),
     };
     inner.asked.push(asked);
-    if let Some((status, header, text)) = inner.refusals.pop_front() {
+    if let Some(Refusal { status, header, text }) = inner.refusals.pop_front() {
         let response = Response::builder().status(status).header("content-type", "text/plain; charset=utf-8");
         let response = header.into_iter().fold(response, |response, (name, value)| response.header(name, value));
         return response.body(Body::from(text)).unwrap();

@@ -218,10 +218,7 @@ pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output:
             check::check(&offer, output)
         }
         SkillCommand::Search { words, limit } => hub::search(client, &words.join(" "), limit, output).await,
-        SkillCommand::Inspect { from } if hub::is_meant(&from.source) => {
-            from.expect_no_key()?;
-            hub::inspect(client, &from.source, output).await
-        }
+        SkillCommand::Inspect { from } if hub::is_meant(&from.source) => hub::inspect(client, &from, output).await,
         SkillCommand::Install { from, choice } if hub::is_meant(&from.source) => {
             from.expect_no_key()?;
             hub::install(client, &from.source, &choice, output).await

@@ -4,9 +4,9 @@ use std::io::{self, IsTerminal};
 
 use serde_json::{Value, json};
 
-use super::Choice;
 use super::ask::Terminal;
 use super::show::items;
+use super::{Choice, From};
 use crate::cli::output::{table, word};
 use crate::cli::{Exit, Failure, Output};
 use crate::client::Client;
@@ -39,8 +39,9 @@ pub(super) async fn search(client: &mut Client, words: &str, limit: u32, output:
     Ok(Exit::Ok)
 }
 
-pub(super) async fn inspect(client: &mut Client, skill: &str, output: &Output) -> Result<Exit, Failure> {
-    let offer = client.call("hub.prepare", json!({ "skill": skill })).await?;
+pub(super) async fn inspect(client: &mut Client, from: &From, output: &Output) -> Result<Exit, Failure> {
+    from.expect_no_key()?;
+    let offer = client.call("hub.prepare", json!({ "skill": from.source })).await?;
     output.data(&offer, show)?;
     Ok(Exit::Ok)
 }
