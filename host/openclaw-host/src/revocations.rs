@@ -21,6 +21,9 @@ use crate::home;
 use crate::legible;
 use crate::settings::RevocationFeed;
 
+/// The code with which a reason begins.
+pub const CODE: &str = "E_PKG_REVOKED";
+
 /// What is revoked here, and where it stands.
 pub struct Revocations {
     own_file: PathBuf,
@@ -323,8 +326,8 @@ impl Revocation {
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.whose {
-            Whose::Owner { .. } => write!(f, "E_PKG_REVOKED: its owner has revoked `{}`", self.what)?,
-            Whose::List { url } => write!(f, "E_PKG_REVOKED: `{}` is revoked by the list {url}", self.what)?,
+            Whose::Owner { .. } => write!(f, "{CODE}: its owner has revoked `{}`", self.what)?,
+            Whose::List { url } => write!(f, "{CODE}: `{}` is revoked by the list {url}", self.what)?,
         }
         if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", self.reason) }
     }

@@ -14,7 +14,7 @@ use super::{PackagesError, open};
 use crate::audit;
 use crate::catalog::{Catalog, Installed};
 use crate::host::{Host, now};
-use crate::revocations::{Revocation, Taken};
+use crate::revocations::{CODE, Revocation, Taken};
 
 /// How often a list is fetched.
 const FETCH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -127,11 +127,11 @@ impl Host {
             }
         }
         let mut back = Vec::new();
-        for name in before.refused().keys().cloned().collect::<Vec<_>>() {
+        for (name, _) in before.refused().iter().filter(|(_, why)| why.starts_with(CODE)) {
             let package = packages.iter().find(|package| package.name.as_str() == name);
-            if let Some((with, digest)) = self.turned_on(&catalog, &name, package).await {
+            if let Some((with, digest)) = self.turned_on(&catalog, name, package).await {
                 catalog = with;
-                back.push((name, digest));
+                back.push((name.clone(), digest));
             }
         }
         if ended.is_empty() && back.is_empty() {
@@ -179,7 +179,7 @@ impl Host {
         let entry = AuditEntry {
             component: Some(component.name.clone()),
             digest: Some(component.digest),
-            code: Some("E_PKG_REVOKED".to_owned()),
+            code: Some(CODE.to_owned()),
             outcome: Some(why.to_string()),
             ..AuditEntry::new(AuditKind::ComponentRefused, audit::HOST, now())
         };
