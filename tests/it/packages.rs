@@ -12,7 +12,7 @@ use crate::terminal::{on_terminal, typed_in_turn};
 const NAME: &str = "effects";
 
 /// The package under test, with some of its bytes replaced by as many others.
-fn package(replaced: &[(&str, &str)]) -> Vec<u8> {
+pub fn package(replaced: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = std::fs::read(test_guest(NAME)).unwrap();
     for (old, new) in replaced {
         assert_eq!(old.len(), new.len());
@@ -27,14 +27,14 @@ fn package(replaced: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// The same bytes with a few behind that mean nothing.
-fn with_tail(mut bytes: Vec<u8>, tail: u8) -> Vec<u8> {
+pub fn with_tail(mut bytes: Vec<u8>, tail: u8) -> Vec<u8> {
     // A custom section with the name `t` and one byte.
     bytes.extend([0, 3, 1, b't', tail]);
     bytes
 }
 
 impl Home {
-    fn source(&self, bytes: &[u8]) -> String {
+    pub fn source(&self, bytes: &[u8]) -> String {
         let path = self.path().join("incoming.wasm");
         std::fs::write(&path, bytes).unwrap();
         path.display().to_string()
@@ -42,7 +42,7 @@ impl Home {
 
     /// Runs a command that must work.
     #[track_caller]
-    fn ok(&self, args: &[&str]) -> String {
+    pub fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
@@ -51,7 +51,7 @@ impl Home {
 
     /// Runs a command that must not work, and gives what it says.
     #[track_caller]
-    fn no(&self, args: &[&str]) -> String {
+    pub fn no(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(!output.status.success(), "{args:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
@@ -65,7 +65,7 @@ impl Home {
     }
 }
 
-async fn ask_store(client: &mut Client) -> Value {
+pub async fn ask_store(client: &mut Client) -> Value {
     client.call("tools.invoke", json!({"name": "ask", "args": {"times": 1}})).await.unwrap()
 }
 
@@ -305,18 +305,18 @@ async fn a_publisher_is_pinned_and_another_one_is_the_owners_decision() {
     home.ok(&["skill", "inspect", &source, "--key", &alice.key()]);
 }
 
-struct Publisher(minisign::KeyPair);
+pub struct Publisher(minisign::KeyPair);
 
 impl Publisher {
-    fn new() -> Publisher {
+    pub fn new() -> Publisher {
         Publisher(minisign::KeyPair::generate_unencrypted_keypair().unwrap())
     }
 
-    fn key(&self) -> String {
+    pub fn key(&self) -> String {
         self.0.pk.to_base64()
     }
 
-    fn sign(&self, bytes: &[u8]) -> String {
+    pub fn sign(&self, bytes: &[u8]) -> String {
         minisign::sign(None, &self.0.sk, std::io::Cursor::new(bytes), Some("effects"), None).unwrap().to_string()
     }
 }

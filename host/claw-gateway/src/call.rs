@@ -132,6 +132,8 @@ pub enum Call {
     },
     /// Any object; methods of this host.
     Packages(PackageCall),
+    /// Skills of ClawHub.
+    Hub(HubCall),
     /// Any object; a method of this host.
     RunsShow {
         /// Which.
@@ -238,6 +240,46 @@ pub struct ToolsInvoke {
     pub run: RunId,
 }
 
+/// What is asked about skills of ClawHub.
+#[derive(Clone, Debug)]
+pub enum HubCall {
+    /// Finds some.
+    Search {
+        /// What to look for.
+        words: String,
+        /// How many at most.
+        limit: u32,
+    },
+    /// Gets one and says what it is.
+    Prepare {
+        /// Which, as `clawhub:[OWNER/]SLUG[@VERSION]`.
+        skill: String,
+    },
+    /// Installs what was prepared.
+    Accept {
+        /// SHA-256 of its archive.
+        archive: Digest,
+        /// Whether ClawHub's suspicion is no reason against it.
+        suspicious: bool,
+        /// Whether it may overwrite files that were changed here.
+        overwrite: bool,
+        /// Whether it may come from another owner than the version before.
+        other_owner: bool,
+    },
+    /// What is installed.
+    List,
+    /// Removes one.
+    Remove {
+        /// Which.
+        skill: String,
+    },
+    /// Reads the files of one again.
+    Verify {
+        /// Which.
+        skill: String,
+    },
+}
+
 /// What is asked about packages.
 #[derive(Clone, Debug)]
 pub enum PackageCall {
@@ -277,6 +319,23 @@ pub enum PackageCall {
     Remove {
         /// Which.
         name: ComponentName,
+    },
+    /// Says what must not run.
+    Revoke {
+        /// A digest, a key, a skill of ClawHub, or the name of something installed.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+    /// Takes that back.
+    Unrevoke {
+        /// What.
+        what: String,
+    },
+    /// What is revoked.
+    Revocations {
+        /// Whether the configured list is fetched first.
+        fetch: bool,
     },
     /// Reads the files of one again.
     Verify {

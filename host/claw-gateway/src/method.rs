@@ -2,6 +2,7 @@
 
 mod audit;
 mod components;
+mod hub;
 mod packages;
 
 use std::time::Duration;
@@ -13,7 +14,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::call::{
-    AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, MAX_MESSAGE_BYTES, PackageCall, SessionsList, ToolsInvoke,
+    AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, SessionsList,
+    ToolsInvoke,
 };
 use crate::clock;
 use crate::frame::RpcError;
@@ -72,6 +74,15 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "packages.unpin", scope: Scope::Admin, read: packages::unpin },
     Method { name: "packages.remove", scope: Scope::Admin, read: packages::remove },
     Method { name: "packages.verify", scope: Scope::Admin, read: packages::verify },
+    Method { name: "packages.revoke", scope: Scope::Admin, read: packages::revoke },
+    Method { name: "packages.unrevoke", scope: Scope::Admin, read: packages::unrevoke },
+    Method { name: "packages.revocations", scope: Scope::Admin, read: packages::revocations },
+    Method { name: "hub.search", scope: Scope::Admin, read: hub::search },
+    Method { name: "hub.prepare", scope: Scope::Admin, read: hub::prepare },
+    Method { name: "hub.install", scope: Scope::Admin, read: hub::accept },
+    Method { name: "hub.list", scope: Scope::Read, read: |_| host(Call::Hub(HubCall::List)) },
+    Method { name: "hub.remove", scope: Scope::Admin, read: hub::remove },
+    Method { name: "hub.verify", scope: Scope::Admin, read: hub::verify },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.

@@ -77,6 +77,44 @@ pub enum PackageError {
         /// What came.
         actual: Digest,
     },
+    /// An archive holds something that no skill may bring; nothing of it was unpacked.
+    #[error("E_PKG_ARCHIVE: {0}")]
+    Archive(String),
+    /// A text names no skill of ClawHub.
+    #[error("`{text}` names no skill of ClawHub: write `clawhub:[OWNER/]SLUG[@VERSION]`")]
+    Skill {
+        /// What was given.
+        text: String,
+    },
+    /// ClawHub refuses, in its own words.
+    #[error("{host} answered {status} for {what}{}{text}", if text.is_empty() { "" } else { ": " })]
+    Hub {
+        /// Its name.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// What was asked for.
+        what: String,
+        /// What it says, in one harmless line.
+        text: String,
+    },
+    /// ClawHub wants to be asked less.
+    #[error("{host} wants to be asked again in {seconds} s, not before")]
+    RateLimit {
+        /// Its name.
+        host: String,
+        /// How long it wants to be left alone.
+        seconds: u64,
+    },
+    /// A text names nothing that can be revoked.
+    #[error("`{text}` names nothing that can be revoked: write a SHA-256, a minisign key, or `clawhub:SLUG[@VERSION]`")]
+    Mark {
+        /// What was given.
+        text: String,
+    },
+    /// A list of what is revoked does not say what such lists say.
+    #[error("the list of what is revoked cannot be read: {0}")]
+    List(String),
     /// The signature is not one of the key over these bytes, or one of them is not readable.
     #[error("E_PKG_SIG: {0}")]
     Signature(String),

@@ -23,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Signatures and keys are a few lines.
 const MAX_TEXT_BYTES: usize = 8 << 10;
+/// A list of everything that was ever revoked somewhere.
+const MAX_LIST_BYTES: usize = 4 << 20;
 /// More hops than any registry needs.
 const MAX_REDIRECTS: usize = 5;
 
@@ -78,6 +80,10 @@ impl Fetcher {
         Ok(Fetcher { client: client.build().map_err(PackageError::Client)? })
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Fetches a package whole; `login` gives the name and password for a registry, by its host.
     ///
     /// # Errors
@@ -108,6 +114,19 @@ impl Fetcher {
         created: &str,
     ) -> Result<Published, PackageError> {
         oci::push(&self.client, reference, login, wasm, signed, created).await
+    }
+
+    /// Fetches a text and the signature beside it, `URL.minisig`. Nothing is checked yet.
+    ///
+    /// # Errors
+    /// [`PackageError`].
+    pub async fn signed_text(&self, url: &Url) -> Result<(String, String), PackageError> {
+        let text = body(get(&self.client, url).await?, MAX_LIST_BYTES).await?;
+        let mut beside = url.clone();
+        beside.set_path(&format!("{}.minisig", url.path()));
+        let signature = body(get(&self.client, &beside).await?, MAX_TEXT_BYTES).await?;
+        let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((text_of(&text), text_of(&signature)))
     }
 
     async fn download(&self, url: &Url, expected: Option<Digest>) -> Result<Fetched, PackageError> {

@@ -3,21 +3,28 @@
 //! Nothing here decides anything: what is found goes to the owner, and what is fetched goes through the sandbox's own
 //! admission before it is compiled.
 
+mod archive;
+mod clawhub;
 mod error;
 mod fetch;
 mod oci;
+mod revocation;
 mod screen;
 mod shape;
 mod signature;
 mod source;
 
+pub use archive::{Bundled, unpack};
+pub use clawhub::{ClawHub, Download, Hit, Listing, SkillRef, Verdict};
 pub use error::PackageError;
 pub use fetch::{Fetched, Fetcher, Login};
 pub use oci::Published;
+pub use reqwest::Url;
+pub use revocation::{Mark, Revoked, RevokedList};
 pub use screen::{Finding, Text, screen};
 pub use shape::Shape;
 pub use signature::{PublicKey, Signed, SigningKey, verify};
-pub use source::{OciReference, Source};
+pub use source::{OciReference, Source, site};
 
 /// The longest component that is fetched: 64 MiB, as the sandbox takes.
 pub const MAX_BYTES: usize = 64 << 20;

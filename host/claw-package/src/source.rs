@@ -61,6 +61,21 @@ impl Source {
     }
 }
 
+/// The URL of a place that things are fetched from: encrypted, or on this machine; it names nobody.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn site(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|err| format!("this is no URL: {err}"))?;
+    if !(url.scheme() == "https" || url.scheme() == "http" && is_this_machine(&url)) {
+        return Err("write `https://…`; plain `http` is for this machine only".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a name or password has no place in it".to_owned());
+    }
+    Ok(url)
+}
+
 /// Whether a URL leads to this machine by an address or by `localhost`.
 pub(crate) fn is_this_machine(url: &Url) -> bool {
     match url.host_str() {

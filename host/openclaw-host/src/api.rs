@@ -1,6 +1,7 @@
 //! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
 
 mod command;
+mod hub;
 mod packages;
 mod run_view;
 mod skills_view;
@@ -139,6 +140,7 @@ impl Api {
                 Ok(json!({"ok": true, "name": name, "wasPaused": was_paused}))
             }
             Call::Packages(call) => self.packages(&caller, call).await,
+            Call::Hub(call) => self.hub(&caller, call).await,
             Call::RunsShow { run } => self.show_run(&run),
             Call::RunsReplay { run } => {
                 let replayed = replay::replay(host, &run).await.map_err(stored)?;

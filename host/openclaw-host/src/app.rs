@@ -31,9 +31,11 @@ use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
+use crate::hub::Hub;
 use crate::owner_policies::OwnerPolicies;
 use crate::packages::Packages;
 use crate::provider_key;
+use crate::revocations::Revocations;
 use crate::run;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls, Wire};
 use crate::skills::Skills;
@@ -71,7 +73,8 @@ pub async fn installed(home: &Path) -> Result<Vec<(Subject, Vec<ToolName>)>, Fai
     let home = Home::open(home)?;
     let store = open_store(home.path())?;
     let sandbox = Sandbox::open(sandbox_config(&settings, &home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
-    let catalog = Catalog::load(&sandbox, &store, &settings, &home.component_folders()).await;
+    let revocations = revocations(&settings, home.path())?;
+    let catalog = Catalog::load(&sandbox, &store, &settings, &home.component_folders(), &revocations).await;
     sandbox.stop().await;
     store.close();
     let catalog = catalog.map_err(catalog_failure)?;
@@ -103,7 +106,9 @@ impl App {
         let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
         let folders = home.component_folders();
-        let catalog = Catalog::load(&sandbox, &store, settings, &folders).await.map_err(catalog_failure)?;
+        let revocations = revocations(settings, home.path())?;
+        let catalog = Catalog::load(&sandbox, &store, settings, &folders, &revocations).await;
+        let catalog = catalog.map_err(catalog_failure)?;
         let packages =
             Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
         let preset = settings.policy.preset.into();
@@ -129,6 +134,8 @@ impl App {
             store,
             sandbox,
             packages,
+            revocations,
+            hub: Hub::open(home.path(), settings.clawhub.clone()).map_err(|err| Failure::new(Exit::Failed, err))?,
             catalog: RwLock::new(Arc::new(catalog)),
             skills: Skills::new(&settings.skills, &settings.agent.workspace, home.path()),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
@@ -167,6 +174,7 @@ impl App {
             move || audit::check(&store)
         });
         tokio::spawn(policies.follow(Arc::clone(&host), stop.clone()));
+        tokio::spawn(Arc::clone(&host).follow_revocations(stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
         let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
@@ -359,6 +367,11 @@ fn own_key(path: &Path) -> io::Result<[u8; 32]> {
     file.write_all(&key)?;
     file.sync_all()?;
     Ok(key)
+}
+
+fn revocations(settings: &Settings, home: &Path) -> Result<Revocations, Failure> {
+    let revocations = Revocations::open(home, settings.packages.revocations.clone());
+    revocations.map_err(|err| Failure::new(Exit::Config, err))
 }
 
 fn store_failure(err: StoreError) -> Failure {

@@ -1,7 +1,9 @@
 //! The installed components and their tools.
 
+mod local;
+
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit;
 use crate::host::now;
 use crate::packages;
+use crate::revocations::Revocations;
 use crate::settings::{ComponentSettings, Settings};
 use crate::skills;
 
@@ -191,6 +194,7 @@ impl Catalog {
         store: &Store,
         settings: &Settings,
         folders: &ComponentFolders,
+        revocations: &Revocations,
     ) -> Result<Self, CatalogError> {
         let mut catalog = Catalog::default();
         for (name, wasm, digest) in SHIPPED {
@@ -202,39 +206,23 @@ impl Catalog {
         }
         let packages = store.packages().map_err(CatalogError::Packages)?;
         for package in packages {
-            let path = folders.package(&package.current);
-            let added = match packages::open(sandbox, &package.name, package.receipt(), &path).await {
-                Ok(component) => {
-                    catalog.add_untrusted(store, component, &package.receipt().publisher(), settings).await
-                }
-                Err(err) => Err(err.to_string()),
+            let (path, receipt) = (folders.package(&package.current), package.receipt());
+            let added = match revocations.of_component(&receipt.digest, receipt.key.as_deref()) {
+                Some(why) => Err(why.to_string()),
+                None => match packages::open(sandbox, &package.name, receipt, &path).await {
+                    Ok(component) => catalog.add_untrusted(store, component, &receipt.publisher(), settings).await,
+                    Err(err) => Err(err.to_string()),
+                },
             };
             catalog.note_refusal(package.name.as_str(), added);
         }
-        for path in local_files(&folders.local) {
-            let added = catalog.add_local(sandbox, store, settings, &path).await;
+        for path in local::files(&folders.local) {
+            let added = catalog.add_local(sandbox, store, settings, revocations, &path).await;
             catalog.note_refusal(&path.file_stem().unwrap_or_default().to_string_lossy(), added);
         }
         catalog.check_grants(settings)?;
         catalog.specs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(catalog)
-    }
-
-    async fn add_local(
-        &mut self,
-        sandbox: &Sandbox,
-        store: &Store,
-        settings: &Settings,
-        path: &Path,
-    ) -> Result<(), String> {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let name = ComponentName::parse(&stem).map_err(|err| err.to_string())?;
-        if self.components.contains_key(&name) {
-            return Err("another component has this name already; rename the file".to_owned());
-        }
-        let wasm = sandbox.open_wasm(path).map_err(|err| format!("its file cannot be read: {err}"))?;
-        let component = sandbox.install(name, wasm).await.map_err(|err| err.to_string())?;
-        self.add_untrusted(store, component, LOCAL, settings).await
     }
 
     fn note_refusal(&mut self, name: &str, added: Result<(), String>) {
@@ -274,6 +262,13 @@ impl Catalog {
         catalog.add(component, Trust::Untrusted, publisher, rows, settings)?;
         catalog.specs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(catalog)
+    }
+
+    /// The same with one component off.
+    pub fn refusing(&self, name: &ComponentName, why: String) -> Catalog {
+        let mut catalog = self.without(name);
+        catalog.refused.insert(name.to_string(), why);
+        catalog
     }
 
     /// The same without one component.
@@ -434,15 +429,6 @@ async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Re
     }
     let stored = store.change_grants(&component.name, &component.digest, own, Vec::new(), audit::HOST, now());
     stored.await.map_err(failed)
-}
-
-/// The owner's component files, by name; none if there is no folder.
-fn local_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
-    files.sort();
-    files
 }
 
 /// What a component's manifest asks for.

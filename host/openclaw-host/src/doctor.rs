@@ -7,9 +7,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use claw_vault::{Key, MAX_ENTRIES, Vault};
+use serde_json::{Value, json};
 
 use crate::client::{Client, ClientError};
 use crate::home::{HomeError, Rule, RunFile, owner_only, read_token, token_path};
+use crate::revocations::Revocations;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Resolved, Settings, SettingsError, VaultKey, Walls};
 use crate::vault;
 
@@ -58,6 +60,7 @@ pub async fn examine(home: &Path) -> Vec<Check> {
     checks.push(check_seccomp(kernel::seccomp(), walls));
     if let Ok(resolved) = &read {
         checks.push(check_gateway(home, &resolved.settings).await);
+        checks.push(check_packages(home, &resolved.settings).await);
         checks.push(check_model(&resolved.settings.model));
         checks.push(check_workspace(&resolved.settings.agent.workspace));
     }
@@ -204,6 +207,42 @@ async fn check_gateway(home: &Path, settings: &Settings) -> Check {
         Err(err) => {
             let detail = format!("`{addr}` cannot be taken: {err}");
             Check::bad(NAME, Verdict::Fail, detail, "stop what listens there, or set another `gateway.port`")
+        }
+    }
+}
+
+/// What is off, and why: a running host knows; otherwise what is revoked is counted.
+async fn check_packages(home: &Path, settings: &Settings) -> Check {
+    const NAME: &str = "packages";
+    let revocations = match Revocations::open(home, settings.packages.revocations.clone()) {
+        Ok(revocations) => revocations,
+        Err(err) => return Check::bad(NAME, Verdict::Fail, chain(&err), "correct or remove the file"),
+    };
+    if let Some(trouble) = revocations.feed().and_then(|feed| feed.trouble) {
+        let detail = format!("the kept list of revocations does not count: {trouble}");
+        return Check::bad(NAME, Verdict::Warn, detail, "`openclaw-host skill revocations --fetch`");
+    }
+    let off = match Client::connect(home).await {
+        Err(_) => Vec::new(),
+        Ok(mut client) => {
+            let packages = client.call("packages.list", json!({})).await.unwrap_or_default();
+            let skills = client.call("hub.list", json!({})).await.unwrap_or_default();
+            client.close().await;
+            let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
+            let packages = all(&packages["packages"]).into_iter().map(|it| (it["name"].clone(), "", it));
+            let skills = all(&skills["skills"]).into_iter().map(|it| (it["slug"].clone(), "clawhub:", it));
+            let off = packages.chain(skills).filter_map(|(name, scheme, it)| {
+                Some(format!("`{scheme}{}` is off: {}", name.as_str()?, it["error"].as_str()?))
+            });
+            off.collect()
+        }
+    };
+    let revoked = revocations.all().len();
+    match off.as_slice() {
+        [] if revoked == 0 => Check::ok(NAME, "nothing is off or revoked"),
+        [] => Check::ok(NAME, format!("{revoked} revocations")),
+        off => {
+            Check::bad(NAME, Verdict::Warn, off.join("; "), "update or remove what is off: `openclaw-host skill list`")
         }
     }
 }

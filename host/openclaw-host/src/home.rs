@@ -8,6 +8,8 @@
 //!   vault vault.key    0600, the owner's secrets and the key to them
 //!   policies/          the owner's own .cedar files
 //!   skills/            the owner's own skills, optional
+//!   clawhub/           skills of ClawHub, each with its receipt
+//!   revocations.json revocations.list    what must not run, optional
 //!   workspace/         what the assistant works in
 //!   logs/ cache/ scratch/    0700
 //!   scratch/components/      one folder for each component that is granted one
@@ -254,6 +256,15 @@ pub fn policies(home: &Path) -> PathBuf {
 /// The token file in the home at `home`.
 pub fn token_path(home: &Path) -> PathBuf {
     home.join("token")
+}
+
+/// Writes a file that only its owner can read, in the place of what is there; whole and durable when it returns.
+///
+/// # Errors
+/// If it cannot be written; what was there stays.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    private_file::write_private(path, bytes, private_file::Existing::Replace)?;
+    fs::File::open(parent(path))?.sync_all()
 }
 
 fn create_folder(path: &Path) -> Result<(), HomeError> {

@@ -18,7 +18,9 @@ use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
 use crate::folders::Folders;
 use crate::gate::Gate;
+use crate::hub::Hub;
 use crate::packages::Packages;
+use crate::revocations::Revocations;
 use crate::settings::Unattended;
 use crate::skills::Skills;
 
@@ -32,6 +34,10 @@ pub struct Host {
     pub catalog: RwLock<Arc<Catalog>>,
     /// What the owner installs.
     pub packages: Packages,
+    /// What must not run.
+    pub revocations: Revocations,
+    /// Skills of ClawHub.
+    pub hub: Hub,
     /// Skills that are folders.
     pub skills: Skills,
     /// Decides, and asks people.

@@ -10,6 +10,7 @@
 
 mod error;
 mod offer;
+mod revoke;
 pub mod view;
 
 use std::collections::{BTreeSet, HashMap};
@@ -83,6 +84,11 @@ impl Packages {
         Ok(Packages { folders, settings, fetcher, offers: Mutex::default(), changing: tokio::sync::Mutex::default() })
     }
 
+    /// What fetches.
+    pub fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     fn offer(&self, digest: &Digest) -> Option<Offer> {
         self.offers.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
@@ -128,6 +134,7 @@ impl Host {
         let source = Source::parse(source)?;
         let key = key.map(PublicKey::parse).transpose()?;
         let fetched = packages.fetcher.fetch(&source, |host| self.login(host)).await?;
+        self.expect_not_revoked(&fetched.digest, None)?;
         let fetched = packages.keep(fetched).await?;
         let component = self.sandbox.examine(Wasm::new(fetched.wasm.clone())).await?;
         let name = component.name.clone();
@@ -138,11 +145,16 @@ impl Host {
         let names = self.catalog().components().map(|it| it.component.name.clone()).collect();
         let look = move || offer::make(&component, &source, &fetched, key, known, names);
         let offer = in_background(look).await?;
+        self.expect_not_revoked(&offer.digest, offer.key())?;
         if offer.signed.is_none() && packages.settings.packages.require_signature {
             return Err(PackagesError::Unsigned { name });
         }
         packages.remember(offer.clone());
         Ok(offer)
+    }
+
+    fn expect_not_revoked(&self, digest: &Digest, key: Option<&str>) -> Result<(), PackagesError> {
+        self.revocations.of_component(digest, key).map_or(Ok(()), |why| Err(PackagesError::Revoked(why)))
     }
 
     /// Name and password for a registry: the secret `registry/HOST` or `registry/HOST-PORT` as `NAME:PASSWORD`.
@@ -162,6 +174,7 @@ impl Host {
     ) -> Result<Package, PackagesError> {
         let _changing = self.packages.changing.lock().await;
         let offer = self.packages.offer(digest).ok_or(PackagesError::NotPrepared)?;
+        self.expect_not_revoked(digest, offer.key())?;
         let name = offer.name.clone();
         let before = self.store.package(&name)?;
         if before.as_ref().is_some_and(|package| package.is_pinned && package.current != *digest) {
@@ -212,6 +225,7 @@ impl Host {
         let package = self.package(name)?;
         let none = || PackagesError::NoPrevious { name: name.clone() };
         let previous = package.previous().cloned().ok_or_else(none)?;
+        self.expect_not_revoked(&previous.digest, previous.key.as_deref())?;
         let component = self.open_package(name, &previous).await?;
         let grants = self.store.grants(name, &previous.digest)?;
         let settings = &self.packages.settings;
@@ -317,7 +331,7 @@ fn given(offer: &Offer, text: &str, by: &str) -> Result<GrantRow, PackagesError>
 }
 
 /// Does what takes long on a thread where nobody waits for another's turn.
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("packages: what is done in the background does not panic")
 }
 

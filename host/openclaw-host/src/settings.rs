@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 use claw_effects::TrustRoots;
+use claw_package::{PublicKey, Url};
 
 use crate::folders::NamedFolders;
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// What may be installed.
     pub packages: PackageSettings,
+    /// Where skills of ClawHub come from.
+    pub clawhub: Url,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -162,10 +165,21 @@ pub struct ApprovalSettings {
 }
 
 /// What may be installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackageSettings {
     /// Whether a package has to be signed by a key that is known.
     pub require_signature: bool,
+    /// A list of what must not run.
+    pub revocations: Option<RevocationFeed>,
+}
+
+/// A list of what must not run, which somebody else keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationFeed {
+    /// Where it is fetched; its signature is beside it.
+    pub url: Url,
+    /// Who signs it.
+    pub key: PublicKey,
 }
 
 /// The record of what was decided and done.

@@ -144,6 +144,14 @@ impl Skills {
         known.files = settled.map(|found| (found.file(), (found.stamp, found.digest))).collect();
         let mut skills: Vec<Skill> = Vec::new();
         for found in found {
+            let refusal = match found.source {
+                Source::ClawHub => host.hub.refusal(&found.folder, &host.revocations),
+                _ => None,
+            };
+            if let Some(why) = refusal {
+                left_out.push(LeftOut { path: found.folder, why });
+                continue;
+            }
             let card = match known.cards.get(&found.digest) {
                 Some(Ok(card)) => Arc::clone(card),
                 Some(Err(fault)) => {
@@ -248,6 +256,23 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
         tracing::warn!(error = %err, "what is known of the skills cannot be kept; the next start reads them again");
     }
     unread
+}
+
+/// What a SKILL.md says of itself, as the sandboxed parser reads it.
+///
+/// # Errors
+/// What is wrong with it, or why it was not read.
+pub async fn read_card(host: &Host, text: &str) -> Result<Arc<Card>, String> {
+    let card = match ask::card(host, text).await {
+        Asked::Card(card) => card.map_err(|fault| fault.to_string())?,
+        Asked::Refused(why) => return Err(why),
+    };
+    match &card.name {
+        Some(name) if !card::is_name(name) => {
+            Err(format!("`{}` is no name of a skill: {}", crate::legible::line(name), card::NAME_RULE))
+        }
+        _ => Ok(card),
+    }
 }
 
 fn real(path: &Path) -> PathBuf {

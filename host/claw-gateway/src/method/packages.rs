@@ -67,3 +67,39 @@ pub(super) fn remove(params: Value) -> Result<Request, String> {
 pub(super) fn verify(params: Value) -> Result<Request, String> {
     named(params, |name| PackageCall::Verify { name })
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokeParams {
+    what: String,
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) fn revoke(params: Value) -> Result<Request, String> {
+    let RevokeParams { what, reason } = parse(params)?;
+    host(Call::Packages(PackageCall::Revoke { what, reason }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnrevokeParams {
+    what: String,
+}
+
+pub(super) fn unrevoke(params: Value) -> Result<Request, String> {
+    let UnrevokeParams { what } = parse(params)?;
+    host(Call::Packages(PackageCall::Unrevoke { what }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevocationsParams {
+    #[serde(default)]
+    fetch: bool,
+}
+
+pub(super) fn revocations(params: Value) -> Result<Request, String> {
+    let RevocationsParams { fetch } = parse(params)?;
+    host(Call::Packages(PackageCall::Revocations { fetch }))
+}

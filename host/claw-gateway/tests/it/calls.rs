@@ -67,6 +67,15 @@ async fn each_method_needs_exactly_its_scope() {
         packages.unpin: admin
         packages.remove: admin
         packages.verify: admin
+        packages.revoke: admin
+        packages.unrevoke: admin
+        packages.revocations: admin
+        hub.search: admin
+        hub.prepare: admin
+        hub.install: admin
+        hub.list: read write admin
+        hub.remove: admin
+        hub.verify: admin
         runs.show: read write admin
         runs.replay: admin
         audit.list: admin

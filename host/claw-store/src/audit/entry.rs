@@ -112,8 +112,18 @@ kinds! {
     ComponentInstalled = "component.installed",
     /// A component is not there any more.
     ComponentRemoved = "component.removed",
-    /// A file is no usable component.
+    /// A component stays off, or was turned off.
     ComponentRefused = "component.refused",
+    /// A skill of ClawHub was installed, or another version of it.
+    SkillInstalled = "skill.installed",
+    /// A skill of ClawHub was removed.
+    SkillRemoved = "skill.removed",
+    /// Something was revoked: it must not run.
+    RevocationAdded = "revocation.added",
+    /// A revocation was taken back.
+    RevocationRemoved = "revocation.removed",
+    /// A signed list of revocations is in force.
+    RevocationList = "revocation.list",
     /// A component was given a grant.
     GrantGiven = "grant.given",
     /// A component lost a grant.

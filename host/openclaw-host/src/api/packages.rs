@@ -23,6 +23,20 @@ impl Api {
                 let broken = broken.iter().map(|(receipt, why)| json!({"digest": receipt.digest, "why": why}));
                 return Ok(json!({"name": name, "broken": broken.collect::<Vec<_>>()}));
             }
+            PackageCall::Revoke { what, reason } => {
+                let what = host.revoke(&what, &reason, &by).await.map_err(|err| refused(&err))?;
+                return Ok(json!({"ok": true, "what": what.to_string()}));
+            }
+            PackageCall::Unrevoke { what } => {
+                let (what, still) = host.unrevoke(&what, &by).await.map_err(|err| refused(&err))?;
+                return Ok(json!({"ok": true, "what": what.to_string(), "still": still.map(|it| it.to_string())}));
+            }
+            PackageCall::Revocations { fetch } => {
+                if fetch {
+                    host.fetch_revocations().await.map_err(|err| refused(&err))?;
+                }
+                return Ok(view::revocations(&host.revocations));
+            }
             PackageCall::Accept { digest, grants, keeps, other_publisher } => {
                 host.accept_package(&digest, Acceptance { grants, keeps, other_publisher }, &by).await
             }

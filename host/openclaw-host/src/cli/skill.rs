@@ -1,11 +1,14 @@
 //! `skill`: packages, installed and removed by their owner.
 
 mod ask;
+mod author;
 mod cases;
 mod check;
+mod hub;
 mod lock;
 mod project;
 mod publish;
+mod revoke;
 mod rig;
 mod show;
 
@@ -13,75 +16,37 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use claw_project::{Language, Profile, Project};
 use serde_json::{Value, json};
 
 use super::output::{table, word};
-use super::{Exit, Failure, Output, tool};
+use super::{Exit, Failure, Output};
 use crate::client::{Client, ClientError};
 use crate::settings::Env;
 
-use self::project::{NewKind, Trial};
+use self::author::AuthorCommand;
 
 /// How long a package may take to come from its server and to be compiled: one with an interpreter has 18 MiB.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SkillCommand {
-    /// Write a project that builds and tests at once, into a new folder of its name
-    New {
-        /// Name: small letters, digits and `-`
-        name: String,
-        /// What it is written in
-        #[arg(long, value_name = "rust|js|python|c|go")]
-        lang: Option<Language>,
-        /// What it becomes
-        #[arg(long, value_enum, default_value = "tool")]
-        kind: NewKind,
-    },
-    /// Build a project; the first time, what builds it is installed
-    Build {
-        /// The project's folder
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-    },
-    /// Build a project, and run the cases of its `tests.json5` in a host of their own
-    Test {
-        /// The project's folder
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-        /// Ask the real servers, and keep what they answer in `tests.http.json`
-        #[arg(long)]
-        record: bool,
-    },
-    /// Build a project and install it into the running host, again whenever a file changes
-    Dev {
-        /// The project's folder
-        #[arg(default_value = ".")]
-        folder: PathBuf,
-        #[command(flatten)]
-        choice: Choice,
-    },
-    /// Call a tool of a project or a component in a host of its own, or of an installed package
-    Run {
-        /// The project's folder, a file `NAME.wasm`, or the name of an installed package
-        skill: String,
-        /// Name of the tool
-        tool: String,
-        /// Arguments as a JSON object; `-` reads them from standard input
-        #[arg(value_name = "JSON", default_value = "{}")]
-        arguments: String,
-        /// Folder that it sees as the workspace [default: an empty one]
-        #[arg(long, value_name = "DIR")]
-        workspace: Option<PathBuf>,
-        #[command(flatten)]
-        choice: Choice,
-    },
-    /// Build a project, and put what is given away into `dist`
-    Pack {
-        /// The project's folder
-        #[arg(default_value = ".")]
-        folder: PathBuf,
+    #[command(flatten)]
+    Author(AuthorCommand),
+    #[command(flatten)]
+    Owner(OwnerCommand),
+}
+
+/// What an owner does; a host has to run.
+#[derive(Debug, Subcommand)]
+pub(super) enum OwnerCommand {
+    /// Find skills on ClawHub
+    Search {
+        /// What to look for
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
     },
     /// Show what a package would be able to do, and install nothing
     Inspect {
@@ -134,25 +99,24 @@ pub(super) enum SkillCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Say what should be mended in a package before others see it
-    Check {
-        #[command(flatten)]
-        from: From,
+    /// Say that something must not run: it is turned off at once and stays off
+    Revoke {
+        /// A SHA-256, a publisher's minisign key, `clawhub:SLUG[@VERSION]`, or the name of a package
+        what: String,
+        /// Why, for whoever looks later
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        reason: String,
     },
-    /// Sign a component with the publisher's key in the vault, which is made when it is first needed
-    Sign {
-        /// The component
-        file: PathBuf,
-        /// Take a key of minisign's instead
-        #[arg(long, value_name = "FILE")]
-        secret_key: Option<PathBuf>,
+    /// Take a revocation back
+    Unrevoke {
+        /// What, as `skill revocations` shows it
+        what: String,
     },
-    /// Publish a component to a registry, with the signature beside it
-    Publish {
-        /// The component
-        file: PathBuf,
-        /// Where, as `oci://HOST/REPOSITORY:TAG`
-        reference: String,
+    /// List what must not run
+    Revocations {
+        /// Fetch the list that `packages.revocations` names first
+        #[arg(long)]
+        fetch: bool,
     },
     /// Check the files of packages against what was accepted
     Verify {
@@ -164,7 +128,8 @@ pub(super) enum SkillCommand {
 /// Where a package is.
 #[derive(Debug, Args)]
 pub(super) struct From {
-    /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, or `oci://HOST/REPOSITORY[:TAG][@sha256:…]`
+    /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, `oci://HOST/REPOSITORY[:TAG][@sha256:…]`, or
+    /// `clawhub:[OWNER/]SLUG[@VERSION]`
     source: String,
     /// The publisher's minisign key, as it stands in `minisign.pub`
     #[arg(long, value_name = "KEY")]
@@ -192,89 +157,106 @@ pub(super) struct Choice {
     /// Take it although another publisher has signed it, or nobody
     #[arg(long)]
     accept_publisher: bool,
+    #[command(flatten)]
+    hub: HubChoice,
+}
+
+/// What is said to a skill of ClawHub besides.
+#[derive(Debug, Default, Args)]
+struct HubChoice {
+    /// Take a skill although ClawHub calls it suspicious
+    #[arg(long)]
+    accept_suspicious: bool,
+    /// Overwrite files of a skill that were changed here
+    #[arg(long)]
+    force: bool,
+}
+
+impl From {
+    fn expect_no_key(&self) -> Result<(), Failure> {
+        match self.key {
+            None => Ok(()),
+            Some(_) => Err(Failure::message(Exit::Usage, "skills of ClawHub are not signed; leave `--key` out")),
+        }
+    }
 }
 
 impl Choice {
+    fn expect_no_hub(&self) -> Result<(), Failure> {
+        match self.hub {
+            HubChoice { accept_suspicious: false, force: false } => Ok(()),
+            _ => {
+                let message = "`--accept-suspicious` and `--force` are for skills of ClawHub";
+                Err(Failure::message(Exit::Usage, message).hint("leave them out"))
+            }
+        }
+    }
+
     fn speaks_of_grants(&self) -> bool {
         !self.grant.is_empty() || self.grant_all || self.grant_none || self.grant_kept
     }
 }
 
 pub(super) async fn skill(command: SkillCommand, home: &Path, env: &Env, output: &Output) -> Result<Exit, Failure> {
-    let tools = || project::tools(home, env);
-    let command = match command {
-        SkillCommand::New { name, lang, kind } => return project::new(&name, lang, kind, output),
-        SkillCommand::Build { folder } => return project::build(&folder, &tools(), output),
-        SkillCommand::Pack { folder } => return project::pack(&folder, &tools(), output).await,
-        SkillCommand::Test { folder, record } => {
-            let project = project::built(&folder, &tools(), Profile::Release)?;
-            return cases::test(&project.folder, &project.component(), record, output).await;
-        }
-        SkillCommand::Check { from } if Project::open(Path::new(&from.source)).is_ok() => {
-            return project::check(Path::new(&from.source), &tools(), output).await;
-        }
-        SkillCommand::Run { skill, tool, arguments, workspace, choice } if Path::new(&skill).exists() => {
-            let arguments = tool::parse_arguments(&arguments)?;
-            let (source, workspace) = (Path::new(&skill), workspace.as_deref());
-            let trial = Trial { source, tool: &tool, arguments, workspace, choice: &choice };
-            return project::run(trial, &tools(), output).await;
-        }
-        SkillCommand::Sign { file, secret_key } => {
-            return publish::sign(&file, secret_key.as_deref(), home, env, output);
-        }
-        SkillCommand::Publish { file, reference } => {
-            return publish::publish(&file, &reference, home, env, output).await;
-        }
-        command => command,
-    };
-    let client = &mut Client::connect(home).await?;
     match command {
-        SkillCommand::New { .. }
-        | SkillCommand::Build { .. }
-        | SkillCommand::Pack { .. }
-        | SkillCommand::Test { .. }
-        | SkillCommand::Sign { .. }
-        | SkillCommand::Publish { .. } => unreachable!("skill: done without a host"),
-        SkillCommand::Dev { folder, choice } => project::dev(client, &folder, &tools(), &choice, output).await,
-        SkillCommand::Run { skill, tool, arguments, .. } => run(client, &skill, &tool, &arguments, output).await,
-        SkillCommand::Lock => lock::lock(client, output).await,
-        SkillCommand::Restore { file, yes } => lock::restore(client, &file, yes, output).await,
-        SkillCommand::Check { from } => {
-            let offer = prepare(client, &from).await?;
-            check::check(&offer, output)
+        SkillCommand::Author(command) => author::author(command, home, env, output).await,
+        SkillCommand::Owner(command) => owner(command, &mut Client::connect(home).await?, output).await,
+    }
+}
+
+async fn owner(command: OwnerCommand, client: &mut Client, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        OwnerCommand::Lock => lock::lock(client, output).await,
+        OwnerCommand::Restore { file, yes } => lock::restore(client, &file, yes, output).await,
+        OwnerCommand::Search { words, limit } => hub::search(client, &words.join(" "), limit, output).await,
+        OwnerCommand::Inspect { from } if hub::is_meant(&from.source) => hub::inspect(client, &from, output).await,
+        OwnerCommand::Install { from, choice } if hub::is_meant(&from.source) => {
+            from.expect_no_key()?;
+            hub::install(client, &from.source, &choice, output).await
         }
-        SkillCommand::Inspect { from } => {
+        OwnerCommand::Update { name, choice } if hub::is_meant(&name) => {
+            hub::update(client, &name, &choice, output).await
+        }
+        OwnerCommand::Remove { name } if hub::is_meant(&name) => hub::remove(client, &name, output).await,
+        OwnerCommand::Inspect { from } => {
             let offer = prepare(client, &from).await?;
             output.data(&offer, show::offer)?;
             Ok(Exit::Ok)
         }
-        SkillCommand::Install { from, choice } => {
+        OwnerCommand::Install { from, choice } => {
+            choice.expect_no_hub()?;
             let offer = prepare(client, &from).await?;
             accept(client, &offer, &choice, output).await
         }
-        SkillCommand::List => list(client, output).await,
-        SkillCommand::Update { name, choice } => update(client, &name, &choice, output).await,
-        SkillCommand::Rollback { name } => {
+        OwnerCommand::List => list(client, output).await,
+        OwnerCommand::Update { name, choice } => {
+            choice.expect_no_hub()?;
+            update(client, &name, &choice, output).await
+        }
+        OwnerCommand::Rollback { name } => {
             let package = client.call("packages.rollback", json!({ "name": name })).await?;
             output.data(&package, |it| format!("`{name}` is at version {} again", word(&it["version"])))?;
             Ok(Exit::Ok)
         }
-        SkillCommand::Pin { name } => {
+        OwnerCommand::Pin { name } => {
             let package = client.call("packages.pin", json!({ "name": name })).await?;
             output.data(&package, |it| format!("`{name}` stays at version {}", word(&it["version"])))?;
             Ok(Exit::Ok)
         }
-        SkillCommand::Unpin { name } => {
+        OwnerCommand::Unpin { name } => {
             let package = client.call("packages.unpin", json!({ "name": name })).await?;
             output.data(&package, |_| format!("`{name}` may change again"))?;
             Ok(Exit::Ok)
         }
-        SkillCommand::Remove { name } => {
+        OwnerCommand::Remove { name } => {
             let removed = client.call("packages.remove", json!({ "name": name })).await?;
             output.data(&removed, |_| format!("`{name}` is gone, with its grants, files and keys"))?;
             Ok(Exit::Ok)
         }
-        SkillCommand::Verify { name } => verify(client, name, output).await,
+        OwnerCommand::Revoke { what, reason } => revoke::revoke(client, &what, &reason, output).await,
+        OwnerCommand::Unrevoke { what } => revoke::unrevoke(client, &what, output).await,
+        OwnerCommand::Revocations { fetch } => revoke::list(client, fetch, output).await,
+        OwnerCommand::Verify { name } => verify(client, name, output).await,
     }
 }
 
@@ -338,20 +320,9 @@ async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Outpu
     accept(client, &offer, choice, output).await
 }
 
-/// Calls a tool of what is installed.
-async fn run(client: &mut Client, skill: &str, tool: &str, arguments: &str, output: &Output) -> Result<Exit, Failure> {
-    let arguments = tool::parse_arguments(arguments)?;
-    let component = client.call("components.inspect", json!({ "name": skill })).await?;
-    let mut tools = show::items(&component["tools"]).map(|it| word(&it["name"]));
-    if !tools.any(|name| name == tool) {
-        let hint = format!("`openclaw-host component inspect {skill}` shows what it has");
-        return Err(Failure::message(Exit::Usage, format!("`{skill}` has no tool `{tool}`")).hint(hint));
-    }
-    tool::call(client, tool, arguments, &super::sessions::parse_key("tools")?, output).await
-}
-
 async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
-    let list = client.call("packages.list", json!({})).await?;
+    let mut list = client.call("packages.list", json!({})).await?;
+    list["skills"] = client.call("hub.list", json!({})).await?["skills"].take();
     output.data(&list, |list| {
         let row = |it: &Value| {
             let state = match (it["error"].as_str(), it["isPinned"] == true) {
@@ -363,9 +334,12 @@ async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
             [word(&it["name"]), word(&it["version"]), digest, word(&it["publisher"]), state]
         };
         let rows: Vec<_> = list["packages"].as_array().into_iter().flatten().map(row).collect();
-        match rows.as_slice() {
-            [] => "no packages are installed\n".to_owned(),
-            rows => table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows),
+        let skills = hub::listed(&list["skills"]);
+        match (rows.as_slice(), skills.is_empty()) {
+            ([], true) => "no packages are installed\n".to_owned(),
+            ([], false) => skills,
+            (rows, true) => table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows),
+            (rows, false) => format!("{}\n{skills}", table(["NAME", "VERSION", "SHA256", "PUBLISHER", ""], rows)),
         }
     })?;
     Ok(Exit::Ok)
@@ -376,18 +350,27 @@ async fn verify(client: &mut Client, name: Option<String>, output: &Output) -> R
         Some(name) => vec![name],
         None => {
             let list = client.call("packages.list", json!({})).await?;
-            list["packages"].as_array().into_iter().flatten().map(|it| word(&it["name"])).collect()
+            let packages = list["packages"].as_array().into_iter().flatten().map(|it| word(&it["name"]));
+            packages.chain(hub::names(client).await?).collect()
         }
     };
     let mut verified = Vec::new();
     for name in names {
-        verified.push(client.call("packages.verify", json!({ "name": name })).await?);
+        verified.push(match hub::is_meant(&name) {
+            true => client.call("hub.verify", json!({ "skill": name })).await?,
+            false => client.call("packages.verify", json!({ "name": name })).await?,
+        });
     }
-    let is_broken = |it: &Value| it["broken"].as_array().is_some_and(|broken| !broken.is_empty());
+    let has_any = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
+    let is_broken = |it: &Value| has_any(&it["broken"]) || has_any(&it["changed"]);
     let exit = if verified.iter().any(is_broken) { Exit::Failed } else { Exit::Ok };
     output.data(&Value::Array(verified), |verified| {
         let mut text = String::new();
         for package in verified.as_array().into_iter().flatten() {
+            if package["slug"].is_string() {
+                text.push_str(&hub::verified(package));
+                continue;
+            }
             let name = word(&package["name"]);
             match package["broken"].as_array().map(Vec::as_slice) {
                 None | Some([]) => text.push_str(&format!("`{name}` is as it was accepted\n")),

@@ -1,6 +1,7 @@
 //! Programs.
 
 use std::path::Path;
+use std::pin::pin;
 
 use claw_core::effect::{Background, EffectError, ExecExit, ExecPlan, ExecRequest, ProcessReply, ProcessRequest};
 use claw_core::label::Labels;
@@ -16,13 +17,23 @@ impl Effects {
         let host = &self.context.host;
         let plan = self.plan(request, None).await?;
         let labels = read_by(&plan);
+        let off = host.hub.off(plan.reads.as_deref());
         let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
         self.label(labels).await?;
         // A program has a time-out of its own, which may be longer than that of a call which only computes.
         let exit = {
             let _pause = self.answerer.pause();
             let _pass = host.exec_gate.enter(&self.context.cancel).await?;
-            run_exec(permit, &host.exec, &self.context.cancel).await
+            let cancel = self.context.cancel.child_token();
+            let mut run = pin!(run_exec(permit, &host.exec, &cancel));
+            tokio::select! {
+                biased;
+                () = off.cancelled() => {
+                    cancel.cancel();
+                    run.await
+                }
+                exit = &mut run => exit,
+            }
         };
         crash_point::pass("effect done");
         let summary = match &exit {
@@ -61,9 +72,15 @@ impl Effects {
             ProcessRequest::Spawn(request, background) => {
                 let plan = self.plan(request, Some(background)).await?;
                 let labels = read_by(&plan);
+                let (reads, off) = (plan.reads.clone(), host.hub.off(plan.reads.as_deref()));
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
                 self.label(labels).await?;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
+                if let Ok(id) = &spawned
+                    && !host.hub.runs_on(&off, reads.as_deref(), &owner, id)
+                {
+                    host.processes.kill(&owner, id).await?;
+                }
                 let summary = spawned.as_ref().map_or_else(ToString::to_string, |id| format!("runs as `{id}`"));
                 self.ended(index, summary).await?;
                 spawned.map(ProcessReply::Process)

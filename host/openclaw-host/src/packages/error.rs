@@ -4,12 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use claw_core::id::{ComponentName, Digest};
-use claw_package::PackageError;
+use claw_package::{Mark, PackageError};
 use claw_policy::GrantError;
 use claw_sandbox::SandboxError;
 use claw_store::StoreError;
 
 use crate::catalog::CatalogError;
+use crate::revocations::{Revocation, RevocationsError};
 
 /// Why something cannot be done with a package. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,18 @@ pub enum PackagesError {
         #[source]
         err: io::Error,
     },
+    /// It must not run.
+    #[error("{0}")]
+    Revoked(Revocation),
+    /// The owner has not revoked it.
+    #[error("its owner has not revoked `{what}`; `openclaw-host skill revocations` shows what is revoked")]
+    NotRevoked {
+        /// What.
+        what: Mark,
+    },
+    /// What is revoked cannot be read or changed.
+    #[error(transparent)]
+    Revocations(#[from] RevocationsError),
     /// The file of a package holds something else than was installed.
     #[error(
         "E_PKG_DIGEST: the file of package `{name}` was changed: expected sha256 {}, found {}; `openclaw-host skill install` puts it right",

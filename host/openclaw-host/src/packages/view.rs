@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Offer;
 use crate::host::Host;
+use crate::revocations::{FeedState, Revocations, Whose};
 
 /// An offer, whole: what is shown here is what will be in force.
 pub fn offer(host: &Host, offer: &Offer) -> Value {
@@ -73,6 +74,21 @@ pub fn package(host: &Host, package: &Package) -> Value {
     value["error"] = json!(host.catalog().refused().get(package.name.as_str()));
     value["versions"] = package.versions.iter().map(receipt).collect();
     value
+}
+
+/// What is revoked, and how the list stands.
+pub fn revocations(revocations: &Revocations) -> Value {
+    let revoked = revocations.all().into_iter().map(|it| {
+        let (by, at, list) = match &it.whose {
+            Whose::Owner { by, at } => (Some(by), Some(at.0), None),
+            Whose::List { url } => (None, None, Some(url)),
+        };
+        json!({"what": it.what.to_string(), "reason": it.reason, "by": by, "at": at, "list": list})
+    });
+    let feed = revocations.feed().map(|FeedState { url, serial, fetched, trouble }| {
+        json!({"url": url, "serial": serial, "fetched": fetched.map(|at| at.0), "trouble": trouble})
+    });
+    json!({"revoked": revoked.collect::<Vec<_>>(), "list": feed})
 }
 
 /// What was accepted.

@@ -1,10 +1,14 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
+mod packages;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +41,8 @@ pub struct ConfigFile {
     pub audit: AuditFile,
     /// What is installed.
     pub packages: PackagesFile,
+    /// Where skills of ClawHub come from.
+    pub clawhub: ClawHubFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.
@@ -377,15 +383,6 @@ pub struct AuditFile {
     /// Days that an entry is kept; older ones are removed when the host starts.
     #[schemars(range(min = 1, max = 36500))]
     pub keep_days: u64,
-}
-
-/// What is installed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct PackagesFile {
-    /// Whether a package has to be signed by a key that is known.
-    pub require_signature: bool,
 }
 
 /// Where runs and calls end.

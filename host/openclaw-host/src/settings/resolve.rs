@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 use claw_effects::TrustRoots;
+use claw_package::{PublicKey, Url};
 use claw_policy::{Folder, FsGrant, Grant};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::env::{self, Env};
-use super::file::{AuthMode, ComponentFile, ConfigFile};
+use super::file::{AuthMode, ComponentFile, ConfigFile, PackagesFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings,
-    LogSettings, PackageSettings, PolicySettings, SandboxSettings, Settings, SettingsError, provider,
+    LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, Settings, SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -100,9 +101,8 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
             unattended: merge.plain("approvals.unattended", config.approvals.unattended),
         },
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
-        packages: PackageSettings {
-            require_signature: merge.plain("packages.requireSignature", config.packages.require_signature),
-        },
+        packages: merge.packages(&config.packages),
+        clawhub: merge.clawhub(&config.clawhub.url),
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),
@@ -282,6 +282,32 @@ impl Merge<'_> {
             }
         }
         components
+    }
+
+    fn packages(&mut self, file: &PackagesFile) -> PackageSettings {
+        let require_signature = self.plain("packages.requireSignature", file.require_signature);
+        let revocations = file.revocations.as_ref().and_then(|feed| {
+            let url = claw_package::site(&feed.url);
+            let key = PublicKey::parse(&feed.key);
+            if let Err(why) = &url {
+                self.complain(Issue::error("packages.revocations.url", why.clone()));
+            }
+            if let Err(err) = &key {
+                self.complain(Issue::error("packages.revocations.key", err.to_string()));
+            }
+            let (url, key) = (url.ok()?, key.ok()?);
+            self.note("packages.revocations", json!({"url": url.as_str(), "key": key.to_string()}), Origin::File);
+            Some(RevocationFeed { url, key })
+        });
+        PackageSettings { require_signature, revocations }
+    }
+
+    fn clawhub(&mut self, text: &str) -> Url {
+        self.note("clawhub.url", text, self.file_or_default("clawhub.url"));
+        claw_package::site(text).unwrap_or_else(|why| {
+            self.complain(Issue::error("clawhub.url", why));
+            Url::parse("https://clawhub.ai").expect("settings: the literal is a URL")
+        })
     }
 
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {

@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 12] = [
+const STRICT: [&str; 14] = [
     "gateway",
     "vault",
     "network",
@@ -21,6 +21,8 @@ const STRICT: [&str; 12] = [
     "skills",
     "approvals",
     "audit",
+    "packages",
+    "clawhub",
     "models.providers",
 ];
 

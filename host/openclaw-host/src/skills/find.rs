@@ -14,6 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::LeftOut;
+use crate::hub;
 use crate::settings::SkillSettings;
 
 /// What a skill is known by.
@@ -40,6 +41,8 @@ pub enum Source {
     Home,
     /// A folder that the configuration names.
     Extra,
+    /// `clawhub` in the host's home: what the owner has installed from there.
+    ClawHub,
 }
 
 /// A place that is looked through.
@@ -74,6 +77,7 @@ impl Source {
             Source::Personal => "personal",
             Source::Home => "home",
             Source::Extra => "extra",
+            Source::ClawHub => "clawhub",
         }
     }
 
@@ -81,7 +85,7 @@ impl Source {
     pub fn is_owners(self) -> bool {
         match self {
             Source::Workspace | Source::Project | Source::Personal | Source::Home => true,
-            Source::Extra => false,
+            Source::Extra | Source::ClawHub => false,
         }
     }
 }
@@ -96,6 +100,7 @@ pub(super) fn roots(settings: &SkillSettings, workspace: &Path, home: &Path) -> 
     roots.extend(settings.personal.iter().map(|path| root(Source::Personal, path.clone())));
     roots.push(root(Source::Home, home.join("skills")));
     roots.extend(settings.extra_dirs.iter().map(|path| root(Source::Extra, path.clone())));
+    roots.push(root(Source::ClawHub, home.join(hub::FOLDER)));
     roots
 }
 
@@ -128,7 +133,7 @@ impl Root {
         let inside = match self.source {
             Source::Workspace => is_inside(1),
             Source::Project => is_inside(2),
-            Source::Personal | Source::Home | Source::Extra => Some(true),
+            Source::Personal | Source::Home | Source::Extra | Source::ClawHub => Some(true),
         };
         match inside {
             Some(true) if real.is_dir() => Ok(Some(real)),

@@ -84,14 +84,14 @@ fn each<'a>(terminal: &mut Terminal, asks: impl Iterator<Item = &'a Value>) -> R
 }
 
 /// The owner's terminal: questions go to standard error, so that the answer of the command stays alone.
-struct Terminal;
+pub(super) struct Terminal;
 
 impl Terminal {
-    fn say(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
         io::stderr().write_all(text.as_bytes())
     }
 
-    fn question(&mut self, text: &str) -> io::Result<String> {
+    pub(super) fn question(&mut self, text: &str) -> io::Result<String> {
         // What was typed before the question was seen is no answer to it.
         terminal::forget_typed(&io::stdin())?;
         self.say(text)?;

@@ -1,0 +1,255 @@
+//! Skills of ClawHub: found, looked over, shown to the owner, unpacked and taken back.
+//!
+//! ```text
+//!   clawhub:SLUG ─► prepare: what is said of it, its files, a look from outside ─► SkillOffer ─► the owner
+//!   SkillOffer ─► accept: one rename ─► home/clawhub/SLUG/{receipt.json, SLUG/SKILL.md, …} ─► a skill from the next run on
+//! ```
+//! The files of an offer lie unpacked in a hidden folder beside those that count. A folder without a receipt is no skill.
+
+mod error;
+mod folder;
+mod offer;
+mod programs;
+pub mod view;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use claw_core::id::Digest;
+use claw_package::{ClawHub, Hit, Mark, SkillRef, Url};
+use claw_store::{AuditEntry, AuditKind};
+
+use crate::crash_point;
+use crate::host::{Host, now};
+use crate::legible;
+use crate::packages::in_background;
+use crate::revocations::{Revocation, Revocations};
+
+pub use self::error::HubError;
+pub use self::folder::{Changed, Receipt};
+pub use self::offer::SkillOffer;
+use self::programs::Programs;
+
+/// The folder of the home in which they lie.
+pub const FOLDER: &str = "clawhub";
+/// The secret that holds the owner's token for ClawHub.
+const TOKEN: &str = "clawhub/token";
+/// Offers that are remembered; who prepares more has to prepare the oldest again.
+const OFFERS: usize = 4;
+
+/// The skills of ClawHub that are installed, and those that are offered.
+pub struct Hub {
+    folder: PathBuf,
+    base: Url,
+    offers: Mutex<Vec<Arc<SkillOffer>>>,
+    programs: Programs,
+    /// One change of what is installed at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+/// What the owner says to an offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SkillAcceptance {
+    /// Whether ClawHub's suspicion is no reason against it.
+    pub suspicious: bool,
+    /// Whether it may take the place of files that were changed here.
+    pub overwrite: bool,
+    /// Whether it may come from somebody else than the version before.
+    pub other_owner: bool,
+}
+
+impl Hub {
+    /// Makes the folder where there is none, and sweeps it.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn open(home: &Path, base: Url) -> Result<Hub, HubError> {
+        let folder = home.join(FOLDER);
+        folder::prepare(&folder).map_err(|err| HubError::File { path: folder.clone(), err })?;
+        let (offers, programs, changing) = (Mutex::default(), Programs::default(), tokio::sync::Mutex::default());
+        Ok(Hub { folder, base, offers, programs, changing })
+    }
+
+    /// What is installed, by name; a folder whose receipt cannot be read is none.
+    pub fn receipts(&self) -> Vec<Receipt> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut receipts: Vec<_> = entries.filter_map(|entry| Receipt::read(&entry.path()).ok()).collect();
+        receipts.sort_by(|a, b| a.slug.cmp(&b.slug));
+        receipts
+    }
+
+    fn receipt(&self, slug: &str) -> Result<Receipt, HubError> {
+        Receipt::read(&self.folder.join(slug)).map_err(|_| HubError::NotInstalled { slug: slug.to_owned() })
+    }
+
+    /// Why the skill in this folder does not count: it has no receipt, or is revoked.
+    pub fn refusal(&self, skill: &Path, revocations: &Revocations) -> Option<String> {
+        let read = skill.parent().map(Receipt::read);
+        match read {
+            Some(Ok(receipt)) if skill.ends_with(format!("{0}/{0}", receipt.slug)) => {
+                revoked(&receipt, revocations).map(|why| why.to_string())
+            }
+            _ => Some("it was not put here by `openclaw-host skill install clawhub:SLUG`".to_owned()),
+        }
+    }
+
+    fn offer(&self, digest: &Digest) -> Option<Arc<SkillOffer>> {
+        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        offers.iter().find(|offer| offer.archive == *digest).cloned()
+    }
+
+    fn remember(&self, offer: Arc<SkillOffer>) {
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        offers.retain(|known| known.archive != offer.archive);
+        if offers.len() >= OFFERS {
+            offers.remove(0);
+        }
+        offers.push(offer);
+    }
+}
+
+/// Why what is installed must not be used, if it must not.
+pub fn revoked(receipt: &Receipt, revocations: &Revocations) -> Option<Revocation> {
+    revocations.of(marks(&receipt.slug, &receipt.version, &receipt.archive))
+}
+
+/// What a version is revoked by.
+fn marks(slug: &str, version: &str, archive: &Digest) -> [Mark; 3] {
+    let skill = |version: Option<&str>| Mark::Skill { slug: slug.to_owned(), version: version.map(str::to_owned) };
+    [skill(None), skill(Some(version)), Mark::Digest(*archive)]
+}
+
+impl Host {
+    /// Finds skills by words.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn search_skills(&self, words: &str, limit: u32) -> Result<Vec<Hit>, HubError> {
+        Ok(self.clawhub()?.search(words, limit).await?)
+    }
+
+    fn clawhub(&self) -> Result<ClawHub, HubError> {
+        let token = self.vault.get(TOKEN)?.map(|secret| secret.expose().to_owned());
+        Ok(self.packages.fetcher().clawhub(&self.hub.base, token))
+    }
+
+    /// Gets a skill, looks it over, and says what it is. Nothing of it counts yet.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn prepare_skill(&self, skill: &SkillRef) -> Result<Arc<SkillOffer>, HubError> {
+        let offer = Arc::new(offer::make(self, skill).await?);
+        self.hub.remember(Arc::clone(&offer));
+        Ok(offer)
+    }
+
+    /// Installs what was prepared; it is a skill from the next run on.
+    ///
+    /// # Errors
+    /// [`HubError`]; nothing was changed then.
+    pub async fn accept_skill(
+        &self,
+        archive: &Digest,
+        acceptance: SkillAcceptance,
+        by: &str,
+    ) -> Result<Receipt, HubError> {
+        let _changing = self.hub.changing.lock().await;
+        let offer = self.hub.offer(archive).ok_or(HubError::NotPrepared)?;
+        let slug = offer.slug.clone();
+        if let Some(why) = self.revocations.of(marks(&slug, &offer.version, archive)) {
+            return Err(HubError::Revoked(why));
+        }
+        if offer.suspicious.is_some() && !acceptance.suspicious {
+            return Err(HubError::Suspicious { slug });
+        }
+        let place = self.hub.folder.join(&slug);
+        let before = Receipt::read(&place).ok();
+        if before.as_ref().is_some_and(|before| before.owner != offer.owner) && !acceptance.other_owner {
+            return Err(HubError::OtherOwner { slug });
+        }
+        if let Some(before) = before.as_ref().filter(|_| !acceptance.overwrite) {
+            let changed = folder::changed(&place, before);
+            if !changed.is_empty() {
+                return Err(HubError::Changed { slug, paths: changed.into_iter().map(|it| it.path).collect() });
+            }
+        }
+        let receipt = offer.receipt(by, now());
+        let written = receipt.clone();
+        self.hub.offers.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.archive != *archive);
+        crash_point::pass("skill accepted");
+        let failed = |err| HubError::File { path: place.clone(), err };
+        in_background({
+            let (offer, place) = (Arc::clone(&offer), place.clone());
+            move || folder::put(offer.staged.path(), &written, &place)
+        })
+        .await
+        .map_err(failed)?;
+        crash_point::pass("skill installed");
+        self.note_skill(AuditKind::SkillInstalled, &receipt, by).await;
+        tracing::info!(slug, version = receipt.version, digest = %archive.short(), by, "skill installed");
+        Ok(receipt)
+    }
+
+    /// Removes a skill with all its files, changed or not.
+    ///
+    /// # Errors
+    /// [`HubError`]; nothing was changed then.
+    pub async fn remove_skill(&self, slug: &str, by: &str) -> Result<Receipt, HubError> {
+        let _changing = self.hub.changing.lock().await;
+        let receipt = self.hub.receipt(slug)?;
+        let place = self.hub.folder.join(slug);
+        folder::remove(&place).map_err(|err| HubError::File { path: place, err })?;
+        self.hub.end_programs(slug, &self.processes).await;
+        self.note_skill(AuditKind::SkillRemoved, &receipt, by).await;
+        tracing::info!(slug, by, "skill removed");
+        Ok(receipt)
+    }
+
+    /// Reads all files of a skill again; gives those that are not as they came.
+    ///
+    /// # Errors
+    /// [`HubError::NotInstalled`].
+    pub async fn verify_skill(&self, slug: &str) -> Result<Vec<Changed>, HubError> {
+        let receipt = self.hub.receipt(slug)?;
+        let place = self.hub.folder.join(slug);
+        Ok(in_background(move || folder::changed(&place, &receipt)).await)
+    }
+
+    /// Ends the programs of skills that are revoked.
+    pub async fn end_revoked_skills(&self) {
+        for receipt in self.hub.receipts() {
+            if let Some(why) = revoked(&receipt, &self.revocations) {
+                tracing::warn!(slug = receipt.slug, why = %why, "a skill is off");
+                self.hub.end_programs(&receipt.slug, &self.processes).await;
+            }
+        }
+    }
+
+    /// Puts on record what has happened already.
+    async fn note_skill(&self, kind: AuditKind, receipt: &Receipt, by: &str) {
+        let entry = AuditEntry {
+            subject: Some(format!("clawhub:{}@{}", receipt.slug, receipt.version)),
+            digest: Some(receipt.archive),
+            outcome: Some(format!("from {}", legible::line(&receipt.source))),
+            ..AuditEntry::new(kind, by, now())
+        };
+        if let Err(err) = self.store.audit(entry).await {
+            tracing::error!(error = &err as &dyn std::error::Error, "a skill's change could not be put on record");
+        }
+    }
+}
+
+/// A skill that is named by an argument of a command.
+///
+/// # Errors
+/// [`HubError::Package`] if the text names none.
+pub fn named(text: &str) -> Result<SkillRef, HubError> {
+    let unknown = || claw_package::PackageError::Skill { text: text.chars().take(200).collect() };
+    Ok(SkillRef::parse(text).ok_or_else(unknown)??)
+}
+
+fn is_missing(err: &io::Error) -> bool {
+    err.kind() == io::ErrorKind::NotFound
+}
