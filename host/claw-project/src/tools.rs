@@ -34,13 +34,25 @@ impl Tools {
     pub fn install(&self, language: Language, sdk: &Path) -> Result<(), ProjectError> {
         match language {
             Language::Rust => Ok(()),
-            Language::JavaScript => self.node(&sdk.join("package.json")),
-            Language::Python => self.python(language, &sdk.join("requirements.txt")),
+            Language::JavaScript => {
+                let wanted = sdk.join("package.json");
+                self.node(&fs::read_to_string(&wanted).map_err(ProjectError::io("read", wanted))?)
+            }
+            Language::Python => self.python(language, sdk).map(drop),
             Language::C | Language::Go => {
-                self.python(language, &sdk.join("requirements.txt"))?;
-                self.node_by(NODE_PACKAGES)
+                self.python(language, sdk)?;
+                self.jco().map(drop)
             }
         }
+    }
+
+    /// Installs jco, which makes components of core modules, unless it is there; gives its program.
+    ///
+    /// # Errors
+    /// As [`install`](Tools::install).
+    pub fn jco(&self) -> Result<PathBuf, ProjectError> {
+        self.node(NODE_PACKAGES)?;
+        Ok(self.folder.join("js/node_modules/.bin/jco"))
     }
 
     /// The Python of a language's tools.
@@ -48,12 +60,8 @@ impl Tools {
         self.folder.join(language.word()).join("bin/python")
     }
 
-    fn node(&self, wanted: &Path) -> Result<(), ProjectError> {
-        self.node_by(&fs::read_to_string(wanted).map_err(ProjectError::io("read", wanted))?)
-    }
-
     /// Installs what a `package.json` depends on, unless just that is there.
-    fn node_by(&self, wanted: &str) -> Result<(), ProjectError> {
+    fn node(&self, wanted: &str) -> Result<(), ProjectError> {
         let folder = self.folder.join("js");
         let kept = folder.join("package.json");
         if folder.join("node_modules/.bin/jco").exists() && fs::read_to_string(&kept).is_ok_and(|it| it == wanted) {
@@ -68,18 +76,23 @@ impl Tools {
         installed.inspect_err(|_| drop(fs::remove_file(&kept)))
     }
 
-    /// Makes an environment with what a `requirements.txt` names, unless just that is there.
-    fn python(&self, language: Language, wanted: &Path) -> Result<(), ProjectError> {
-        let folder = self.folder.join(language.word());
-        let kept = folder.join("installed.txt");
-        let text = fs::read_to_string(wanted).map_err(ProjectError::io("read", wanted))?;
+    /// Makes an environment with what the `requirements.txt` of the SDK at `sdk` names, unless just that is there; gives
+    /// its Python.
+    ///
+    /// # Errors
+    /// As [`install`](Tools::install).
+    pub fn python(&self, language: Language, sdk: &Path) -> Result<PathBuf, ProjectError> {
+        let (folder, wanted) = (self.folder.join(language.word()), sdk.join("requirements.txt"));
+        let (kept, python) = (folder.join("installed.txt"), self.python_of(language));
+        let text = fs::read_to_string(&wanted).map_err(ProjectError::io("read", &wanted))?;
         if fs::read_to_string(&kept).is_ok_and(|it| it == text) {
-            return Ok(());
+            return Ok(python);
         }
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "Python 3.11 or later with `venv`")?;
-        let mut install = Command::new(self.python_of(language));
+        let mut install = Command::new(&python);
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(wanted);
         run(&mut install, "Python 3.11 or later with `pip`")?;
-        fs::write(&kept, text).map_err(ProjectError::io("write", kept))
+        fs::write(&kept, text).map_err(ProjectError::io("write", kept))?;
+        Ok(python)
     }
 }

@@ -11,20 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+pub use claw_project::Language;
 
 use self::tools::Tools;
 use crate::root;
 use crate::step::{quietly, quietly_with, say};
-
-/// A language that guests are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    Rust,
-    JavaScript,
-    Python,
-    C,
-    Go,
-}
 
 /// Who needs a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,30 +86,14 @@ impl Purpose {
     }
 }
 
-impl Language {
-    pub const ALL: [Language; 5] = [Language::Rust, Language::JavaScript, Language::Python, Language::C, Language::Go];
-
-    fn name(self) -> &'static str {
-        match self {
-            Language::Rust => "rust",
-            Language::JavaScript => "js",
-            Language::Python => "python",
-            Language::C => "c",
-            Language::Go => "go",
-        }
-    }
-
-    /// Reads `rust,js` or `all`.
-    ///
-    /// # Errors
-    /// If a word is no language.
-    pub fn list(text: &str) -> Result<Vec<Language>> {
-        if text == "all" {
-            return Ok(Language::ALL.to_vec());
-        }
-        let known = Language::ALL.map(Language::name).join(", ");
-        let parse = |word: &str| Language::ALL.into_iter().find(|language| language.name() == word);
-        text.split(',').map(|word| parse(word).with_context(|| format!("`{word}` is none of {known}"))).collect()
+/// Reads `rust,js` or `all`.
+///
+/// # Errors
+/// If a word is no language.
+pub fn list(text: &str) -> Result<Vec<Language>> {
+    match text {
+        "all" => Ok(Language::ALL.to_vec()),
+        words => words.split(',').map(|word| word.parse().map_err(anyhow::Error::msg)).collect(),
     }
 }
 
@@ -127,13 +102,7 @@ impl Language {
 /// # Errors
 /// If npm or PyPI cannot be reached, or the disk is full. Rust's target is installed by `setup` itself.
 pub fn install(language: Language) -> Result<()> {
-    let tools = Tools::new();
-    match language {
-        Language::Rust => Ok(()),
-        Language::JavaScript => tools.jco().map(drop),
-        Language::Python => tools.python("python").map(drop),
-        Language::C | Language::Go => tools.python(language.name()).and_then(|_| tools.jco()).map(drop),
-    }
+    Tools::new().install(language)
 }
 
 /// The compiler for the C in crates that guests in Rust are made with: what to set in Cargo's environment.
@@ -189,7 +158,7 @@ fn made_of(guest: &Guest, packages: &str) -> Result<String> {
         Some(folder) if guest.purpose == Purpose::Skills => add_text(folder, &mut text)?,
         _ => add_text(&source, &mut text)?,
     }
-    add_text(&root().join("sdk").join(guest.language.name()), &mut text)?;
+    add_text(&root().join("sdk").join(guest.language.word()), &mut text)?;
     Ok(text)
 }
 
@@ -259,7 +228,7 @@ fn javascript_on(engine: &str, tools: &Tools, source: &Path, wasm: &Path) -> Res
 }
 
 fn python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
-    let (python, package) = (tools.python("python")?, root().join("sdk/python"));
+    let (python, package) = (tools.python(Language::Python)?, root().join("sdk/python"));
     // -B: no compiled files beside the sources.
     let args = ["-B", "-m", "openclaw_sdk.build", "build", text(source)?, "-o", text(wasm)?];
     quietly_with(text(&python)?, &args, &[("PYTHONPATH", package.as_os_str())])
@@ -275,9 +244,9 @@ fn go(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
 
 /// The scripts look for compiler and jco by themselves.
 fn by_script(language: Language, tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
-    tools.python(language.name())?;
+    tools.python(language)?;
     tools.jco()?;
-    let build = root().join("sdk").join(language.name()).join("build.sh");
+    let build = root().join("sdk").join(language.word()).join("build.sh");
     quietly(text(&build)?, &[text(source)?, "-o", text(wasm)?])
 }
 
@@ -288,7 +257,7 @@ const WORLD: &str = "echo";
 
 /// C for WASI by Zig's compiler, which brings its own C library; made a component by jco.
 fn echo_c(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
-    let python = tools.python("c")?;
+    let python = tools.python(Language::C)?;
     let (core, embedded) = (wasm.with_extension("core"), wasm.with_extension("embedded"));
     let mut compile = vec!["-m", "ziglang", "cc", "--target=wasm32-wasi", "-mexec-model=reactor"];
     compile.extend(["-Os", "-s", "-Wall", "-Wextra", "-Werror", "-Wl,-z,stack-size=65536", "-o"]);
@@ -309,7 +278,7 @@ fn echo_javascript(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
 
 /// Python: the whole interpreter, with the guest's modules loaded.
 fn echo_python(tools: &Tools, source: &Path, wasm: &Path) -> Result<()> {
-    let componentize = tools.python("python")?.with_file_name("componentize-py");
+    let componentize = tools.python(Language::Python)?.with_file_name("componentize-py");
     let (folder, wit) = (source.with_file_name(""), wasm.with_file_name("wit"));
     let world = ["-d", text(&wit)?, "-w", WORLD];
     let guest = ["componentize", "-p", text(&folder)?, "echo", "-o", text(wasm)?];
@@ -325,13 +294,13 @@ fn text(path: &Path) -> Result<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::Language;
+    use super::{Language, list};
 
     #[test]
     fn languages_are_listed_by_name_or_all_at_once() {
-        assert_eq!(Language::list("rust,js").unwrap(), [Language::Rust, Language::JavaScript]);
-        assert_eq!(Language::list("all").unwrap(), Language::ALL);
-        let unknown = Language::list("js,perl").unwrap_err().to_string();
+        assert_eq!(list("rust,js").unwrap(), [Language::Rust, Language::JavaScript]);
+        assert_eq!(list("all").unwrap(), Language::ALL);
+        let unknown = list("js,perl").unwrap_err().to_string();
         assert!(unknown.contains("`perl`") && unknown.contains("python"), "{unknown}");
     }
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::languages::{Language, Purpose};
+use crate::languages::Purpose;
 use crate::step::{run, say};
 
 const USAGE: &str = "\
@@ -111,10 +111,10 @@ fn setup() -> Result<()> {
 }
 
 fn setup_guests(list: &str) -> Result<()> {
-    let wanted = Language::list(list)?;
+    let wanted = languages::list(list)?;
     setup()?;
     for language in wanted {
-        say(&format!("install what builds guests in {language:?}"));
+        say(&format!("install what builds guests in {language}"));
         languages::install(language)?;
     }
     Ok(())
