@@ -15,6 +15,7 @@ mod calendar;
 mod github;
 mod timer;
 mod translate;
+mod weather;
 
 /// Every skill, and whether it asks for something that its users are asked about each time.
 const SKILLS: [(&str, bool); 13] = [

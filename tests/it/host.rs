@@ -30,6 +30,8 @@ pub struct Home {
     folder: tempfile::TempDir,
     program: PathBuf,
     environment: Vec<(String, String)>,
+    /// What `run` is told beside the port.
+    arguments: Vec<String>,
 }
 
 /// A running host. Dropping it kills it.
@@ -58,7 +60,7 @@ impl Home {
     pub fn cold() -> Home {
         let folder = tempfile::Builder::new().prefix("openclaw-host-test-").tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        Home { folder, program: PROGRAM.into(), environment: Vec::new() }
+        Home { folder, program: PROGRAM.into(), environment: Vec::new(), arguments: Vec::new() }
     }
 
     /// Runs another build of the program.
@@ -71,6 +73,14 @@ impl Home {
     pub fn env(mut self, name: &str, value: impl ToString) -> Home {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Answers all requests of components from this list.
+    pub fn http_answers(mut self, answers: &Value) -> Home {
+        let file = self.path().join("answers.json");
+        std::fs::write(&file, answers.to_string()).unwrap();
+        self.arguments = vec!["--http-answers".to_owned(), file.display().to_string()];
         self
     }
 
@@ -148,6 +158,7 @@ impl Home {
         let log = std::fs::File::create(self.path().join("stderr.txt")).unwrap();
         let mut child = self
             .command(&["--json", "run", "--port", "0"])
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
