@@ -12,6 +12,9 @@ pub fn run_benches(names: &[&str]) -> Result<()> {
     if all || names.contains(&"sandbox") {
         languages::build(Purpose::Benchmarks)?;
     }
+    if all || names.contains(&"install") {
+        languages::build(Purpose::Skills)?;
+    }
     let args = ["bench", "--package", "openclaw-host", "--locked", "--bench", "host", "--features", "bench", "--"];
     run("build the host in release and measure it", "cargo", &[&args[..], names].concat())
 }

@@ -14,6 +14,7 @@ mod setup;
 
 mod call;
 mod exec;
+mod install;
 mod memory;
 mod sandbox;
 mod start;
@@ -28,13 +29,14 @@ use crate::report::{Effort, Report};
 /// One group of measurements.
 type Section = fn(&mut Report) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 6] = [
+const SECTIONS: [(&str, Section); 7] = [
     ("call", call::measure),
     ("sandbox", sandbox::measure),
     ("turn", turn::measure),
     ("start", start::measure),
     ("memory", memory::measure),
     ("exec", exec::measure),
+    ("install", install::measure),
 ];
 
 fn main() -> ExitCode {
