@@ -204,8 +204,8 @@ async fn a_feed_is_read_from_the_server_that_was_granted_and_from_no_other() {
     let refused = call(&mut client, "feed", json!({"url": elsewhere})).await;
     assert_eq!(refused["ok"], false, "{refused}");
     // What a feed says is content from outside.
-    let sessions = client.call("sessions.list", json!({})).await.unwrap();
-    assert!(sessions["sessions"][0]["tainted"].is_string(), "{sessions}");
+    let shown = home.json(&["component", "inspect", "rss"]);
+    assert_eq!(shown["tools"][0]["untrustedOutput"], true, "{shown}");
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 
 use crate::host::{Home, environment, test_guest};
+use crate::roots::certified;
 
 fn tool(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/registry").join(path);
@@ -127,14 +127,7 @@ fn what_is_published_others_read_and_what_they_push_is_installed() {
 #[test]
 fn a_registry_behind_tls_and_a_password_takes_the_owners_name_and_nobody_elses() {
     let folder = tempfile::tempdir().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let root_key = KeyPair::generate().unwrap();
-    let root = params.self_signed(&root_key).unwrap().pem();
-    let key = KeyPair::generate().unwrap();
-    let own = CertificateParams::new(["127.0.0.2".to_owned(), "127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
-    let certificate = own.signed_by(&key, &Issuer::new(params, root_key)).unwrap();
+    let (certificate, key, root) = certified();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("own.pem"), certificate.pem()).unwrap();
     std::fs::write(at("key.pem"), key.serialize_pem()).unwrap();

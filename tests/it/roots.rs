@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -15,8 +15,8 @@ use crate::host::Home;
 
 const ANSWER: &str = "HTTP/1.1 404 No\r\ncontent-length: 9\r\nconnection: close\r\n\r\nI am here";
 
-/// Starts a TLS server for `127.0.0.1` with a certificate of a new authority; gives its port and the authority's PEM.
-async fn serve() -> (u16, String) {
+/// A certificate for `127.0.0.1` with its key, and the PEM of the new authority that gave it.
+pub fn certified() -> (Certificate, KeyPair, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -25,6 +25,12 @@ async fn serve() -> (u16, String) {
     let key = KeyPair::generate().unwrap();
     let own = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     let certificate = own.signed_by(&key, &Issuer::new(params, root_key)).unwrap();
+    (certificate, key, root)
+}
+
+/// Starts a TLS server for `127.0.0.1` with a certificate of a new authority; gives its port and the authority's PEM.
+async fn serve() -> (u16, String) {
+    let (certificate, key, root) = certified();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -55,6 +55,11 @@ impl Project {
         self.folder.join("build").join(format!("{}.wasm", self.name))
     }
 
+    /// Where a host of its own has its home, to try it out.
+    pub fn rig(&self) -> PathBuf {
+        self.folder.join("build/host")
+    }
+
     /// The file or folder that is compiled.
     pub(crate) fn source(&self) -> Result<PathBuf, ProjectError> {
         let in_folder = |ending: &str| format!("{}.{ending}", Project::stem(&self.name, self.language));

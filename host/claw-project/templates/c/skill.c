@@ -6,7 +6,7 @@ static oc_result greet(const oc_args *args) {
     oc_text text;
     OC_TRY(oc_read_file(oc_string(args, "path").bytes, &text));
     size_t length = text.length;
-    while (length > 0 && text.bytes[length - 1] <= ' ') length--;
+    while (length > 0 && (unsigned char)text.bytes[length - 1] <= ' ') length--;
     if (length == 0) return oc_error(OC_INVALID_ARGUMENTS, "the file names nobody");
     return oc_done(oc_format("Hello, %.*s!", (int)length, text.bytes));
 }

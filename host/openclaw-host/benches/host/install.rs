@@ -59,7 +59,8 @@ fn installs(home: &Home, name: &str, wasm: &[u8], count: usize) -> Result<Sample
         let installed = home.command(&["skill", "install", &shown, "--yes", "--grant-none"]).output()?;
         times.push(watch.elapsed());
         ensure!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-        ensure!(home.command(&["skill", "remove", name]).status()?.success(), "`{name}` cannot be removed");
+        let removed = home.command(&["skill", "remove", name]).output()?;
+        ensure!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
     }
     Ok(Samples::new(times))
 }

@@ -99,7 +99,7 @@ pub(super) async fn author(command: AuthorCommand, home: &Path, env: &Env, outpu
         AuthorCommand::Build { folder } => project::build(&folder, &tools, output),
         AuthorCommand::Test { folder, record } => {
             let project = project::built(&folder, &tools, Profile::Release)?;
-            cases::test(&project.folder, &project.component(), record, output).await
+            cases::test(&project, record, output).await
         }
         AuthorCommand::Dev { folder, choice } => {
             choice.expect_no_hub()?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use claw_core::id::RunId;
+use claw_project::Project;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -84,9 +85,9 @@ fn yes() -> bool {
     true
 }
 
-/// Runs the cases of the project in `folder` with the component at `component`; `records` asks the real servers, and
-/// keeps what they answer for the next time.
-pub(super) async fn test(folder: &Path, component: &Path, records: bool, output: &Output) -> Result<Exit, Failure> {
+/// Runs the cases of a project that was built; `records` asks the real servers, and keeps what they answer for the next time.
+pub(super) async fn test(project: &Project, records: bool, output: &Output) -> Result<Exit, Failure> {
+    let (folder, component) = (&project.folder, &project.component());
     let file = folder.join(CASES);
     let text = fs::read_to_string(&file).map_err(|err| {
         let hint = "`openclaw-host skill new` writes one; docs/skills/projects.md says what stands in it";
@@ -96,7 +97,7 @@ pub(super) async fn test(folder: &Path, component: &Path, records: bool, output:
     let suite: Suite = json5::from_str(&text).map_err(|err| {
         Failure::new(Exit::Usage, anyhow::Error::new(err).context(format!("cannot read `{}`", file.display())))
     })?;
-    let home = folder.join("build/host");
+    let home = project.rig();
     let recorded = folder.join(RECORDED);
     let mut known = suite.http.clone();
     if !records && recorded.exists() {

@@ -79,7 +79,7 @@ pub(super) async fn check(folder: &Path, tools: &Tools, output: &Output) -> Resu
 }
 
 async fn offer_of(project: &Project) -> Result<Value, Failure> {
-    let mut rig = Rig::start(&project.folder.join("build/host"), &Setup::default()).await?;
+    let mut rig = Rig::start(&project.rig(), &Setup::default()).await?;
     rig.prepare(&project.component()).await
 }
 
@@ -184,19 +184,18 @@ pub(super) struct Trial<'a> {
 
 /// Calls a tool of a project or a component in a host of its own, with the real network.
 pub(super) async fn run(trial: Trial<'_>, tools: &Tools, output: &Output) -> Result<Exit, Failure> {
-    let component = match Project::open(trial.source) {
+    let forgotten = tempfile::tempdir()?;
+    let (component, home) = match Project::open(trial.source) {
         Ok(project) => {
             project.build(tools, Profile::Release).map_err(failed)?;
-            project.component()
+            (project.component(), project.rig())
         }
-        Err(ProjectError::NoProject(folder)) => folder,
-        // A file.
-        Err(_) => std::path::absolute(trial.source)?,
+        // A file, or a folder with one.
+        Err(_) => (std::path::absolute(trial.source)?, forgotten.path().to_owned()),
     };
-    let home = tempfile::tempdir()?;
     let workspace = trial.workspace.map(std::path::absolute).transpose()?;
     let setup = Setup { workspace: workspace.as_deref(), ..Setup::default() };
-    let mut rig = Rig::start(home.path(), &setup).await?;
+    let mut rig = Rig::start(&home, &setup).await?;
     let offer = rig.prepare(&component).await?;
     // It is gone afterwards, so only what it is given counts.
     let answer = ask::ask(&offer, trial.choice)?;
