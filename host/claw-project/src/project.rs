@@ -93,7 +93,9 @@ fn newest(folder: &Path) -> Result<SystemTime, ProjectError> {
     let mut newest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder).map_err(ProjectError::io("read", folder))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || MADE.contains(&name.as_str()) {
+        // What `skill dev` says may be written beside the sources.
+        let is_log = name.ends_with(".log");
+        if is_log || name.starts_with('.') || MADE.contains(&name.as_str()) {
             continue;
         }
         // A file can go between two looks, as editors' own files do.

@@ -131,7 +131,9 @@ pub(super) async fn dev(
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Ok),
         }
         match reload(client, &project, tools).await {
-            Ok(said) => output.data(&json!({ "reloaded": said }), |_| said.clone())?,
+            Ok(Some(said)) => output.data(&json!({ "reloaded": said }), |_| said.clone())?,
+            // A file changed that does not matter.
+            Ok(None) => {}
             // What does not compile is mended by whoever looks at it: the old one stays.
             Err(failure) => drop(failure.report(output.format())),
         }
@@ -152,13 +154,14 @@ async fn changed(project: &Project, seen: &mut SystemTime) {
     }
 }
 
-async fn reload(client: &mut Client, project: &Project, tools: &Tools) -> Result<String, Failure> {
+/// Builds and installs what has changed; nothing if the component came out the same.
+async fn reload(client: &mut Client, project: &Project, tools: &Tools) -> Result<Option<String>, Failure> {
     let began = Instant::now();
     project.build(tools, Profile::Dev).map_err(failed)?;
     let source = json!({ "source": project.component() });
     let offer = super::offer(client, source).await?;
     if offer["installed"]["isSame"] == true {
-        return Ok("the same bytes as before".to_owned());
+        return Ok(None);
     }
     client.call("packages.install", json!({ "digest": offer["digest"], "grants": [], "keeps": true })).await?;
     let (name, after) = (word(&offer["name"]), began.elapsed().as_secs_f64());
@@ -170,7 +173,7 @@ async fn reload(client: &mut Client, project: &Project, tools: &Tools) -> Result
             more.join("; ")
         ),
     };
-    Ok(format!("`{name}` is in force, {after:.1} s after the change{asks}"))
+    Ok(Some(format!("`{name}` is in force, {after:.1} s after the change{asks}")))
 }
 
 /// Where `skill run` takes a skill from.
