@@ -322,4 +322,4 @@ fn shown(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,5 @@
-//! Where packages come from, who signed them, and what can be seen of them without running them.
+//! Where packages and skills come from, who signed them, what of them is revoked, and what can be seen of them without
+//! running them.
 //!
 //! Nothing here decides anything: what is found goes to the owner, and what is fetched goes through the sandbox's own
 //! admission before it is compiled.
@@ -7,6 +8,8 @@ mod archive;
 mod clawhub;
 mod error;
 mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod oci;
 mod revocation;
 mod screen;

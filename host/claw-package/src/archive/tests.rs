@@ -4,7 +4,7 @@ use super::*;
 
 /// An entry as its author wants it; the rest is as it should be.
 #[derive(Clone)]
-struct Part {
+pub struct Part {
     name: Vec<u8>,
     local_name: Option<Vec<u8>>,
     bytes: Vec<u8>,
@@ -15,12 +15,12 @@ struct Part {
     crc: Option<u32>,
 }
 
-fn part(name: &str, bytes: &[u8]) -> Part {
+pub fn part(name: &str, bytes: &[u8]) -> Part {
     let (name, bytes) = (name.as_bytes().to_vec(), bytes.to_vec());
     Part { name, local_name: None, bytes, method: 8, flags: 0, mode: 0, size: None, crc: None }
 }
 
-fn zip(parts: &[Part]) -> Vec<u8> {
+pub fn zip(parts: &[Part]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     let u16s = |out: &mut Vec<u8>, values: &[u16]| values.iter().for_each(|it| out.extend(it.to_le_bytes()));
     let u32s = |out: &mut Vec<u8>, values: &[u32]| values.iter().for_each(|it| out.extend(it.to_le_bytes()));
