@@ -11,6 +11,7 @@ mod input;
 mod process;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -173,10 +174,18 @@ impl Processes {
 
     /// Ends all processes of a component, whoever's conversation they belong to; returns when that is done.
     pub async fn stop_of(&self, component: &ComponentName) {
-        let own: Vec<_> =
-            lock(&self.table).by_id.values().filter(|process| process.owner.component == *component).cloned().collect();
-        own.iter().for_each(|process| process.stop.cancel());
-        for process in own {
+        self.stop_where(|process| process.owner.component == *component).await;
+    }
+
+    /// Ends all processes that may read something in this folder beside the workspace; returns when that is done.
+    pub async fn stop_reading(&self, folder: &Path) {
+        self.stop_where(|process| process.reads.as_ref().is_some_and(|reads| reads.starts_with(folder))).await;
+    }
+
+    async fn stop_where(&self, is_meant: impl Fn(&Process) -> bool) {
+        let meant: Vec<_> = lock(&self.table).by_id.values().filter(|process| is_meant(process)).cloned().collect();
+        meant.iter().for_each(|process| process.stop.cancel());
+        for process in meant {
             process.until_ended().await;
         }
     }
@@ -215,7 +224,7 @@ impl Processes {
         cancel: &CancellationToken,
     ) -> Result<String, EffectError> {
         let id = random_id()?;
-        let (argv, stdin) = (plan.argv.clone(), plan.stdin.clone());
+        let (argv, stdin, reads) = (plan.argv.clone(), plan.stdin.clone(), plan.reads.clone());
         let ttl = Duration::from_millis(background.ttl_ms);
         let (ends, streams) = Ends::open(background.terminal)
             .map_err(|err| EffectError::Unavailable(format!("no streams for the program could be made: {err}")))?;
@@ -230,7 +239,7 @@ impl Processes {
         if end_of(report)?.is_some() {
             return Err(lost("it reported out of turn".into()));
         }
-        let process = Arc::new(Process::new(slot.owner.clone(), argv, &ends, self.closing.child_token()));
+        let process = Arc::new(Process::new(slot.owner.clone(), argv, reads, &ends, self.closing.child_token()));
         process.input.write(&stdin, false).or_else(|err| match err {
             // It ended, or closed its input, before it read any: for the next look to tell.
             EffectError::Invalid(_) => Ok(()),

@@ -72,12 +72,13 @@ impl Effects {
             ProcessRequest::Spawn(request, background) => {
                 let plan = self.plan(request, Some(background)).await?;
                 let labels = read_by(&plan);
-                let (reads, off) = (plan.reads.clone(), host.hub.off(plan.reads.as_deref()));
+                let off = host.hub.off(plan.reads.as_deref());
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
                 self.label(labels).await?;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
+                // Its skill went off while it started: whoever turned it off may not have seen it.
                 if let Ok(id) = &spawned
-                    && !host.hub.runs_on(&off, reads.as_deref(), &owner, id)
+                    && off.is_cancelled()
                 {
                     host.processes.kill(&owner, id).await?;
                 }

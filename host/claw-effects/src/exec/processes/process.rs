@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -28,6 +29,8 @@ const KEPT_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) owner: ProcessOwner,
+    /// A folder beside the workspace that it may read.
+    pub(super) reads: Option<Box<Path>>,
     pub(super) input: Input,
     /// Ends it.
     pub(super) stop: CancellationToken,
@@ -85,10 +88,17 @@ impl Ends {
 
 impl Process {
     /// A running process.
-    pub(super) fn new(owner: ProcessOwner, argv: Vec<String>, ends: &Ends, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        owner: ProcessOwner,
+        argv: Vec<String>,
+        reads: Option<Box<Path>>,
+        ends: &Ends,
+        stop: CancellationToken,
+    ) -> Self {
         let (stdout, stderr) = (Capture::of_end(KEPT_BYTES), Capture::of_end(KEPT_BYTES));
         Process {
             owner,
+            reads,
             input: Input::new(ends.sink()),
             stop,
             started: Instant::now(),
