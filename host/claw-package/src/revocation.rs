@@ -5,6 +5,7 @@ use std::fmt;
 use claw_core::id::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::clawhub::SkillRef;
 use crate::error::PackageError;
 use crate::signature::{PublicKey, verify};
 
@@ -73,16 +74,9 @@ impl Mark {
     /// [`PackageError::Mark`].
     pub fn parse(text: &str) -> Result<Mark, PackageError> {
         let text = text.trim();
-        if let Some(skill) = text.strip_prefix("clawhub:") {
-            let (slug, version) = skill.split_once('@').map_or((skill, None), |(slug, version)| (slug, Some(version)));
-            let plain = |word: &str, more: &[u8]| {
-                (1..=128).contains(&word.len())
-                    && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
-            };
-            if plain(slug, b"-_") && version.is_none_or(|version| plain(version, b".-_+")) {
-                let version = version.map(str::to_owned);
-                return Ok(Mark::Skill { slug: slug.to_ascii_lowercase(), version });
-            }
+        // It is revoked under its name, whoever's it is.
+        if let Some(Ok(SkillRef { owner: None, slug, version })) = SkillRef::parse(text) {
+            return Ok(Mark::Skill { slug, version });
         }
         if let Ok(digest) = Digest::parse(&text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase()) {
             return Ok(Mark::Digest(digest));
