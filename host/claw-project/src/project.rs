@@ -90,7 +90,7 @@ impl Project {
 }
 
 fn newest(folder: &Path) -> Result<SystemTime, ProjectError> {
-    let mut newest = SystemTime::UNIX_EPOCH;
+    let mut latest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder).map_err(ProjectError::io("read", folder))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         // What `skill dev` says may be written beside the sources.
@@ -100,14 +100,10 @@ fn newest(folder: &Path) -> Result<SystemTime, ProjectError> {
         }
         // A file can go between two looks, as editors' own files do.
         let Ok(about) = entry.metadata() else { continue };
-        let changed = if about.is_dir() { newest_or_oldest(&entry.path()) } else { about.modified().ok() };
-        newest = newest.max(changed.unwrap_or(SystemTime::UNIX_EPOCH));
+        let changed = if about.is_dir() { newest(&entry.path()).ok() } else { about.modified().ok() };
+        latest = latest.max(changed.unwrap_or(SystemTime::UNIX_EPOCH));
     }
-    Ok(newest)
-}
-
-fn newest_or_oldest(folder: &Path) -> Option<SystemTime> {
-    newest(folder).ok()
+    Ok(latest)
 }
 
 /// All C files of a folder.
@@ -119,12 +115,13 @@ pub(crate) fn c_sources(folder: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     Ok(sources)
 }
 
-/// `name` of the first section that has one: `[package]` or `[project]`.
+/// `name` in the section `[package]` or `[project]`.
 fn toml_name(text: &str) -> Option<String> {
-    text.lines().find_map(|line| {
+    let lines = text.lines().map(str::trim).skip_while(|line| !matches!(*line, "[package]" | "[project]"));
+    lines.skip(1).take_while(|line| !line.starts_with('[')).find_map(|line| {
         let (key, value) = line.split_once('=')?;
-        (key.trim() == "name")
-            .then(|| value.split('#').next().unwrap_or(value).trim().trim_matches(['"', '\'']).to_owned())
+        let value = value.split('#').next().unwrap_or(value).trim().trim_matches(['"', '\'']);
+        (key.trim() == "name").then(|| value.to_owned())
     })
 }
 
@@ -135,4 +132,17 @@ fn go_name(text: &str) -> Option<String> {
 
 fn json_text(text: &str, key: &str) -> Option<String> {
     serde_json::from_str::<serde_json::Value>(text).ok()?[key].as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_has_the_name_that_its_own_file_says() {
+        let cargo = "[[bin]]\nname = \"other\"\n\n[package]\nversion = \"1\"\nname = 'hello' # says hello\n[lib]\nname = \"x\"\n";
+        assert_eq!(toml_name(cargo).as_deref(), Some("hello"));
+        assert_eq!(toml_name("[project]\nversion = \"1\"\n[tool.x]\nname = \"x\"\n"), None);
+        assert_eq!(go_name("// x\nmodule example.org/tools/hello\n\ngo 1.24\n").as_deref(), Some("hello"));
+    }
 }
