@@ -190,8 +190,18 @@ pub async fn refused(host: &Host, by: String, wanted: &str, code: &str, why: Str
         outcome: Some(why),
         ..AuditEntry::new(AuditKind::RequestRefused, by, now())
     };
-    if let Err(err) = host.store.audit(entry).await {
-        tracing::error!(error = &err as &dyn std::error::Error, "a refused request could not be put on record");
+    note(&host.store, entry).await;
+}
+
+/// Puts on record what counts whether it is there or not; the log tells if it cannot be.
+pub async fn note(store: &Store, entry: AuditEntry) {
+    let kind = entry.kind;
+    if let Err(err) = store.audit(entry).await {
+        tracing::error!(
+            kind = kind.as_str(),
+            error = &err as &dyn std::error::Error,
+            "this could not be put on record"
+        );
     }
 }
 
@@ -255,9 +265,7 @@ pub async fn policies(host: &Host, newest: &anyhow::Result<Policy>) {
         },
     };
     // They count all the same: they may be the ones that forbid.
-    if let Err(err) = host.store.audit(entry).await {
-        tracing::error!(error = &err as &dyn std::error::Error, "changed policies could not be put on record");
-    }
+    note(&host.store, entry).await;
 }
 
 fn loaded(policy: &Policy, at: Timestamp) -> AuditEntry {

@@ -9,6 +9,7 @@ use std::path::Path;
 use claw_vault::{Key, MAX_ENTRIES, Vault};
 use serde_json::{Value, json};
 
+use crate::causes::chain;
 use crate::client::{Client, ClientError};
 use crate::home::{HomeError, Rule, RunFile, owner_only, read_token, token_path};
 use crate::revocations::Revocations;
@@ -283,17 +284,6 @@ fn check_workspace(workspace: &Path) -> Check {
         }
         Ok(_) => Check::ok(NAME, format!("`{}`", workspace.display())),
     }
-}
-
-/// The error with its causes, in one line.
-fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text.push_str(&format!(": {err}"));
-        cause = err.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -15,15 +15,17 @@ pub mod view;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use claw_core::id::Digest;
 use claw_package::{ClawHub, Hit, Mark, SkillRef, Url};
 use claw_store::{AuditEntry, AuditKind};
 
+use crate::audit;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::legible;
+use crate::offers::Offers;
 use crate::packages::in_background;
 use crate::revocations::{Revocation, Revocations};
 
@@ -36,14 +38,14 @@ use self::programs::Programs;
 pub const FOLDER: &str = "clawhub";
 /// The secret that holds the owner's token for ClawHub.
 const TOKEN: &str = "clawhub/token";
-/// Offers that are remembered; who prepares more has to prepare the oldest again.
+/// Offers that are remembered.
 const OFFERS: usize = 4;
 
 /// The skills of ClawHub that are installed, and those that are offered.
 pub struct Hub {
     folder: PathBuf,
     base: Url,
-    offers: Mutex<Vec<Arc<SkillOffer>>>,
+    offers: Offers<Arc<SkillOffer>>,
     programs: Programs,
     /// One change of what is installed at a time.
     changing: tokio::sync::Mutex<()>,
@@ -68,8 +70,15 @@ impl Hub {
     pub fn open(home: &Path, base: Url) -> Result<Hub, HubError> {
         let folder = home.join(FOLDER);
         folder::prepare(&folder).map_err(|err| HubError::File { path: folder.clone(), err })?;
-        let (offers, programs, changing) = (Mutex::default(), Programs::default(), tokio::sync::Mutex::default());
-        Ok(Hub { folder, base, offers, programs, changing })
+        // Folders of skills come canonical.
+        let folder = folder.canonicalize().map_err(|err| HubError::File { path: folder, err })?;
+        Ok(Hub {
+            folder,
+            base,
+            offers: Offers::new(OFFERS),
+            programs: Programs::default(),
+            changing: tokio::sync::Mutex::default(),
+        })
     }
 
     /// What is installed, by name; a folder whose receipt cannot be read is none.
@@ -93,20 +102,6 @@ impl Hub {
             }
             _ => Some("it was not put here by `openclaw-host skill install clawhub:SLUG`".to_owned()),
         }
-    }
-
-    fn offer(&self, digest: &Digest) -> Option<Arc<SkillOffer>> {
-        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        offers.iter().find(|offer| offer.archive == *digest).cloned()
-    }
-
-    fn remember(&self, offer: Arc<SkillOffer>) {
-        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        offers.retain(|known| known.archive != offer.archive);
-        if offers.len() >= OFFERS {
-            offers.remove(0);
-        }
-        offers.push(offer);
     }
 }
 
@@ -141,7 +136,7 @@ impl Host {
     /// [`HubError`].
     pub async fn prepare_skill(&self, skill: &SkillRef) -> Result<Arc<SkillOffer>, HubError> {
         let offer = Arc::new(offer::make(self, skill).await?);
-        self.hub.remember(Arc::clone(&offer));
+        self.hub.offers.remember(offer.archive, Arc::clone(&offer));
         Ok(offer)
     }
 
@@ -156,7 +151,7 @@ impl Host {
         by: &str,
     ) -> Result<Receipt, HubError> {
         let _changing = self.hub.changing.lock().await;
-        let offer = self.hub.offer(archive).ok_or(HubError::NotPrepared)?;
+        let offer = self.hub.offers.get(archive).ok_or(HubError::NotPrepared)?;
         let slug = offer.slug.clone();
         if let Some(why) = self.revocations.of(marks(&slug, &offer.version, archive)) {
             return Err(HubError::Revoked(why));
@@ -177,7 +172,7 @@ impl Host {
         }
         let receipt = offer.receipt(by, now());
         let written = receipt.clone();
-        self.hub.offers.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.archive != *archive);
+        self.hub.offers.forget(archive);
         crash_point::pass("skill accepted");
         let failed = |err| HubError::File { path: place.clone(), err };
         in_background({
@@ -235,9 +230,7 @@ impl Host {
             outcome: Some(format!("from {}", legible::line(&receipt.source))),
             ..AuditEntry::new(kind, by, now())
         };
-        if let Err(err) = self.store.audit(entry).await {
-            tracing::error!(error = &err as &dyn std::error::Error, "a skill's change could not be put on record");
-        }
+        audit::note(&self.store, entry).await;
     }
 }
 

@@ -9,6 +9,7 @@ pub mod home;
 pub mod logs;
 pub mod settings;
 
+mod causes;
 mod terminal;
 pub mod vault;
 
@@ -39,6 +40,7 @@ mod gate;
 mod hub;
 mod labels;
 mod masking;
+mod offers;
 mod owner_policies;
 mod packages;
 mod recording;

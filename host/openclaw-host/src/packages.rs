@@ -13,12 +13,12 @@ mod offer;
 mod revoke;
 pub mod view;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest};
@@ -32,12 +32,13 @@ use sha2::{Digest as _, Sha256};
 use crate::catalog::ComponentFolders;
 use crate::crash_point;
 use crate::host::{Host, now};
+use crate::offers::Offers;
 use crate::settings::Settings;
 
 pub use self::error::PackagesError;
 pub use self::offer::Offer;
 
-/// Offers that are remembered; who prepares more has to prepare the oldest again.
+/// Offers that are remembered.
 const OFFERS: usize = 16;
 
 /// What the owner installs.
@@ -45,7 +46,7 @@ pub struct Packages {
     folders: ComponentFolders,
     settings: Settings,
     fetcher: Fetcher,
-    offers: Mutex<HashMap<Digest, Offer>>,
+    offers: Offers<Offer>,
     /// One change of what is installed at a time.
     changing: tokio::sync::Mutex<()>,
 }
@@ -81,26 +82,18 @@ impl Packages {
             }
         }
         let fetcher = Fetcher::new(settings.roots.extra())?;
-        Ok(Packages { folders, settings, fetcher, offers: Mutex::default(), changing: tokio::sync::Mutex::default() })
+        Ok(Packages {
+            folders,
+            settings,
+            fetcher,
+            offers: Offers::new(OFFERS),
+            changing: tokio::sync::Mutex::default(),
+        })
     }
 
     /// What fetches.
     pub fn fetcher(&self) -> &Fetcher {
         &self.fetcher
-    }
-
-    fn offer(&self, digest: &Digest) -> Option<Offer> {
-        self.offers.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
-    }
-
-    fn remember(&self, offer: Offer) {
-        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
-        if offers.len() >= OFFERS
-            && let Some(oldest) = offers.values().min_by_key(|offer| offer.at).map(|offer| offer.digest)
-        {
-            offers.remove(&oldest);
-        }
-        offers.insert(offer.digest, offer);
     }
 
     /// Writes a component's bytes under their digest; durable when it returns. Gives back what was kept.
@@ -149,7 +142,7 @@ impl Host {
         if offer.signed.is_none() && packages.settings.packages.require_signature {
             return Err(PackagesError::Unsigned { name });
         }
-        packages.remember(offer.clone());
+        packages.offers.remember(offer.digest, offer.clone());
         Ok(offer)
     }
 
@@ -173,7 +166,7 @@ impl Host {
         by: &str,
     ) -> Result<Package, PackagesError> {
         let _changing = self.packages.changing.lock().await;
-        let offer = self.packages.offer(digest).ok_or(PackagesError::NotPrepared)?;
+        let offer = self.packages.offers.get(digest).ok_or(PackagesError::NotPrepared)?;
         self.expect_not_revoked(digest, offer.key())?;
         let name = offer.name.clone();
         let before = self.store.package(&name)?;

@@ -17,6 +17,7 @@ use claw_core::id::{Digest, Timestamp};
 use claw_package::{Fetcher, Mark, PackageError, Revoked, RevokedList};
 use serde::{Deserialize, Serialize};
 
+use crate::causes;
 use crate::home;
 use crate::legible;
 use crate::settings::RevocationFeed;
@@ -272,7 +273,7 @@ impl Revocations {
         let fetched = fetcher.signed_text(&feed.url).await.map_err(RevocationsError::from);
         let taken = fetched.and_then(|(text, signature)| self.take(feed, text, signature, at));
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.trouble = taken.as_ref().err().map(with_cause);
+        state.trouble = taken.as_ref().err().map(|err| causes::chain(err));
         taken
     }
 
@@ -334,7 +335,7 @@ impl fmt::Display for Revocation {
 }
 
 fn kept(path: &Path, feed: &RevocationFeed) -> Result<Option<Kept>, String> {
-    let Some(text) = read(path).map_err(|err| with_cause(&err))? else { return Ok(None) };
+    let Some(text) = read(path).map_err(|err| causes::chain(&err))? else { return Ok(None) };
     let ListFile { text, signature, fetched } = serde_json::from_str(&text).map_err(|err| err.to_string())?;
     let list = RevokedList::open(&text, &signature, &feed.key).map_err(|err| err.to_string())?;
     Ok(Some(Kept { list, text, fetched }))
@@ -350,11 +351,4 @@ fn read(path: &Path) -> Result<Option<String>, RevocationsError> {
 
 fn write(path: &Path, text: &str) -> Result<(), RevocationsError> {
     home::replace(path, text.as_bytes()).map_err(|err| RevocationsError::File { path: path.to_owned(), err })
-}
-
-fn with_cause(err: &RevocationsError) -> String {
-    match std::error::Error::source(err) {
-        Some(cause) => format!("{err}: {cause}"),
-        None => err.to_string(),
-    }
 }

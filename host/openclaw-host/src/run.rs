@@ -17,6 +17,7 @@ use claw_policy::Facts;
 use claw_store::{JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use crate::causes;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
@@ -401,11 +402,5 @@ enum Asked {
 }
 
 fn failed(error: &ModelError) -> RunEnd {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(err) = cause {
-        message.push_str(&format!(": {err}"));
-        cause = err.source();
-    }
-    RunEnd::Failed { kind: error.kind().to_owned(), message }
+    RunEnd::Failed { kind: error.kind().to_owned(), message: causes::chain(error) }
 }

@@ -4,6 +4,7 @@ use claw_gateway::{Caller, HubCall, RpcError};
 use serde_json::{Value, json};
 
 use super::{Api, by};
+use crate::causes;
 use crate::hub::{HubError, SkillAcceptance, named, view};
 
 impl Api {
@@ -34,12 +35,7 @@ impl Api {
 }
 
 fn refused(err: &HubError) -> RpcError {
-    let mut message = err.to_string();
-    let mut cause = std::error::Error::source(err);
-    while let Some(err) = cause {
-        message.push_str(&format!(": {err}"));
-        cause = err.source();
-    }
+    let message = causes::chain(err);
     match err {
         HubError::File { .. } | HubError::Vault(_) => RpcError::unavailable(message),
         _ => RpcError::invalid(message),

@@ -4,6 +4,7 @@ use claw_gateway::{Caller, PackageCall, RpcError};
 use serde_json::{Value, json};
 
 use super::{Api, by};
+use crate::causes;
 use crate::packages::{Acceptance, PackagesError, view};
 
 impl Api {
@@ -52,12 +53,7 @@ impl Api {
 }
 
 fn refused(err: &PackagesError) -> RpcError {
-    let mut message = err.to_string();
-    let mut cause = std::error::Error::source(err);
-    while let Some(err) = cause {
-        message.push_str(&format!(": {err}"));
-        cause = err.source();
-    }
+    let message = causes::chain(err);
     match err {
         PackagesError::Store(_) | PackagesError::File { .. } => RpcError::unavailable(message),
         _ => RpcError::invalid(message),

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::causes;
 use crate::legible;
 
 /// Bytes kept of one field. Names and messages are far shorter; what is longer came from outside.
@@ -184,12 +185,6 @@ impl Visit for Collect<'_> {
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         // The log is where the whole chain belongs.
-        let mut chain = value.to_string();
-        let mut cause = value.source();
-        while let Some(err) = cause {
-            chain.push_str(&format!(": {err}"));
-            cause = err.source();
-        }
-        self.put(field, chain);
+        self.put(field, causes::chain(value));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use claw_core::id::{ComponentName, Digest, Timestamp};
+use claw_core::id::{ComponentName, Digest};
 use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, Text, screen, verify};
 use claw_policy::{Grant, Grants};
 use claw_sandbox::{Component, Manifest};
@@ -10,7 +10,6 @@ use claw_store::Package;
 
 use super::PackagesError;
 use crate::catalog;
-use crate::host::now;
 
 /// Longer texts deserve a second thought.
 const SUMMARY_BYTES: usize = 256;
@@ -42,8 +41,6 @@ pub struct Offer {
     pub findings: Vec<Finding>,
     /// What is installed of it.
     pub known: Option<Package>,
-    /// When it was looked over.
-    pub at: Timestamp,
 }
 
 /// How a version differs from the one that is installed.
@@ -114,7 +111,6 @@ pub(super) fn make(
         is_new_key,
         findings,
         known,
-        at: now(),
     })
 }
 

@@ -66,7 +66,7 @@ impl Host {
                 outcome: Some(format!("serial {serial}, {entries} entries")),
                 ..AuditEntry::new(AuditKind::RevocationList, audit::HOST, now())
             };
-            self.record(entry).await;
+            audit::note(&self.store, entry).await;
             tracing::info!(serial, entries, "a list of revocations is in force");
         }
         Ok(taken)
@@ -150,7 +150,7 @@ impl Host {
                 outcome: Some("it is not revoked any more".to_owned()),
                 ..AuditEntry::new(AuditKind::ComponentInstalled, audit::HOST, now())
             };
-            self.record(entry).await;
+            audit::note(&self.store, entry).await;
         }
     }
 
@@ -183,19 +183,13 @@ impl Host {
             outcome: Some(why.to_string()),
             ..AuditEntry::new(AuditKind::ComponentRefused, audit::HOST, now())
         };
-        self.record(entry).await;
+        audit::note(&self.store, entry).await;
     }
 
     async fn note(&self, kind: AuditKind, by: &str, what: &Mark, reason: Option<&str>) {
         let outcome = reason.filter(|reason| !reason.is_empty()).map(str::to_owned);
-        self.record(AuditEntry { subject: Some(what.to_string()), outcome, ..AuditEntry::new(kind, by, now()) }).await;
-    }
-
-    /// Puts on record what is in force already.
-    async fn record(&self, entry: AuditEntry) {
-        if let Err(err) = self.store.audit(entry).await {
-            tracing::error!(error = &err as &dyn std::error::Error, "a revocation could not be put on record");
-        }
+        let entry = AuditEntry { subject: Some(what.to_string()), outcome, ..AuditEntry::new(kind, by, now()) };
+        audit::note(&self.store, entry).await;
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ask::Terminal;
 use super::show::items;
-use super::{Choice, From};
+use super::{Choice, From, PREPARE_TIMEOUT};
 use crate::cli::output::{table, word};
 use crate::cli::{Exit, Failure, Output};
 use crate::client::Client;
@@ -41,9 +41,14 @@ pub(super) async fn search(client: &mut Client, words: &str, limit: u32, output:
 
 pub(super) async fn inspect(client: &mut Client, from: &From, output: &Output) -> Result<Exit, Failure> {
     from.expect_no_key()?;
-    let offer = client.call("hub.prepare", json!({ "skill": from.source })).await?;
+    let offer = prepare(client, &from.source).await?;
     output.data(&offer, show)?;
     Ok(Exit::Ok)
+}
+
+/// What the host finds under a name, once it has asked and fetched it: a limit may make it wait.
+async fn prepare(client: &mut Client, skill: &str) -> Result<Value, Failure> {
+    Ok(client.call_within(PREPARE_TIMEOUT, "hub.prepare", json!({ "skill": skill })).await?)
 }
 
 pub(super) async fn install(
@@ -56,7 +61,7 @@ pub(super) async fn install(
         let message = "a skill of ClawHub is text and asks for no grants";
         return Err(Failure::message(Exit::Usage, message).hint("leave `--grant…` out"));
     }
-    let offer = client.call("hub.prepare", json!({ "skill": skill })).await?;
+    let offer = prepare(client, skill).await?;
     let installed = &offer["installed"];
     let is_changed = items(&installed["changed"]).next().is_some();
     if installed["isSame"] == true && !is_changed {

@@ -1,7 +1,7 @@
 //! `skill new|build|pack|dev|run`: what the author of a skill does.
 
 use std::fs;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::ask::Terminal;
 use super::rig::{Rig, Setup};
 use super::{Choice, ask, check, show};
 use crate::cli::card::{Surface, Waiting};
@@ -18,7 +19,6 @@ use crate::cli::output::word;
 use crate::cli::{Exit, Failure, Output, tool};
 use crate::client::Client;
 use crate::settings::{Env, env};
-use crate::terminal;
 
 /// How often `skill dev` looks whether something has changed.
 const LOOK: Duration = Duration::from_millis(200);
@@ -214,12 +214,7 @@ fn asked(question: &Value) -> Result<bool, Failure> {
         eprintln!("refused: there is no terminal to ask");
         return Ok(false);
     }
-    // What was typed before the question was seen is no answer to it.
-    terminal::forget_typed(&io::stdin())?;
-    eprint!("allow this once? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(matches!(Terminal.question("allow this once? [y/N] ")?.as_str(), "y" | "yes"))
 }
 
 fn failed(err: ProjectError) -> Failure {

@@ -35,6 +35,7 @@ pub(super) struct Setup<'a> {
 /// The host, and a connection to it. It ends with this value.
 pub(super) struct Rig {
     home: PathBuf,
+    config: Value,
     arguments: Vec<String>,
     running: Option<Running>,
 }
@@ -51,10 +52,8 @@ impl Rig {
     /// If the home cannot be used, or the host does not start.
     pub(super) async fn start(home: &Path, setup: &Setup<'_>) -> Result<Rig, Failure> {
         empty(home)?;
-        if let Some(workspace) = setup.workspace {
-            let config = json!({ "agent": { "workspace": workspace } });
-            fs::write(home.join("config.json5"), config.to_string())?;
-        }
+        let config =
+            setup.workspace.map_or_else(|| json!({}), |workspace| json!({ "agent": { "workspace": workspace } }));
         if !setup.secrets.is_empty() {
             let vault = vault::open(home, VaultKey::File, &Env::default(), Missing::Make)?;
             for (name, (value, servers)) in &setup.secrets {
@@ -67,7 +66,7 @@ impl Rig {
         if let Some(answers) = setup.answers {
             arguments.extend(["--http-answers".to_owned(), answers.display().to_string()]);
         }
-        let mut rig = Rig { home: home.to_owned(), arguments, running: None };
+        let mut rig = Rig { home: home.to_owned(), config, arguments, running: None };
         rig.run().await?;
         Ok(rig)
     }
@@ -87,6 +86,7 @@ impl Rig {
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
+        fs::write(self.home.join("config.json5"), self.config.to_string())?;
         let said = self.home.join("stderr.txt");
         let mut host = Command::new(app::program()?);
         // Nothing of the owner's environment concerns it.
@@ -137,8 +137,7 @@ impl Rig {
     /// If the host does not start again.
     pub(super) async fn configure(&mut self, name: &str, config: &Map<String, Value>) -> Result<(), Failure> {
         self.stop();
-        let text = json!({ "components": { name: { "config": config } } }).to_string();
-        fs::write(self.home.join("config.json5"), text)?;
+        self.config["components"] = json!({ name: { "config": config } });
         self.run().await
     }
 
