@@ -12,6 +12,7 @@ pub mod inbound;
 pub mod label;
 pub mod lane;
 pub mod message;
+
 pub mod turn;
 
 pub mod address;

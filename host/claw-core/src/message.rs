@@ -40,6 +40,21 @@ pub enum Message {
         tool: ToolName,
         /// The result or the refusal.
         outcome: ToolOutcome,
+        /// Whether it may hold what somebody outside wrote: a web page, a stranger's component.
+        #[serde(default)]
+        outside: bool,
+    },
+    /// Stands in for what was said before: the model sees it instead, people see both.
+    Summary {
+        /// What is to be known of it.
+        text: String,
+        /// The first entry that the model still sees as it is.
+        kept_from: Seq,
+    },
+    /// What the host itself asks the model to do. Not said by anybody, so people do not see it.
+    Instruction {
+        /// For the model.
+        text: String,
     },
     /// Said by the host itself: an approval card, a cut-off run. Shown to people, never sent to the model.
     Notice {

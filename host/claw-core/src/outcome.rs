@@ -55,6 +55,8 @@ pub enum FailureKind {
     Cancelled,
     /// Too many calls at once; later it may work.
     Busy,
+    /// The same call had given the same outcome again and again.
+    Loop,
     /// Something outside could not be reached, or a kernel feature is missing.
     Unavailable,
     /// The tool itself reports failure.
@@ -78,6 +80,7 @@ impl FailureKind {
             FailureKind::DataLimit => "E_LIMIT_DATA",
             FailureKind::Cancelled => "E_CANCELLED",
             FailureKind::Busy => "E_BUSY",
+            FailureKind::Loop => "E_LOOP",
             FailureKind::Unavailable => "E_UNAVAILABLE",
             FailureKind::Tool => "E_TOOL",
             FailureKind::OutcomeUnknown => "E_OUTCOME_UNKNOWN",

@@ -14,6 +14,10 @@ use crate::event::RunEnd;
 use crate::message::{Message, ToolCall, Usage};
 use crate::outcome::{FailureKind, ToolOutcome};
 
+mod repeats;
+
+use repeats::Repeats;
+
 /// How far a turn may go.
 #[derive(Clone, Copy, Debug)]
 pub struct TurnLimits {
@@ -21,7 +25,12 @@ pub struct TurnLimits {
     pub iterations: u32,
     /// Tool calls in one reply; the rest are refused as failed calls, so that the log stays valid.
     pub calls_per_reply: usize,
+    /// How often a call with the same arguments may give the same outcome before it is refused; more than zero.
+    pub same_outcomes: u32,
 }
+
+/// Calls that are refused as loops before the turn ends: a model that does not take the hint will not take it later.
+const LOOPS: u32 = 3;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,17 +51,37 @@ pub struct Turn {
     unanswered: VecDeque<ToolCall>,
     answer: Option<String>,
     usage: Usage,
+    repeats: Repeats,
+    /// Calls that were refused as loops.
+    loops: u32,
+    /// Since an instruction of the host: what the model says then is not the answer.
+    aside: bool,
 }
 
 impl Turn {
     /// Goes on from the entries that this run has already written; none for a new run.
     pub fn resume(limits: TurnLimits, written: &[Message]) -> Self {
-        let mut turn =
-            Turn { limits, iterations: 0, unanswered: VecDeque::new(), answer: None, usage: Usage::default() };
+        let mut turn = Turn {
+            limits,
+            iterations: 0,
+            unanswered: VecDeque::new(),
+            answer: None,
+            usage: Usage::default(),
+            repeats: Repeats::default(),
+            loops: 0,
+            aside: false,
+        };
         for message in written {
             match message {
                 Message::Assistant { text, calls } => turn.take_reply(text, calls),
-                Message::Tool { call, .. } => turn.unanswered.retain(|waiting| waiting.id != *call),
+                Message::Tool { call, outcome, .. } => {
+                    let answered = turn.unanswered.iter().position(|waiting| waiting.id == *call);
+                    if let Some(call) = answered.and_then(|at| turn.unanswered.remove(at)) {
+                        turn.saw(&call, outcome);
+                    }
+                }
+                Message::Instruction { .. } => turn.aside = true,
+                Message::Summary { .. } => turn.aside = false,
                 Message::User { .. } | Message::Notice { .. } => {}
             }
         }
@@ -67,35 +96,47 @@ impl Turn {
         if let Some(answer) = &self.answer {
             return Step::Done(RunEnd::Done { text: answer.clone(), usage: self.usage });
         }
+        let end = |kind: &str, message| Step::Done(RunEnd::Failed { kind: kind.to_owned(), message });
+        if self.loops >= LOOPS {
+            let message = "the run was stopped: the model made the same tool call again and again, with the same \
+                           outcome; say what it should do instead"
+                .to_owned();
+            return end("loop", message);
+        }
         if self.iterations >= self.limits.iterations {
             let message = format!(
                 "the run was stopped after {} model calls without a final answer; raise `limits.iterations` to allow more",
                 self.iterations
             );
-            return Step::Done(RunEnd::Failed { kind: "limit".to_owned(), message });
+            return end("limit", message);
         }
         Step::Ask
     }
 
-    /// Takes the model's reply and gives what is to be recorded: the reply, and a refusal for each call beyond the
-    /// limit.
+    /// Takes the model's reply and gives what is to be recorded: the reply, and a refusal for each call that will not
+    /// run, as it is one too many or leads nowhere.
     pub fn take(&mut self, text: String, calls: Vec<ToolCall>, usage: Usage) -> Vec<Message> {
         self.usage.add(usage);
         self.take_reply(&text, &calls);
-        let refused = self.unanswered.split_off(self.unanswered.len().min(self.limits.calls_per_reply));
-        let refusal = format!("at most {} calls per reply are run; ask for fewer at once", self.limits.calls_per_reply);
-        let refusals = refused.into_iter().map(|call| Message::Tool {
-            call: call.id,
-            tool: call.tool,
-            outcome: ToolOutcome::failed(FailureKind::Busy, refusal.clone()),
-        });
-        std::iter::once(Message::Assistant { text, calls }).chain(refusals).collect()
+        let mut recorded = vec![Message::Assistant { text, calls }];
+        for (number, call) in std::mem::take(&mut self.unanswered).into_iter().enumerate() {
+            match self.refusal(number, &call) {
+                None => self.unanswered.push_back(call),
+                Some(outcome) => {
+                    self.saw(&call, &outcome);
+                    recorded.push(Message::Tool { call: call.id, tool: call.tool, outcome, outside: false });
+                }
+            }
+        }
+        recorded
     }
 
-    /// Takes the outcome of the call that [`Turn::next`] named and gives what is to be recorded.
-    pub fn observe(&mut self, outcome: ToolOutcome) -> Message {
+    /// Takes the outcome of the call that [`Turn::next`] named and gives what is to be recorded. `outside` says whether
+    /// it may hold what somebody outside wrote.
+    pub fn observe(&mut self, outcome: ToolOutcome, outside: bool) -> Message {
         let call = self.unanswered.pop_front().expect("turn: an outcome follows a call");
-        Message::Tool { call: call.id, tool: call.tool, outcome }
+        self.saw(&call, &outcome);
+        Message::Tool { call: call.id, tool: call.tool, outcome, outside }
     }
 
     /// Tokens used so far.
@@ -106,7 +147,30 @@ impl Turn {
     fn take_reply(&mut self, text: &str, calls: &[ToolCall]) {
         self.iterations += 1;
         self.unanswered = calls.iter().cloned().collect();
-        self.answer = calls.is_empty().then(|| text.to_owned());
+        self.answer = (calls.is_empty() && !self.aside).then(|| text.to_owned());
+    }
+
+    fn saw(&mut self, call: &ToolCall, outcome: &ToolOutcome) {
+        match outcome {
+            ToolOutcome::Failed(failure) if failure.kind == FailureKind::Loop => self.loops += 1,
+            ToolOutcome::Done { .. } | ToolOutcome::Failed(_) => self.repeats.saw(call, outcome),
+        }
+    }
+
+    fn refusal(&self, number: usize, call: &ToolCall) -> Option<ToolOutcome> {
+        let TurnLimits { iterations, calls_per_reply, same_outcomes } = self.limits;
+        if number >= calls_per_reply {
+            let message = format!("at most {calls_per_reply} calls per reply are run; ask for fewer at once");
+            return Some(ToolOutcome::failed(FailureKind::Busy, message));
+        }
+        (self.repeats.of(call) >= same_outcomes).then(|| {
+            let message = format!(
+                "`{}` has given the same outcome {same_outcomes} times for these arguments, so it was not called again; \
+                 try something else, or tell the owner what is missing. {} of {iterations} model calls of this run are used",
+                call.tool, self.iterations
+            );
+            ToolOutcome::failed(FailureKind::Loop, message)
+        })
     }
 }
 

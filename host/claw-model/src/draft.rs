@@ -134,7 +134,7 @@ impl CallIds {
     pub(crate) fn of(prompt: &Prompt) -> Self {
         let calls = prompt.messages.iter().flat_map(|message| match message {
             Message::Assistant { calls, .. } => calls.as_slice(),
-            Message::User { .. } | Message::Tool { .. } | Message::Notice { .. } => &[],
+            _ => &[],
         });
         CallIds { taken: calls.map(|call| call.id.clone()).collect(), next: prompt.messages.len() }
     }

@@ -78,7 +78,7 @@ fn line(text: &str) -> Option<Line<'_>> {
 fn play(lines: &[Line<'_>], since: &[Message], prompt: &Prompt) -> (String, Vec<ToolCall>) {
     let made = since.iter().flat_map(|message| match message {
         Message::Assistant { calls, .. } => calls.as_slice(),
-        Message::User { .. } | Message::Tool { .. } | Message::Notice { .. } => &[],
+        _ => &[],
     });
     let mut made = made.map(|call| &call.id);
     let mut said = Vec::new();
@@ -125,6 +125,7 @@ fn prompt_words(prompt: &Prompt) -> u64 {
         Message::User { text } => words(text),
         Message::Assistant { text, calls } => words(text) + calls.iter().map(call_words).sum::<u64>(),
         Message::Tool { outcome, .. } => words(&outcome.text()),
+        Message::Summary { text, .. } | Message::Instruction { text } => words(text),
         Message::Notice { .. } => 0,
     });
     words(&prompt.system) + messages.sum::<u64>()

@@ -50,7 +50,7 @@ pub(crate) fn denied(id: &str, text: &str) -> Message {
 }
 
 fn outcome(id: &str, outcome: ToolOutcome) -> Message {
-    Message::Tool { call: CallId::parse(id).unwrap(), tool: tool("clock"), outcome }
+    Message::Tool { call: CallId::parse(id).unwrap(), tool: tool("clock"), outcome, outside: false }
 }
 
 /// A stream of events as a provider sends it.

@@ -30,13 +30,17 @@ pub(crate) fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
     let mut turns = Vec::with_capacity(messages.len());
     for (at, message) in messages.iter().enumerate() {
         match message {
-            Message::User { text } if !text.trim().is_empty() => turns.push(Turn::User(text)),
+            Message::User { text } | Message::Summary { text, .. } | Message::Instruction { text }
+                if !text.trim().is_empty() =>
+            {
+                turns.push(Turn::User(text));
+            }
             Message::Assistant { text, calls } if !text.trim().is_empty() || !calls.is_empty() => {
                 let later = &messages[at + 1..];
                 let calls = calls.iter().map(|call| answered(call, later)).collect();
                 turns.push(Turn::Assistant { text: text.trim_end(), calls });
             }
-            Message::User { .. } | Message::Assistant { .. } | Message::Tool { .. } | Message::Notice { .. } => {}
+            _ => {}
         }
     }
     turns

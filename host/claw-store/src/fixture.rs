@@ -76,7 +76,7 @@ pub fn asks(calls: &[&str]) -> Message {
 }
 
 pub fn answers(id: &str) -> Message {
-    Message::Tool { call: call(id), tool: tool(), outcome: ToolOutcome::Done { text: "ok".to_owned() } }
+    Message::Tool { call: call(id), tool: tool(), outcome: ToolOutcome::Done { text: "ok".to_owned() }, outside: false }
 }
 
 pub fn notice(text: &str) -> Message {
@@ -105,6 +105,8 @@ pub fn lines(entries: &[Entry]) -> Vec<String> {
             Message::Tool { call, outcome: ToolOutcome::Done { .. }, .. } => format!("{call} ok"),
             Message::Tool { call, outcome: ToolOutcome::Failed(failure), .. } => format!("{call} {}", failure.kind),
             Message::Notice { text } => format!("notice {text}"),
+            Message::Summary { text, kept_from } => format!("summary {text}, kept from {}", kept_from.0),
+            Message::Instruction { text } => format!("instruction {text}"),
         };
         format!("{} {} {what}", entry.seq.0, entry.run)
     };

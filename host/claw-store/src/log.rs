@@ -23,7 +23,7 @@ impl OpenCalls {
         for entry in newest_first {
             let entry = entry?;
             match entry.message {
-                Message::Notice { .. } => {}
+                Message::Notice { .. } | Message::Summary { .. } | Message::Instruction { .. } => {}
                 Message::Tool { call, .. } => answered.push(call),
                 Message::User { .. } => return Ok(OpenCalls::default()),
                 Message::Assistant { calls, .. } => {
@@ -47,7 +47,7 @@ impl OpenCalls {
 
     /// Whether `message` may only be appended once all calls are answered.
     pub fn blocks(&self, message: &Message) -> bool {
-        !self.is_empty() && matches!(message, Message::User { .. } | Message::Assistant { .. })
+        !self.is_empty() && !matches!(message, Message::Tool { .. } | Message::Notice { .. })
     }
 
     /// Takes the next message of `run` in, or says why it may not follow.
@@ -56,7 +56,9 @@ impl OpenCalls {
             return Err(format!("tool call `{}` has no answer yet", self.calls[0].0));
         }
         match message {
-            Message::User { .. } | Message::Notice { .. } => Ok(()),
+            Message::User { .. } | Message::Notice { .. } | Message::Summary { .. } | Message::Instruction { .. } => {
+                Ok(())
+            }
             Message::Assistant { calls, .. } => self.ask(run, calls),
             Message::Tool { call, .. } => self.answer(run, call),
         }

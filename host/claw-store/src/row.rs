@@ -283,11 +283,46 @@ impl Row for StoredEntry {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum StoredMessage {
-    User { text: String },
-    Assistant { text: String, calls: Vec<(CallId, ToolName, String)> },
-    ToolDone { call: CallId, tool: ToolName, text: String },
-    ToolFailed { call: CallId, tool: ToolName, kind: StoredKind, message: String },
-    Notice { text: String },
+    User {
+        text: String,
+    },
+    Assistant {
+        text: String,
+        calls: Vec<(CallId, ToolName, String)>,
+    },
+    ToolDone {
+        call: CallId,
+        tool: ToolName,
+        text: String,
+    },
+    ToolFailed {
+        call: CallId,
+        tool: ToolName,
+        kind: StoredKind,
+        message: String,
+    },
+    Notice {
+        text: String,
+    },
+    /// Like `ToolDone` and `ToolFailed`, with what may have been written outside.
+    OutsideDone {
+        call: CallId,
+        tool: ToolName,
+        text: String,
+    },
+    OutsideFailed {
+        call: CallId,
+        tool: ToolName,
+        kind: StoredKind,
+        message: String,
+    },
+    Summary {
+        text: String,
+        kept_from: u64,
+    },
+    Instruction {
+        text: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -313,13 +348,20 @@ impl From<Message> for StoredMessage {
                 let calls = calls.into_iter().map(|call| (call.id, call.tool, call.arguments)).collect();
                 StoredMessage::Assistant { text, calls }
             }
-            Message::Tool { call, tool, outcome: ToolOutcome::Done { text } } => {
-                StoredMessage::ToolDone { call, tool, text }
-            }
-            Message::Tool { call, tool, outcome: ToolOutcome::Failed(CallFailure { kind, message }) } => {
-                StoredMessage::ToolFailed { call, tool, kind: StoredKind(kind), message }
+            Message::Tool { call, tool, outcome: ToolOutcome::Done { text }, outside } => match outside {
+                false => StoredMessage::ToolDone { call, tool, text },
+                true => StoredMessage::OutsideDone { call, tool, text },
+            },
+            Message::Tool { call, tool, outcome: ToolOutcome::Failed(CallFailure { kind, message }), outside } => {
+                let kind = StoredKind(kind);
+                match outside {
+                    false => StoredMessage::ToolFailed { call, tool, kind, message },
+                    true => StoredMessage::OutsideFailed { call, tool, kind, message },
+                }
             }
             Message::Notice { text } => StoredMessage::Notice { text },
+            Message::Summary { text, kept_from } => StoredMessage::Summary { text, kept_from: kept_from.0 },
+            Message::Instruction { text } => StoredMessage::Instruction { text },
         }
     }
 }
@@ -332,15 +374,23 @@ impl From<StoredMessage> for Message {
                 let call = |(id, tool, arguments)| ToolCall { id, tool, arguments };
                 Message::Assistant { text, calls: calls.into_iter().map(call).collect() }
             }
-            StoredMessage::ToolDone { call, tool, text } => {
-                Message::Tool { call, tool, outcome: ToolOutcome::Done { text } }
-            }
-            StoredMessage::ToolFailed { call, tool, kind: StoredKind(kind), message } => {
-                Message::Tool { call, tool, outcome: ToolOutcome::Failed(CallFailure { kind, message }) }
-            }
+            StoredMessage::ToolDone { call, tool, text } => result(call, tool, text, false),
+            StoredMessage::OutsideDone { call, tool, text } => result(call, tool, text, true),
+            StoredMessage::ToolFailed { call, tool, kind, message } => failure(call, tool, kind, message, false),
+            StoredMessage::OutsideFailed { call, tool, kind, message } => failure(call, tool, kind, message, true),
             StoredMessage::Notice { text } => Message::Notice { text },
+            StoredMessage::Summary { text, kept_from } => Message::Summary { text, kept_from: Seq(kept_from) },
+            StoredMessage::Instruction { text } => Message::Instruction { text },
         }
     }
+}
+
+fn result(call: CallId, tool: ToolName, text: String, outside: bool) -> Message {
+    Message::Tool { call, tool, outcome: ToolOutcome::Done { text }, outside }
+}
+
+fn failure(call: CallId, tool: ToolName, StoredKind(kind): StoredKind, message: String, outside: bool) -> Message {
+    Message::Tool { call, tool, outcome: ToolOutcome::Failed(CallFailure { kind, message }), outside }
 }
 
 // === journal ===

@@ -6,7 +6,7 @@
 use claw_core::id::{AgentId, Seq, SessionKey, Timestamp};
 use claw_core::inbound::Inbound;
 use claw_core::label::Labels;
-use claw_core::message::Entry;
+use claw_core::message::{Entry, Message};
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
@@ -112,6 +112,18 @@ impl Store {
         })
     }
 
+    /// What a model may still see: all since the last summary and what that kept. Costs as much as it returns, however
+    /// long the log is.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn context(&self, session: &SessionKey) -> Result<Vec<Entry>, StoreError> {
+        self.read(|snapshot| match find(&snapshot.table(tables::SESSIONS)?, session)? {
+            Some(row) => context(&snapshot.table(tables::ENTRIES)?, session, row.epoch),
+            None => Ok(Vec::new()),
+        })
+    }
+
     /// The sessions, the most recently changed first. Costs as much as the list is long; with an agent, as much as
     /// has to be skipped for it.
     ///
@@ -190,6 +202,29 @@ pub(crate) fn epoch_entries(
         let (position, row) = item?;
         entries.push(decode::<StoredEntry>(key, row.value())?.entry(position.value().2));
     }
+    Ok(entries)
+}
+
+fn context(
+    table: &impl ReadableTable<(&'static str, u64, u64), Bytes>,
+    session: &SessionKey,
+    epoch: u64,
+) -> Result<Vec<Entry>, Failure> {
+    let key = session.as_str();
+    let mut kept_from = Seq(0);
+    let mut entries = Vec::new();
+    for item in table.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.rev() {
+        let (position, row) = item?;
+        let entry = decode::<StoredEntry>(key, row.value())?.entry(position.value().2);
+        if entry.seq < kept_from {
+            break;
+        }
+        if let (Message::Summary { kept_from: from, .. }, Seq(0)) = (&entry.message, kept_from) {
+            kept_from = *from;
+        }
+        entries.push(entry);
+    }
+    entries.reverse();
     Ok(entries)
 }
 

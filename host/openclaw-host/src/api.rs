@@ -392,9 +392,10 @@ impl Api {
         if let Some(entry) = audit::requested(&context, &call) {
             host.store.audit(entry).await.map_err(stored)?;
         }
-        let Called { outcome, recording } = tool_call::run(&context, &call).await;
+        let Called { outcome, recording, outside } = tool_call::run(&context, &call).await;
         let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
-        let answered = Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone() };
+        let answered =
+            Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone(), outside };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
         let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
         let record = Record { entries, recordings, end: Some(end), labels: labels.now(), ..Record::default() };

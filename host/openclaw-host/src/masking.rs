@@ -26,10 +26,11 @@ pub fn masked(vault: &Vault, called: Called) -> Called {
     if mask.is_empty() {
         return called;
     }
-    let Called { outcome, recording } = called;
+    let Called { outcome, recording, outside } = called;
     Called {
         outcome: mask_outcome(&mask, outcome),
         recording: recording.map(|recording| unrevealing(&mask, recording)),
+        outside,
     }
 }
 

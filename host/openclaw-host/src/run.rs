@@ -31,6 +31,8 @@ use crate::tool_call::{self, CallContext, Called};
 const CALLS_PER_REPLY: usize = 32;
 /// Tokens of one reply.
 const OUTPUT_TOKENS: u32 = 8192;
+/// How often the same call may give the same outcome: waiting for something may take some looks.
+const SAME_OUTCOMES: u32 = 5;
 /// A run that took the host down with it this often is not tried again.
 pub const ATTEMPTS: u32 = 3;
 
@@ -149,7 +151,11 @@ impl Shell {
         let transcript = host.store.transcript(&self.row.session)?;
         let mut messages = self.messages(&transcript);
         let own = transcript.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
-        let limits = TurnLimits { iterations: host.limits.iterations, calls_per_reply: CALLS_PER_REPLY };
+        let limits = TurnLimits {
+            iterations: host.limits.iterations,
+            calls_per_reply: CALLS_PER_REPLY,
+            same_outcomes: SAME_OUTCOMES,
+        };
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
         let skills = host.skills.listing(&self.shelf);
         let prompt::System { text: system, private } =
@@ -175,9 +181,9 @@ impl Shell {
                     Asked::Stopped(end) => return self.end(Vec::new(), end).await,
                 },
                 Step::Call(call) => {
-                    let outcome = self.call(&call).await;
+                    let (outcome, outside) = self.call(&call).await;
                     crash_point::pass("outcome");
-                    let answered = turn.observe(outcome);
+                    let answered = turn.observe(outcome, outside);
                     messages.push(answered.clone());
                     if let Some(end) = self.stopped() {
                         return self.end(vec![answered], end).await;
@@ -285,8 +291,9 @@ impl Shell {
         self.host.catalog().specs().iter().filter(offered).cloned().collect()
     }
 
-    /// Runs one call, or finds out what became of it before a restart.
-    async fn call(&mut self, call: &ToolCall) -> ToolOutcome {
+    /// Runs one call, or finds out what became of it before a restart; also gives whether its outcome may hold what
+    /// somebody outside wrote.
+    async fn call(&mut self, call: &ToolCall) -> (ToolOutcome, bool) {
         let host = Arc::clone(&self.host);
         if self.cut_off.contains(&call.id) {
             let message = format!(
@@ -294,7 +301,7 @@ impl Shell {
                  before trying again",
                 call.tool
             );
-            return ToolOutcome::failed(FailureKind::OutcomeUnknown, message);
+            return (ToolOutcome::failed(FailureKind::OutcomeUnknown, message), false);
         }
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         host.tell(HostEvent::ToolStarted {
@@ -315,7 +322,7 @@ impl Shell {
             started: self.command.as_ref().map(|command| command.skill.as_str().into()),
         };
         let mut called = std::pin::pin!(tool_call::run(&context, call));
-        let Called { outcome, recording } = tokio::select! {
+        let Called { outcome, recording, outside } = tokio::select! {
             called = &mut called => called,
             () = self.clock.reached() => {
                 cancel.cancel();
@@ -330,7 +337,7 @@ impl Shell {
             tool: call.tool.clone(),
             outcome: Arc::new(outcome.clone()),
         });
-        outcome
+        (outcome, outside)
     }
 
     /// The calls that may have taken effect before a restart. A call that was only noted, and can neither write files

@@ -57,11 +57,13 @@ pub struct Called {
     pub outcome: ToolOutcome,
     /// For a replay; a call that did not get as far as its component has none.
     pub recording: Option<Recording>,
+    /// Whether the outcome may hold what somebody outside wrote.
+    pub outside: bool,
 }
 
 impl From<ToolOutcome> for Called {
     fn from(outcome: ToolOutcome) -> Self {
-        Called { outcome, recording: None }
+        Called { outcome, recording: None, outside: false }
     }
 }
 
@@ -97,10 +99,11 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
             audit::allowed(&asker, &admitted);
             let called = in_sandbox(context, call, installed, admitted.permit).await;
             let marked = || untrusted_output(installed, &call.tool);
-            if let Some(cause) = outside(installed).or_else(marked) {
-                context.labels.join(&Labels::tainted(&cause));
+            let cause = outside(installed).or_else(marked);
+            if let Some(cause) = &cause {
+                context.labels.join(&Labels::tainted(cause));
             }
-            masked(&host.vault, called)
+            Called { outside: cause.is_some(), ..masked(&host.vault, called) }
         }
         Err(refused) => refusal(refused).into(),
     }
@@ -211,7 +214,7 @@ async fn in_sandbox(
                     );
                     return ToolOutcome::failed(FailureKind::Denied, message).into();
                 }
-                return Called { outcome, recording: Some(recording) };
+                return Called { outcome, recording: Some(recording), outside: false };
             }
         }
     }

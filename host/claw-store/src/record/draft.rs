@@ -110,7 +110,7 @@ impl Draft {
         journal.extend_from_slice(steps);
         while let Some((call, tool)) = self.calls.next_of(run) {
             let outcome = unanswered(&journal, &call);
-            self.push(run, Message::Tool { call, tool, outcome })?;
+            self.push(run, Message::Tool { call, tool, outcome, outside: false })?;
         }
         Ok(())
     }

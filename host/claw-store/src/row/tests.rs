@@ -4,7 +4,7 @@ use claw_core::grant::{GrantRow, Terms};
 use super::*;
 use crate::fixture::*;
 
-const KINDS: [FailureKind; 15] = [
+const KINDS: [FailureKind; 16] = [
     FailureKind::InvalidArguments,
     FailureKind::UnknownTool,
     FailureKind::Denied,
@@ -17,6 +17,7 @@ const KINDS: [FailureKind; 15] = [
     FailureKind::Crash,
     FailureKind::Cancelled,
     FailureKind::Busy,
+    FailureKind::Loop,
     FailureKind::Unavailable,
     FailureKind::Tool,
     FailureKind::OutcomeUnknown,
@@ -24,9 +25,14 @@ const KINDS: [FailureKind; 15] = [
 
 #[test]
 fn every_message_reads_back_as_it_was() {
-    let failed = |kind| Message::Tool { call: call("c"), tool: tool(), outcome: ToolOutcome::failed(kind, "why") };
+    let answer = |outcome, outside| Message::Tool { call: call("c"), tool: tool(), outcome, outside };
+    let failed = |kind| answer(ToolOutcome::failed(kind, "why"), false);
     let mut messages = vec![Message::User { text: "é\0".to_owned() }, asks(&["a", "b"]), answers("a"), notice("n")];
     messages.extend(KINDS.map(failed));
+    messages.push(answer(ToolOutcome::Done { text: "web".to_owned() }, true));
+    messages.push(answer(ToolOutcome::failed(FailureKind::Tool, "web"), true));
+    messages.push(Message::Summary { text: "before".to_owned(), kept_from: Seq(7) });
+    messages.push(Message::Instruction { text: "note it".to_owned() });
     for message in messages {
         let entry = Entry { seq: Seq(9), at: at(1), run: run("r"), message };
         let bytes = encode(&StoredEntry::from(&entry));

@@ -29,6 +29,22 @@ async fn a_log_is_read_backwards_by_the_page() {
 }
 
 #[tokio::test]
+async fn what_a_model_sees_begins_where_the_last_summary_says() {
+    let (_home, store) = store();
+    let seen = || lines(&store.context(&key("main")).unwrap());
+    let summary = |text: &str, kept_from| Message::Summary { text: text.to_owned(), kept_from: Seq(kept_from) };
+    assert_eq!(seen(), [""; 0]);
+    talk(&store, "a", 3).await;
+    assert_eq!(seen().len(), 4);
+    store.accept(inbound("b"), at(3)).await.unwrap();
+    store.record(&run("b"), entries([summary("first", 3), said("one")]), at(3)).await.unwrap();
+    let first = ["3 a answer 1", "4 a answer 2", "5 b user", "6 b summary first, kept from 3", "7 b one"];
+    assert_eq!(seen(), first);
+    store.record(&run("b"), entries([summary("second", 7), said("two")]), at(3)).await.unwrap();
+    assert_eq!(seen(), ["7 b one", "8 b summary second, kept from 7", "9 b two"]);
+}
+
+#[tokio::test]
 async fn a_page_of_any_size_and_place_is_answered() {
     let (_home, store) = store();
     talk(&store, "a", 1).await;

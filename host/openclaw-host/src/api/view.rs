@@ -82,7 +82,7 @@ fn entry(entry: &Entry) -> Value {
             }));
             row("assistant", parts, *at, seq.0, run, None)
         }
-        Message::Tool { call, tool, outcome } => {
+        Message::Tool { call, tool, outcome, outside: _ } => {
             let mut value = row("toolResult", text_parts(&outcome.text()), *at, seq.0, run, None);
             value["toolCallId"] = json!(call);
             value["toolName"] = json!(tool);
@@ -90,6 +90,8 @@ fn entry(entry: &Entry) -> Value {
             value
         }
         Message::Notice { text } => row("assistant", text_parts(text), *at, seq.0, run, Some("notice")),
+        Message::Summary { text, .. } => row("system", text_parts(text), *at, seq.0, run, Some("compaction")),
+        Message::Instruction { text } => row("system", text_parts(text), *at, seq.0, run, Some("instruction")),
     }
 }
 

@@ -65,7 +65,12 @@ fn the_host_opens_the_skill_and_the_model_goes_on() {
     let Some(Scripted::Call(call)) = command.next(&messages) else { panic!("no call") };
     assert_eq!((call.tool.as_str(), call.arguments.as_str()), ("skill", r#"{"name":"weather"}"#));
     messages.push(Message::Assistant { text: String::new(), calls: vec![call.clone()] });
-    messages.push(Message::Tool { call: call.id, tool: call.tool, outcome: ToolOutcome::Done { text: "…".into() } });
+    messages.push(Message::Tool {
+        call: call.id,
+        tool: call.tool,
+        outcome: ToolOutcome::Done { text: "…".into() },
+        outside: false,
+    });
     assert_eq!(command.next(&messages), None);
 }
 
@@ -78,6 +83,6 @@ fn a_skill_that_names_a_tool_needs_no_model() {
     let raw = r#"{"command":"two  words","commandName":"shout","skillName":"shout"}"#;
     assert_eq!((call.tool.as_str(), call.arguments.as_str()), ("echo", raw));
     let outcome = ToolOutcome::Done { text: "TWO  WORDS".into() };
-    messages.push(Message::Tool { call: call.id, tool: call.tool, outcome });
+    messages.push(Message::Tool { call: call.id, tool: call.tool, outcome, outside: false });
     assert_eq!(command.next(&messages), Some(Scripted::Answer("TWO  WORDS".into())));
 }
