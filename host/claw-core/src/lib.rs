@@ -13,6 +13,7 @@ pub mod label;
 pub mod lane;
 pub mod message;
 
+pub mod context;
 pub mod turn;
 
 pub mod address;
