@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use crate::event::RunEnd;
 use crate::message::{Message, ToolCall, Usage};
 use crate::outcome::{FailureKind, ToolOutcome};
+use crate::text::is_silent;
 
 mod repeats;
 
@@ -94,7 +95,8 @@ impl Turn {
             return Step::Call(call.clone());
         }
         if let Some(answer) = &self.answer {
-            return Step::Done(RunEnd::Done { text: answer.clone(), usage: self.usage });
+            let text = if is_silent(answer) { String::new() } else { answer.clone() };
+            return Step::Done(RunEnd::Done { text, usage: self.usage });
         }
         let end = |kind: &str, message| Step::Done(RunEnd::Failed { kind: kind.to_owned(), message });
         if self.loops >= LOOPS {
