@@ -13,6 +13,7 @@ mod audit;
 mod bad_input;
 mod clawhub;
 mod conformance;
+mod context;
 mod crash;
 mod families;
 mod file_skills;

@@ -58,6 +58,15 @@ pub enum HostEvent {
         /// What became of it.
         outcome: Arc<ToolOutcome>,
     },
+    /// Older messages are being summarised for the model, or have been.
+    Compaction {
+        /// The run.
+        run: RunId,
+        /// Its conversation.
+        session: SessionKey,
+        /// Once it is done: tokens before, and of the summary that replaces them.
+        tokens: Option<(u64, u64)>,
+    },
     /// Something was said to people in a run, and not by the model.
     Noticed {
         /// The run.

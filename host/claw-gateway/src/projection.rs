@@ -77,6 +77,15 @@ impl Projection {
                 frames.extend(state.tool_ended(run, at, call, tool, outcome));
                 frames
             }
+            HostEvent::Compaction { run, session, tokens } => {
+                let data = match tokens {
+                    None => json!({"phase": "start"}),
+                    Some((before, summary)) => {
+                        json!({"phase": "end", "willRetry": true, "tokensBefore": before, "summaryTokens": summary})
+                    }
+                };
+                vec![self.run(run, session, at, now).agent(run, at, "compaction", Urgency::Kept, data)]
+            }
             HostEvent::Noticed { run, session, text } => {
                 let state = self.run(run, session, at, now);
                 state.show_apart(text);

@@ -6,6 +6,9 @@ use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
 use crate::rehearsal;
 
+/// What today's models have at least.
+const CONTEXT_TOKENS: u64 = 128_000;
+
 /// A model that can answer prompts.
 #[derive(Debug)]
 pub enum Model {
@@ -31,6 +34,11 @@ impl Model {
             Model::Http(http) => http.name(),
             Model::Rehearsal => "rehearsal".to_owned(),
         }
+    }
+
+    /// Tokens that it reads and writes in one call.
+    pub fn context_tokens(&self) -> u64 {
+        CONTEXT_TOKENS
     }
 
     /// Asks the model and waits for its whole reply; `on_text` receives the text piece by piece meanwhile.

@@ -5,6 +5,8 @@
 //! reply, in order, each after the outcome of the one before; the last reply holds the outcomes and the said texts in
 //! the order of the lines. Any other message is answered with an explanation.
 //!
+//! What the host instructs it to do beside the conversation is answered with `NO_REPLY`.
+//!
 //! Usage is a rough count for trying out budgets: one token per word, i.e. per run of characters without white space.
 
 use claw_core::id::{CallId, ToolName};
@@ -18,12 +20,17 @@ const PIECES: usize = 4;
 
 /// The reply to a prompt; depends on nothing else.
 pub(crate) fn answer(prompt: &Prompt) -> Reply {
-    let last_user = prompt.messages.iter().rposition(|message| matches!(message, Message::User { .. }));
+    let asked = |message: &Message| matches!(message, Message::User { .. } | Message::Instruction { .. });
+    let last_user = prompt.messages.iter().rposition(asked);
     let (text, since) = match last_user.map(|at| prompt.messages.split_at(at)) {
         Some((_, [Message::User { text }, since @ ..])) => (text.as_str(), since),
         Some(_) | None => ("", &[][..]),
     };
     let (text, calls) = match script(text) {
+        // Only the host instructs, and its instructions are no scripts.
+        _ if matches!(last_user.map(|at| &prompt.messages[at]), Some(Message::Instruction { .. })) => {
+            ("NO_REPLY".to_owned(), Vec::new())
+        }
         Some(lines) => play(&lines, since, prompt),
         None => (explanation(prompt), Vec::new()),
     };

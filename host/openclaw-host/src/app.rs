@@ -29,6 +29,7 @@ use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
 use crate::folders::Folders;
 use crate::gate::Gate;
+use crate::gauge::{Fences, Gauge};
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
 use crate::hub::Hub;
@@ -151,6 +152,8 @@ impl App {
             folders: Folders::new(settings, home),
             events: broadcast::Sender::new(EVENTS),
             driver,
+            gauge: Gauge::default(),
+            fences: Fences::default(),
             limits: limits(settings),
             about: About {
                 started: now(),
@@ -309,6 +312,7 @@ fn limits(settings: &Settings) -> RunLimits {
     let limits = &settings.limits;
     RunLimits {
         iterations: limits.iterations,
+        context: settings.context,
         run: limits.run,
         call: CallLimits { memory_bytes: limits.memory_bytes, wall_ms: millis(limits.call), ..CallLimits::default() },
     }

@@ -18,10 +18,11 @@ use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
 use crate::folders::Folders;
 use crate::gate::Gate;
+use crate::gauge::{Fences, Gauge};
 use crate::hub::Hub;
 use crate::packages::Packages;
 use crate::revocations::Revocations;
-use crate::settings::Unattended;
+use crate::settings::{ContextSettings, Unattended};
 use crate::skills::Skills;
 
 /// The running host. One value, shared by all tasks.
@@ -66,6 +67,10 @@ pub struct Host {
     pub events: broadcast::Sender<HostEvent>,
     /// The way to the lane driver.
     pub driver: mpsc::Sender<DriverEvent>,
+    /// How the model counts tokens.
+    pub gauge: Gauge,
+    /// What stands around content from outside.
+    pub fences: Fences,
     /// Limits of runs and calls.
     pub limits: RunLimits,
     /// Facts for `status`.
@@ -77,6 +82,8 @@ pub struct Host {
 pub struct RunLimits {
     /// Model calls in one run.
     pub iterations: u32,
+    /// What of a conversation the model gets to see.
+    pub context: ContextSettings,
     /// One run, without the time it waits for approvals.
     pub run: Duration,
     /// One tool call.

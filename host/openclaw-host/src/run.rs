@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
-use claw_core::id::{CallId, RunId};
+use claw_core::id::{CallId, RunId, Seq};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
-use claw_core::message::{Entry, Message, ToolCall, ToolSpec, Usage};
+use claw_core::message::{Entry, Message, ToolCall, Usage};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::turn::{Step, Turn, TurnLimits};
-use claw_model::{ModelError, Prompt, Reply, StopReason};
+use claw_model::{ModelError, Reply, StopReason};
 use claw_policy::Facts;
 use claw_store::{JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -21,16 +21,17 @@ use crate::causes;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
-use crate::masking;
 use crate::prompt;
 use crate::run_clock::RunClock;
-use crate::skills::{self, Command, Scripted, Shelf};
+use crate::skills::{Command, Scripted, Shelf};
 use crate::tool_call::{self, CallContext, Called};
+
+mod aside;
+mod asking;
+mod compaction;
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;
-/// Tokens of one reply.
-const OUTPUT_TOKENS: u32 = 8192;
 /// How often the same call may give the same outcome: waiting for something may take some looks.
 const SAME_OUTCOMES: u32 = 5;
 /// A run that took the host down with it this often is not tried again.
@@ -69,6 +70,9 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
         row,
         cancel,
         clock,
+        log: Vec::new(),
+        is_heard: false,
+        narrower: 1.0,
         said: String::new(),
         labels: Arc::new(RunLabels::new(labels)),
         recordings: Vec::new(),
@@ -135,6 +139,13 @@ struct Shell {
     command: Option<Command>,
     cancel: CancellationToken,
     clock: Arc<RunClock>,
+    /// What the model may see of the conversation, oldest first. The run's own message is its last entry, even while
+    /// that is not in the store's log yet.
+    log: Vec<Entry>,
+    /// Whether the store's log has it.
+    is_heard: bool,
+    /// What of the model's window is used: less, once its provider found a prompt too long.
+    narrower: f64,
     /// Calls that an earlier attempt had begun, of which nobody knows whether they took effect.
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
@@ -148,9 +159,11 @@ struct Shell {
 impl Shell {
     async fn go(&mut self) -> Result<RunEnd, StoreError> {
         let host = Arc::clone(&self.host);
-        let transcript = host.store.transcript(&self.row.session)?;
-        let mut messages = self.messages(&transcript);
-        let own = transcript.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
+        self.read_log()?;
+        if let Some(wish) = compaction::asked_for(&self.row) {
+            return self.compact_on_request(&wish).await;
+        }
+        let own = self.log.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
         let limits = TurnLimits {
             iterations: host.limits.iterations,
             calls_per_reply: CALLS_PER_REPLY,
@@ -159,18 +172,17 @@ impl Shell {
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
         let skills = host.skills.listing(&self.shelf);
         let prompt::System { text: system, private } =
-            prompt::system(&host.about.workspace, skills.as_deref(), &self.row.session, now());
+            prompt::system(&host.about.workspace, skills.as_deref(), &self.row, now());
         if let Some(file) = private {
             self.labels.join(&Labels::private(&format!("`{file}` is part of the prompt")));
         }
         self.cut_off = self.cut_off()?;
         loop {
             match turn.next() {
-                Step::Ask => match self.reply(&system, &messages).await {
+                Step::Ask => match self.reply(&system).await? {
                     Asked::Reply(reply) => {
                         crash_point::pass("replied");
                         let recorded = turn.take(reply.text, reply.calls, reply.usage);
-                        messages.extend(recorded.iter().cloned());
                         let next = turn.next();
                         if let Step::Done(end) = next {
                             return self.end(recorded, end).await;
@@ -184,7 +196,6 @@ impl Shell {
                     let (outcome, outside) = self.call(&call).await;
                     crash_point::pass("outcome");
                     let answered = turn.observe(outcome, outside);
-                    messages.push(answered.clone());
                     if let Some(end) = self.stopped() {
                         return self.end(vec![answered], end).await;
                     }
@@ -197,13 +208,15 @@ impl Shell {
         }
     }
 
-    /// The conversation for the model, this run's own message last if it is not in the log yet.
-    fn messages(&self, transcript: &[Entry]) -> Vec<Message> {
-        let mut messages: Vec<_> = transcript.iter().map(|entry| entry.message.clone()).collect();
-        if self.row.state == RunState::Received {
-            messages.push(Message::User { text: self.row.text.clone() });
+    fn read_log(&mut self) -> Result<(), StoreError> {
+        self.log = self.host.store.context(&self.row.session)?;
+        self.is_heard = self.row.state != RunState::Received;
+        if !self.is_heard {
+            let seq = Seq(self.log.last().map_or(1, |entry| entry.seq.0 + 1));
+            let message = Message::User { text: self.row.text.clone() };
+            self.log.push(Entry { seq, at: now(), run: self.row.run.clone(), message });
         }
-        messages
+        Ok(())
     }
 
     /// The journal's note of the call that comes next, so that its start is durable before it runs.
@@ -236,59 +249,25 @@ impl Shell {
     }
 
     /// The next reply: of the model, or the host's in its place where the owner has started a skill.
-    async fn reply(&mut self, system: &str, messages: &[Message]) -> Asked {
+    async fn reply(&mut self, system: &str) -> Result<Asked, StoreError> {
         let usage = Usage::default();
-        match self.command.as_ref().and_then(|command| command.next(messages)) {
+        let scripted = self.command.as_ref().and_then(|command| {
+            let since = self.log.iter().rposition(|entry| matches!(entry.message, Message::User { .. }))?;
+            let outcome = self.log[since..].iter().find_map(|entry| match &entry.message {
+                Message::Tool { outcome, .. } => Some(outcome),
+                _ => None,
+            });
+            command.next(outcome)
+        });
+        Ok(match scripted {
             Some(Scripted::Call(call)) => {
                 Asked::Reply(Reply { text: String::new(), calls: vec![call], usage, stop: StopReason::ToolUse })
             }
             Some(Scripted::Answer(text)) => {
                 Asked::Reply(Reply { text, calls: Vec::new(), usage, stop: StopReason::EndTurn })
             }
-            None => self.ask(system, messages).await,
-        }
-    }
-
-    async fn ask(&mut self, system: &str, messages: &[Message]) -> Asked {
-        let host = Arc::clone(&self.host);
-        let prompt = Prompt {
-            system: system.to_owned(),
-            messages: messages.to_vec(),
-            tools: self.tools(),
-            max_output_tokens: OUTPUT_TOKENS,
-        };
-        let (run, session) = (self.row.run.clone(), self.row.session.clone());
-        let clock = Arc::clone(&self.clock);
-        let said = &mut self.said;
-        said.clear();
-        // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
-        let mask = masking::mask(&host.vault);
-        let mut masked = masking::spoken(&mask).stream();
-        let mut tell = |delta: Vec<u8>| {
-            let delta = String::from_utf8(delta).expect("run: what is cut out of a text is text");
-            said.push_str(&delta);
-            if !delta.is_empty() {
-                host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
-            }
-        };
-        let mut on_text = |delta: &str| tell(masked.push(delta.as_bytes()));
-        let replied = tokio::select! {
-            reply = host.model.complete(&prompt, &mut on_text) => Some(reply),
-            () = self.cancel.cancelled() => None,
-            () = clock.reached() => None,
-        };
-        tell(masked.finish());
-        match replied {
-            Some(Ok(reply)) => Asked::Reply(masking::masked_reply(&mask, reply)),
-            Some(Err(error)) => Asked::Failed(error),
-            None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
-        }
-    }
-
-    /// The tools on offer; that for skills only where there is one.
-    fn tools(&self) -> Vec<ToolSpec> {
-        let offered = |spec: &&ToolSpec| spec.name.as_str() != skills::TOOL || self.shelf.offers_any();
-        self.host.catalog().specs().iter().filter(offered).cloned().collect()
+            None => return self.ask(system).await,
+        })
     }
 
     /// Runs one call, or finds out what became of it before a restart; also gives whether its outcome may hold what
@@ -376,9 +355,14 @@ impl Shell {
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
         let record = Record { entries, steps, recordings, labels: self.labels.now(), ..Record::default() };
-        self.host.store.record(&self.row.run, record, now()).await?;
+        let entries = self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;
+        if !std::mem::replace(&mut self.is_heard, true) {
+            // It comes again among what was recorded, in its place.
+            self.log.pop();
+        }
+        self.log.extend(entries);
         Ok(())
     }
 

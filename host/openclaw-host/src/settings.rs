@@ -66,6 +66,8 @@ pub struct Settings {
     pub packages: PackageSettings,
     /// Where skills of ClawHub come from.
     pub clawhub: Url,
+    /// What of a conversation the model gets to see.
+    pub context: ContextSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -187,6 +189,17 @@ pub struct RevocationFeed {
 pub struct AuditSettings {
     /// How long an entry is kept; a day to a hundred years.
     pub keep: Duration,
+}
+
+/// What of a conversation the model gets to see.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ContextSettings {
+    /// Most tokens of one prompt with its reply; the model itself may take less.
+    pub tokens: u64,
+    /// Tokens of the newest messages that no summary replaces.
+    pub keep_recent: u64,
+    /// Whether notes are taken before a summary.
+    pub notes: bool,
 }
 
 /// Where runs and calls end.

@@ -5,6 +5,7 @@ use claw_core::event::RunEnd;
 use claw_core::grant::GrantRow;
 use claw_core::id::{RunId, Timestamp};
 use claw_core::message::{Entry, Message, Usage};
+use claw_core::text::is_silent;
 use claw_gateway::{ChatHistory, SessionsList};
 use claw_policy::{Given, Trust};
 use claw_sandbox::WorkerState;
@@ -74,7 +75,7 @@ fn entry(entry: &Entry) -> Value {
     match message {
         Message::User { text } => row("user", text_parts(text), *at, seq.0, run, None),
         Message::Assistant { text, calls } => {
-            let mut parts = if text.is_empty() { Vec::new() } else { text_parts(text) };
+            let mut parts = if text.is_empty() || is_silent(text) { Vec::new() } else { text_parts(text) };
             parts.extend(calls.iter().map(|call| {
                 // Malformed arguments are shown as the text they are.
                 let arguments = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!(call.arguments));

@@ -43,6 +43,8 @@ pub struct ConfigFile {
     pub packages: PackagesFile,
     /// Where skills of ClawHub come from.
     pub clawhub: ClawHubFile,
+    /// What of a conversation the model gets to see.
+    pub context: ContextFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.
@@ -385,6 +387,22 @@ pub struct AuditFile {
     pub keep_days: u64,
 }
 
+/// What of a conversation the model gets to see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct ContextFile {
+    /// Tokens of one prompt with its reply, where that is to be less than the model can take.
+    #[schemars(with = "u64", range(min = 2000, max = 10_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Tokens of the newest messages that stay as they are when older ones are summarised.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub keep_recent_tokens: u64,
+    /// Whether the model may first note in `memory/` of the workspace what is worth knowing for longer.
+    pub notes: bool,
+}
+
 /// Where runs and calls end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -455,6 +473,12 @@ impl Default for ApprovalsFile {
 impl Default for AuditFile {
     fn default() -> Self {
         AuditFile { keep_days: 365 }
+    }
+}
+
+impl Default for ContextFile {
+    fn default() -> Self {
+        ContextFile { tokens: None, keep_recent_tokens: 20_000, notes: true }
     }
 }
 

@@ -19,8 +19,9 @@ use super::file::{AuthMode, ComponentFile, ConfigFile, PackagesFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
-    AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, Flags, GatewaySettings, LimitSettings,
-    LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, Settings, SettingsError, provider,
+    AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
+    LimitSettings, LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, Settings,
+    SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -103,6 +104,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
         packages: merge.packages(&config.packages),
         clawhub: merge.clawhub(&config.clawhub.url),
+        context: merge.context(config),
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),
@@ -308,6 +310,18 @@ impl Merge<'_> {
             self.complain(Issue::error("clawhub.url", why));
             Url::parse("https://clawhub.ai").expect("settings: the literal is a URL")
         })
+    }
+
+    fn context(&mut self, config: &ConfigFile) -> ContextSettings {
+        let context = &config.context;
+        if let Some(tokens) = context.tokens {
+            self.note("context.tokens", tokens, Origin::File);
+        }
+        ContextSettings {
+            tokens: context.tokens.unwrap_or(u64::MAX),
+            keep_recent: self.plain("context.keepRecentTokens", context.keep_recent_tokens),
+            notes: self.plain("context.notes", context.notes),
+        }
     }
 
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {

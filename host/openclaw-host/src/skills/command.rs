@@ -5,7 +5,7 @@
 //! skill names, whose answer is then the run's, without any model.
 
 use claw_core::id::{CallId, ToolName};
-use claw_core::message::{Message, ToolCall};
+use claw_core::message::ToolCall;
 use claw_core::outcome::ToolOutcome;
 use serde_json::json;
 
@@ -119,15 +119,10 @@ fn is_called(skill: &Skill, name: &str) -> bool {
 }
 
 impl Command {
-    /// What the host says next in the model's place; `None` once it is the model's turn. `messages` ends with the run's
-    /// own.
-    pub fn next(&self, messages: &[Message]) -> Option<Scripted> {
-        let last_user = messages.iter().rposition(|message| matches!(message, Message::User { .. }))?;
-        let mut outcomes = messages[last_user..].iter().filter_map(|message| match message {
-            Message::Tool { outcome, .. } => Some(outcome),
-            _ => None,
-        });
-        match outcomes.next() {
+    /// What the host says next in the model's place; `None` once it is the model's turn. `outcome` is that of the run's
+    /// first call, once there is one.
+    pub fn next(&self, outcome: Option<&ToolOutcome>) -> Option<Scripted> {
+        match outcome {
             None => Some(Scripted::Call(ToolCall {
                 // Providers want ids that no other call of the conversation has.
                 id: CallId::parse(&format!("skill_{:032x}", random_bits())).ok()?,

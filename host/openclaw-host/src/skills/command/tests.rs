@@ -61,28 +61,18 @@ fn a_message_starts_a_skill_by_its_word_or_its_name() {
 #[test]
 fn the_host_opens_the_skill_and_the_model_goes_on() {
     let command = shelf(vec![skill("weather", Card::default())]).command("/weather Berlin").unwrap();
-    let mut messages = vec![Message::User { text: "/weather Berlin".into() }];
-    let Some(Scripted::Call(call)) = command.next(&messages) else { panic!("no call") };
+    let Some(Scripted::Call(call)) = command.next(None) else { panic!("no call") };
     assert_eq!((call.tool.as_str(), call.arguments.as_str()), ("skill", r#"{"name":"weather"}"#));
-    messages.push(Message::Assistant { text: String::new(), calls: vec![call.clone()] });
-    messages.push(Message::Tool {
-        call: call.id,
-        tool: call.tool,
-        outcome: ToolOutcome::Done { text: "…".into() },
-        outside: false,
-    });
-    assert_eq!(command.next(&messages), None);
+    assert_eq!(command.next(Some(&ToolOutcome::Done { text: "…".into() })), None);
 }
 
 #[test]
 fn a_skill_that_names_a_tool_needs_no_model() {
     let card = Card { command_tool: Some("echo".into()), ..Card::default() };
     let command = shelf(vec![skill("shout", card)]).command("/shout  two  words ").unwrap();
-    let mut messages = vec![Message::User { text: String::new() }];
-    let Some(Scripted::Call(call)) = command.next(&messages) else { panic!("no call") };
+    let Some(Scripted::Call(call)) = command.next(None) else { panic!("no call") };
     let raw = r#"{"command":"two  words","commandName":"shout","skillName":"shout"}"#;
     assert_eq!((call.tool.as_str(), call.arguments.as_str()), ("echo", raw));
     let outcome = ToolOutcome::Done { text: "TWO  WORDS".into() };
-    messages.push(Message::Tool { call: call.id, tool: call.tool, outcome, outside: false });
-    assert_eq!(command.next(&messages), Some(Scripted::Answer("TWO  WORDS".into())));
+    assert_eq!(command.next(Some(&outcome)), Some(Scripted::Answer("TWO  WORDS".into())));
 }

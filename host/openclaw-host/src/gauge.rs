@@ -1,0 +1,62 @@
+//! How far a model's own count of tokens is from ours, and the marks around what comes from outside: two things that the
+//! prompts of all runs share.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+use claw_core::context;
+use claw_core::id::{CallId, SessionKey};
+use claw_model::Prompt;
+
+/// The provider's count over ours, by model. A restart forgets it.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    ratios: Mutex<HashMap<String, f64>>,
+}
+
+/// Shorter prompts say little: what a provider adds around them weighs more than they do.
+const TELLING: u64 = 500;
+/// What is believed. Our own count errs to the high side, so less than that leaves something out: what the provider had in
+/// its cache, or all, as some servers do. Beyond the upper bound, provider and host do not count the same thing.
+const BOUNDS: std::ops::RangeInclusive<f64> = 1.0..=3.0;
+/// How much of the last count is taken over.
+const NEWS: f64 = 0.5;
+
+impl Gauge {
+    /// By what to multiply our count for this model; 1 until its provider has counted something.
+    pub fn ratio(&self, model: &str) -> f64 {
+        self.ratios.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied().unwrap_or(1.0)
+    }
+
+    /// Learns from a provider's count of a prompt; 0 says nothing.
+    pub fn counted(&self, model: &str, prompt: &Prompt, input_tokens: u64) {
+        let ours = tokens(prompt);
+        if ours < TELLING || input_tokens == 0 {
+            return;
+        }
+        let ratio = (input_tokens as f64 / ours as f64).clamp(*BOUNDS.start(), *BOUNDS.end());
+        let mut ratios = self.ratios.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = ratios.entry(model.to_owned()).or_insert(ratio);
+        *known += (ratio - *known) * NEWS;
+    }
+}
+
+/// The marks between which content from outside stands. Whoever writes it cannot know them, and for a call they stay the
+/// same, so that providers find the beginning of a prompt in their caches.
+#[derive(Debug, Default)]
+pub struct Fences(RandomState);
+
+impl Fences {
+    /// The mark for what a call brought.
+    pub fn mark(&self, session: &SessionKey, call: &CallId) -> String {
+        format!("{:012x}", self.0.hash_one((session.as_str(), call.as_str())) >> 16)
+    }
+}
+
+/// All of a prompt, by our count.
+fn tokens(prompt: &Prompt) -> u64 {
+    let tools = prompt.tools.iter().map(context::of_tool);
+    let messages = prompt.messages.iter().map(context::of_message);
+    context::of_text(&prompt.system) + tools.sum::<u64>() + messages.sum::<u64>()
+}

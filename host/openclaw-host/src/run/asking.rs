@@ -1,0 +1,122 @@
+//! One question to the model: what it gets to see, and what it says.
+
+use std::sync::Arc;
+
+use claw_core::context::{self, Room};
+use claw_core::event::HostEvent;
+use claw_core::message::{Message, ToolSpec};
+use claw_core::text::{Spoken, is_silent};
+use claw_model::{ModelError, Prompt};
+use claw_store::StoreError;
+
+use super::{Asked, Shell};
+use crate::masking;
+use crate::skills;
+
+/// Tokens of one reply.
+const OUTPUT_TOKENS: u64 = 8192;
+/// What a provider's complaint about a long prompt leaves of the window. Twice is enough for a window that is half of
+/// what was believed.
+const NARROWER: f64 = 0.7;
+const TIMES_NARROWER: u32 = 3;
+
+/// Whether the chat hears what the model says.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Aloud {
+    Yes,
+    No,
+}
+
+impl Shell {
+    /// Asks the model about the conversation; makes room first where it takes too much, and again if the provider finds
+    /// that it does.
+    pub(super) async fn ask(&mut self, system: &str) -> Result<Asked, StoreError> {
+        let tools = self.tools();
+        for _ in 0..TIMES_NARROWER {
+            let room = self.room(system, &tools);
+            self.make_room(system, &room).await?;
+            let asked = self.complete(self.prompt(system, &tools), Aloud::Yes).await;
+            let is_too_long = matches!(asked, Asked::Failed(ModelError::ContextTooLong { .. }));
+            // What was heard cannot be taken back.
+            if !is_too_long || !self.said.is_empty() {
+                return Ok(asked);
+            }
+            self.narrower *= NARROWER;
+        }
+        let room = self.room(system, &tools);
+        self.make_room(system, &room).await?;
+        Ok(self.complete(self.prompt(system, &tools), Aloud::Yes).await)
+    }
+
+    /// The room of the conversation beside instructions and tools.
+    pub(super) fn room(&self, system: &str, tools: &[ToolSpec]) -> Room {
+        let host = &self.host;
+        let all = host.model.context_tokens().min(host.limits.context.tokens) as f64;
+        // The count of tokens is corrected by what the model's provider counted before.
+        let window = (all * self.narrower / host.gauge.ratio(&host.model.name())) as u64;
+        let reserve = OUTPUT_TOKENS.min(window / 4);
+        let taken = context::of_text(system) + tools.iter().map(context::of_tool).sum::<u64>();
+        Room { window, reserve, taken }
+    }
+
+    /// What is sent.
+    pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec]) -> Prompt {
+        let room = self.room(system, tools);
+        Prompt {
+            system: system.to_owned(),
+            messages: self.messages(&room),
+            tools: tools.to_vec(),
+            max_output_tokens: u32::try_from(room.reserve).unwrap_or(u32::MAX),
+        }
+    }
+
+    pub(super) fn messages(&self, room: &Room) -> Vec<Message> {
+        context::messages(&context::seen(&self.log), room, |call| self.host.fences.mark(&self.row.session, call))
+    }
+
+    /// The tools on offer; that for skills only where there is one.
+    pub(super) fn tools(&self) -> Vec<ToolSpec> {
+        let offered = |spec: &&ToolSpec| spec.name.as_str() != skills::TOOL || self.shelf.offers_any();
+        self.host.catalog().specs().iter().filter(offered).cloned().collect()
+    }
+
+    /// One call of the model, until it ends, the run is stopped, or its time is up.
+    pub(super) async fn complete(&mut self, prompt: Prompt, aloud: Aloud) -> Asked {
+        let host = Arc::clone(&self.host);
+        let (run, session) = (self.row.run.clone(), self.row.session.clone());
+        let clock = Arc::clone(&self.clock);
+        let said = &mut self.said;
+        said.clear();
+        // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
+        let mask = masking::mask(&host.vault);
+        let mut masked = masking::spoken(&mask).stream();
+        let mut tell = |delta: String| {
+            if aloud == Aloud::No || delta.is_empty() {
+                return;
+            }
+            said.push_str(&delta);
+            host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
+        let mut spoken = Spoken::default();
+        let mut on_text = |delta: &str| tell(spoken.push(&text(masked.push(delta.as_bytes()))));
+        let replied = tokio::select! {
+            reply = host.model.complete(&prompt, &mut on_text) => Some(reply),
+            () = self.cancel.cancelled() => None,
+            () = clock.reached() => None,
+        };
+        let rest = spoken.push(&text(masked.finish())) + &spoken.finish();
+        tell(rest);
+        match replied {
+            Some(Ok(mut reply)) => {
+                if !is_silent(&reply.text) {
+                    reply.text = Spoken::of(&reply.text);
+                }
+                host.gauge.counted(&host.model.name(), &prompt, reply.usage.input_tokens);
+                Asked::Reply(masking::masked_reply(&mask, reply))
+            }
+            Some(Err(error)) => Asked::Failed(error),
+            None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
+        }
+    }
+}

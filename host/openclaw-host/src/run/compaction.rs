@@ -1,0 +1,84 @@
+//! Making room: what was said first is replaced by a summary for the model. The log keeps it, and people go on seeing it.
+
+use claw_core::context::{self, Room};
+use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
+use claw_core::id::Seq;
+use claw_core::inbound::Origin;
+use claw_core::message::{Entry, Message, Usage};
+use claw_store::{RunRow, StoreError};
+
+use super::Shell;
+use crate::summary;
+
+/// What its owner types to have it done now.
+const COMMAND: &str = "/compact";
+
+/// What the owner wants of a summary, if that is what the message asks for; may be empty.
+pub(super) fn asked_for(row: &RunRow) -> Option<String> {
+    let Origin::Owner = row.origin;
+    let wish = row.text.trim().strip_prefix(COMMAND)?;
+    (wish.is_empty() || wish.starts_with(char::is_whitespace)).then(|| wish.trim().to_owned())
+}
+
+impl Shell {
+    /// Makes room if the conversation takes more than it may.
+    pub(super) async fn make_room(&mut self, system: &str, room: &Room) -> Result<(), StoreError> {
+        let taken: u64 = self.messages(room).iter().map(context::of_message).sum();
+        if taken <= room.free() {
+            return Ok(());
+        }
+        let keep = self.host.limits.context.keep_recent.min(room.free() / 3);
+        let Some(kept_from) = context::cut_before(&context::seen(&self.log), keep) else { return Ok(()) };
+        self.take_notes(system, room).await?;
+        self.compact(kept_from, "", room, taken).await.map(|_| ())
+    }
+
+    /// Does what a message asked for that is a command: a summary of all that was said before it.
+    pub(super) async fn compact_on_request(&mut self, wish: &str) -> Result<RunEnd, StoreError> {
+        let room = self.room("", &[]);
+        let own = self.log.iter().rposition(|entry| entry.run == self.row.run).expect("run: its message is in its log");
+        let before: Vec<_> = context::seen(&self.log[..own]);
+        let taken: u64 = before.iter().map(|entry| context::of_message(&entry.message)).sum();
+        let is_summary = |entry: &&Entry| matches!(entry.message, Message::Summary { .. });
+        let text = match before.iter().all(is_summary) {
+            true => format!("{HOST_MARK} nothing has been said since the last summary"),
+            false => {
+                // The command itself is not part of what is kept.
+                let kept_from = Seq(self.log[own].seq.0 + 1);
+                let left = self.compact(kept_from, wish, &room, taken).await?;
+                format!("{HOST_MARK} summarised: about {taken} tokens became {left}. The history keeps all of it.")
+            }
+        };
+        let end = RunEnd::Done { text: text.clone(), usage: Usage::default() };
+        self.end(vec![Message::Notice { text }], end).await
+    }
+
+    /// Puts a summary in the place of what was said before `kept_from`; gives its tokens.
+    async fn compact(&mut self, kept_from: Seq, wish: &str, room: &Room, taken: u64) -> Result<u64, StoreError> {
+        self.tell_compaction(None);
+        let old: Vec<_> = context::seen(&self.log).into_iter().filter(|entry| is_before(entry, kept_from)).collect();
+        let old: Vec<_> = old.into_iter().map(|entry| entry.message.clone()).collect();
+        let text = tokio::select! {
+            text = summary::of(&self.host, &old, wish, room) => text,
+            // Whoever stopped the run does not wait for it; the summary without a model is there at once.
+            () = self.cancel.cancelled() => summary::plain(&old),
+            () = self.clock.reached() => summary::plain(&old),
+        };
+        let summary = Message::Summary { text, kept_from };
+        let left = context::of_message(&summary);
+        self.record(vec![summary], Vec::new()).await?;
+        tracing::info!(taken, left, "older messages were summarised");
+        self.tell_compaction(Some((taken, left)));
+        Ok(left)
+    }
+
+    fn tell_compaction(&self, tokens: Option<(u64, u64)>) {
+        let (run, session) = (self.row.run.clone(), self.row.session.clone());
+        self.host.tell(HostEvent::Compaction { run, session, tokens });
+    }
+}
+
+fn is_before(entry: &Entry, kept_from: Seq) -> bool {
+    // The last summary stands behind what it kept, and goes into the next one.
+    entry.seq < kept_from || matches!(entry.message, Message::Summary { .. })
+}
