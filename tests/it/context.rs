@@ -246,3 +246,37 @@ async fn what_a_stranger_brings_stands_between_marks_that_it_cannot_know() {
     assert_eq!(asked[2].result(), "mine", "what the host's own components read is not marked");
     assert!(asked[0].system().contains("`[outside N`"));
 }
+
+#[tokio::test]
+async fn where_there_are_many_tools_the_model_finds_those_that_are_not_listed() {
+    let script = [
+        Answer::Whole(call("tools", r#"{"query": "probe"}"#)),
+        Answer::Whole(call("probe", r#"{"steps": []}"#)),
+        answer("Found."),
+        Answer::Whole(call("tools", r#"{"quer": 1}"#)),
+        Answer::Whole(call("prob", "{}")),
+        answer("Bye."),
+    ];
+    let provider = Provider::start(script).await;
+    // No room for any but those that the conversation knows.
+    let home = home(&provider, "{toolTokens: 0}").component("probe");
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert_eq!(client.ask("r1", "probe it").await, "Found.");
+    let asked = provider.asked();
+    assert_eq!(asked[0].tools(), ["tools"]);
+    assert!(asked[1].result().contains(r#""name":"probe""#), "{}", asked[1].result());
+    assert!(asked[1].tools().contains(&"probe") && !asked[1].tools().contains(&"read"), "{:?}", asked[1].tools());
+    assert!(asked[2].result().contains("[outside"), "{}", asked[2].result());
+    client.ask("r2", "again").await;
+    let asked = provider.asked();
+    assert!(asked[4].result().starts_with("E_MODEL_ARGS: "), "{}", asked[4].result());
+    assert!(asked[5].result().contains("did you mean `probe`?"), "{}", asked[5].result());
+    // With enough room all are listed, and there is nothing to find.
+    let provider = Provider::start([answer("All.")]).await;
+    let home = self::home(&provider, "{}").component("probe");
+    let running = home.start();
+    running.connect().await.ask("r1", "hello").await;
+    let asked = provider.asked();
+    assert!(asked[0].tools().contains(&"probe") && !asked[0].tools().contains(&"tools"), "{:?}", asked[0].tools());
+}

@@ -402,7 +402,8 @@ fn catalog_failure(err: CatalogError) -> Failure {
         | CatalogError::Scope { .. }
         | CatalogError::Packages(_)
         | CatalogError::Store { .. }
-        | CatalogError::Twice { .. } => Exit::Failed,
+        | CatalogError::Twice { .. }
+        | CatalogError::Reserved { .. } => Exit::Failed,
     };
     Failure::new(exit, err)
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
+use claw_core::context;
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest, ToolName};
 use claw_core::message::ToolSpec;
@@ -20,7 +21,7 @@ use crate::host::now;
 use crate::packages;
 use crate::revocations::Revocations;
 use crate::settings::{ComponentSettings, Settings};
-use crate::skills;
+use crate::{skills, tool_search};
 
 /// The components in this program: name, bytes, SHA-256.
 const SHIPPED: &[(&str, &[u8], [u8; 32])] = include!(concat!(env!("OUT_DIR"), "/shipped.rs"));
@@ -92,6 +93,14 @@ pub enum CatalogError {
         first: ComponentName,
         /// Who wants it too.
         second: ComponentName,
+    },
+    /// A component offers a tool that only the host has.
+    #[error("component `{component}` offers a tool `{tool}`, which is the host's own; it has to name it differently")]
+    Reserved {
+        /// The tool.
+        tool: ToolName,
+        /// Who wants it.
+        component: ComponentName,
     },
 }
 
@@ -167,6 +176,8 @@ fn all_grants(rows: &[GrantRow], configured: &[Given]) -> Result<GivenGrants, Gr
 pub struct Tool {
     /// As the model sees it.
     pub spec: ToolSpec,
+    /// What that takes of a prompt, in tokens.
+    pub tokens: u64,
     /// Whose it is.
     pub component: ComponentName,
     /// Compiled on first use.
@@ -318,12 +329,16 @@ impl Catalog {
                 return Err(CatalogError::Twice { tool, first, second: name });
             }
         }
+        if let Some(tool) = component.manifest.tools.iter().find(|tool| tool.name.as_str() == tool_search::NAME) {
+            return Err(CatalogError::Reserved { tool: tool.name.clone(), component: name });
+        }
         let offered = component.manifest.tools.iter().filter(|tool| !is_host_only(trust, &tool.name));
         for tool in offered {
             let schema = serde_json::from_str(&tool.schema).unwrap_or_default();
             let spec = ToolSpec { name: tool.name.clone(), description: tool.description.clone(), schema };
             self.specs.push(spec.clone());
-            let tool = Tool { spec, component: name.clone(), schema: OnceLock::new() };
+            let tokens = context::of_tool(&spec);
+            let tool = Tool { spec, tokens, component: name.clone(), schema: OnceLock::new() };
             self.tools.insert(tool.spec.name.clone(), Arc::new(tool));
         }
         let subject = Subject {

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use claw_core::context;
 use claw_core::id::{CallId, SessionKey};
-use claw_model::Prompt;
 
 /// The provider's count over ours, by model. A restart forgets it.
 #[derive(Debug, Default)]
@@ -29,9 +27,8 @@ impl Gauge {
         self.ratios.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied().unwrap_or(1.0)
     }
 
-    /// Learns from a provider's count of a prompt; 0 says nothing.
-    pub fn counted(&self, model: &str, prompt: &Prompt, input_tokens: u64) {
-        let ours = tokens(prompt);
+    /// Learns from a provider's count of a prompt beside ours; 0 says nothing.
+    pub fn counted(&self, model: &str, ours: u64, input_tokens: u64) {
         if ours < TELLING || input_tokens == 0 {
             return;
         }
@@ -52,11 +49,4 @@ impl Fences {
     pub fn mark(&self, session: &SessionKey, call: &CallId) -> String {
         format!("{:012x}", self.0.hash_one((session.as_str(), call.as_str())) >> 16)
     }
-}
-
-/// All of a prompt, by our count.
-fn tokens(prompt: &Prompt) -> u64 {
-    let tools = prompt.tools.iter().map(context::of_tool);
-    let messages = prompt.messages.iter().map(context::of_message);
-    context::of_text(&prompt.system) + tools.sum::<u64>() + messages.sum::<u64>()
 }

@@ -51,3 +51,4 @@ mod rights;
 mod skills;
 mod summary;
 mod tool_call;
+mod tool_search;

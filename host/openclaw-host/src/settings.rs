@@ -11,7 +11,7 @@ mod keys;
 mod load;
 mod provider;
 mod resolve;
-mod schema;
+pub mod schema;
 mod secret;
 mod skills;
 
@@ -198,6 +198,8 @@ pub struct ContextSettings {
     pub tokens: u64,
     /// Tokens of the newest messages that no summary replaces.
     pub keep_recent: u64,
+    /// Tokens of the tools that a prompt lists.
+    pub tools: u64,
     /// Whether notes are taken before a summary.
     pub notes: bool,
 }

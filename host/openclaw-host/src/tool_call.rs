@@ -22,7 +22,7 @@ use crate::labels::RunLabels;
 use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
-use crate::skills;
+use crate::{skills, tool_search};
 
 /// What a call is part of.
 #[derive(Clone)]
@@ -71,10 +71,11 @@ impl From<ToolOutcome> for Called {
 pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let host = &context.host;
     let catalog = host.catalog();
+    if call.tool.as_str() == tool_search::NAME {
+        return tool_search::answer(&catalog, &call.arguments).into();
+    }
     let Some(tool) = catalog.tool(&call.tool) else {
-        let known: Vec<_> = catalog.specs().iter().map(|spec| spec.name.as_str()).collect();
-        let message = format!("no installed component offers `{}`; there are: {}", call.tool, known.join(", "));
-        return ToolOutcome::failed(FailureKind::UnknownTool, message).into();
+        return ToolOutcome::failed(FailureKind::UnknownTool, tool_search::unknown(&catalog, &call.tool)).into();
     };
     let arguments = match serde_json::from_str::<serde_json::Value>(&call.arguments) {
         Ok(arguments) => arguments,

@@ -44,9 +44,9 @@ impl Shell {
         loop {
             match turn.next() {
                 Step::Ask => {
-                    let mut prompt = self.prompt(system, &tools);
+                    let (mut prompt, tokens) = self.prompt(system, &tools, room);
                     prompt.messages = newest(prompt.messages, room.free());
-                    let Asked::Reply(reply) = self.complete(prompt, Aloud::No).await else { return Ok(()) };
+                    let Asked::Reply(reply) = self.complete((prompt, tokens), Aloud::No).await else { return Ok(()) };
                     let recorded = turn.take(reply.text, reply.calls, reply.usage);
                     let steps = self.starting(&turn.next());
                     self.record(recorded, steps).await?;

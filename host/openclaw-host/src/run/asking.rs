@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use claw_core::context::{self, Room};
 use claw_core::event::HostEvent;
+use claw_core::id::ToolName;
 use claw_core::message::{Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
 use claw_model::{ModelError, Prompt};
@@ -12,6 +13,7 @@ use claw_store::StoreError;
 use super::{Asked, Shell};
 use crate::masking;
 use crate::skills;
+use crate::tool_search::{self, Offer};
 
 /// Tokens of one reply.
 const OUTPUT_TOKENS: u64 = 8192;
@@ -31,43 +33,37 @@ impl Shell {
     /// Asks the model about the conversation; makes room first where it takes too much, and again if the provider finds
     /// that it does.
     pub(super) async fn ask(&mut self, system: &str) -> Result<Asked, StoreError> {
-        let tools = self.tools();
-        for _ in 0..TIMES_NARROWER {
-            let room = self.room(system, &tools);
+        let offer = self.offer();
+        let mut times = 0;
+        loop {
+            let room = self.room(system, offer.tokens);
             self.make_room(system, &room).await?;
-            let asked = self.complete(self.prompt(system, &tools), Aloud::Yes).await;
+            let asked = self.complete(self.prompt(system, &offer.specs, &room), Aloud::Yes).await;
             let is_too_long = matches!(asked, Asked::Failed(ModelError::ContextTooLong { .. }));
             // What was heard cannot be taken back.
-            if !is_too_long || !self.said.is_empty() {
+            if !is_too_long || !self.said.is_empty() || times == TIMES_NARROWER {
                 return Ok(asked);
             }
+            times += 1;
             self.narrower *= NARROWER;
         }
-        let room = self.room(system, &tools);
-        self.make_room(system, &room).await?;
-        Ok(self.complete(self.prompt(system, &tools), Aloud::Yes).await)
     }
 
-    /// The room of the conversation beside instructions and tools.
-    pub(super) fn room(&self, system: &str, tools: &[ToolSpec]) -> Room {
+    /// The room of the conversation beside instructions and tools, which take so many tokens.
+    pub(super) fn room(&self, system: &str, tools: u64) -> Room {
         let host = &self.host;
         let all = host.model.context_tokens().min(host.limits.context.tokens) as f64;
         // The count of tokens is corrected by what the model's provider counted before.
         let window = (all * self.narrower / host.gauge.ratio(&host.model.name())) as u64;
-        let reserve = OUTPUT_TOKENS.min(window / 4);
-        let taken = context::of_text(system) + tools.iter().map(context::of_tool).sum::<u64>();
-        Room { window, reserve, taken }
+        Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
     }
 
-    /// What is sent.
-    pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec]) -> Prompt {
-        let room = self.room(system, tools);
-        Prompt {
-            system: system.to_owned(),
-            messages: self.messages(&room),
-            tools: tools.to_vec(),
-            max_output_tokens: u32::try_from(room.reserve).unwrap_or(u32::MAX),
-        }
+    /// What is sent, and its tokens by our count.
+    pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec], room: &Room) -> (Prompt, u64) {
+        let messages = self.messages(room);
+        let tokens = room.taken + messages.iter().map(context::of_message).sum::<u64>();
+        let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
+        (Prompt { system: system.to_owned(), messages, tools: tools.to_vec(), max_output_tokens }, tokens)
     }
 
     pub(super) fn messages(&self, room: &Room) -> Vec<Message> {
@@ -75,13 +71,13 @@ impl Shell {
     }
 
     /// The tools on offer; that for skills only where there is one.
-    pub(super) fn tools(&self) -> Vec<ToolSpec> {
-        let offered = |spec: &&ToolSpec| spec.name.as_str() != skills::TOOL || self.shelf.offers_any();
-        self.host.catalog().specs().iter().filter(offered).cloned().collect()
+    fn offer(&self) -> Offer {
+        let is_offered = |name: &ToolName| name.as_str() != skills::TOOL || self.shelf.offers_any();
+        tool_search::offer(&self.host.catalog(), &self.log, self.host.limits.context.tools, is_offered)
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
-    pub(super) async fn complete(&mut self, prompt: Prompt, aloud: Aloud) -> Asked {
+    pub(super) async fn complete(&mut self, (prompt, tokens): (Prompt, u64), aloud: Aloud) -> Asked {
         let host = Arc::clone(&self.host);
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
@@ -112,7 +108,7 @@ impl Shell {
                 if !is_silent(&reply.text) {
                     reply.text = Spoken::of(&reply.text);
                 }
-                host.gauge.counted(&host.model.name(), &prompt, reply.usage.input_tokens);
+                host.gauge.counted(&host.model.name(), tokens, reply.usage.input_tokens);
                 Asked::Reply(masking::masked_reply(&mask, reply))
             }
             Some(Err(error)) => Asked::Failed(error),

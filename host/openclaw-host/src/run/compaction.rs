@@ -35,7 +35,7 @@ impl Shell {
 
     /// Does what a message asked for that is a command: a summary of all that was said before it.
     pub(super) async fn compact_on_request(&mut self, wish: &str) -> Result<RunEnd, StoreError> {
-        let room = self.room("", &[]);
+        let room = self.room("", 0);
         let own = self.log.iter().rposition(|entry| entry.run == self.row.run).expect("run: its message is in its log");
         let before: Vec<_> = context::seen(&self.log[..own]);
         let taken: u64 = before.iter().map(|entry| context::of_message(&entry.message)).sum();

@@ -399,6 +399,10 @@ pub struct ContextFile {
     /// Tokens of the newest messages that stay as they are when older ones are summarised.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub keep_recent_tokens: u64,
+    /// Tokens of the tools that each prompt lists. Where there are more, the model finds the others through the tool
+    /// `tools`.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub tool_tokens: u64,
     /// Whether the model may first note in `memory/` of the workspace what is worth knowing for longer.
     pub notes: bool,
 }
@@ -478,7 +482,7 @@ impl Default for AuditFile {
 
 impl Default for ContextFile {
     fn default() -> Self {
-        ContextFile { tokens: None, keep_recent_tokens: 20_000, notes: true }
+        ContextFile { tokens: None, keep_recent_tokens: 20_000, tool_tokens: 12_000, notes: true }
     }
 }
 

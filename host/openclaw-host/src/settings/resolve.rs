@@ -320,6 +320,7 @@ impl Merge<'_> {
         ContextSettings {
             tokens: context.tokens.unwrap_or(u64::MAX),
             keep_recent: self.plain("context.keepRecentTokens", context.keep_recent_tokens),
+            tools: self.plain("context.toolTokens", context.tool_tokens),
             notes: self.plain("context.notes", context.notes),
         }
     }

@@ -127,7 +127,7 @@ fn every_section_can_be_set() {
             components: { web: { limits: { scratchMiB: 64 } } },
             approvals: { expirySeconds: 60 },
             audit: { keepDays: 30 },
-            context: { tokens: 32000, keepRecentTokens: 5000, notes: false },
+            context: { tokens: 32000, keepRecentTokens: 5000, toolTokens: 4000, notes: false },
             limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128 },
             agent: { workspace: "/srv/work" },
             logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
@@ -148,6 +148,7 @@ fn every_section_can_be_set() {
             audit.keepDays = 30 (file)
             context.tokens = 32000 (file)
             context.keepRecentTokens = 5000 (file)
+            context.toolTokens = 4000 (file)
             context.notes = false (file)
             limits.iterations = 5 (file)
             limits.runSeconds = 60 (file)
