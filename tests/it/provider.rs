@@ -167,7 +167,7 @@ impl Asked {
                 assert_eq!(self.body["messages"][0]["role"], "system", "{}", self.body);
                 self.body["messages"][0]["content"].as_str().unwrap()
             }
-            Wire::Anthropic => self.body["system"].as_str().unwrap(),
+            Wire::Anthropic => self.body["system"][0]["text"].as_str().unwrap(),
         }
     }
 

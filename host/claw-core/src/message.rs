@@ -16,6 +16,21 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+/// What a provider wants to see again with the message that it came with, e.g. signed thoughts. Only the room of models
+/// looks into it; nobody is shown it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The wire format and the provider that it came from; no other gets it.
+    pub origin: String,
+    /// In the format's own words; at most [`Replay::MAX_BYTES`].
+    pub data: String,
+}
+
+impl Replay {
+    /// What is kept with one message. Signed thoughts of a long reply have some ten thousand bytes.
+    pub const MAX_BYTES: usize = 256 * 1024;
+}
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "kebab-case")]
@@ -31,6 +46,9 @@ pub enum Message {
         text: String,
         /// In the order in which they are to run.
         calls: Vec<ToolCall>,
+        /// What the provider wants back with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay: Option<Replay>,
     },
     /// What became of one call. Each call of an assistant message has exactly one, before the next assistant message.
     Tool {
@@ -79,10 +97,22 @@ pub struct Entry {
 /// Tokens that a model call or a whole run used, as the provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, those of the cache included.
     pub input_tokens: u64,
-    /// Tokens of the reply.
+    /// Tokens of the reply, thoughts included.
     pub output_tokens: u64,
+    /// Of the prompt: tokens that came from the provider's cache.
+    #[serde(default)]
+    pub cache_read_tokens: u64,
+    /// Of the prompt: tokens that the provider's cache took up.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
+    /// Of the reply: tokens that were thoughts.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
+    /// What it cost in millionths of a US dollar, as far as prices are known.
+    #[serde(default)]
+    pub cost_micros: u64,
 }
 
 impl Usage {
@@ -90,6 +120,10 @@ impl Usage {
     pub fn add(&mut self, other: Usage) {
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.saturating_add(other.cache_read_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+        self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
+        self.cost_micros = self.cost_micros.saturating_add(other.cost_micros);
     }
 }
 

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 
 use crate::event::RunEnd;
-use crate::message::{Message, ToolCall, Usage};
+use crate::message::{Message, Replay, ToolCall, Usage};
 use crate::outcome::{FailureKind, ToolOutcome};
 use crate::text::is_silent;
 
@@ -74,7 +74,7 @@ impl Turn {
         };
         for message in written {
             match message {
-                Message::Assistant { text, calls } => turn.take_reply(text, calls),
+                Message::Assistant { text, calls, .. } => turn.take_reply(text, calls),
                 Message::Tool { call, outcome, .. } => {
                     let answered = turn.unanswered.iter().position(|waiting| waiting.id == *call);
                     if let Some(call) = answered.and_then(|at| turn.unanswered.remove(at)) {
@@ -117,10 +117,10 @@ impl Turn {
 
     /// Takes the model's reply and gives what is to be recorded: the reply, and a refusal for each call that will not
     /// run, as it is one too many or leads nowhere.
-    pub fn take(&mut self, text: String, calls: Vec<ToolCall>, usage: Usage) -> Vec<Message> {
+    pub fn take(&mut self, text: String, calls: Vec<ToolCall>, replay: Option<Replay>, usage: Usage) -> Vec<Message> {
         self.usage.add(usage);
         self.take_reply(&text, &calls);
-        let mut recorded = vec![Message::Assistant { text, calls }];
+        let mut recorded = vec![Message::Assistant { text, calls, replay }];
         for (number, call) in std::mem::take(&mut self.unanswered).into_iter().enumerate() {
             match self.refusal(number, &call) {
                 None => self.unanswered.push_back(call),

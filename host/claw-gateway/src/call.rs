@@ -161,6 +161,8 @@ pub enum Call {
     CommandsList,
     /// `{workspaceDir, skills:[{name, description, source, eligible, gates, …}], leftOut:[{path, error}]}`
     SkillsStatus,
+    /// The models in use, and how their keys are.
+    ModelsStatus,
     /// `{agentId, name?, …}`
     AgentIdentity {
         /// Which agent.

@@ -94,6 +94,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "plugin.approval.list", scope: Scope::Approvals, read: |_| here(json!([])) },
     Method { name: "taskSuggestions.list", scope: Scope::Read, read: |_| here(json!({"suggestions": []})) },
     Method { name: "commands.list", scope: Scope::Read, read: |_| host(Call::CommandsList) },
+    Method { name: "models.status", scope: Scope::Read, read: |_| host(Call::ModelsStatus) },
     Method { name: "skills.status", scope: Scope::Read, read: |_| host(Call::SkillsStatus) },
 ];
 

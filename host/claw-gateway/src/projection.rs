@@ -306,8 +306,20 @@ fn spoken(text: &str, at: Timestamp) -> Value {
 
 /// Token counts under the names that clients read.
 pub(crate) fn usage_payload(usage: Usage) -> Value {
-    let Usage { input_tokens, output_tokens } = usage;
-    json!({"input": input_tokens, "output": output_tokens, "total": input_tokens.saturating_add(output_tokens)})
+    let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_micros } =
+        usage;
+    let total = input_tokens.saturating_add(output_tokens);
+    let mut payload = json!({"input": input_tokens, "output": output_tokens, "total": total});
+    let more = [
+        ("cacheRead", cache_read_tokens),
+        ("cacheWrite", cache_write_tokens),
+        ("reasoning", reasoning_tokens),
+        ("costMicros", cost_micros),
+    ];
+    for (name, count) in more.into_iter().filter(|(_, count)| *count > 0) {
+        payload[name] = count.into();
+    }
+    payload
 }
 
 /// Clients know a closed set of kinds.

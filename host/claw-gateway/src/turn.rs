@@ -94,7 +94,15 @@ fn ended(reply: &Value) -> Option<Ended> {
     let end = match reply["status"].as_str() {
         Some("ok") => {
             let tokens = |key: &str| reply["usage"][key].as_u64().unwrap_or(0);
-            RunEnd::Done { text, usage: Usage { input_tokens: tokens("input"), output_tokens: tokens("output") } }
+            let usage = Usage {
+                input_tokens: tokens("input"),
+                output_tokens: tokens("output"),
+                cache_read_tokens: tokens("cacheRead"),
+                cache_write_tokens: tokens("cacheWrite"),
+                reasoning_tokens: tokens("reasoning"),
+                cost_micros: tokens("costMicros"),
+            };
+            RunEnd::Done { text, usage }
         }
         Some("timeout") if reply["endedAt"].is_null() => return None,
         Some("timeout") => RunEnd::Failed { kind: kind("timeout"), message: message("the run ran out of time") },

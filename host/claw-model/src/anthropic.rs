@@ -5,55 +5,101 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason};
-use crate::transcript::{self, AnsweredCall, Turn};
-use crate::wire::{Complaint, Fault, Gathered, Progress, object_schema, other_stop};
+use crate::replay::{self, Piece};
+use crate::transcript::{self, Alternating, AnsweredCall, Turn};
+use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The version of the API that is spoken here, as the `anthropic-version` header wants it.
 pub(crate) const VERSION: &str = "2023-06-01";
 
+/// The fewest tokens that thoughts may have.
+const MIN_BUDGET_TOKENS: u32 = 1_024;
+
 /// The request body for `POST {base}/v1/messages`.
-pub(crate) fn request(model: &str, prompt: &Prompt) -> Value {
+///
+/// What rarely changes is marked for the provider's cache: tools and instructions, and the conversation as far as it
+/// has come, which the next request repeats.
+pub(crate) fn request(reader: &Reader<'_>, prompt: &Prompt) -> Value {
+    let turns = transcript::turns(&prompt.messages, reader.origin);
     let mut body = json!({
-        "model": model,
-        "max_tokens": prompt.max_output_tokens.max(1),
-        "messages": messages(prompt),
+        "model": reader.model,
+        "max_tokens": reader.output_tokens(prompt),
         "stream": true,
     });
+    think(&mut body, reader, prompt, &turns);
+    body["messages"] = messages(&turns);
     if !prompt.system.is_empty() {
-        body["system"] = json!(prompt.system);
+        body["system"] = json!([cached(text_block(&prompt.system))]);
     }
-    if !prompt.tools.is_empty() {
-        body["tools"] = prompt.tools.iter().map(tool).collect();
+    let mut tools: Vec<Value> = reader.tools(prompt).iter().map(tool).collect();
+    if let Some(last) = tools.pop() {
+        tools.push(cached(last));
+        body["tools"] = Value::Array(tools);
     }
     body
+}
+
+/// Marks the end of what the provider is to keep in its cache.
+fn cached(mut block: Value) -> Value {
+    block["cache_control"] = json!({ "type": "ephemeral" });
+    block
+}
+
+/// Asks for thoughts. Not in the middle of an exchange that began without: its calls would lack theirs, which is an
+/// error.
+fn think(body: &mut Value, reader: &Reader<'_>, prompt: &Prompt, turns: &[Turn<'_>]) {
+    let thinking = reader.thinking(prompt);
+    let Some(effort) = thinking.effort() else { return };
+    let lacks = |turn: &Turn<'_>| matches!(turn, Turn::Assistant { kept, .. } if kept.is_empty());
+    if turns[transcript::exchange_start(turns)..].iter().any(lacks) {
+        return;
+    }
+    if chooses_its_budget(reader.model) {
+        body["thinking"] = json!({ "type": "adaptive" });
+        body["output_config"] = json!({ "effort": effort });
+        return;
+    }
+    // Thoughts count as output.
+    let said = reader.output_tokens(prompt);
+    let room = reader.facts.max_output_tokens.saturating_sub(said);
+    let budget = thinking.budget_tokens().min(room);
+    if budget >= MIN_BUDGET_TOKENS {
+        body["max_tokens"] = json!(said + budget);
+        body["thinking"] = json!({ "type": "enabled", "budget_tokens": budget });
+    }
+}
+
+/// Since version 4.6 Claude decides itself how much it thinks; before, and elsewhere, thoughts have a budget.
+fn chooses_its_budget(model: &str) -> bool {
+    let is_older = |part: &str| model.contains(part);
+    model.starts_with("claude-") && !["claude-3", "-4-0", "-4-1", "-4-2", "-4-5"].into_iter().any(is_older)
 }
 
 fn tool(tool: &ToolSpec) -> Value {
     json!({ "name": tool.name, "description": tool.description, "input_schema": object_schema(&tool.schema) })
 }
 
-/// Roles alternate and the user begins: what stands side by side is merged into the blocks of one message.
-fn messages(prompt: &Prompt) -> Vec<Value> {
-    let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
-    let mut add = |role: &'static str, blocks: Vec<Value>| match messages.last_mut() {
-        Some((last, merged)) if *last == role => merged.extend(blocks),
-        None if role == "assistant" => {
-            messages.push(("user", vec![text_block("(The earlier conversation is left out.)")]));
-            messages.push((role, blocks));
-        }
-        Some(_) | None => messages.push((role, blocks)),
-    };
-    for turn in transcript::turns(&prompt.messages) {
+fn messages(turns: &[Turn<'_>]) -> Value {
+    let mut messages = Alternating::new(|| text_block(transcript::LEFT_OUT));
+    for turn in turns {
         match turn {
-            Turn::User(text) => add("user", vec![text_block(text)]),
-            Turn::Assistant { text, calls } => {
-                let said = (!text.is_empty()).then(|| text_block(text));
-                add("assistant", said.into_iter().chain(calls.iter().map(tool_use)).collect());
-                if !calls.is_empty() {
-                    add("user", calls.iter().map(tool_result).collect());
-                }
+            Turn::User(text) => messages.add("user", vec![text_block(text)]),
+            Turn::Assistant { text, calls, kept } => {
+                let block = |piece| match piece {
+                    Piece::Kept(thought) => Value::clone(thought),
+                    Piece::Text(text) => text_block(text),
+                    Piece::Call(call) => tool_use(call),
+                };
+                messages.add("assistant", replay::pieces(text, calls, kept).into_iter().map(block).collect());
+                messages.add("user", calls.iter().map(tool_result).collect());
             }
         }
+    }
+    let mut messages = messages.finish();
+    if let Some(("user", blocks)) = messages.last_mut()
+        && let Some(last) = blocks.pop()
+    {
+        blocks.push(cached(last));
     }
     messages.into_iter().map(|(role, content)| json!({ "role": role, "content": content })).collect()
 }
@@ -102,6 +148,7 @@ enum StreamEvent {
         index: u64,
         delta: Delta,
     },
+    ContentBlockStop,
     MessageDelta {
         delta: MessageDelta,
         usage: Option<UsageCount>,
@@ -110,7 +157,7 @@ enum StreamEvent {
     Error {
         error: Value,
     },
-    // `ping`, `content_block_stop`, and kinds to come: the API's versioning policy asks clients to skip them.
+    // `ping`, and kinds to come: the API's versioning policy asks clients to skip them.
     #[serde(other)]
     Other,
 }
@@ -131,6 +178,10 @@ enum Block {
         name: Option<String>,
         input: Option<Map<String, Value>>,
     },
+    Thinking,
+    RedactedThinking {
+        data: String,
+    },
     #[serde(other)]
     Other,
 }
@@ -142,6 +193,10 @@ enum Delta {
     Text { text: String },
     #[serde(rename = "input_json_delta")]
     InputJson { partial_json: String },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: String },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: String },
     #[serde(other)]
     Other,
 }
@@ -179,6 +234,19 @@ pub(crate) fn take(
                 gathered.draft.extend_call(index, "", "", &partial_json)?;
             }
         }
+        StreamEvent::ContentBlockDelta { delta: Delta::Thinking { thinking }, .. } => {
+            extend_thought(gathered, "thinking", &thinking)?;
+        }
+        StreamEvent::ContentBlockDelta { delta: Delta::Signature { signature }, .. } => {
+            extend_thought(gathered, "signature", &signature)?;
+        }
+        StreamEvent::ContentBlockStop => {
+            let thought = std::mem::take(&mut gathered.thought);
+            // Without a signature the provider would not believe that the thought is its own.
+            if thought.get("signature").is_some_and(|signature| signature != "") {
+                gathered.draft.keep(Value::Object(thought));
+            }
+        }
         StreamEvent::MessageDelta { delta, usage } => {
             count(&mut gathered.draft.usage, usage);
             if let Some(reason) = delta.stop_reason {
@@ -212,8 +280,29 @@ fn start_block(
                 Some(_) | None => Ok(()),
             }
         }
+        Block::Thinking => {
+            gathered.thought = Map::from_iter([
+                ("type".to_owned(), json!("thinking")),
+                ("thinking".to_owned(), json!("")),
+                ("signature".to_owned(), json!("")),
+            ]);
+            Ok(())
+        }
+        Block::RedactedThinking { data } => {
+            gathered.draft.count(&data)?;
+            gathered.draft.keep(json!({ "type": "redacted_thinking", "data": data }));
+            Ok(())
+        }
         Block::Other => Ok(()),
     }
+}
+
+fn extend_thought(gathered: &mut Gathered, field: &str, piece: &str) -> Result<(), Fault> {
+    gathered.draft.count(piece)?;
+    if let Some(Value::String(text)) = gathered.thought.get_mut(field) {
+        text.push_str(piece);
+    }
+    Ok(())
 }
 
 /// Figures are cumulative, and later events may leave out what earlier ones said.
@@ -223,6 +312,8 @@ fn count(usage: &mut Usage, counted: Option<UsageCount>) {
         let cached = [counted.cache_creation_input_tokens, counted.cache_read_input_tokens];
         usage.input_tokens = cached.into_iter().flatten().fold(fresh, u64::saturating_add);
     }
+    usage.cache_write_tokens = counted.cache_creation_input_tokens.unwrap_or(usage.cache_write_tokens);
+    usage.cache_read_tokens = counted.cache_read_input_tokens.unwrap_or(usage.cache_read_tokens);
     usage.output_tokens = counted.output_tokens.unwrap_or(usage.output_tokens);
 }
 

@@ -7,6 +7,7 @@ use claw_core::message::{Message, ToolCall, Usage};
 use serde_json::Value;
 
 use crate::prompt::{Prompt, Reply, StopReason};
+use crate::replay::{self, Kept};
 use crate::wire::Fault;
 
 /// Text and arguments of one reply together: far above what a model writes at once.
@@ -20,6 +21,7 @@ pub(crate) const MAX_CALLS: usize = 128;
 pub(crate) struct Draft {
     text: String,
     calls: Vec<CallDraft>,
+    kept: Vec<Kept>,
     pub(crate) usage: Usage,
     bytes: usize,
 }
@@ -46,6 +48,16 @@ impl Draft {
         Ok(())
     }
 
+    /// Keeps an item that the provider wants back, at this place of the reply.
+    pub(crate) fn keep(&mut self, item: Value) {
+        self.kept.push(Kept { text_at: self.text.len(), calls_at: self.calls.len(), item });
+    }
+
+    /// Keeps an item that the provider wants back with the reply as a whole.
+    pub(crate) fn keep_first(&mut self, item: Value) {
+        self.kept.insert(0, Kept { text_at: 0, calls_at: 0, item });
+    }
+
     /// Starts a call that later pieces name by `index`.
     pub(crate) fn start_call(&mut self, index: u64, id: &str, tool: &str) -> Result<(), Fault> {
         if self.calls.len() == MAX_CALLS {
@@ -60,6 +72,11 @@ impl Draft {
     /// The id of the latest call with this number, if there is one.
     pub(crate) fn call_id(&self, index: u64) -> Option<&str> {
         self.calls.iter().rfind(|call| call.index == index).map(|call| call.id.as_str())
+    }
+
+    /// Whether the latest call with this number has arguments yet.
+    pub(crate) fn has_arguments(&self, index: u64) -> bool {
+        self.calls.iter().rfind(|call| call.index == index).is_some_and(|call| !call.arguments.is_empty())
     }
 
     /// The number of the latest call.
@@ -82,11 +99,15 @@ impl Draft {
         Ok(())
     }
 
-    /// Closes the reply: repairs what can be repaired and drops calls that must not run.
-    pub(crate) fn finish(mut self, stop: StopReason, prompt: &Prompt) -> Reply {
+    /// Closes the reply: repairs what can be repaired and drops calls that must not run. What is kept goes back to
+    /// `origin` only.
+    pub(crate) fn finish(mut self, stop: StopReason, prompt: &Prompt, origin: &str) -> Reply {
         match stop {
             // A provider that declines may have streamed a part before; nothing of it may act.
-            StopReason::Refusal => self.calls.clear(),
+            StopReason::Refusal => {
+                self.calls.clear();
+                self.kept.clear();
+            }
             // The last call may be cut off in the middle, and half a call must not become a call without arguments.
             StopReason::MaxTokens | StopReason::Other(_) => {
                 self.calls.pop_if(|call| serde_json::from_str::<Value>(&call.arguments).is_err());
@@ -101,10 +122,15 @@ impl Draft {
             (StopReason::ToolUse, true) => StopReason::EndTurn,
             (stop, _) => stop,
         };
-        Reply { text: self.text, calls, usage: self.usage, stop }
+        let replay = replay::pack(origin, &self.kept);
+        Reply { text: self.text, calls, usage: self.usage, stop, replay }
     }
 
-    fn count(&mut self, piece: &str) -> Result<(), Fault> {
+    /// Counts a piece against the limit of a reply.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] once there is more.
+    pub(crate) fn count(&mut self, piece: &str) -> Result<(), Fault> {
         self.bytes = self.bytes.saturating_add(piece.len());
         if self.bytes > MAX_REPLY_BYTES {
             return Err(Fault::TooLarge { what: "bytes", limit: MAX_REPLY_BYTES });

@@ -13,6 +13,12 @@ pub enum ModelError {
         /// Which setting, and what is wrong with it.
         reason: String,
     },
+    /// A session cannot have the model that was chosen for it.
+    #[error("cannot choose that model: {reason}")]
+    Choice {
+        /// Why not, and what can be chosen.
+        reason: String,
+    },
     /// The HTTP client could not be built.
     #[error("cannot set up TLS for provider `{provider}`")]
     Client {
@@ -161,6 +167,7 @@ impl ModelError {
             ModelError::ContextTooLong { .. } => "context_length",
             ModelError::Refused { .. } => "refusal",
             ModelError::Config { .. }
+            | ModelError::Choice { .. }
             | ModelError::Client { .. }
             | ModelError::NotFound { .. }
             | ModelError::Rejected { .. }
@@ -171,6 +178,15 @@ impl ModelError {
         }
     }
 
+    /// What failed, without the provider's words and without advice.
+    pub(crate) fn brief(&self) -> String {
+        let text = self.to_string();
+        let end = [": ", "; "].iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
+        let text = &text[..end];
+        let mut chars = text.chars();
+        chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
+    }
+
     /// Whether the same request may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -178,6 +194,7 @@ impl ModelError {
             // Nothing came back at all: as good as no connection. Later it may be a server that always cuts.
             ModelError::Truncated { received_bytes, .. } => *received_bytes == 0,
             ModelError::Config { .. }
+            | ModelError::Choice { .. }
             | ModelError::Client { .. }
             | ModelError::Auth { .. }
             | ModelError::Quota { .. }

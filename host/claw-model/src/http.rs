@@ -2,7 +2,7 @@
 
 mod failure;
 mod lookup;
-mod retry;
+pub(crate) mod retry;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -14,14 +14,17 @@ use claw_core::effect::AddressClass;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use crate::anthropic;
 use crate::error::ModelError;
+use crate::facts::ModelFacts;
 use crate::http::lookup::ProviderLookup;
+use crate::keyring::Keyring;
 use crate::prompt::{Prompt, Reply};
-use crate::provider::{ProviderConfig, WireFormat};
+use crate::provider::{Credential, KeyHeader, ProviderConfig, Secret, WireFormat};
 use crate::sse::SseParser;
-use crate::wire::{self, Complaint, Decoder, Fault, Progress};
+use crate::wire::{self, Complaint, Decoder, Fault, Progress, Reader};
 
 /// A server that does not even accept a connection in this time is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,13 +39,16 @@ const MAX_RETRIES: u32 = 10;
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 
 /// A provider that is asked over HTTP. Its connections are pooled; its client is built at the first call.
-pub struct HttpModel {
+pub(crate) struct HttpModel {
     config: ProviderConfig,
     endpoint: Url,
     /// Host and port, for errors and logs: a URL may hold secrets.
     host: String,
+    /// Wire format and provider, for what they want back.
+    origin: String,
     headers: HeaderMap,
-    client: OnceLock<Client>,
+    keys: Arc<Keyring>,
+    client: Arc<OnceLock<Client>>,
 }
 
 impl fmt::Debug for HttpModel {
@@ -54,77 +60,98 @@ impl fmt::Debug for HttpModel {
 impl HttpModel {
     pub(crate) fn new(mut config: ProviderConfig) -> Result<Self, ModelError> {
         let unusable = |reason: &str| ModelError::Config { provider: config.id.clone(), reason: reason.to_owned() };
-        let endpoint = endpoint(config.wire, &config.base_url).map_err(unusable)?;
-        let headers = headers(&config).map_err(unusable)?;
         if config.model.is_empty() {
             return Err(unusable("`model` is empty"));
         }
+        let endpoint = endpoint(config.wire, &config.base_url, &config.model).map_err(unusable)?;
         if config.idle_timeout.is_zero() {
             return Err(unusable("its idle timeout is zero"));
+        }
+        for key in &config.keys {
+            header_value(config.key_header, &key.key).map_err(unusable)?;
         }
         config.retries = config.retries.min(MAX_RETRIES);
         let host = match (endpoint.host_str().unwrap_or_default(), endpoint.port()) {
             (host, Some(port)) => format!("{host}:{port}"),
             (host, None) => host.to_owned(),
         };
-        Ok(HttpModel { config, endpoint, host, headers, client: OnceLock::new() })
+        let keys = Arc::new(Keyring::new(&config.id, &config.keys));
+        let origin = format!("{} {}", config.wire.as_str(), config.id);
+        Ok(HttpModel { headers: headers(config.wire), config, endpoint, host, origin, keys, client: Arc::default() })
+    }
+
+    /// The same provider for another of its models; keys and connections are shared.
+    pub(crate) fn asking(&self, model: &str, facts: ModelFacts) -> Result<Self, ModelError> {
+        let config = ProviderConfig { model: model.to_owned(), facts, ..self.config.clone() };
+        let (keys, client) = (Arc::clone(&self.keys), Arc::clone(&self.client));
+        Ok(HttpModel { keys, client, ..HttpModel::new(config)? })
     }
 
     pub(crate) fn name(&self) -> String {
         format!("{}/{}", self.config.id, self.config.model)
     }
 
-    pub(crate) async fn complete(
-        &self,
-        prompt: &Prompt,
-        on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Reply, ModelError> {
-        let body = wire::request(self.config.wire, &self.host, &self.config.model, prompt).to_string();
-        let body = Bytes::from(body);
-        let mut attempt = 0;
-        loop {
-            let mut has_streamed = false;
-            let mut sink = |text: &str| {
-                has_streamed = true;
-                on_text(text);
-            };
-            match self.attempt(body.clone(), prompt, &mut sink).await {
-                // Text that was shown cannot be taken back, so from then on the failure is the caller's.
-                Err(error) if !has_streamed && attempt < self.config.retries && error.is_passing() => {
-                    let pause = retry::pause(attempt, &error, retry::jitter());
-                    attempt += 1;
-                    tracing::info!(model = %self.name(), %error, attempt, ?pause, "model call is repeated");
-                    tokio::time::sleep(pause).await;
-                }
-                result => return result,
-            }
-        }
+    pub(crate) fn provider(&self) -> &str {
+        &self.config.id
     }
 
-    async fn attempt(
+    pub(crate) fn model(&self) -> &str {
+        &self.config.model
+    }
+
+    pub(crate) fn facts(&self) -> ModelFacts {
+        self.config.facts
+    }
+
+    pub(crate) fn keys(&self) -> &Arc<Keyring> {
+        &self.keys
+    }
+
+    pub(crate) fn retries(&self) -> u32 {
+        self.config.retries
+    }
+
+    /// The body of a request; the same for all keys.
+    pub(crate) fn body(&self, prompt: &Prompt) -> Bytes {
+        let HttpModel { config, host, origin, .. } = self;
+        let reader = Reader { host, model: &config.model, facts: &config.facts, origin };
+        Bytes::from(wire::request(config.wire, &reader, prompt).to_string())
+    }
+
+    /// Asks once, with the key in this place.
+    pub(crate) async fn attempt(
         &self,
+        slot: usize,
         body: Bytes,
         prompt: &Prompt,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Reply, ModelError> {
-        let request = self.client()?.post(self.endpoint.clone()).headers(self.headers.clone()).body(body);
+        let key = self.keys.key(slot);
+        let mut request = self.client()?.post(self.endpoint.clone()).headers(self.headers.clone()).body(body);
+        if let Some(key) = key {
+            let value = header_value(self.config.key_header, &key.key).expect("http: the keys were checked");
+            request = request.header(header_name(self.config.key_header), value);
+        }
         let response = timeout(self.config.idle_timeout, request.send()).await;
         let response = response.map_err(|_| self.idle())?.map_err(|err| self.unreachable(err))?;
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            return Err(self.refused(response, key).await);
         }
         let content_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         // A login page or a proxy's notice; servers that name no type at all are given the benefit of the doubt.
         if !content_type.is_empty() && !content_type.starts_with(b"text/event-stream") {
-            return Err(self.fault(Fault::garbage("it is not an event stream")));
+            return Err(self.fault(Fault::garbage("it is not an event stream"), key));
         }
-        self.read(response, prompt, on_text).await
+        let mut reply = self.read(response, key, prompt, on_text).await?;
+        reply.usage.cost_micros = self.config.facts.prices.map_or(0, |prices| prices.cost_micros(&reply.usage));
+        Ok(reply)
     }
 
     /// Reads the stream to the end of the reply. Nothing is spawned: dropping the future drops the connection.
     async fn read(
         &self,
         mut response: Response,
+        key: Option<&Credential>,
         prompt: &Prompt,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Reply, ModelError> {
@@ -142,15 +169,15 @@ impl HttpModel {
                 Ok(Err(err)) => return Err(self.truncated(&parser, Some(err))),
                 Err(_) => return Err(self.idle()),
             };
-            let events = parser.push(&chunk).map_err(|error| self.fault(error.into()))?;
+            let events = parser.push(&chunk).map_err(|error| self.fault(error.into(), key))?;
             for data in events {
-                progress = decoder.take(&data, on_text).map_err(|fault| self.fault(fault))?;
+                progress = decoder.take(&data, on_text).map_err(|fault| self.fault(fault, key))?;
                 if progress == Progress::Ended {
                     break;
                 }
             }
         }
-        decoder.finish(prompt).ok_or_else(|| self.truncated(&parser, None))
+        decoder.finish(prompt, &self.origin).ok_or_else(|| self.truncated(&parser, None))
     }
 
     fn client(&self) -> Result<&Client, ModelError> {
@@ -177,7 +204,7 @@ impl HttpModel {
     }
 
     /// Why the provider answered with another status than success.
-    async fn refused(&self, mut response: Response) -> ModelError {
+    async fn refused(&self, mut response: Response, key: Option<&Credential>) -> ModelError {
         let status = response.status().as_u16();
         let retry_after = retry::retry_after(response.headers());
         let mut body = Vec::new();
@@ -189,20 +216,26 @@ impl HttpModel {
             }
         }
         let complaint = Complaint::parse(&String::from_utf8_lossy(&body));
-        self.complaint(status, retry_after, complaint)
+        self.complaint(key, status, retry_after, complaint)
     }
 
-    fn fault(&self, fault: Fault) -> ModelError {
+    fn fault(&self, fault: Fault, key: Option<&Credential>) -> ModelError {
         let provider = self.config.id.clone();
         match fault {
             Fault::Garbage(what) => ModelError::Garbage { provider, what },
             Fault::TooLarge { what, limit } => ModelError::TooLarge { provider, what, limit },
-            Fault::Provider(complaint) => self.complaint(200, None, complaint),
+            Fault::Provider(complaint) => self.complaint(key, 200, None, complaint),
         }
     }
 
-    fn complaint(&self, status: u16, retry_after: Option<Duration>, complaint: Complaint) -> ModelError {
-        failure::classify(&self.config, &self.host, status, retry_after, complaint)
+    fn complaint(
+        &self,
+        key: Option<&Credential>,
+        status: u16,
+        retry_after: Option<Duration>,
+        complaint: Complaint,
+    ) -> ModelError {
+        failure::classify(&self.config, &self.host, key, status, retry_after, complaint)
     }
 
     fn idle(&self) -> ModelError {
@@ -224,7 +257,7 @@ impl HttpModel {
 }
 
 /// The URL to post to. A base URL is accepted with and without a slash at its end, and Anthropic's also with `/v1`.
-fn endpoint(wire: WireFormat, base_url: &str) -> Result<Url, &'static str> {
+fn endpoint(wire: WireFormat, base_url: &str, model: &str) -> Result<Url, &'static str> {
     let mut url =
         Url::parse(base_url.trim()).map_err(|_| "`baseUrl` is not a URL such as `http://127.0.0.1:11434/v1`")?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -243,33 +276,52 @@ fn endpoint(wire: WireFormat, base_url: &str) -> Result<Url, &'static str> {
     path.pop_if_empty();
     match wire {
         WireFormat::OpenAiChat => path.extend(["chat", "completions"]),
+        WireFormat::OpenAiResponses => path.push("responses"),
         WireFormat::AnthropicMessages if has_version => path.push("messages"),
         WireFormat::AnthropicMessages => path.extend(["v1", "messages"]),
+        // A model may be written as the API lists it.
+        WireFormat::Gemini => {
+            let model = model.strip_prefix("models/").unwrap_or(model);
+            path.extend(["models", &format!("{model}:streamGenerateContent")])
+        }
     };
     drop(path);
+    if wire == WireFormat::Gemini {
+        url.query_pairs_mut().append_pair("alt", "sse");
+    }
     Ok(url)
 }
 
-fn headers(config: &ProviderConfig) -> Result<HeaderMap, &'static str> {
+fn headers(wire: WireFormat) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    if config.wire == WireFormat::AnthropicMessages {
+    if wire == WireFormat::AnthropicMessages {
         headers.insert("anthropic-version", HeaderValue::from_static(anthropic::VERSION));
     }
-    if let Some(key) = &config.api_key {
-        let (name, value) = match config.wire {
-            WireFormat::OpenAiChat => (AUTHORIZATION, format!("Bearer {}", key.expose())),
-            WireFormat::AnthropicMessages => (HeaderName::from_static("x-api-key"), key.expose().to_owned()),
-        };
-        let value = HeaderValue::from_str(&value).ok().filter(|_| !key.expose().is_empty());
-        let mut value =
-            value.ok_or("the key that `apiKey` or `apiKeyEnv` names is empty or has control characters in it")?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
+    headers
+}
+
+fn header_name(header: KeyHeader) -> HeaderName {
+    match header {
+        KeyHeader::Bearer => AUTHORIZATION,
+        KeyHeader::XApiKey => HeaderName::from_static("x-api-key"),
+        KeyHeader::ApiKey => HeaderName::from_static("api-key"),
+        KeyHeader::XGoogApiKey => HeaderName::from_static("x-goog-api-key"),
     }
-    Ok(headers)
+}
+
+fn header_value(header: KeyHeader, key: &Secret) -> Result<HeaderValue, &'static str> {
+    let text = match header {
+        KeyHeader::Bearer => Zeroizing::new(format!("Bearer {}", key.expose())),
+        KeyHeader::XApiKey | KeyHeader::ApiKey | KeyHeader::XGoogApiKey => Zeroizing::new(key.expose().to_owned()),
+    };
+    let value = HeaderValue::from_str(&text).ok().filter(|_| !key.expose().is_empty());
+    let mut value =
+        value.ok_or("a key that `apiKey`, `apiKeyEnv` or `keys` names is empty or has control characters in it")?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

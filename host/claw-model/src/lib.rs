@@ -7,30 +7,42 @@
 
 mod prompt;
 
+mod catalogue;
+mod facts;
 mod provider;
 
+mod listing;
 mod model;
 mod rehearsal;
 
+mod chain;
 mod http;
+mod keyring;
 
 mod transcript;
 
 mod anthropic;
+mod gemini;
 mod openai;
+mod responses;
 mod wire;
 
 mod sse;
 
 mod draft;
+mod replay;
 
 mod error;
 
 #[cfg(test)]
 mod sample;
 
+pub use catalogue::{KnownModel, Vendor, facts, vendor, vendors};
+pub use chain::Chain;
 pub use error::ModelError;
-pub use http::HttpModel;
-pub use model::Model;
-pub use prompt::{Prompt, Reply, StopReason};
-pub use provider::{ProviderConfig, Secret, WireFormat};
+pub use facts::{ModelFacts, Prices};
+pub use keyring::{KeyState, KeyStatus};
+pub use listing::list_models;
+pub use model::{Heard, Model};
+pub use prompt::{Prompt, Reply, StopReason, Thinking};
+pub use provider::{Credential, KeyHeader, ProviderConfig, Secret, WireFormat};

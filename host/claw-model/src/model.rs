@@ -1,22 +1,32 @@
-//! One model to ask: a provider over HTTP, or the offline rehearsal.
+//! One model to ask: providers over HTTP, or the offline rehearsal.
 
+use tokio::time::Instant;
+
+use crate::chain::Chain;
 use crate::error::ModelError;
-use crate::http::HttpModel;
+use crate::facts::ModelFacts;
+use crate::keyring::KeyStatus;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
 use crate::rehearsal;
 
-/// What today's models have at least.
-const CONTEXT_TOKENS: u64 = 128_000;
-
 /// A model that can answer prompts.
 #[derive(Debug)]
 pub enum Model {
-    /// A provider over HTTP.
-    Http(Box<HttpModel>),
+    /// A provider over HTTP, and those that stand in for it.
+    Http(Box<Chain>),
     /// The deterministic offline model: obeys `tool NAME JSON` and `say TEXT` lines, else explains how to set a
     /// provider up. Needs no key and no network.
     Rehearsal,
+}
+
+/// What is heard while a model is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// The next piece of its answer.
+    Text(&'a str),
+    /// A sentence for people: somebody else is asked, or the provider wants to be waited for.
+    Notice(&'a str),
 }
 
 impl Model {
@@ -25,36 +35,97 @@ impl Model {
     /// # Errors
     /// [`ModelError::Config`] if a setting cannot be used.
     pub fn http(config: ProviderConfig) -> Result<Model, ModelError> {
-        HttpModel::new(config).map(|http| Model::Http(Box::new(http)))
+        Model::with_fallbacks(config, Vec::new())
+    }
+
+    /// Prepares a provider, and those that are asked in this order when it fails.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] if a setting cannot be used.
+    pub fn with_fallbacks(config: ProviderConfig, fallbacks: Vec<ProviderConfig>) -> Result<Model, ModelError> {
+        Chain::new(config, fallbacks).map(|chain| Model::Http(Box::new(chain)))
     }
 
     /// The name for people, e.g. `openai/gpt-5` or `rehearsal`.
     pub fn name(&self) -> String {
         match self {
-            Model::Http(http) => http.name(),
+            Model::Http(chain) => chain.name(),
             Model::Rehearsal => "rehearsal".to_owned(),
         }
     }
 
-    /// Tokens that it reads and writes in one call.
-    pub fn context_tokens(&self) -> u64 {
-        CONTEXT_TOKENS
+    /// The model that a session asks, and what is known of it.
+    pub fn of(&self, session: &str) -> (String, ModelFacts) {
+        match self {
+            Model::Http(chain) => chain.of(session),
+            Model::Rehearsal => (self.name(), ModelFacts::default()),
+        }
     }
 
-    /// Asks the model and waits for its whole reply; `on_text` receives the text piece by piece meanwhile.
-    ///
-    /// Calls that failed for the moment are repeated as long as no text was given to `on_text`, so the pieces always
-    /// join to the text of one reply. Cancel-safe: dropping the future ends the request.
+    /// The model, then those that stand in for it, with what is known of each.
+    pub fn models(&self) -> Vec<(String, ModelFacts)> {
+        match self {
+            Model::Http(chain) => chain.models(),
+            Model::Rehearsal => vec![(self.name(), ModelFacts::default())],
+        }
+    }
+
+    /// How the keys are that are in use.
+    pub fn keys(&self) -> Vec<KeyStatus> {
+        match self {
+            Model::Http(chain) => chain.keys(Instant::now()),
+            Model::Rehearsal => Vec::new(),
+        }
+    }
+
+    /// Chooses a session's model until the host stops: `provider/model` or `provider/model@key`, of a provider that is
+    /// in use; `None` goes back to the default. Gives the name of the model that will be asked.
     ///
     /// # Errors
-    /// [`ModelError`] says what failed and what to do next. The text given to `on_text` before is then a fragment.
+    /// [`ModelError::Choice`] if there is no such provider, or the model is the rehearsal.
+    pub fn choose(&self, session: &str, wish: Option<&str>) -> Result<String, ModelError> {
+        match (self, wish) {
+            (Model::Http(chain), wish) => chain.choose(session, wish),
+            (Model::Rehearsal, None) => Ok(self.name()),
+            (Model::Rehearsal, Some(_)) => {
+                Err(ModelError::Choice { reason: "no provider is set up; see `models.default`".to_owned() })
+            }
+        }
+    }
+
+    /// Asks the model and waits for its whole reply; `on_text` receives the text piece by piece meanwhile. As
+    /// [`Model::ask`] for nobody in particular.
+    ///
+    /// # Errors
+    /// As [`Model::ask`].
     pub async fn complete(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Reply, ModelError> {
+        let mut hear = |heard: Heard<'_>| match heard {
+            Heard::Text(text) => on_text(text),
+            Heard::Notice(_) => {}
+        };
+        self.ask(None, prompt, &mut hear).await
+    }
+
+    /// Asks the model of a session and waits for its whole reply; `hear` receives the text piece by piece meanwhile,
+    /// and notices for people.
+    ///
+    /// Calls that failed are repeated with other keys, other models or after a pause, as long as no text was heard; so
+    /// the pieces always join to the text of one reply. Cancel-safe: dropping the future ends the request.
+    ///
+    /// # Errors
+    /// [`ModelError`] says what failed and what to do next. The text heard before is then a fragment.
+    pub async fn ask(
+        &self,
+        session: Option<&str>,
+        prompt: &Prompt,
+        hear: &mut (dyn FnMut(Heard<'_>) + Send),
+    ) -> Result<Reply, ModelError> {
         match self {
-            Model::Http(http) => http.complete(prompt, on_text).await,
+            Model::Http(chain) => chain.ask(session, prompt, hear).await,
             Model::Rehearsal => {
                 let reply = rehearsal::answer(prompt);
                 for piece in rehearsal::pieces(&reply.text) {
-                    on_text(piece);
+                    hear(Heard::Text(piece));
                     tokio::task::yield_now().await;
                 }
                 Ok(reply)

@@ -2,31 +2,66 @@
 
 use claw_core::message::{ToolSpec, Usage};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason};
 use crate::transcript::{self, Turn};
-use crate::wire::{Complaint, Fault, Gathered, Progress, object_schema, other_stop};
+use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The request body for `POST {base}/chat/completions`.
-pub(crate) fn request(host: &str, model: &str, prompt: &Prompt) -> Value {
+pub(crate) fn request(reader: &Reader<'_>, prompt: &Prompt) -> Value {
     let mut body = json!({
-        "model": model,
-        "messages": messages(prompt),
+        "model": reader.model,
+        "messages": messages(reader, prompt),
         "stream": true,
-        "stream_options": { "include_usage": true },
     });
+    let dialect = Dialect::of(reader.host_name());
+    if dialect != Dialect::Mistral {
+        body["stream_options"] = json!({ "include_usage": true });
+    }
     // OpenAI's reasoning models refuse the old name; many other servers know only that.
-    let limit = match host.rsplit_once(':').map_or(host, |(name, _port)| name) {
-        "api.openai.com" => "max_completion_tokens",
-        _ => "max_tokens",
-    };
-    body[limit] = json!(prompt.max_output_tokens.max(1));
+    let limit = if dialect == Dialect::OpenAi { "max_completion_tokens" } else { "max_tokens" };
+    body[limit] = json!(reader.output_tokens(prompt));
+    if let Some(effort) = reader.thinking(prompt).effort() {
+        match dialect {
+            Dialect::OpenRouter => body["reasoning"] = json!({ "effort": effort }),
+            Dialect::Switch => body["thinking"] = json!({ "type": "enabled" }),
+            Dialect::OpenAi | Dialect::Mistral | Dialect::Other => body["reasoning_effort"] = json!(effort),
+        }
+    }
     // An empty list is an error for OpenAI.
-    if !prompt.tools.is_empty() {
-        body["tools"] = prompt.tools.iter().map(tool).collect();
+    let tools = reader.tools(prompt);
+    if !tools.is_empty() {
+        body["tools"] = tools.iter().map(tool).collect();
     }
     body
+}
+
+/// How a server departs from the rest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Dialect {
+    /// Counts thoughts in its limit of tokens, under a name of its own.
+    OpenAi,
+    /// Has its own words for thinking.
+    OpenRouter,
+    /// Thinking is on or off.
+    Switch,
+    /// Counts tokens unasked, and refuses fields that it does not know.
+    Mistral,
+    Other,
+}
+
+impl Dialect {
+    fn of(host: &str) -> Self {
+        match host {
+            "api.openai.com" => Dialect::OpenAi,
+            "openrouter.ai" => Dialect::OpenRouter,
+            "api.deepseek.com" | "api.z.ai" | "api.moonshot.ai" => Dialect::Switch,
+            "api.mistral.ai" => Dialect::Mistral,
+            host if host.ends_with(".openai.azure.com") || host.starts_with("bedrock-mantle.") => Dialect::OpenAi,
+            _ => Dialect::Other,
+        }
+    }
 }
 
 fn tool(tool: &ToolSpec) -> Value {
@@ -40,21 +75,28 @@ fn tool(tool: &ToolSpec) -> Value {
     })
 }
 
-fn messages(prompt: &Prompt) -> Vec<Value> {
+fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
     let mut messages = Vec::new();
     if !prompt.system.is_empty() {
         messages.push(json!({ "role": "system", "content": prompt.system }));
     }
-    for turn in transcript::turns(&prompt.messages) {
+    let turns = transcript::turns(&prompt.messages, reader.origin);
+    let exchange = transcript::exchange_start(&turns);
+    for (at, turn) in turns.into_iter().enumerate() {
         match turn {
             Turn::User(text) => messages.push(json!({ "role": "user", "content": text })),
-            Turn::Assistant { text, calls } if calls.is_empty() => {
-                messages.push(json!({ "role": "assistant", "content": text }));
-            }
-            Turn::Assistant { text, calls } => {
+            Turn::Assistant { text, calls, kept } => {
                 let content = if text.is_empty() { Value::Null } else { json!(text) };
-                let asked: Vec<Value> = calls.iter().map(asked).collect();
-                messages.push(json!({ "role": "assistant", "content": content, "tool_calls": asked }));
+                let mut message = json!({ "role": "assistant", "content": content });
+                // Thoughts are wanted back while their exchange lasts; later they would only cost.
+                if at >= exchange {
+                    let thoughts = kept.iter().filter_map(|kept| kept.item.as_object()).flatten();
+                    thoughts.for_each(|(field, thought)| message[field] = thought.clone());
+                }
+                if !calls.is_empty() {
+                    message["tool_calls"] = calls.iter().map(asked).collect();
+                }
+                messages.push(message);
                 messages.extend(calls.into_iter().map(
                     |answered| json!({ "role": "tool", "tool_call_id": answered.call.id, "content": answered.outcome }),
                 ));
@@ -92,6 +134,10 @@ struct Choice {
 struct Delta {
     content: Option<String>,
     refusal: Option<String>,
+    /// Thoughts, as DeepSeek, Moonshot and llama.cpp send them.
+    reasoning_content: Option<String>,
+    /// Thoughts, as OpenRouter passes them on.
+    reasoning_details: Option<Vec<Map<String, Value>>>,
     tool_calls: Option<Vec<CallDelta>>,
 }
 
@@ -113,6 +159,22 @@ struct FunctionDelta {
 struct UsageCount {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptCount>,
+    completion_tokens_details: Option<CompletionCount>,
+    /// DeepSeek's name for what came from the cache.
+    prompt_cache_hit_tokens: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+struct PromptCount {
+    cached_tokens: Option<u64>,
+    /// OpenRouter's and OpenAI's name for what went into the cache.
+    cache_write_tokens: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+struct CompletionCount {
+    reasoning_tokens: Option<u64>,
 }
 
 /// Takes the data of one event into `gathered`.
@@ -132,9 +194,14 @@ pub(crate) fn take(
         return Err(Fault::Provider(Complaint::from_value(error)));
     }
     if let Some(usage) = chunk.usage {
+        let prompt = usage.prompt_tokens_details.unwrap_or_default();
         gathered.draft.usage = Usage {
             input_tokens: usage.prompt_tokens.unwrap_or(0),
             output_tokens: usage.completion_tokens.unwrap_or(0),
+            cache_read_tokens: prompt.cached_tokens.or(usage.prompt_cache_hit_tokens).unwrap_or(0),
+            cache_write_tokens: prompt.cache_write_tokens.unwrap_or(0),
+            reasoning_tokens: usage.completion_tokens_details.and_then(|it| it.reasoning_tokens).unwrap_or(0),
+            cost_micros: 0,
         };
     }
     // One choice is asked for.
@@ -151,6 +218,13 @@ fn take_choice(gathered: &mut Gathered, choice: Choice, on_text: &mut (dyn FnMut
             gathered.draft.say(&refusal, on_text)?;
             gathered.stop = Some(StopReason::Refusal);
         }
+        if let Some(thought) = delta.reasoning_content {
+            gathered.draft.count(&thought)?;
+            append(&mut gathered.thought, "reasoning_content", &thought);
+        }
+        for detail in delta.reasoning_details.into_iter().flatten() {
+            take_detail(gathered, detail)?;
+        }
         for call in delta.tool_calls.into_iter().flatten() {
             take_call(gathered, call)?;
         }
@@ -162,6 +236,34 @@ fn take_choice(gathered: &mut Gathered, choice: Choice, on_text: &mut (dyn FnMut
         Some(_) | None => {}
     }
     Ok(())
+}
+
+/// Joins the pieces of a thought: those with one number belong together, and their texts follow each other.
+fn take_detail(gathered: &mut Gathered, piece: Map<String, Value>) -> Result<(), Fault> {
+    gathered.draft.count(&Value::Object(piece.clone()).to_string())?;
+    let details = gathered.thought.entry("reasoning_details").or_insert_with(|| json!([]));
+    let Value::Array(details) = details else { return Ok(()) };
+    let known = details.last_mut().and_then(Value::as_object_mut);
+    let Some(known) = known.filter(|known| known.get("index") == piece.get("index") && piece.contains_key("index"))
+    else {
+        details.push(Value::Object(piece));
+        return Ok(());
+    };
+    for (field, value) in piece {
+        match (field.as_str(), value) {
+            ("text" | "summary" | "data", Value::String(text)) => append(known, &field, &text),
+            (_, Value::Null) => {}
+            (_, value) => drop(known.insert(field, value)),
+        }
+    }
+    Ok(())
+}
+
+fn append(fields: &mut Map<String, Value>, field: &str, piece: &str) {
+    match fields.get_mut(field) {
+        Some(Value::String(text)) => text.push_str(piece),
+        _ => drop(fields.insert(field.to_owned(), json!(piece))),
+    }
 }
 
 fn take_call(gathered: &mut Gathered, call: CallDelta) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! What a model is asked and what it answers, in the words of the host.
 
-use claw_core::message::{Message, ToolCall, ToolSpec, Usage};
+use claw_core::message::{Message, Replay, ToolCall, ToolSpec, Usage};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a model sees in one call.
@@ -14,6 +14,44 @@ pub struct Prompt {
     pub tools: Vec<ToolSpec>,
     /// Upper bound of the reply in the provider's tokens; 0 is sent as 1.
     pub max_output_tokens: u32,
+    /// How much it is to think before it answers.
+    pub thinking: Thinking,
+}
+
+/// How much a model is to think before it answers. Models that cannot are not asked to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Thinking {
+    /// It is not asked to; some do as they like then.
+    #[default]
+    Off,
+    /// A little.
+    Low,
+    /// As much as the question deserves.
+    Medium,
+    /// As much as it can.
+    High,
+}
+
+impl Thinking {
+    /// The word that most formats use; `None` for [`Thinking::Off`].
+    pub(crate) fn effort(self) -> Option<&'static str> {
+        match self {
+            Thinking::Off => None,
+            Thinking::Low => Some("low"),
+            Thinking::Medium => Some("medium"),
+            Thinking::High => Some("high"),
+        }
+    }
+
+    /// Tokens for thoughts where a format counts them.
+    pub(crate) fn budget_tokens(self) -> u32 {
+        match self {
+            Thinking::Off => 0,
+            Thinking::Low => 2_048,
+            Thinking::Medium => 8_192,
+            Thinking::High => 24_576,
+        }
+    }
 }
 
 /// One complete answer of a model.
@@ -27,6 +65,9 @@ pub struct Reply {
     pub usage: Usage,
     /// Why it ended.
     pub stop: StopReason,
+    /// What the provider wants back with this reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
 }
 
 /// Why a reply ended.

@@ -5,13 +5,64 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::facts::ModelFacts;
+
 /// The language that a provider speaks over HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WireFormat {
     /// OpenAI Chat Completions; also Ollama, llama.cpp, vLLM, OpenRouter and many more.
     OpenAiChat,
+    /// OpenAI Responses, with nothing kept by the provider.
+    OpenAiResponses,
     /// Anthropic Messages.
     AnthropicMessages,
+    /// Google Gemini, `streamGenerateContent`.
+    Gemini,
+}
+
+impl WireFormat {
+    /// The name that settings use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WireFormat::OpenAiChat => "openai-chat",
+            WireFormat::OpenAiResponses => "openai-responses",
+            WireFormat::AnthropicMessages => "anthropic-messages",
+            WireFormat::Gemini => "gemini",
+        }
+    }
+
+    /// Where the key stands if nobody says otherwise.
+    pub fn key_header(self) -> KeyHeader {
+        match self {
+            WireFormat::OpenAiChat | WireFormat::OpenAiResponses => KeyHeader::Bearer,
+            WireFormat::AnthropicMessages => KeyHeader::XApiKey,
+            WireFormat::Gemini => KeyHeader::XGoogApiKey,
+        }
+    }
+}
+
+/// The header that carries the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyHeader {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `x-api-key: KEY`.
+    XApiKey,
+    /// `api-key: KEY`.
+    ApiKey,
+    /// `x-goog-api-key: KEY`.
+    XGoogApiKey,
+}
+
+/// One key of a provider.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The owner's name for it, e.g. `work`.
+    pub name: String,
+    /// The key.
+    pub key: Secret,
+    /// Where it comes from, for errors, e.g. "the environment variable `KEY`".
+    pub source: String,
 }
 
 /// One provider and the model to ask there.
@@ -24,13 +75,14 @@ pub struct ProviderConfig {
     /// Where the API starts, e.g. `https://api.openai.com/v1` or `http://127.0.0.1:11434/v1`. The endpoint's path is
     /// added; a query is kept.
     pub base_url: String,
-    /// Sent as the format wants it; `None` for servers that need no key.
-    pub api_key: Option<Secret>,
-    /// Where the key comes from, for errors, e.g. "the environment variable `KEY`"; `None` if the owner has named no
-    /// place.
-    pub key_source: Option<String>,
+    /// The header of the key.
+    pub key_header: KeyHeader,
+    /// Its keys in the order of their use; none for servers that need no key.
+    pub keys: Vec<Credential>,
     /// The provider's name of the model.
     pub model: String,
+    /// What is known of the model.
+    pub facts: ModelFacts,
     /// How long the provider may stay silent, before the answer and in the middle of it. More than zero.
     pub idle_timeout: Duration,
     /// How often a call that failed for the moment is repeated; at most 10.

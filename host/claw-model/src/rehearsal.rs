@@ -37,9 +37,10 @@ pub(crate) fn answer(prompt: &Prompt) -> Reply {
     let usage = Usage {
         input_tokens: prompt_words(prompt),
         output_tokens: words(&text) + calls.iter().map(call_words).sum::<u64>(),
+        ..Usage::default()
     };
     let stop = if calls.is_empty() { StopReason::EndTurn } else { StopReason::ToolUse };
-    Reply { text, calls, usage, stop }
+    Reply { text, calls, usage, stop, replay: None }
 }
 
 /// The text in a few pieces that join to it again.
@@ -130,7 +131,7 @@ fn explanation(prompt: &Prompt) -> String {
 fn prompt_words(prompt: &Prompt) -> u64 {
     let messages = prompt.messages.iter().map(|message| match message {
         Message::User { text } => words(text),
-        Message::Assistant { text, calls } => words(text) + calls.iter().map(call_words).sum::<u64>(),
+        Message::Assistant { text, calls, .. } => words(text) + calls.iter().map(call_words).sum::<u64>(),
         Message::Tool { outcome, .. } => words(&outcome.text()),
         Message::Summary { text, .. } | Message::Instruction { text } => words(text),
         Message::Notice { .. } => 0,

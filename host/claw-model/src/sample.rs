@@ -5,10 +5,12 @@ use claw_core::message::{Message, ToolCall, ToolSpec};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use serde_json::json;
 
-use crate::prompt::Prompt;
+use crate::facts::ModelFacts;
+use crate::prompt::{Prompt, Thinking};
+use crate::wire::Reader;
 
 pub(crate) fn prompt(messages: Vec<Message>) -> Prompt {
-    Prompt { system: String::new(), messages, tools: Vec::new(), max_output_tokens: 100 }
+    Prompt { system: String::new(), messages, tools: Vec::new(), max_output_tokens: 100, thinking: Thinking::Off }
 }
 
 /// A prompt with everything in it: instructions, a tool, and a call with its outcome.
@@ -22,7 +24,28 @@ pub(crate) fn full_prompt() -> Prompt {
         Message::Notice { text: "for people only".to_owned() },
         user("and now?"),
     ];
-    Prompt { system: "Be brief.".to_owned(), messages, tools: vec![clock], max_output_tokens: 1024 }
+    Prompt {
+        system: "Be brief.".to_owned(),
+        messages,
+        tools: vec![clock],
+        max_output_tokens: 1024,
+        thinking: Thinking::Off,
+    }
+}
+
+/// A model that can do everything.
+pub(crate) const ABLE: ModelFacts = ModelFacts {
+    context_tokens: 200_000,
+    max_output_tokens: 64_000,
+    prices: None,
+    tools: true,
+    images: true,
+    thinking: true,
+};
+
+/// The reader of a request at `host`, known as `o`.
+pub(crate) fn reader<'a>(host: &'a str, model: &'a str) -> Reader<'a> {
+    Reader { host, model, facts: &ABLE, origin: "o" }
 }
 
 pub(crate) fn tool(name: &str) -> ToolName {
@@ -34,7 +57,7 @@ pub(crate) fn user(text: &str) -> Message {
 }
 
 pub(crate) fn assistant(text: &str, calls: Vec<ToolCall>) -> Message {
-    Message::Assistant { text: text.to_owned(), calls }
+    Message::Assistant { text: text.to_owned(), calls, replay: None }
 }
 
 pub(crate) fn call(id: &str, name: &str, arguments: &str) -> ToolCall {

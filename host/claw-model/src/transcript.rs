@@ -7,6 +7,8 @@
 use claw_core::message::{Message, ToolCall};
 use serde_json::{Map, Value, json};
 
+use crate::replay::{self, Kept};
+
 /// Said to the model about a call whose outcome is not in the log.
 const NO_OUTCOME: &str = "no outcome was recorded: the host stopped meanwhile, and the call may have taken effect";
 
@@ -14,7 +16,12 @@ const NO_OUTCOME: &str = "no outcome was recorded: the host stopped meanwhile, a
 #[derive(Debug, PartialEq)]
 pub(crate) enum Turn<'a> {
     User(&'a str),
-    Assistant { text: &'a str, calls: Vec<AnsweredCall<'a>> },
+    Assistant {
+        text: &'a str,
+        calls: Vec<AnsweredCall<'a>>,
+        /// What the provider wants back; empty if another one said this.
+        kept: Vec<Kept>,
+    },
 }
 
 /// A call and what became of it.
@@ -25,8 +32,9 @@ pub(crate) struct AnsweredCall<'a> {
     pub(crate) failed: bool,
 }
 
-/// Puts messages into the strict shape. Empty texts, notices and outcomes without a call are left out.
-pub(crate) fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
+/// Puts messages into the strict shape, for the provider that `origin` names. Empty texts, notices and outcomes without
+/// a call are left out.
+pub(crate) fn turns<'a>(messages: &'a [Message], origin: &str) -> Vec<Turn<'a>> {
     let mut turns = Vec::with_capacity(messages.len());
     for (at, message) in messages.iter().enumerate() {
         match message {
@@ -35,16 +43,58 @@ pub(crate) fn turns(messages: &[Message]) -> Vec<Turn<'_>> {
             {
                 turns.push(Turn::User(text));
             }
-            Message::Assistant { text, calls } if !text.trim().is_empty() || !calls.is_empty() => {
+            Message::Assistant { text, calls, replay } if !text.trim().is_empty() || !calls.is_empty() => {
                 let later = &messages[at + 1..];
                 let calls = calls.iter().map(|call| answered(call, later)).collect();
-                turns.push(Turn::Assistant { text: text.trim_end(), calls });
+                let kept = replay::unpack(origin, replay.as_ref());
+                turns.push(Turn::Assistant { text: text.trim_end(), calls, kept });
             }
             _ => {}
         }
     }
     turns
 }
+
+/// The current exchange: what stands behind the last words of a person.
+pub(crate) fn exchange_start(turns: &[Turn<'_>]) -> usize {
+    turns.iter().rposition(|turn| matches!(turn, Turn::User(_))).map_or(0, |at| at + 1)
+}
+
+/// Collects messages of formats in which roles alternate and the user begins: what stands side by side is merged.
+pub(crate) struct Alternating {
+    messages: Vec<(&'static str, Vec<Value>)>,
+    opening: fn() -> Value,
+}
+
+impl Alternating {
+    /// `opening` makes what is put into the user's mouth where the conversation starts with the model.
+    pub(crate) fn new(opening: fn() -> Value) -> Self {
+        Alternating { messages: Vec::new(), opening }
+    }
+
+    /// Adds parts that `role` said; none add nothing.
+    pub(crate) fn add(&mut self, role: &'static str, parts: Vec<Value>) {
+        if parts.is_empty() {
+            return;
+        }
+        match self.messages.last_mut() {
+            Some((last, merged)) if *last == role => merged.extend(parts),
+            None if role != "user" => {
+                self.messages.push(("user", vec![(self.opening)()]));
+                self.messages.push((role, parts));
+            }
+            Some(_) | None => self.messages.push((role, parts)),
+        }
+    }
+
+    /// Each role with all that it said, in order.
+    pub(crate) fn finish(self) -> Vec<(&'static str, Vec<Value>)> {
+        self.messages
+    }
+}
+
+/// Said where the beginning of a conversation is not sent.
+pub(crate) const LEFT_OUT: &str = "(The earlier conversation is left out.)";
 
 /// The arguments of an earlier call as a JSON object. Servers that parse the history would reject the whole request
 /// for malformed ones, so these are wrapped: the model sees its mistake and the conversation goes on.

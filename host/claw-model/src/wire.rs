@@ -1,12 +1,16 @@
-//! What the two wire formats have in common: a request body, a decoder of events, and the provider's complaints.
+//! What the wire formats have in common: a request body, a decoder of events, and the provider's complaints.
 
-use serde_json::{Value, json};
+use claw_core::message::ToolSpec;
+use serde_json::{Map, Value, json};
 
 use crate::anthropic;
 use crate::draft::Draft;
+use crate::facts::ModelFacts;
+use crate::gemini;
 use crate::openai;
-use crate::prompt::{Prompt, Reply, StopReason};
+use crate::prompt::{Prompt, Reply, StopReason, Thinking};
 use crate::provider::WireFormat;
+use crate::responses;
 use crate::sse::{MAX_EVENT_BYTES, MAX_STREAM_BYTES, SseError};
 
 /// Why the events of a stream make no reply.
@@ -68,7 +72,9 @@ impl Complaint {
                 .find(|text| !text.is_empty())
                 .unwrap_or_else(|| other.to_string()),
         };
-        Complaint { kind: field("type"), code: field("code"), message }
+        // Gemini writes a word where others have a type.
+        let kind = [field("type"), field("status")].into_iter().find(|kind| !kind.is_empty()).unwrap_or_default();
+        Complaint { kind, code: field("code"), message }
     }
 }
 
@@ -85,6 +91,10 @@ pub(crate) struct Gathered {
     pub(crate) draft: Draft,
     /// Set once the provider has said why the reply ended; until then the reply is incomplete.
     pub(crate) stop: Option<StopReason>,
+    /// The thought that is being streamed, in the format's own words.
+    pub(crate) thought: Map<String, Value>,
+    /// A refusal has been streamed, though the end may call itself an ordinary one.
+    pub(crate) refused: bool,
 }
 
 /// Turns the events of one stream into a reply.
@@ -102,7 +112,9 @@ impl Decoder {
     pub(crate) fn take(&mut self, data: &str, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Progress, Fault> {
         match self.wire {
             WireFormat::OpenAiChat => openai::take(&mut self.gathered, data, on_text),
+            WireFormat::OpenAiResponses => responses::take(&mut self.gathered, data, on_text),
             WireFormat::AnthropicMessages => anthropic::take(&mut self.gathered, data, on_text),
+            WireFormat::Gemini => gemini::take(&mut self.gathered, data, on_text),
         }
     }
 
@@ -111,18 +123,56 @@ impl Decoder {
         self.gathered.stop.is_some()
     }
 
-    /// The reply; `None` while it is incomplete.
-    pub(crate) fn finish(self, prompt: &Prompt) -> Option<Reply> {
-        let Gathered { draft, stop } = self.gathered;
-        stop.map(|stop| draft.finish(stop, prompt))
+    /// The reply; `None` while it is incomplete. `origin` names who will get back what it wants back.
+    pub(crate) fn finish(self, prompt: &Prompt, origin: &str) -> Option<Reply> {
+        let Gathered { mut draft, stop, thought, refused: _ } = self.gathered;
+        if self.wire == WireFormat::OpenAiChat && !thought.is_empty() {
+            draft.keep_first(Value::Object(thought));
+        }
+        stop.map(|stop| draft.finish(stop, prompt, origin))
     }
 }
 
-/// The body of a request for a streamed reply. `host` is the server that will read it.
-pub(crate) fn request(wire: WireFormat, host: &str, model: &str, prompt: &Prompt) -> Value {
+/// Who will read a request.
+pub(crate) struct Reader<'a> {
+    /// Host and port of the server.
+    pub(crate) host: &'a str,
+    /// The provider's name of the model.
+    pub(crate) model: &'a str,
+    pub(crate) facts: &'a ModelFacts,
+    /// Names wire format and provider: what they wanted back is sent back to them only.
+    pub(crate) origin: &'a str,
+}
+
+impl Reader<'_> {
+    /// The host without its port.
+    pub(crate) fn host_name(&self) -> &str {
+        self.host.rsplit_once(':').map_or(self.host, |(name, _port)| name)
+    }
+
+    /// Tokens that the reply may have.
+    pub(crate) fn output_tokens(&self, prompt: &Prompt) -> u32 {
+        prompt.max_output_tokens.clamp(1, self.facts.max_output_tokens.max(1))
+    }
+
+    /// The tools on offer; none to a model that cannot call them.
+    pub(crate) fn tools<'p>(&self, prompt: &'p Prompt) -> &'p [ToolSpec] {
+        if self.facts.tools { &prompt.tools } else { &[] }
+    }
+
+    /// How much it is asked to think; not at all if it cannot.
+    pub(crate) fn thinking(&self, prompt: &Prompt) -> Thinking {
+        if self.facts.thinking { prompt.thinking } else { Thinking::Off }
+    }
+}
+
+/// The body of a request for a streamed reply.
+pub(crate) fn request(wire: WireFormat, reader: &Reader<'_>, prompt: &Prompt) -> Value {
     match wire {
-        WireFormat::OpenAiChat => openai::request(host, model, prompt),
-        WireFormat::AnthropicMessages => anthropic::request(model, prompt),
+        WireFormat::OpenAiChat => openai::request(reader, prompt),
+        WireFormat::OpenAiResponses => responses::request(reader, prompt),
+        WireFormat::AnthropicMessages => anthropic::request(reader, prompt),
+        WireFormat::Gemini => gemini::request(reader, prompt),
     }
 }
 
@@ -141,3 +191,6 @@ pub(crate) fn other_stop(reason: &str) -> StopReason {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod transcripts;

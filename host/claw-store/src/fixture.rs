@@ -67,12 +67,12 @@ pub fn inbound_to(id: &str, session: &str) -> Inbound {
 }
 
 pub fn said(text: &str) -> Message {
-    Message::Assistant { text: text.to_owned(), calls: Vec::new() }
+    Message::Assistant { text: text.to_owned(), calls: Vec::new(), replay: None }
 }
 
 pub fn asks(calls: &[&str]) -> Message {
     let ask = |id: &&str| ToolCall { id: call(id), tool: tool(), arguments: "{}".to_owned() };
-    Message::Assistant { text: String::new(), calls: calls.iter().map(ask).collect() }
+    Message::Assistant { text: String::new(), calls: calls.iter().map(ask).collect(), replay: None }
 }
 
 pub fn answers(id: &str) -> Message {
@@ -84,7 +84,10 @@ pub fn notice(text: &str) -> Message {
 }
 
 pub fn done() -> Option<RunEnd> {
-    Some(RunEnd::Done { text: "bye".to_owned(), usage: Usage { input_tokens: 3, output_tokens: 2 } })
+    Some(RunEnd::Done {
+        text: "bye".to_owned(),
+        usage: Usage { input_tokens: 3, output_tokens: 2, ..Usage::default() },
+    })
 }
 
 pub fn aborted() -> Option<RunEnd> {
@@ -100,7 +103,7 @@ pub fn lines(entries: &[Entry]) -> Vec<String> {
     let line = |entry: &Entry| {
         let what = match &entry.message {
             Message::User { .. } => "user".to_owned(),
-            Message::Assistant { text, calls } if calls.is_empty() => text.clone(),
+            Message::Assistant { text, calls, .. } if calls.is_empty() => text.clone(),
             Message::Assistant { calls, .. } => format!("asks {}", calls.len()),
             Message::Tool { call, outcome: ToolOutcome::Done { .. }, .. } => format!("{call} ok"),
             Message::Tool { call, outcome: ToolOutcome::Failed(failure), .. } => format!("{call} {}", failure.kind),

@@ -12,7 +12,7 @@ use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::label::Labels;
-use claw_core::message::{Entry, Message, ToolCall, Usage};
+use claw_core::message::{Entry, Message, Replay, ToolCall, Usage};
 use claw_core::outcome::{Failure as CallFailure, FailureKind, ToolOutcome};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -107,9 +107,33 @@ impl Row for StoredRun {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum StoredEnd {
-    Done { text: String, input_tokens: u64, output_tokens: u64 },
-    Failed { kind: String, message: String },
-    Aborted { text: String },
+    Done {
+        text: String,
+        input_tokens: u64,
+        output_tokens: u64,
+    },
+    Failed {
+        kind: String,
+        message: String,
+    },
+    Aborted {
+        text: String,
+    },
+    /// As `Done`, with all that was counted.
+    Metered {
+        text: String,
+        usage: StoredUsage,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredUsage {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+    reasoning_tokens: u64,
+    cost_micros: u64,
 }
 
 impl StoredRun {
@@ -158,12 +182,38 @@ impl From<StoredRun> for RunRow {
     }
 }
 
+impl From<Usage> for StoredUsage {
+    fn from(usage: Usage) -> Self {
+        let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_micros } =
+            usage;
+        StoredUsage {
+            input_tokens,
+            output_tokens,
+            cache_read_tokens,
+            cache_write_tokens,
+            reasoning_tokens,
+            cost_micros,
+        }
+    }
+}
+
+impl From<StoredUsage> for Usage {
+    fn from(usage: StoredUsage) -> Self {
+        Usage {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cache_read_tokens: usage.cache_read_tokens,
+            cache_write_tokens: usage.cache_write_tokens,
+            reasoning_tokens: usage.reasoning_tokens,
+            cost_micros: usage.cost_micros,
+        }
+    }
+}
+
 impl From<RunEnd> for StoredEnd {
     fn from(end: RunEnd) -> Self {
         match end {
-            RunEnd::Done { text, usage: Usage { input_tokens, output_tokens } } => {
-                StoredEnd::Done { text, input_tokens, output_tokens }
-            }
+            RunEnd::Done { text, usage } => StoredEnd::Metered { text, usage: usage.into() },
             RunEnd::Failed { kind, message } => StoredEnd::Failed { kind, message },
             RunEnd::Aborted { text } => StoredEnd::Aborted { text },
         }
@@ -174,8 +224,9 @@ impl From<StoredEnd> for RunEnd {
     fn from(end: StoredEnd) -> Self {
         match end {
             StoredEnd::Done { text, input_tokens, output_tokens } => {
-                RunEnd::Done { text, usage: Usage { input_tokens, output_tokens } }
+                RunEnd::Done { text, usage: Usage { input_tokens, output_tokens, ..Usage::default() } }
             }
+            StoredEnd::Metered { text, usage } => RunEnd::Done { text, usage: usage.into() },
             StoredEnd::Failed { kind, message } => RunEnd::Failed { kind, message },
             StoredEnd::Aborted { text } => RunEnd::Aborted { text },
         }
@@ -323,6 +374,13 @@ pub(crate) enum StoredMessage {
     Instruction {
         text: String,
     },
+    /// As `Assistant`, with what the provider wants back.
+    Replayed {
+        text: String,
+        calls: Vec<(CallId, ToolName, String)>,
+        origin: String,
+        data: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -344,9 +402,12 @@ impl From<Message> for StoredMessage {
     fn from(message: Message) -> Self {
         match message {
             Message::User { text } => StoredMessage::User { text },
-            Message::Assistant { text, calls } => {
+            Message::Assistant { text, calls, replay } => {
                 let calls = calls.into_iter().map(|call| (call.id, call.tool, call.arguments)).collect();
-                StoredMessage::Assistant { text, calls }
+                match replay {
+                    None => StoredMessage::Assistant { text, calls },
+                    Some(Replay { origin, data }) => StoredMessage::Replayed { text, calls, origin, data },
+                }
             }
             Message::Tool { call, tool, outcome: ToolOutcome::Done { text }, outside } => match outside {
                 false => StoredMessage::ToolDone { call, tool, text },
@@ -368,11 +429,15 @@ impl From<Message> for StoredMessage {
 
 impl From<StoredMessage> for Message {
     fn from(message: StoredMessage) -> Self {
+        let call = |(id, tool, arguments)| ToolCall { id, tool, arguments };
         match message {
             StoredMessage::User { text } => Message::User { text },
             StoredMessage::Assistant { text, calls } => {
-                let call = |(id, tool, arguments)| ToolCall { id, tool, arguments };
-                Message::Assistant { text, calls: calls.into_iter().map(call).collect() }
+                Message::Assistant { text, calls: calls.into_iter().map(call).collect(), replay: None }
+            }
+            StoredMessage::Replayed { text, calls, origin, data } => {
+                let replay = Some(Replay { origin, data });
+                Message::Assistant { text, calls: calls.into_iter().map(call).collect(), replay }
             }
             StoredMessage::ToolDone { call, tool, text } => result(call, tool, text, false),
             StoredMessage::OutsideDone { call, tool, text } => result(call, tool, text, true),

@@ -160,6 +160,7 @@ impl Api {
                 let verified = verified.map_err(|err| RpcError::unavailable(err.to_string()))?.map_err(stored)?;
                 Ok(audit::view::verified(&verified))
             }
+            Call::ModelsStatus => Ok(view::model_keys(&host.model)),
             Call::SkillsStatus => Ok(skills_view::status(host, &*host.skills.shelf(host).await)),
             Call::CommandsList => Ok(skills_view::commands(&*host.skills.shelf(host).await)),
             Call::AgentsList => Ok(view::agents(host)),
@@ -397,7 +398,7 @@ impl Api {
         let answered =
             Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone(), outside };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
-        let entries = vec![Message::Assistant { text: String::new(), calls: vec![call] }, answered];
+        let entries = vec![Message::Assistant { text: String::new(), calls: vec![call], replay: None }, answered];
         let record = Record { entries, recordings, end: Some(end), labels: labels.now(), ..Record::default() };
         host.store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)

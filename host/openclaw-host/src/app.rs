@@ -12,7 +12,7 @@ use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{AgentId, ToolName};
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
-use claw_model::{Model, ProviderConfig, WireFormat};
+use claw_model::Model;
 use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{AuditKey, Store, StoreError};
@@ -38,7 +38,7 @@ use crate::packages::Packages;
 use crate::provider_key;
 use crate::revocations::Revocations;
 use crate::run;
-use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls, Wire};
+use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls};
 use crate::skills::Skills;
 
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
@@ -143,6 +143,7 @@ impl App {
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,
             model,
+            thinking: settings.thinking,
             http,
             net: NetBroker::new(NetLimits::default(), dialer),
             vault: Arc::clone(vault),
@@ -319,26 +320,16 @@ fn limits(settings: &Settings) -> RunLimits {
 }
 
 async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
-    let provider = match &settings.model {
+    let (first, fallbacks) = match &settings.model {
         ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
-        ModelSettings::Provider(provider) => provider,
+        ModelSettings::Providers { first, fallbacks } => (first, fallbacks),
     };
-    let key = provider_key::fetch(provider, vault).await?;
-    let config = ProviderConfig {
-        id: provider.id.clone(),
-        wire: match provider.wire {
-            Wire::OpenAiChat => WireFormat::OpenAiChat,
-            Wire::AnthropicMessages => WireFormat::AnthropicMessages,
-        },
-        base_url: provider.base_url.clone(),
-        api_key: key.as_ref().map(|key| claw_model::Secret::new(key.expose())),
-        key_source: provider.key_ref.as_ref().map(ToString::to_string),
-        model: provider.model.clone(),
-        idle_timeout: Duration::from_secs(120),
-        retries: 2,
-        extra_roots: settings.roots.extra().to_vec(),
-    };
-    Model::http(config).map_err(|err| Failure::new(Exit::Config, err))
+    let first = provider_key::with_keys(first, vault, &settings.roots).await?;
+    let mut others = Vec::with_capacity(fallbacks.len());
+    for fallback in fallbacks {
+        others.push(provider_key::with_keys(fallback, vault, &settings.roots).await?);
+    }
+    Model::with_fallbacks(first, others).map_err(|err| Failure::new(Exit::Config, err))
 }
 
 /// Opens the store of the home at `home`, or makes it.

@@ -251,7 +251,10 @@ async fn check_packages(home: &Path, settings: &Settings) -> Check {
 fn check_model(model: &ModelSettings) -> Check {
     const NAME: &str = "model";
     match model {
-        ModelSettings::Provider(provider) => Check::ok(NAME, format!("`{}/{}`", provider.id, provider.model)),
+        ModelSettings::Providers { first, fallbacks } => {
+            let names = std::iter::once(&**first).chain(fallbacks).map(|it| format!("`{}/{}`", it.id, it.model));
+            Check::ok(NAME, names.collect::<Vec<_>>().join(", then "))
+        }
         ModelSettings::Rehearsal => Check::bad(
             NAME,
             Verdict::Warn,

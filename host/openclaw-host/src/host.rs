@@ -7,7 +7,7 @@ use claw_core::event::HostEvent;
 use claw_core::id::{AgentId, Timestamp};
 use claw_effects::{ExecGate, ExecPaths, HttpBroker, NetBroker, Processes};
 use claw_gateway::Approvers;
-use claw_model::Model;
+use claw_model::{Model, Thinking};
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
 use claw_store::Store;
@@ -49,6 +49,8 @@ pub struct Host {
     pub unattended: Unattended,
     /// Who answers.
     pub model: Model,
+    /// How much it thinks.
+    pub thinking: Thinking,
     /// Sends requests for guests.
     pub http: HttpBroker,
     /// Opens connections for guests.

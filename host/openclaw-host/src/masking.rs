@@ -54,6 +54,8 @@ pub fn masked_reply(mask: &Mask, mut reply: Reply) -> Reply {
             *text = masked;
         }
     }
+    // What a provider wants back cannot be masked without breaking it, and it does without.
+    reply.replay = reply.replay.filter(|replay| matches!(mask.text(&replay.data), Cow::Borrowed(_)));
     reply.text = spoken(mask).text(&reply.text).into_owned();
     reply
 }

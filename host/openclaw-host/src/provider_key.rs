@@ -4,11 +4,19 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
+use claw_effects::TrustRoots;
+use claw_model::{Credential, ProviderConfig};
 use claw_vault::{Vault, VaultError, Zeroizing};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::settings::{ProviderSettings, Secret, SecretRef};
+use crate::settings::{KeySettings, ProviderSettings, Secret, SecretRef};
+
+/// A provider that says nothing for so long is not coming back.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often a call that failed for the moment is repeated as a whole.
+const RETRIES: u32 = 2;
 
 /// No key is longer.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -62,14 +70,58 @@ impl KeyError {
     }
 }
 
-/// The key to show to `provider`; `None` if it wants none.
+/// The provider as the room of models wants it, with its keys. Where one of several cannot be had, the others do.
+///
+/// # Errors
+/// [`KeyError`] if none can be had.
+pub async fn with_keys(
+    provider: &ProviderSettings,
+    vault: &Vault,
+    roots: &TrustRoots,
+) -> Result<ProviderConfig, KeyError> {
+    let mut keys = Vec::with_capacity(provider.keys.len());
+    let mut failed = None;
+    for key in &provider.keys {
+        match fetch(provider, key, vault).await {
+            Ok(secret) => keys.push(Credential {
+                name: key.name.clone(),
+                key: claw_model::Secret::new(secret.expose()),
+                source: key.place.to_string(),
+            }),
+            Err(err) => {
+                tracing::warn!(error = %err, key = %key.name, "a key of a provider cannot be had");
+                failed = Some(err);
+            }
+        }
+    }
+    if let (true, Some(err)) = (keys.is_empty(), failed) {
+        return Err(err);
+    }
+    Ok(ProviderConfig {
+        id: provider.id.clone(),
+        wire: provider.wire,
+        base_url: provider.base_url.clone(),
+        key_header: provider.key_header,
+        keys,
+        model: provider.model.clone(),
+        facts: provider.facts,
+        idle_timeout: IDLE_TIMEOUT,
+        retries: RETRIES,
+        extra_roots: roots.extra().to_vec(),
+    })
+}
+
+/// One key to show to `provider`.
 ///
 /// # Errors
 /// [`KeyError`] if it is not where it should be, or the vault's secret is not meant for this provider's server.
-pub async fn fetch(provider: &ProviderSettings, vault: &Vault) -> Result<Option<Secret>, KeyError> {
-    let Some(place) = &provider.key_ref else { return Ok(None) };
+pub async fn fetch(provider: &ProviderSettings, key: &KeySettings, vault: &Vault) -> Result<Secret, KeyError> {
+    let place = &key.place;
     let found = match place {
-        SecretRef::Env { .. } => return Ok(provider.key.clone()),
+        SecretRef::Env { .. } => {
+            let unset = || Failed::Unusable("it is not set".to_owned());
+            key.value.clone().ok_or_else(unset)
+        }
         SecretRef::File { path } => claw_vault::private(path, MAX_BYTES).map_err(Failed::from).and_then(first_line),
         SecretRef::Command { argv, timeout_seconds } => {
             run(argv, Duration::from_secs(*timeout_seconds)).await.and_then(first_line)
@@ -78,7 +130,7 @@ pub async fn fetch(provider: &ProviderSettings, vault: &Vault) -> Result<Option<
     };
     let (provider, place) = (provider.id.clone(), place.to_string());
     match found {
-        Ok(key) => Ok(Some(key)),
+        Ok(key) => Ok(key),
         Err(Failed::Vault(err)) => Err(KeyError::Vault { provider, place, err }),
         Err(Failed::Run(err)) => Err(KeyError::Run { provider, place, err }),
         Err(Failed::Unusable(what)) => Err(KeyError::Unusable { provider, place, what }),
@@ -110,7 +162,7 @@ fn from_vault(vault: &Vault, name: &str, base_url: &str) -> Result<Secret, Faile
 }
 
 /// Scheme, host and port of a base URL, whose form the settings have checked.
-fn origin(base_url: &str) -> &str {
+pub fn origin(base_url: &str) -> &str {
     let authority = base_url.find("://").map_or(0, |at| at + 3);
     let end = base_url[authority..].find('/').map_or(base_url.len(), |at| authority + at);
     &base_url[..end]

@@ -76,6 +76,7 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
         said: String::new(),
         labels: Arc::new(RunLabels::new(labels)),
         recordings: Vec::new(),
+        notices: Vec::new(),
         cut_off: HashSet::new(),
     };
     let result = shell.go().await;
@@ -154,6 +155,8 @@ struct Shell {
     labels: Arc<RunLabels>,
     /// What replays of the calls need that were made since the last record.
     recordings: Vec<(CallId, Vec<u8>)>,
+    /// What was said about the model since the last record: who stood in for whom.
+    notices: Vec<Message>,
 }
 
 impl Shell {
@@ -182,7 +185,7 @@ impl Shell {
                 Step::Ask => match self.reply(&system).await? {
                     Asked::Reply(reply) => {
                         crash_point::pass("replied");
-                        let recorded = turn.take(reply.text, reply.calls, reply.usage);
+                        let recorded = turn.take(reply.text, reply.calls, reply.replay, reply.usage);
                         let next = turn.next();
                         if let Step::Done(end) = next {
                             return self.end(recorded, end).await;
@@ -260,11 +263,15 @@ impl Shell {
             command.next(outcome)
         });
         Ok(match scripted {
-            Some(Scripted::Call(call)) => {
-                Asked::Reply(Reply { text: String::new(), calls: vec![call], usage, stop: StopReason::ToolUse })
-            }
+            Some(Scripted::Call(call)) => Asked::Reply(Reply {
+                text: String::new(),
+                calls: vec![call],
+                usage,
+                stop: StopReason::ToolUse,
+                replay: None,
+            }),
             Some(Scripted::Answer(text)) => {
-                Asked::Reply(Reply { text, calls: Vec::new(), usage, stop: StopReason::EndTurn })
+                Asked::Reply(Reply { text, calls: Vec::new(), usage, stop: StopReason::EndTurn, replay: None })
             }
             None => return self.ask(system).await,
         })
@@ -354,6 +361,7 @@ impl Shell {
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
+        let entries = self.notices.drain(..).chain(entries).collect();
         let record = Record { entries, steps, recordings, labels: self.labels.now(), ..Record::default() };
         let entries = self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("recorded");
@@ -367,7 +375,7 @@ impl Shell {
     }
 
     async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
-        let mut entries = entries;
+        let mut entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
         match &end {
             RunEnd::Done { .. } => {}
             RunEnd::Failed { message, .. } => entries.push(Message::Notice { text: message.clone() }),

@@ -22,15 +22,17 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 use claw_effects::TrustRoots;
+use claw_model::{KeyHeader, ModelFacts, Thinking, WireFormat};
 use claw_package::{PublicKey, Url};
 
 use crate::folders::NamedFolders;
 
 pub use env::Env;
-pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, Unattended, VaultKey, Walls, Wire};
+pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, Unattended, VaultKey, Walls};
 pub use issue::{Issue, Severity};
 pub use keys::Position;
 pub use load::{CONFIG_NAME, LoadedFile, load};
+pub use provider::{DEFAULT_KEY, KnownProvider, is_key_name, known_providers};
 pub use resolve::{Effective, Origin, Resolved, resolve};
 pub use schema::schema;
 pub use secret::Secret;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// Which model answers.
     pub model: ModelSettings,
+    /// How much it thinks.
+    pub thinking: Thinking,
     /// What opens the vault.
     pub vault: VaultKey,
     /// Which certificates of servers are believed.
@@ -92,8 +96,13 @@ pub struct GatewaySettings {
 pub enum ModelSettings {
     /// The deterministic offline model.
     Rehearsal,
-    /// A model somewhere else.
-    Provider(ProviderSettings),
+    /// Models somewhere else.
+    Providers {
+        /// The one to ask.
+        first: Box<ProviderSettings>,
+        /// Those that stand in for it, in this order.
+        fallbacks: Vec<ProviderSettings>,
+    },
 }
 
 /// A model of a provider, with all that is needed to ask it.
@@ -102,15 +111,28 @@ pub struct ProviderSettings {
     /// The provider's name, e.g. `anthropic`.
     pub id: String,
     /// The protocol it speaks.
-    pub wire: Wire,
+    pub wire: WireFormat,
     /// `http://…` or `https://…`, without a slash at the end.
     pub base_url: String,
-    /// The key, if it is in the environment. Other places are looked into when the host starts.
-    pub key: Option<Secret>,
-    /// Where the key comes from, or would come from; `None` sends no key, as local servers like it.
-    pub key_ref: Option<SecretRef>,
+    /// The header that carries the key.
+    pub key_header: KeyHeader,
+    /// Its keys in the order of their use; none are sent if there are none, as local servers like it.
+    pub keys: Vec<KeySettings>,
     /// The model's name at the provider.
     pub model: String,
+    /// What is known of the model.
+    pub facts: ModelFacts,
+}
+
+/// One key of a provider.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeySettings {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub place: SecretRef,
+    /// The key, if it is in the environment. Other places are looked into when it is needed.
+    pub value: Option<Secret>,
 }
 
 /// What tools may do.
@@ -245,9 +267,19 @@ pub struct Flags {
 /// # Errors
 /// [`SettingsError`] if a source cannot be read or says something that cannot be.
 pub fn read(home: &Path, flags: &Flags) -> Result<Resolved, SettingsError> {
+    let (file, env) = sources(home)?;
+    resolve(home, &file, &env, flags)
+}
+
+/// What the file and the environment say, before they are merged: enough to list providers, whether or not a host could
+/// start.
+///
+/// # Errors
+/// [`SettingsError`] if the file cannot be read or is not valid.
+pub fn sources(home: &Path) -> Result<(LoadedFile, Env), SettingsError> {
     let file = load(&home.join(CONFIG_NAME))?;
     let env = Env::read().and(file.key_variables());
-    resolve(home, &file, &env, flags)
+    Ok((file, env))
 }
 
 /// What opens the vault of the home at `home`, as its file says; nothing else of the file needs to fit together.

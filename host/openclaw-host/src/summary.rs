@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use claw_core::context::{self, Room};
 use claw_core::message::Message;
-use claw_model::{Model, Prompt};
+use claw_model::{Model, Prompt, Thinking};
 
 use crate::host::Host;
 use crate::masking;
@@ -92,6 +92,7 @@ async fn ask(host: &Host, before: &str, piece: &str, wish: &str) -> Option<Strin
         messages: vec![Message::User { text }],
         tools: Vec::new(),
         max_output_tokens: u32::try_from(TOKENS).expect("summary: the literal is small"),
+        thinking: Thinking::Off,
     };
     let mut nobody = |_: &str| {};
     match tokio::time::timeout(WITHIN, host.model.complete(&prompt, &mut nobody)).await {
@@ -115,7 +116,7 @@ fn line(message: &Message) -> Option<String> {
     match message {
         Message::User { text } => Some(format!("Owner: {}\n", cut(text.trim(), MESSAGE_CHARS))),
         Message::Summary { text, .. } => Some(format!("Minutes of what was said before: {text}\n")),
-        Message::Assistant { text, calls } => {
+        Message::Assistant { text, calls, .. } => {
             let mut line = String::new();
             if !text.trim().is_empty() {
                 let _ = writeln!(line, "Assistant: {}", cut(text.trim(), MESSAGE_CHARS));
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn a_summary_without_a_model_keeps_what_the_owner_wrote_and_the_exact_words() {
         let long = "word ".repeat(10_000);
-        let said = Message::Assistant { text: format!("{long} see /srv/data/7.csv"), calls: Vec::new() };
+        let said = Message::Assistant { text: format!("{long} see /srv/data/7.csv"), calls: Vec::new(), replay: None };
         let summary = plain(&[user("Pay INV-2024-0815"), said, user(&long)]);
         assert!(summary.contains("the owner: Pay INV-2024-0815") && summary.contains("/srv/data/7.csv"), "{summary}");
         assert!(summary.len() < 2_000, "{}", summary.len());

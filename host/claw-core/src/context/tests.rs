@@ -17,7 +17,7 @@ fn call(id: &str) -> ToolCall {
 }
 
 fn asks(ids: &[&str]) -> Message {
-    Message::Assistant { text: String::new(), calls: ids.iter().map(|id| call(id)).collect() }
+    Message::Assistant { text: String::new(), calls: ids.iter().map(|id| call(id)).collect(), replay: None }
 }
 
 fn answers(id: &str, text: &str, outside: bool) -> Message {

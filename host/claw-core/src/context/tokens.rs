@@ -35,7 +35,7 @@ pub fn of_message(message: &Message) -> u64 {
         Message::User { text } | Message::Summary { text, .. } | Message::Instruction { text } => {
             PER_MESSAGE + of_text(text)
         }
-        Message::Assistant { text, calls } => {
+        Message::Assistant { text, calls, .. } => {
             let calls = calls.iter().map(|call| PER_CALL + of_text(call.tool.as_str()) + of_text(&call.arguments));
             PER_MESSAGE + of_text(text) + calls.sum::<u64>()
         }

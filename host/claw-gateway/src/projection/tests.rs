@@ -26,7 +26,10 @@ fn ended(end: RunEnd) -> HostEvent {
 }
 
 fn done(text: &str) -> HostEvent {
-    ended(RunEnd::Done { text: text.to_owned(), usage: Usage { input_tokens: 5, output_tokens: 2 } })
+    ended(RunEnd::Done {
+        text: text.to_owned(),
+        usage: Usage { input_tokens: 5, output_tokens: 2, ..Usage::default() },
+    })
 }
 
 fn approval(state: ApprovalState) -> Approval {

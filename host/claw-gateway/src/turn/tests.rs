@@ -66,7 +66,7 @@ async fn who_missed_events_asks_until_the_run_has_ended() {
     let mut heard = link.subscribe();
     (0..5).for_each(|at| drop(events.send(run_ended(RunId::parse("other").unwrap(), at))));
     let ended = watch(&link, &caller(), &run(), &mut heard).await.unwrap();
-    let usage = Usage { input_tokens: 3, output_tokens: 4 };
+    let usage = Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() };
     assert_eq!(ended.end, RunEnd::Done { text: "late".to_owned(), usage });
     assert_eq!(ended.duration, Duration::from_millis(25));
 }
@@ -81,7 +81,10 @@ fn a_run_that_ran_out_of_time_is_not_one_that_still_works() {
 #[test]
 fn each_end_has_its_final_payload() {
     let of = |end: RunEnd| Ended { end, duration: Duration::from_millis(7) }.payload(&run());
-    let (good, none) = of(RunEnd::Done { text: "hi".to_owned(), usage: Usage { input_tokens: 1, output_tokens: 2 } });
+    let (good, none) = of(RunEnd::Done {
+        text: "hi".to_owned(),
+        usage: Usage { input_tokens: 1, output_tokens: 2, ..Usage::default() },
+    });
     assert_eq!(none, None);
     assert_eq!(
         good,

@@ -191,7 +191,10 @@ fn play(events: &broadcast::Sender<HostEvent>, turn: &AgentTurn) {
     }
     let end = match turn.text.as_str() {
         "fail" => RunEnd::Failed { kind: "rate_limit".to_owned(), message: "too many requests".to_owned() },
-        _ => RunEnd::Done { text: "Hello".to_owned(), usage: Usage { input_tokens: 5, output_tokens: 2 } },
+        _ => RunEnd::Done {
+            text: "Hello".to_owned(),
+            usage: Usage { input_tokens: 5, output_tokens: 2, ..Usage::default() },
+        },
     };
     tell(HostEvent::RunEnded { run, session, end: Arc::new(end), at: Timestamp(1250) });
 }

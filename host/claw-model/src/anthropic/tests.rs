@@ -1,26 +1,29 @@
 use serde_json::json;
 
 use super::*;
-use crate::prompt::Reply;
-use crate::sample::{assistant, call, denied, done, full_prompt, prompt, user};
+use claw_core::message::Message;
+
+use crate::prompt::{Reply, Thinking};
+use crate::replay::{Kept, pack};
+use crate::sample::{assistant, call, denied, done, full_prompt, prompt, reader, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     let mut gathered = Gathered::default();
     for data in events {
         take(&mut gathered, data, &mut |_| {})?;
     }
-    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]))))
+    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]), "o")))
 }
 
 #[test]
 fn a_request_has_instructions_tools_and_merged_messages() {
     assert_eq!(
-        request("m", &full_prompt()),
+        request(&reader("h", "m"), &full_prompt()),
         json!({
             "model": "m",
             "max_tokens": 1024,
             "stream": true,
-            "system": "Be brief.",
+            "system": [{ "type": "text", "text": "Be brief.", "cache_control": { "type": "ephemeral" } }],
             "messages": [
                 { "role": "user", "content": [{ "type": "text", "text": "what time is it?" }] },
                 { "role": "assistant", "content": [
@@ -29,7 +32,7 @@ fn a_request_has_instructions_tools_and_merged_messages() {
                 ] },
                 { "role": "user", "content": [
                     { "type": "tool_result", "tool_use_id": "call_a", "content": "12:00" },
-                    { "type": "text", "text": "and now?" },
+                    { "type": "text", "text": "and now?", "cache_control": { "type": "ephemeral" } },
                 ] },
             ],
             "tools": [{
@@ -38,6 +41,7 @@ fn a_request_has_instructions_tools_and_merged_messages() {
                 "input_schema": {
                     "type": "object", "properties": { "zone": { "type": "string" } }, "required": ["zone"],
                 },
+                "cache_control": { "type": "ephemeral" },
             }],
         })
     );
@@ -45,7 +49,7 @@ fn a_request_has_instructions_tools_and_merged_messages() {
 
 #[test]
 fn a_conversation_that_starts_with_the_assistant_gets_a_user_in_front() {
-    let body = request("m", &prompt(vec![assistant("hello", vec![]), assistant("again", vec![])]));
+    let body = request(&reader("h", "m"), &prompt(vec![assistant("hello", vec![]), assistant("again", vec![])]));
     let roles: Vec<&str> = body["messages"].as_array().unwrap().iter().map(|m| m["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["user", "assistant"]);
     assert_eq!(body["messages"][1]["content"].as_array().unwrap().len(), 2);
@@ -54,19 +58,20 @@ fn a_conversation_that_starts_with_the_assistant_gets_a_user_in_front() {
 #[test]
 fn failures_are_marked_and_empty_results_have_no_content() {
     let calls = vec![call("a", "clock", "{}"), call("b", "clock", "{}")];
-    let body = request("m", &prompt(vec![user("go"), assistant("", calls), denied("a", "no"), done("b", "")]));
+    let body =
+        request(&reader("h", "m"), &prompt(vec![user("go"), assistant("", calls), denied("a", "no"), done("b", "")]));
     assert_eq!(
         body["messages"][2]["content"],
         json!([
             { "type": "tool_result", "tool_use_id": "a", "content": "E_POLICY_DENY: no", "is_error": true },
-            { "type": "tool_result", "tool_use_id": "b" },
+            { "type": "tool_result", "tool_use_id": "b", "cache_control": { "type": "ephemeral" } },
         ])
     );
 }
 
 #[test]
 fn ids_of_other_providers_are_put_into_accepted_characters() {
-    let body = request("m", &prompt(vec![assistant("", vec![call("functions.clock:0", "clock", "{}")])]));
+    let body = request(&reader("h", "m"), &prompt(vec![assistant("", vec![call("functions.clock:0", "clock", "{}")])]));
     assert_eq!(body["messages"][1]["content"][0]["id"], "functions_clock_0");
     assert_eq!(body["messages"][2]["content"][0]["tool_use_id"], "functions_clock_0");
 }
@@ -121,4 +126,36 @@ fn an_error_event_is_a_complaint() {
 fn an_event_of_another_format_is_garbage() {
     assert!(matches!(decode(&["[DONE]"]), Err(Fault::Garbage(_))));
     assert!(matches!(decode(&[r#"{"choices":[]}"#]), Err(Fault::Garbage(_))));
+}
+
+#[test]
+fn thoughts_are_asked_for_in_the_words_of_each_generation() {
+    let body = |model: &str, thinking| {
+        let body = request(&reader("h", model), &Prompt { thinking, ..full_prompt() });
+        [body["thinking"].clone(), body["output_config"].clone(), body["max_tokens"].clone()]
+    };
+    let adaptive = json!({ "type": "adaptive" });
+    assert_eq!(body("claude-opus-5-5", Thinking::High), [adaptive, json!({ "effort": "high" }), json!(1024)]);
+    let budget = json!({ "type": "enabled", "budget_tokens": 2048 });
+    assert_eq!(body("claude-haiku-4-5", Thinking::Low), [budget, Value::Null, json!(1024 + 2048)]);
+    assert_eq!(body("claude-opus-5-5", Thinking::Off), [Value::Null, Value::Null, json!(1024)]);
+}
+
+#[test]
+fn thoughts_go_back_in_their_places_and_an_exchange_without_them_stays_without() {
+    let thought = json!({ "type": "thinking", "thinking": "hm", "signature": "sig" });
+    let replay = |origin| pack(origin, &[Kept { text_at: 0, calls_at: 0, item: thought.clone() }]);
+    let body = |origin| {
+        let calls = vec![call("a", "clock", "{}")];
+        let said = Message::Assistant { text: "Wait.".to_owned(), calls, replay: replay(origin) };
+        let prompt = Prompt { thinking: Thinking::Low, ..prompt(vec![user("go"), said, done("a", "12")]) };
+        request(&reader("h", "claude-sonnet-5-5"), &prompt)
+    };
+    let own = body("o");
+    let content = own["messages"][1]["content"].as_array().unwrap();
+    assert_eq!((&content[0], content.len()), (&thought, 3), "{own}");
+    assert!(own.get("thinking").is_some());
+    let foreign = body("another");
+    assert_eq!(foreign["messages"][1]["content"].as_array().unwrap().len(), 2, "{foreign}");
+    assert_eq!(foreign.get("thinking"), None);
 }

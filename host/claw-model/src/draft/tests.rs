@@ -11,7 +11,7 @@ fn draft(calls: &[(&str, &str, &str)]) -> Draft {
 }
 
 fn finished(calls: &[(&str, &str, &str)], stop: StopReason) -> Reply {
-    draft(calls).finish(stop, &prompt(vec![]))
+    draft(calls).finish(stop, &prompt(vec![]), "o")
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn malformed_arguments_are_passed_through_for_the_loop_to_report() {
 fn missing_repeated_and_unprintable_ids_are_replaced() {
     let calls = [("", "t", "{}"), ("x", "t", "{}"), ("x", "t", "{}"), ("a b", "t", "{}"), ("old", "t", "{}")];
     let earlier = prompt(vec![assistant("", vec![call("old", "t", "{}"), call("call_1", "t", "{}")])]);
-    let reply = draft(&calls).finish(StopReason::ToolUse, &earlier);
+    let reply = draft(&calls).finish(StopReason::ToolUse, &earlier, "o");
     let ids: Vec<&str> = reply.calls.iter().map(|call| call.id.as_str()).collect();
     assert_eq!(ids, ["call_2", "x", "call_3", "call_4", "call_5"]);
 }

@@ -3,21 +3,22 @@
 use std::time::Duration;
 
 use crate::error::ModelError;
-use crate::provider::{ProviderConfig, Secret};
+use crate::provider::{Credential, ProviderConfig, Secret};
 use crate::wire::Complaint;
 
 /// What is shown of a provider's message.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// Codes and phrases by which providers say that the prompt does not fit: OpenAI, Anthropic, vLLM, llama.cpp.
+/// Codes and phrases by which providers say that the prompt does not fit: OpenAI, Anthropic, vLLM, llama.cpp, Gemini.
 const CONTEXT_CODES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
-const CONTEXT_PHRASES: [&str; 6] = [
+const CONTEXT_PHRASES: [&str; 7] = [
     "prompt is too long",
     "maximum context length",
     "exceed context limit",
     "exceeds the context window",
     "available context size",
     "context size has been exceeded",
+    "exceeds the maximum number of tokens",
 ];
 
 const QUOTA_CODES: [&str; 3] = ["insufficient_quota", "billing_error", "billing_hard_limit_reached"];
@@ -27,13 +28,14 @@ const REFUSAL_CODES: [&str; 3] = ["content_filter", "content_policy_violation", 
 pub(super) fn classify(
     config: &ProviderConfig,
     host: &str,
+    key: Option<&Credential>,
     status: u16,
     retry_after: Option<Duration>,
     complaint: Complaint,
 ) -> ModelError {
     let provider = config.id.clone();
     let model = config.model.clone();
-    let message = shown(&complaint.message, config.api_key.as_ref());
+    let message = shown(&complaint.message, key.map(|key| &key.key));
     let has_code = |codes: &[&str]| codes.iter().any(|code| complaint.code == *code || complaint.kind == *code);
     let lower = complaint.message.to_lowercase();
     let speaks_of_context = CONTEXT_PHRASES.iter().any(|phrase| lower.contains(phrase));
@@ -53,7 +55,11 @@ pub(super) fn classify(
             let message = "the server redirects, and keys are not sent along; set `baseUrl` to the final address";
             ModelError::Rejected { provider, status: effective, message: message.to_owned() }
         }
-        401 | 403 => ModelError::Auth { provider, key_source: config.key_source.clone(), message },
+        // Gemini calls a wrong key a bad request.
+        400 if lower.starts_with("api key not valid") => {
+            ModelError::Auth { provider, key_source: key.map(|key| key.source.clone()), message }
+        }
+        401 | 403 => ModelError::Auth { provider, key_source: key.map(|key| key.source.clone()), message },
         404 => ModelError::NotFound { provider, host: host.to_owned(), model, message },
         429 => ModelError::RateLimited { provider, retry_after, message },
         500 | 502 | 503 | 504 | 529 => ModelError::Overloaded { provider, retry_after, message },
@@ -66,7 +72,8 @@ fn status_in_stream(complaint: &Complaint) -> u16 {
     if let Ok(status @ 400..=599) = complaint.code.parse() {
         return status;
     }
-    match complaint.kind.as_str() {
+    let kind = if complaint.kind.is_empty() { &complaint.code } else { &complaint.kind };
+    match kind.as_str() {
         "authentication_error" | "permission_error" => 401,
         "not_found_error" => 404,
         "request_too_large" => 413,

@@ -19,7 +19,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(8);
 const MAX_WISH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The wait before repeat number `attempt` (from 0). `jitter` between 0 and 1 spreads callers that failed together.
-pub(super) fn pause(attempt: u32, error: &ModelError, jitter: f64) -> Duration {
+pub(crate) fn pause(attempt: u32, error: &ModelError, jitter: f64) -> Duration {
     match error {
         ModelError::RateLimited { retry_after: Some(wish), .. }
         | ModelError::Overloaded { retry_after: Some(wish), .. } => (*wish).min(MAX_PAUSE),
@@ -31,14 +31,14 @@ pub(super) fn pause(attempt: u32, error: &ModelError, jitter: f64) -> Duration {
 }
 
 /// A random number between 0 and 1. Not a secret, so a machine without randomness only loses the spread.
-pub(super) fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// How long the provider asks to wait, in either form of the header; `None` if it does not ask, or not legibly.
 ///
 /// A date counts from the answer's own `Date`, so that a wrong clock on either side does no harm.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
     let date = |text| httpdate::parse_http_date(text).ok();
     let wish = text(RETRY_AFTER)?;

@@ -1,14 +1,14 @@
-mod provider;
+pub(crate) mod provider;
 
 use std::error::Error;
 use std::time::Duration;
 
-use provider::{Answer, FakeProvider, KEY, config};
+use provider::{Answer, FakeProvider, KEY, config, credential};
 
 use super::endpoint;
 use crate::prompt::Prompt;
 use crate::sample::{call, full_prompt, prompt, sse, user};
-use crate::{Model, ModelError, Reply, Secret, StopReason, WireFormat};
+use crate::{Model, ModelError, Reply, StopReason, WireFormat};
 
 const OPENAI: &str = include_str!("../wire/openai.txt");
 const ANTHROPIC: &str = include_str!("../wire/anthropic.txt");
@@ -75,7 +75,7 @@ async fn an_anthropic_exchange_streams_text_and_returns_the_calls() {
     assert_eq!(asked.headers["x-api-key"], KEY);
     assert_eq!(asked.headers["anthropic-version"], "2023-06-01");
     assert_eq!(asked.headers.get("authorization"), None);
-    assert_eq!(asked.body["system"], "Be brief.");
+    assert_eq!(asked.body["system"][0]["text"], "Be brief.");
 }
 
 // ML-08
@@ -255,8 +255,8 @@ async fn dropping_the_future_closes_the_connection() {
 
 #[test]
 fn the_endpoint_is_found_from_every_usual_base_url() {
-    let openai = |base| endpoint(WireFormat::OpenAiChat, base).map(String::from);
-    let anthropic = |base| endpoint(WireFormat::AnthropicMessages, base).map(String::from);
+    let openai = |base| endpoint(WireFormat::OpenAiChat, base, "m").map(String::from);
+    let anthropic = |base| endpoint(WireFormat::AnthropicMessages, base, "m").map(String::from);
     let url = |text: &str| Ok(text.to_owned());
     assert_eq!(openai("https://api.openai.com/v1"), url("https://api.openai.com/v1/chat/completions"));
     assert_eq!(openai("http://127.0.0.1:11434/v1/"), url("http://127.0.0.1:11434/v1/chat/completions"));
@@ -282,9 +282,9 @@ fn settings_that_cannot_work_are_refused_without_showing_secrets() {
     let mut named = ok();
     named.base_url = "http://metadata.google.internal/v1".to_owned();
     let mut line_break = ok();
-    line_break.api_key = Some(Secret::new("sk-a\nb"));
+    line_break.keys = vec![credential("default", "sk-a\nb")];
     let mut empty_key = ok();
-    empty_key.api_key = Some(Secret::new(" \n"));
+    empty_key.keys = vec![credential("default", " \n")];
     let mut no_model = ok();
     no_model.model.clear();
     let mut no_time = ok();
@@ -300,7 +300,7 @@ fn settings_that_cannot_work_are_refused_without_showing_secrets() {
 #[test]
 fn a_key_with_white_space_around_it_is_accepted() {
     let mut config = config(WireFormat::OpenAiChat, "https://x.test/v1");
-    config.api_key = Some(Secret::new(" sk-a\n"));
+    config.keys = vec![credential("default", " sk-a\n")];
     assert_eq!(Model::http(config).unwrap().name(), "fake/m-1");
 }
 

@@ -1,15 +1,19 @@
 use serde_json::json;
 
 use super::*;
-use crate::prompt::Reply;
-use crate::sample::{call, full_prompt, prompt};
+use claw_core::message::Message;
+
+use crate::prompt::{Reply, Thinking};
+use crate::provider::WireFormat;
+use crate::sample::{call, done, full_prompt, prompt, reader, user};
+use crate::wire::Decoder;
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
-    let mut gathered = Gathered::default();
+    let mut decoder = Decoder::new(WireFormat::OpenAiChat);
     for data in events {
-        take(&mut gathered, data, &mut |_| {})?;
+        decoder.take(data, &mut |_| {})?;
     }
-    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]))))
+    Ok(decoder.finish(&prompt(vec![]), "o"))
 }
 
 /// Streams of which only `tool_calls` matters.
@@ -25,7 +29,7 @@ fn check_calls(deltas: &[&str], expected: &[claw_core::message::ToolCall]) {
 #[test]
 fn a_request_has_instructions_tools_and_the_exchange_in_order() {
     assert_eq!(
-        request("127.0.0.1:11434", "m", &full_prompt()),
+        request(&reader("127.0.0.1:11434", "m"), &full_prompt()),
         json!({
             "model": "m",
             "max_tokens": 1024,
@@ -54,7 +58,7 @@ fn a_request_has_instructions_tools_and_the_exchange_in_order() {
 
 #[test]
 fn openai_itself_gets_the_new_name_of_the_token_limit() {
-    let body = request("api.openai.com", "m", &prompt(vec![]));
+    let body = request(&reader("api.openai.com", "m"), &prompt(vec![]));
     assert_eq!((&body["max_completion_tokens"], &body["max_tokens"]), (&json!(100), &Value::Null));
     assert_eq!(body.get("tools"), None);
 }
@@ -63,7 +67,7 @@ fn openai_itself_gets_the_new_name_of_the_token_limit() {
 fn a_zero_token_limit_is_sent_as_one() {
     let mut prompt = prompt(vec![]);
     prompt.max_output_tokens = 0;
-    assert_eq!(request("h", "m", &prompt)["max_tokens"], json!(1));
+    assert_eq!(request(&reader("h", "m"), &prompt)["max_tokens"], json!(1));
 }
 
 #[test]
@@ -142,4 +146,35 @@ fn an_error_inside_the_stream_is_a_complaint() {
 fn an_event_that_is_no_chunk_is_garbage() {
     assert!(matches!(decode(&["<html>"]), Err(Fault::Garbage(_))));
     assert!(matches!(decode(&["[]x"]), Err(Fault::Garbage(_))));
+}
+
+#[test]
+fn each_server_is_asked_to_think_in_its_own_words() {
+    let body = |host: &str| request(&reader(host, "m"), &Prompt { thinking: Thinking::Low, ..prompt(vec![]) });
+    assert_eq!(body("api.groq.com")["reasoning_effort"], "low");
+    assert_eq!(body("openrouter.ai")["reasoning"], json!({ "effort": "low" }));
+    assert_eq!(body("api.deepseek.com")["thinking"], json!({ "type": "enabled" }));
+    assert_eq!(body("api.mistral.ai").get("stream_options"), None);
+    assert_eq!(body("mine.openai.azure.com").get("max_tokens"), None);
+}
+
+#[test]
+fn thoughts_are_no_answer_and_go_back_within_their_exchange_only() {
+    let reply = decode(&[
+        r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"so ","signature":null}]}}]}"#,
+        r#"{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.text","index":0,"text":"far","signature":"s"}]}}]}"#,
+        r#"{"choices":[{"delta":{"reasoning":"so far","tool_calls":[{"index":0,"id":"a","function":{"name":"clock","arguments":"{}"}}]}}]}"#,
+        r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,
+    ]);
+    let Reply { text, calls, replay, .. } = reply.unwrap().unwrap();
+    assert_eq!((text.as_str(), calls.len()), ("", 1));
+    let details = json!([{ "type": "reasoning.text", "index": 0, "text": "so far", "signature": "s" }]);
+    let mut messages = vec![user("go"), Message::Assistant { text, calls, replay }, done("a", "12")];
+    let sent = |messages: &[Message]| {
+        let body = request(&reader("openrouter.ai", "m"), &prompt(messages.to_vec()));
+        body["messages"][1].get("reasoning_details").cloned()
+    };
+    assert_eq!(sent(&messages), Some(details));
+    messages.push(user("thanks"));
+    assert_eq!(sent(&messages), None);
 }

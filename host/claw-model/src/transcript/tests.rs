@@ -8,12 +8,12 @@ fn show(messages: &[Message]) -> Vec<String> {
     };
     let show = |turn| match turn {
         Turn::User(text) => format!("user {text}"),
-        Turn::Assistant { text, calls } => {
+        Turn::Assistant { text, calls, .. } => {
             let calls: Vec<String> = calls.into_iter().map(show_call).collect();
             format!("assistant {text} [{}]", calls.join(", "))
         }
     };
-    turns(messages).into_iter().map(show).collect()
+    turns(messages, "o").into_iter().map(show).collect()
 }
 
 #[test]

@@ -7,6 +7,7 @@ use claw_core::id::{RunId, Timestamp};
 use claw_core::message::{Entry, Message, Usage};
 use claw_core::text::is_silent;
 use claw_gateway::{ChatHistory, SessionsList};
+use claw_model::{KeyState, Model};
 use claw_policy::{Given, Trust};
 use claw_sandbox::WorkerState;
 use claw_store::{History, SessionRow};
@@ -34,7 +35,14 @@ pub(super) fn run_end(run: &RunId, end: &RunEnd, times: Times) -> Value {
 }
 
 fn usage_of(usage: Usage) -> Value {
-    json!({"input": usage.input_tokens, "output": usage.output_tokens})
+    json!({
+        "input": usage.input_tokens,
+        "output": usage.output_tokens,
+        "cacheRead": usage.cache_read_tokens,
+        "cacheWrite": usage.cache_write_tokens,
+        "reasoning": usage.reasoning_tokens,
+        "costMicros": usage.cost_micros,
+    })
 }
 
 pub(super) fn answered(approval: &Approval) -> &'static str {
@@ -74,7 +82,7 @@ fn entry(entry: &Entry) -> Value {
     let Entry { seq, at, run, message } = entry;
     match message {
         Message::User { text } => row("user", text_parts(text), *at, seq.0, run, None),
-        Message::Assistant { text, calls } => {
+        Message::Assistant { text, calls, .. } => {
             let mut parts = if text.is_empty() || is_silent(text) { Vec::new() } else { text_parts(text) };
             parts.extend(calls.iter().map(|call| {
                 // Malformed arguments are shown as the text they are.
@@ -276,6 +284,22 @@ pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms:
         "agents": [{"agentId": host.about.agent, "isDefault": true, "sessions": sessions}],
         "sessions": sessions,
     })
+}
+
+pub(super) fn model_keys(model: &Model) -> Value {
+    let models = model.models().into_iter().map(|(name, facts)| {
+        json!({"model": name, "contextTokens": facts.context_tokens, "maxOutputTokens": facts.max_output_tokens})
+    });
+    let keys = model.keys().into_iter().map(|key| {
+        let (state, left, reason) = match key.state {
+            KeyState::Ready => ("ready", None, None),
+            KeyState::Resting { left, reason } => ("resting", Some(left), Some(reason)),
+            KeyState::Disabled { left, reason } => ("disabled", Some(left), Some(reason)),
+        };
+        let left = left.map(|left| left.as_secs().max(1));
+        json!({"provider": key.provider, "key": key.key, "state": state, "secondsLeft": left, "reason": reason})
+    });
+    json!({"models": models.collect::<Vec<_>>(), "keys": keys.collect::<Vec<_>>()})
 }
 
 pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Timestamp) -> Value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use claw_core::effect::{EffectError, LlmReply, LlmRequest};
 use claw_core::message::Message;
-use claw_model::{Prompt, StopReason};
+use claw_model::{Prompt, StopReason, Thinking};
 use claw_policy::Action;
 
 use super::Effects;
@@ -50,7 +50,7 @@ impl Effects {
 
     async fn ask_model(&self, request: LlmRequest) -> Result<LlmReply, EffectError> {
         let message = |message: claw_core::effect::LlmMessage| match message.by_model {
-            true => Message::Assistant { text: message.text, calls: Vec::new() },
+            true => Message::Assistant { text: message.text, calls: Vec::new(), replay: None },
             false => Message::User { text: message.text },
         };
         let prompt = Prompt {
@@ -58,6 +58,7 @@ impl Effects {
             messages: request.messages.into_iter().map(message).collect(),
             tools: Vec::new(),
             max_output_tokens: request.max_tokens,
+            thinking: Thinking::Off,
         };
         let mut nobody = |_: &str| {};
         let reply = tokio::select! {

@@ -3,22 +3,27 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use claw_core::id::Timestamp;
+use claw_model::{KeyHeader, ModelFacts, WireFormat};
 use claw_vault::{Audience, Key};
 
 use super::*;
-use crate::settings::Wire;
 
 const KEY: &str = "sk-canary-0123456789";
 
-fn provider(key_ref: SecretRef) -> ProviderSettings {
+fn provider() -> ProviderSettings {
     ProviderSettings {
         id: "p".to_owned(),
-        wire: Wire::OpenAiChat,
+        wire: WireFormat::OpenAiChat,
         base_url: "https://api.example.com/v1".to_owned(),
-        key: None,
-        key_ref: Some(key_ref),
+        key_header: KeyHeader::Bearer,
+        keys: Vec::new(),
         model: "m".to_owned(),
+        facts: ModelFacts::default(),
     }
+}
+
+fn key(place: SecretRef) -> KeySettings {
+    KeySettings { name: "default".to_owned(), place, value: None }
 }
 
 fn vault(folder: &Path) -> Vault {
@@ -26,9 +31,9 @@ fn vault(folder: &Path) -> Vault {
 }
 
 /// Fetches from a place, in a folder with an empty vault.
-async fn fetched(key_ref: SecretRef) -> Result<Option<Secret>, KeyError> {
+async fn fetched(place: SecretRef) -> Result<Secret, KeyError> {
     let folder = tempfile::tempdir().unwrap();
-    fetch(&provider(key_ref), &vault(folder.path())).await
+    fetch(&provider(), &key(place), &vault(folder.path())).await
 }
 
 fn command(argv: &[&str], timeout_seconds: u64) -> SecretRef {
@@ -53,7 +58,7 @@ async fn a_key_file_must_be_private_and_its_first_line_counts() {
     let err = fetched(place()).await.unwrap_err();
     assert!(chain(&err).contains(&format!("run `chmod 600 {}`", path.display())));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(fetched(place()).await.unwrap(), Some(Secret::new(KEY)));
+    assert_eq!(fetched(place()).await.unwrap(), Secret::new(KEY));
     fs::write(&path, "\n").unwrap();
     assert!(chain(&fetched(place()).await.unwrap_err()).contains("its first line is empty"));
     fs::remove_file(&path).unwrap();
@@ -63,7 +68,7 @@ async fn a_key_file_must_be_private_and_its_first_line_counts() {
 #[tokio::test]
 async fn a_command_gives_its_first_line_if_it_ends_well_and_in_time() {
     let found = fetched(command(&["printf", "%s\\nnote\\n", KEY], 10)).await.unwrap();
-    assert_eq!(found, Some(Secret::new(KEY)));
+    assert_eq!(found, Secret::new(KEY));
     let failed = fetched(command(&["sh", "-c", "echo sk-canary; echo sk-canary >&2; exit 3"], 10)).await.unwrap_err();
     assert!(chain(&failed).contains("from the output of `sh`: it ended with exit status: 3"));
     let late = fetched(command(&["sleep", "600"], 1)).await.unwrap_err();
@@ -83,11 +88,11 @@ async fn a_secret_of_the_vault_is_only_taken_for_its_own_server() {
     let value = || Zeroizing::new(KEY.to_owned());
     vault.set("mine", value(), audience("https://api.example.com:443"), Vec::new(), Timestamp(1)).unwrap();
     vault.set("other", value(), audience("https://api.example.org"), Vec::new(), Timestamp(1)).unwrap();
-    let place = |name: &str| provider(SecretRef::Vault { name: name.to_owned() });
-    assert_eq!(fetch(&place("mine"), &vault).await.unwrap(), Some(Secret::new(KEY)));
-    let err = fetch(&place("other"), &vault).await.unwrap_err();
+    let place = |name: &str| key(SecretRef::Vault { name: name.to_owned() });
+    assert_eq!(fetch(&provider(), &place("mine"), &vault).await.unwrap(), Secret::new(KEY));
+    let err = fetch(&provider(), &place("other"), &vault).await.unwrap_err();
     assert!(chain(&err).contains("may not be sent to `https://api.example.com`"));
-    let err = fetch(&place("none"), &vault).await.unwrap_err();
+    let err = fetch(&provider(), &place("none"), &vault).await.unwrap_err();
     assert!(chain(&err).contains("Unknown"));
 }
 

@@ -47,7 +47,7 @@ impl Shell {
                     let (mut prompt, tokens) = self.prompt(system, &tools, room);
                     prompt.messages = newest(prompt.messages, room.free());
                     let Asked::Reply(reply) = self.complete((prompt, tokens), Aloud::No).await else { return Ok(()) };
-                    let recorded = turn.take(reply.text, reply.calls, reply.usage);
+                    let recorded = turn.take(reply.text, reply.calls, reply.replay, reply.usage);
                     let steps = self.starting(&turn.next());
                     self.record(recorded, steps).await?;
                 }

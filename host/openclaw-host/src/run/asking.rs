@@ -7,7 +7,7 @@ use claw_core::event::HostEvent;
 use claw_core::id::ToolName;
 use claw_core::message::{Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{ModelError, Prompt};
+use claw_model::{Heard, ModelError, Prompt};
 use claw_store::StoreError;
 
 use super::{Asked, Shell};
@@ -52,7 +52,7 @@ impl Shell {
     /// The room of the conversation beside instructions and tools, which take so many tokens.
     pub(super) fn room(&self, system: &str, tools: u64) -> Room {
         let host = &self.host;
-        let all = host.model.context_tokens().min(host.limits.context.tokens) as f64;
+        let all = host.model.of(self.row.session.as_str()).1.context_tokens.min(host.limits.context.tokens) as f64;
         // The count of tokens is corrected by what the model's provider counted before.
         let window = (all * self.narrower / host.gauge.ratio(&host.model.name())) as u64;
         Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
@@ -63,7 +63,16 @@ impl Shell {
         let messages = self.messages(room);
         let tokens = room.taken + messages.iter().map(context::of_message).sum::<u64>();
         let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
-        (Prompt { system: system.to_owned(), messages, tools: tools.to_vec(), max_output_tokens }, tokens)
+        (
+            Prompt {
+                system: system.to_owned(),
+                messages,
+                tools: tools.to_vec(),
+                max_output_tokens,
+                thinking: self.host.thinking,
+            },
+            tokens,
+        )
     }
 
     pub(super) fn messages(&self, room: &Room) -> Vec<Message> {
@@ -95,9 +104,16 @@ impl Shell {
         };
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
         let mut spoken = Spoken::default();
-        let mut on_text = |delta: &str| tell(spoken.push(&text(masked.push(delta.as_bytes()))));
+        let notices = &mut self.notices;
+        let mut hear = |heard: Heard<'_>| match heard {
+            Heard::Text(delta) => tell(spoken.push(&text(masked.push(delta.as_bytes())))),
+            Heard::Notice(notice) => {
+                notices.push(Message::Notice { text: notice.to_owned() });
+                host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text: notice.into() });
+            }
+        };
         let replied = tokio::select! {
-            reply = host.model.complete(&prompt, &mut on_text) => Some(reply),
+            reply = host.model.ask(Some(session.as_str()), &prompt, &mut hear) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };

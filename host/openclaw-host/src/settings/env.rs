@@ -11,14 +11,6 @@ pub const HOST_PORT: &str = "OPENCLAW_HOST_PORT";
 pub const HOST_BIND: &str = "OPENCLAW_HOST_BIND";
 /// The model, as `provider/model`.
 pub const HOST_MODEL: &str = "OPENCLAW_HOST_MODEL";
-/// The key of the provider `openai`.
-pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
-/// The base URL of the provider `openai`.
-pub const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
-/// The key of the provider `anthropic`.
-pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
-/// The base URL of the provider `anthropic`.
-pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
 /// The user's home directory, in which the default home of the host lies.
 pub const USER_HOME: &str = "HOME";
 /// The file that holds the passphrase of the vault; `/dev/fd/3` reads it from that descriptor.
@@ -28,22 +20,11 @@ pub const TOOLS: &str = "OPENCLAW_TOOLS";
 /// Any value turns colours off.
 pub const NO_COLOR: &str = "NO_COLOR";
 
-/// Every variable that is read, apart from those that `apiKeyEnv` and `apiKey` of `models.providers.*` name. Of those that
+/// Every variable that is read, apart from those of the known providers and those
+/// that `models.providers.*` names. Of those that
 /// skills need, only whether they are set.
-pub const NAMES: [&str; 12] = [
-    HOST_HOME,
-    HOST_PORT,
-    HOST_BIND,
-    HOST_MODEL,
-    OPENAI_API_KEY,
-    OPENAI_BASE_URL,
-    ANTHROPIC_API_KEY,
-    ANTHROPIC_BASE_URL,
-    USER_HOME,
-    HOST_VAULT_PASSPHRASE_FILE,
-    TOOLS,
-    NO_COLOR,
-];
+pub const NAMES: [&str; 8] =
+    [HOST_HOME, HOST_PORT, HOST_BIND, HOST_MODEL, USER_HOME, HOST_VAULT_PASSPHRASE_FILE, TOOLS, NO_COLOR];
 
 /// Whether a variable is set and not empty; what is in it stays there.
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
@@ -60,9 +41,11 @@ pub struct Env {
 }
 
 impl Env {
-    /// Reads the variables of [`NAMES`] from the process. Empty values, and those that are not UTF-8, count as unset.
+    /// Reads the variables of [`NAMES`] and those of the known providers from the process. Empty values, and those that are not UTF-8, count as unset.
     pub fn read() -> Self {
-        Env::default().and(NAMES)
+        let keys = claw_model::vendors().iter().flat_map(|vendor| vendor.key_variables).copied();
+        let addresses = claw_model::vendors().iter().filter_map(|vendor| vendor.base_url_variable);
+        Env::default().and(NAMES).and(keys).and(addresses)
     }
 
     /// Adds variables that the configuration file names.

@@ -1,5 +1,6 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
+mod models;
 mod packages;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
 
 /// Everything that `config.json5` may say. All of it is optional.
@@ -85,55 +87,6 @@ pub enum AuthMode {
     Token,
     /// Whoever reaches the port is the owner; loopback only.
     None,
-}
-
-/// Which model answers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct ModelsFile {
-    /// `provider/model`, or a provider alone for its own `model`. Without it: `anthropic` or `openai`, whichever has
-    /// a key in the environment, else the offline model `rehearsal`.
-    #[schemars(with = "String")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
-    /// Providers by name. `anthropic` and `openai` need no entry.
-    pub providers: BTreeMap<String, ProviderFile>,
-}
-
-/// One model provider.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct ProviderFile {
-    /// The protocol it speaks.
-    pub wire: Wire,
-    /// Where it listens, e.g. `http://127.0.0.1:11434/v1`.
-    pub base_url: String,
-    /// Where its key is; the key itself never stands in this file. Without it and `apiKeyEnv`, no key is sent.
-    #[schemars(with = "SecretRef")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<SecretRef>,
-    /// The name of the environment variable that holds its key: short for `apiKey` with the source `env`.
-    #[schemars(with = "String")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_key_env: Option<String>,
-    /// The model to ask for when `models.default` names only the provider.
-    #[schemars(with = "String")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-}
-
-/// A provider's protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum Wire {
-    /// OpenAI Chat Completions.
-    #[serde(rename = "openai-chat")]
-    OpenAiChat,
-    /// Anthropic Messages.
-    AnthropicMessages,
 }
 
 /// Where a secret is.

@@ -1,54 +1,90 @@
-//! Which model answers: the one that was named, else the provider whose key is at hand, else the offline model.
+//! Which model answers: the one that was named, else that of a provider whose key is at hand, else the offline model;
+//! and who stands in for it.
+
+mod check;
 
 use std::path::Path;
 
+use claw_model::{KeyHeader, ModelFacts, Vendor, WireFormat};
+
+pub use self::check::is_key_name;
+use self::check::{check_providers, is_variable, url_problem};
 use super::env::{self, Env};
-use super::file::{ProviderFile, SecretRef, Wire};
+use super::file::{ProviderFile, SecretRef};
 use super::issue::Issue;
+use super::load::LoadedFile;
 use super::resolve::{Merge, Origin};
 use super::schema::nearest;
-use super::{ModelSettings, ProviderSettings, Secret};
+use super::{KeySettings, ModelSettings, ProviderSettings, Secret};
 
 /// The provider that needs no network and no key.
 const REHEARSAL: &str = "rehearsal";
 
-/// The providers that need no entry in the file.
-const BUILT_IN: [BuiltIn; 2] = [
-    BuiltIn {
-        id: "anthropic",
-        wire: Wire::AnthropicMessages,
-        base_url: "https://api.anthropic.com",
-        base_url_variable: env::ANTHROPIC_BASE_URL,
-        key_variable: env::ANTHROPIC_API_KEY,
-        model: "claude-sonnet-4-5",
-    },
-    BuiltIn {
-        id: "openai",
-        wire: Wire::OpenAiChat,
-        base_url: "https://api.openai.com/v1",
-        base_url_variable: env::OPENAI_BASE_URL,
-        key_variable: env::OPENAI_API_KEY,
-        model: "gpt-5-mini",
-    },
-];
+/// The name of the key that `apiKey`, `apiKeyEnv` or a known variable gives.
+pub const DEFAULT_KEY: &str = "default";
 
-struct BuiltIn {
-    id: &'static str,
-    wire: Wire,
-    base_url: &'static str,
-    base_url_variable: &'static str,
-    key_variable: &'static str,
-    /// Asked for when nobody names one; any newer one is a matter of `models.default`.
-    model: &'static str,
+/// A provider that can be named, whether or not it could be asked.
+#[derive(Clone, Debug)]
+pub struct KnownProvider {
+    /// How settings call it.
+    pub id: String,
+    /// Whether the file has an entry for it.
+    pub in_file: bool,
+    /// How it is spoken to.
+    pub wire: WireFormat,
+    /// Where it is, if that is known.
+    pub base_url: Option<String>,
+    /// Its keys in the order of their use, also those that are not there.
+    pub keys: Vec<KeySettings>,
+    /// Whether it answers nobody without a key.
+    pub needs_key: bool,
+    /// Models of which something is known.
+    pub models: Vec<(String, ModelFacts)>,
+}
+
+impl KnownProvider {
+    /// Whether it could be asked, as far as this can be told without looking into files and the vault.
+    pub fn is_usable(&self) -> bool {
+        let is_there = |key: &KeySettings| key.value.is_some() || !key.place.is_env();
+        self.base_url.is_some() && (!self.needs_key || self.keys.iter().any(is_there))
+    }
+}
+
+/// All providers that can be named.
+pub fn known_providers(file: &LoadedFile, env: &Env) -> Vec<KnownProvider> {
+    let entries = &file.config.models.providers;
+    let others = entries.keys().map(String::as_str).filter(|id| claw_model::vendor(id).is_none());
+    let ids = claw_model::vendors().iter().map(|vendor| vendor.id).chain(others);
+    let known = |id| {
+        let candidate = candidate(file, env, id)?;
+        let own = candidate.file.into_iter().flat_map(|file| file.models.keys().map(String::as_str));
+        let listed = candidate.vendor.into_iter().flat_map(|vendor| vendor.models).map(|model| model.name);
+        let listed: Vec<&str> = listed.collect();
+        let more: Vec<&str> = own.filter(|model| !listed.contains(model)).collect();
+        let models = listed.into_iter().chain(more);
+        let models = models.map(|model| (model.to_owned(), facts(id, model, candidate.file))).collect();
+        Some(KnownProvider {
+            id: id.to_owned(),
+            in_file: candidate.file.is_some(),
+            wire: candidate.wire,
+            base_url: candidate.base_url.1,
+            keys: candidate.keys.into_iter().map(|(_, key)| key).collect(),
+            needs_key: candidate.needs_key == NeedsKey::Yes,
+            models,
+        })
+    };
+    ids.filter_map(known).collect()
 }
 
 /// A provider before its model is chosen.
-struct Candidate {
+struct Candidate<'a> {
     id: String,
-    wire: Wire,
-    base_url: (Origin, String),
-    key_ref: (Origin, Option<SecretRef>),
-    model: Option<String>,
+    vendor: Option<&'static Vendor>,
+    file: Option<&'a ProviderFile>,
+    wire: WireFormat,
+    key_header: KeyHeader,
+    base_url: (Origin, Option<String>),
+    keys: Vec<(Origin, KeySettings)>,
     /// Whether it answers nobody without a key.
     needs_key: NeedsKey,
 }
@@ -65,12 +101,11 @@ pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<Mo
     let in_file = merge.file.config.models.default.clone().map(|text| (Origin::File, text));
     let in_env = env.get(env::HOST_MODEL).map(|text| (Origin::Env(env::HOST_MODEL.to_owned()), text.to_owned()));
     let (origin, name) = in_env.or(in_file).unwrap_or_else(|| by_key(merge, env));
-
-    let (id, model) = match name.split_once('/') {
-        Some((id, model)) => (id, Some(model)),
-        None => (name.as_str(), None),
-    };
-    if id == REHEARSAL {
+    let fallbacks = merge.file.config.models.fallbacks.clone();
+    if name == REHEARSAL {
+        if !fallbacks.is_empty() {
+            merge.complain(Issue::warning("models.fallbacks", "has no effect while the rehearsal answers"));
+        }
         merge.note("models.default", REHEARSAL, origin);
         return Some(ModelSettings::Rehearsal);
     }
@@ -78,19 +113,40 @@ pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<Mo
         Origin::Env(name) => name.clone(),
         _ => "models.default".to_owned(),
     };
-    let selected = candidate(merge, env, id)
-        .ok_or_else(|| unknown_provider(merge, id))
-        .and_then(|candidate| finish(candidate, model, home, env));
+    let first = named(merge, home, env, &name, place);
+    if let Some(first) = &first {
+        merge.note("models.default", format!("{}/{}", first.id, first.model), origin);
+    }
+    let named = |(index, name): (usize, &String)| named(merge, home, env, name, format!("models.fallbacks[{index}]"));
+    let others: Vec<_> = fallbacks.iter().enumerate().map(named).collect();
+    if !fallbacks.is_empty() {
+        merge.note("models.fallbacks", fallbacks, Origin::File);
+    }
+    Some(ModelSettings::Providers { first: Box::new(first?), fallbacks: others.into_iter().collect::<Option<_>>()? })
+}
+
+/// The provider and model of this name, which stands at `place`. `None` after a complaint.
+fn named(merge: &mut Merge<'_>, home: &Path, env: &Env, name: &str, place: String) -> Option<ProviderSettings> {
+    let (id, model) = match name.split_once('/') {
+        Some((id, model)) => (id, Some(model)),
+        None => (name, None),
+    };
+    let selected = match candidate(merge.file, env, id) {
+        Some(candidate) => finish(candidate, model, home),
+        None => Err(unknown_provider(merge, id)),
+    };
     match selected {
-        Ok((provider, base_url_origin, key_origin)) => {
-            merge.note("models.default", format!("{}/{}", provider.id, provider.model), origin);
-            merge.note(format!("models.providers.{}.baseUrl", provider.id), &provider.base_url, base_url_origin);
-            if let Some(key_ref) = &provider.key_ref
-                && (provider.key.is_some() || !key_ref.is_env())
-            {
-                merge.note(format!("models.providers.{}.apiKey", provider.id), key_ref.to_string(), key_origin);
+        Ok((provider, url_origin, key_origins)) => {
+            let path = format!("models.providers.{}", provider.id);
+            merge.note(format!("{path}.baseUrl"), &provider.base_url, url_origin);
+            for (key, origin) in provider.keys.iter().zip(key_origins) {
+                let place = match key.name.as_str() {
+                    DEFAULT_KEY => format!("{path}.apiKey"),
+                    name => format!("{path}.keys.{name}"),
+                };
+                merge.note(place, key.place.to_string(), origin);
             }
-            Some(ModelSettings::Provider(provider))
+            Some(provider)
         }
         Err(message) => {
             merge.complain(Issue::error(place, message));
@@ -99,16 +155,22 @@ pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<Mo
     }
 }
 
-/// The provider whose key is in the environment.
+/// The first known provider whose key is in the environment, and of which a model is known.
 fn by_key(merge: &mut Merge<'_>, env: &Env) -> (Origin, String) {
-    let with_key = BUILT_IN.iter().find(|built_in| env.get(built_in.key_variable).is_some());
-    if let Some(built_in) = with_key {
-        return (Origin::Env(built_in.key_variable.to_owned()), built_in.id.to_owned());
+    for vendor in claw_model::vendors() {
+        let variable = vendor.key_variables.iter().find(|variable| env.get(variable).is_some());
+        if let Some(variable) = variable
+            && vendor.default_model().is_some()
+            && vendor.base_url.is_some()
+        {
+            return (Origin::Env((*variable).to_owned()), vendor.id.to_owned());
+        }
     }
-    for built_in in &BUILT_IN {
-        if env.get(built_in.base_url_variable).is_some() {
-            let message = format!("has no effect without `{}` or `models.default`", built_in.key_variable);
-            merge.complain(Issue::warning(built_in.base_url_variable, message));
+    for vendor in claw_model::vendors() {
+        if let (Some(url), [key, ..]) = (vendor.base_url_variable, vendor.key_variables)
+            && env.get(url).is_some()
+        {
+            merge.complain(Issue::warning(url, format!("has no effect without `{key}` or `models.default`")));
         }
     }
     if !merge.file.config.models.providers.is_empty() {
@@ -117,158 +179,130 @@ fn by_key(merge: &mut Merge<'_>, env: &Env) -> (Origin, String) {
     (Origin::Default, REHEARSAL.to_owned())
 }
 
-fn candidate(merge: &Merge<'_>, env: &Env, id: &str) -> Option<Candidate> {
-    let in_file = merge.file.config.models.providers.get(id);
-    let built_in = BUILT_IN.iter().find(|built_in| built_in.id == id);
-    match (in_file, built_in) {
-        (Some(file), None) => Some(Candidate {
-            id: id.to_owned(),
-            wire: file.wire,
-            base_url: (Origin::File, file.base_url.clone()),
-            key_ref: (Origin::File, key_ref(file)),
-            model: file.model.clone(),
-            needs_key: if key_ref(file).is_some() { NeedsKey::Yes } else { NeedsKey::No },
-        }),
-        (file, Some(built_in)) => Some(customised(built_in, file, env)),
-        (None, None) => None,
+fn candidate<'a>(file: &'a LoadedFile, env: &Env, id: &str) -> Option<Candidate<'a>> {
+    let file = file.config.models.providers.get(id);
+    let vendor = claw_model::vendor(id);
+    if file.is_none() && vendor.is_none() {
+        return None;
     }
+    let url_variable = vendor.and_then(|vendor| vendor.base_url_variable);
+    let in_env = url_variable.and_then(|name| Some((Origin::Env(name.to_owned()), env.get(name)?.to_owned())));
+    let in_file = || Some((Origin::File, file?.base_url.clone()?));
+    let own = || vendor.and_then(|vendor| vendor.base_url).map(str::to_owned);
+    let (url_origin, base_url) = match in_env.or_else(in_file) {
+        Some((origin, url)) => (origin, Some(url)),
+        None => (Origin::Default, own()),
+    };
+    let own_wire = vendor.map(|vendor| if url_origin == Origin::Default { vendor.wire } else { vendor.wire_elsewhere });
+    let wire = file.and_then(|file| file.wire).map(WireFormat::from).or(own_wire).unwrap_or(WireFormat::OpenAiChat);
+    let own_header = vendor.filter(|vendor| vendor.wire == wire).map(|vendor| vendor.key_header);
+    let in_file = file.and_then(|file| file.key_header).map(KeyHeader::from);
+    let keys = keys(vendor, file, env);
+    // A server of one's own behind another URL may want no key.
+    let needs_key = match vendor {
+        Some(vendor) => vendor.needs_key() && (url_origin == Origin::Default || vendor.base_url.is_none()),
+        None => !keys.is_empty(),
+    };
+    Some(Candidate {
+        id: id.to_owned(),
+        vendor,
+        file,
+        wire,
+        key_header: in_file.or(own_header).unwrap_or_else(|| wire.key_header()),
+        base_url: (url_origin, base_url),
+        keys,
+        needs_key: if needs_key { NeedsKey::Yes } else { NeedsKey::No },
+    })
 }
 
-/// A built-in provider with what the file and the environment change about it.
-fn customised(built_in: &BuiltIn, file: Option<&ProviderFile>, env: &Env) -> Candidate {
-    let from_env = env.get(built_in.base_url_variable);
-    let base_url = match (from_env, file) {
-        (Some(url), _) => (Origin::Env(built_in.base_url_variable.to_owned()), url.to_owned()),
-        (None, Some(file)) => (Origin::File, file.base_url.clone()),
-        (None, None) => (Origin::Default, built_in.base_url.to_owned()),
+/// The keys in the order of their use, wherever they are.
+fn keys(vendor: Option<&Vendor>, file: Option<&ProviderFile>, env: &Env) -> Vec<(Origin, KeySettings)> {
+    let key = |origin, name: &str, place: SecretRef| {
+        let value = match &place {
+            SecretRef::Env { id } => env.get(id).map(Secret::new),
+            SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. } => None,
+        };
+        (origin, KeySettings { name: name.to_owned(), place, value })
     };
-    let key_ref = match file.and_then(key_ref) {
-        Some(key_ref) => (Origin::File, Some(key_ref)),
-        None => (Origin::Default, Some(SecretRef::Env { id: built_in.key_variable.to_owned() })),
-    };
-    Candidate {
-        id: built_in.id.to_owned(),
-        wire: file.map_or(built_in.wire, |file| file.wire),
-        // A server of one's own behind another URL may want no key.
-        needs_key: if base_url.0 == Origin::Default { NeedsKey::Yes } else { NeedsKey::No },
-        base_url,
-        key_ref,
-        model: file.and_then(|file| file.model.clone()).or(Some(built_in.model.to_owned())),
+    let mut keys = Vec::new();
+    let variables = vendor.map_or(&[][..], |vendor| vendor.key_variables);
+    let more = file.map(|file| &file.keys);
+    if let Some(place) = file.and_then(default_key) {
+        keys.push(key(Origin::File, DEFAULT_KEY, place));
+    } else if let Some(variable) = variables.iter().find(|name| env.get(name).is_some()) {
+        keys.push(key(Origin::Default, DEFAULT_KEY, SecretRef::Env { id: (*variable).to_owned() }));
+    } else if let (Some(variable), true) = (variables.first(), more.is_none_or(|more| more.is_empty())) {
+        // Nothing is there, and its owner is told where it would be looked for.
+        keys.push(key(Origin::Default, DEFAULT_KEY, SecretRef::Env { id: (*variable).to_owned() }));
     }
+    keys.extend(more.into_iter().flatten().map(|(name, place)| key(Origin::File, name, place.clone())));
+    if let Some(file) = file {
+        let rank = |name: &String| file.key_order.iter().position(|it| it == name).unwrap_or(usize::MAX);
+        keys.sort_by_key(|(_, key)| rank(&key.name));
+    }
+    keys
 }
 
-/// Where the file says that the provider's key is; that it says so once is checked with all entries.
-fn key_ref(file: &ProviderFile) -> Option<SecretRef> {
+/// Where the file says that the provider's only or first key is; that it says so once is checked with all entries.
+fn default_key(file: &ProviderFile) -> Option<SecretRef> {
     let by_variable = || file.api_key_env.clone().map(|id| SecretRef::Env { id });
     file.api_key.clone().or_else(by_variable)
 }
 
-/// The provider with its model, and where its base URL and the place of its key were said.
+/// The provider with its model, and where its base URL and the places of its keys were said.
 fn finish(
-    candidate: Candidate,
+    candidate: Candidate<'_>,
     model: Option<&str>,
     home: &Path,
-    env: &Env,
-) -> Result<(ProviderSettings, Origin, Origin), String> {
-    let Candidate { id, wire, base_url: (url_origin, base_url), key_ref, model: own_model, needs_key } = candidate;
+) -> Result<(ProviderSettings, Origin, Vec<Origin>), String> {
+    let Candidate { id, vendor, file, wire, key_header, base_url: (url_origin, base_url), keys, needs_key } = candidate;
+    let Some(base_url) = base_url else {
+        return Err(format!("provider `{id}` needs its address in `models.providers.{id}.baseUrl`"));
+    };
     if let Some(problem) = url_problem(&base_url) {
         return Err(format!("the base URL of provider `{id}` {problem}"));
     }
-    let model = match model.map(str::to_owned).or(own_model) {
+    let own_model = || file.and_then(|file| file.model.clone());
+    let usual_model = || vendor.and_then(Vendor::default_model).map(str::to_owned);
+    let model = match model.map(str::to_owned).or_else(own_model).or_else(usual_model) {
         Some(model) if !model.is_empty() => model,
         _ => return Err(format!("names no model; write `{id}/<model>`")),
     };
-    let (key_origin, key_ref) = key_ref;
-    let key_ref = key_ref.map(|key_ref| key_ref.at(home));
-    let key = match &key_ref {
-        Some(SecretRef::Env { id: name }) => match env.get(name) {
-            None if needs_key == NeedsKey::Yes => {
-                // What is no name may be the key itself: it is not repeated.
-                let name = if is_variable(name) { name } else { "…" };
-                let message = "needs its key in the environment variable";
-                return Err(format!("provider `{id}` {message} `{name}`, which is not set"));
-            }
-            value => value.map(Secret::new),
-        },
-        Some(SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. }) | None => None,
-    };
+    let is_there = |key: &KeySettings| key.value.is_some() || !key.place.is_env();
+    if needs_key == NeedsKey::Yes
+        && !keys.iter().any(|(_, key)| is_there(key))
+        && let Some((_, KeySettings { place: SecretRef::Env { id: name }, .. })) = keys.first()
+    {
+        // What is no name may be the key itself: it is not repeated.
+        let name = if is_variable(name) { name } else { "…" };
+        let message = "needs its key in the environment variable";
+        return Err(format!("provider `{id}` {message} `{name}`, which is not set"));
+    }
+    // A variable that is not set is no key, where there are others or none is needed.
+    let keys = keys.into_iter().filter(|(_, key)| is_there(key));
+    let (origins, keys) = keys.map(|(origin, key)| (origin, KeySettings { place: key.place.at(home), ..key })).unzip();
+    let facts = facts(&id, &model, file);
     let base_url = base_url.trim_end_matches('/').to_owned();
-    Ok((ProviderSettings { id, wire, base_url, key, key_ref, model }, url_origin, key_origin))
+    Ok((ProviderSettings { id, wire, base_url, key_header, keys, model, facts }, url_origin, origins))
+}
+
+/// What is known of a model, corrected by what its owner says.
+fn facts(provider: &str, model: &str, file: Option<&ProviderFile>) -> ModelFacts {
+    let known = claw_model::facts(provider, model).unwrap_or_default();
+    file.and_then(|file| file.models.get(model)).map_or(known, |own| own.correct(known))
 }
 
 fn unknown_provider(merge: &Merge<'_>, id: &str) -> String {
     let in_file = merge.file.config.models.providers.keys().map(String::as_str);
-    let known: Vec<&str> = in_file.chain(BUILT_IN.iter().map(|built_in| built_in.id)).chain([REHEARSAL]).collect();
-    match nearest(id, known.iter().copied()) {
+    let known = in_file.chain(claw_model::vendors().iter().map(|vendor| vendor.id)).chain([REHEARSAL]);
+    match nearest(id, known) {
         Some(name) => format!("there is no provider `{id}`; did you mean `{name}`?"),
         None => format!(
-            "there is no provider `{id}`; describe it under `models.providers`, or use one of `{}`",
-            known.join("`, `")
+            "there is no provider `{id}`; describe it under `models.providers`, or use one of \
+             `openclaw-host models list --all`"
         ),
     }
 }
 
-/// Checks what the schema cannot say about the entries in the file, used or not.
-fn check_providers(merge: &mut Merge<'_>) {
-    let file = merge.file;
-    for (id, provider) in &file.config.models.providers {
-        let path = format!("models.providers.{id}");
-        if id == REHEARSAL || id.is_empty() || id.contains('/') {
-            merge.complain(Issue::error(&path, "cannot be the name of a provider"));
-        }
-        if let Some(problem) = url_problem(&provider.base_url) {
-            merge.complain(Issue::error(format!("{path}.baseUrl"), problem));
-        }
-        if provider.api_key_env.as_deref().is_some_and(|name| !is_variable(name)) {
-            // Not repeated: it may be the key itself.
-            let message = "expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself";
-            merge.complain(Issue::error(format!("{path}.apiKeyEnv"), message));
-        }
-        if let Some(key_ref) = &provider.api_key {
-            if provider.api_key_env.is_some() {
-                let message = "stands beside `apiKeyEnv`; remove one of them";
-                merge.complain(Issue::error(format!("{path}.apiKey"), message));
-            }
-            if let Some((key, message)) = problem_of(key_ref) {
-                merge.complain(Issue::error(format!("{path}.apiKey.{key}"), message));
-            }
-        }
-    }
-}
-
-/// The key of a reference that cannot be, and what was expected. Nothing is repeated: it may be the secret itself.
-fn problem_of(key_ref: &SecretRef) -> Option<(&'static str, &'static str)> {
-    match key_ref {
-        SecretRef::Env { id } if !is_variable(id) => {
-            Some(("id", "expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself"))
-        }
-        SecretRef::File { path } if path.as_os_str().is_empty() => Some(("path", "expected the path of a file")),
-        SecretRef::Command { argv, .. } if argv.first().is_none_or(String::is_empty) => {
-            Some(("argv", "expected a program and its arguments, like `[\"pass\", \"show\", \"openai\"]`"))
-        }
-        SecretRef::Vault { name } if !claw_vault::is_name(name) => {
-            Some(("name", "expected the name of a secret: 1 to 64 of `a-z 0-9 - _ . /`, a letter or digit first"))
-        }
-        SecretRef::Env { .. } | SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. } => None,
-    }
-}
-
-fn is_variable(name: &str) -> bool {
-    let first = |c: char| c.is_ascii_uppercase() || c == '_';
-    name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
-}
-
-/// What is wrong with a base URL, without repeating it: it may hold a password.
-fn url_problem(url: &str) -> Option<&'static str> {
-    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
-        return Some("must start with `http://` or `https://`");
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.contains('@') {
-        return Some("must not hold a user name or password; use `apiKey`");
-    }
-    if host.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '?' || c == '#') {
-        return Some("must be a host and a path, without query and fragment");
-    }
-    None
-}
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         logging: merge.logging(config),
         // Selected above; where there is none, the issues say why and the settings are not handed out.
         model: model.unwrap_or(super::ModelSettings::Rehearsal),
+        thinking: merge.plain("models.thinking", config.models.thinking).into(),
     };
 
     let Merge { effective, issues, .. } = merge;

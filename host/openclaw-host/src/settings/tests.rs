@@ -43,9 +43,14 @@ fn settings(file: &str, env: &[(&str, &str)]) -> Settings {
 #[track_caller]
 fn provider(file: &str, env: &[(&str, &str)]) -> ProviderSettings {
     match settings(file, env).model {
-        ModelSettings::Provider(provider) => provider,
+        ModelSettings::Providers { first, .. } => *first,
         ModelSettings::Rehearsal => panic!("no provider was selected"),
     }
+}
+
+/// The first key of a provider, if it is in the environment.
+fn key(provider: &ProviderSettings) -> Option<Secret> {
+    provider.keys.first().and_then(|key| key.value.clone())
 }
 
 #[test]
@@ -136,8 +141,8 @@ fn every_section_can_be_set() {
             gateway.port = 0 (file)
             gateway.bind = "::1" (file)
             gateway.auth.mode = "none" (file)
-            models.default = "local/qwen3" (file)
             models.providers.local.baseUrl = "http://127.0.0.1:11434/v1" (file)
+            models.default = "local/qwen3" (file)
             grants.web = ["http https://api.example.com GET","fs notes read"] (file)
             agent.workspace = "/srv/work" (file)
             components.web = {"config":{},"limits":{"scratchMiB":64}} (file)
@@ -250,23 +255,23 @@ fn without_a_token_only_this_machine_may_connect() {
 
 #[test]
 fn the_provider_whose_key_is_there_answers_and_anthropic_goes_first() {
-    let openai = (env::OPENAI_API_KEY, "sk-o");
-    let anthropic = (env::ANTHROPIC_API_KEY, "sk-a");
+    let openai = ("OPENAI_API_KEY", "sk-o");
+    let anthropic = ("ANTHROPIC_API_KEY", "sk-a");
     assert_eq!(provider("", &[openai]).id, "openai");
     let both = provider("", &[openai, anthropic]);
-    assert_eq!((both.id.as_str(), both.wire), ("anthropic", Wire::AnthropicMessages));
-    assert_eq!(both.key, Some(Secret::new("sk-a")));
+    assert_eq!((both.id.as_str(), both.wire), ("anthropic", WireFormat::AnthropicMessages));
+    assert_eq!(key(&both), Some(Secret::new("sk-a")));
     assert_eq!(provider("{ models: { default: 'openai/gpt-x' } }", &[openai, anthropic]).model, "gpt-x");
 }
 
 #[test]
 fn the_environment_names_model_and_base_url() {
     let env =
-        [(env::HOST_MODEL, "openai/a/b"), (env::OPENAI_BASE_URL, "http://127.0.0.1:8080/v1/"), (env::HOST_PORT, "1")];
+        [(env::HOST_MODEL, "openai/a/b"), ("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1/"), (env::HOST_PORT, "1")];
     let provider = provider("{ models: { default: 'anthropic' } }", &env);
     // A server of one's own needs no key.
     assert_eq!(
-        (provider.model.as_str(), provider.base_url.as_str(), provider.key),
+        (provider.model.as_str(), provider.base_url.as_str(), key(&provider)),
         ("a/b", "http://127.0.0.1:8080/v1", None)
     );
 }
@@ -278,7 +283,7 @@ fn a_provider_in_the_file_takes_its_key_from_the_variable_it_names() {
     assert_eq!(loaded.key_variables().collect::<Vec<_>>(), ["P_KEY"]);
     let provider = provider(file, &[("P_KEY", "k")]);
     assert_eq!(
-        (provider.model.as_str(), provider.key, provider.base_url.as_str()),
+        (provider.model.as_str(), key(&provider), provider.base_url.as_str()),
         ("m", Some(Secret::new("k")), "https://h/x")
     );
     check_file(
@@ -319,7 +324,7 @@ fn a_key_can_be_in_five_places_and_only_the_place_is_shown() {
         models.providers.p.apiKey = "the output of `pass`" (file)
         models.providers.p.apiKey = "the vault's secret `p`" (file)"#]]
     .assert_eq(&lines.join("\n"));
-    let timeout = |key: &str| provider(&provider_with(key), &[]).key_ref.unwrap();
+    let timeout = |key: &str| provider(&provider_with(key), &[]).keys.remove(0).place;
     let command = |timeout_seconds| SecretRef::Command { argv: vec!["x".to_owned()], timeout_seconds };
     assert_eq!(timeout("apiKey: { source: 'command', argv: ['x'] }"), command(10));
     assert_eq!(timeout("apiKey: { source: 'command', argv: ['x'], timeoutSeconds: 5 }"), command(5));
@@ -390,7 +395,7 @@ fn a_model_that_cannot_be_asked_is_an_error() {
     .assert_eq(&complaint("antropic/x"));
     expect![[r#"
         the settings are not valid:
-          error: `OPENCLAW_HOST_MODEL`: there is no provider `zz`; describe it under `models.providers`, or use one of `anthropic`, `openai`, `rehearsal`"#]]
+          error: `OPENCLAW_HOST_MODEL`: there is no provider `zz`; describe it under `models.providers`, or use one of `openclaw-host models list --all`"#]]
     .assert_eq(&complaint("zz/x"));
 }
 
@@ -401,7 +406,12 @@ fn a_provider_that_leaks_or_leads_nowhere_is_an_error_that_does_not_repeat_it() 
         "{ models: { providers: {\n a: { wire: 'openai-chat', baseUrl: 'https://u:pw@h/' },\n b: { wire: 'openai-chat', baseUrl: 'ftp://h', apiKeyEnv: 'sk-live' },\n 'c/d': { wire: 'openai-chat' } } } }",
         expect![[r#"
             the settings are not valid:
-              error: `models.providers.c/d`: the key `baseUrl` is missing (config.json5 line 4, column 2)"#]],
+              error: `models.providers.a.baseUrl`: must not hold a user name or password; use `apiKey` (config.json5 line 2, column 28)
+              error: `models.providers.b.baseUrl`: must start with `http://` or `https://` (config.json5 line 3, column 28)
+              error: `models.providers.b.apiKeyEnv`: expected the name of an environment variable, like `LOCAL_API_KEY`, not the key itself (config.json5 line 3, column 48)
+              error: `models.providers.c/d`: cannot be the name of a provider (config.json5 line 4, column 2)
+              error: `models.providers.c/d`: the key `baseUrl` is missing (config.json5 line 4, column 2)
+              warning: `models.providers`: no provider is used until `models.default` names one (config.json5 line 1, column 13)"#]],
     );
     check_file(
         "{ models: { providers: {\n a: { wire: 'openai-chat', baseUrl: 'https://u:pw@h/' },\n b: { wire: 'openai-chat', baseUrl: 'ftp://h', apiKeyEnv: 'sk-live' } } } }",
@@ -417,7 +427,7 @@ fn a_provider_that_leaks_or_leads_nowhere_is_an_error_that_does_not_repeat_it() 
 #[test]
 fn keys_are_never_printed() {
     // SE-18
-    let env = Env::from_pairs([(env::OPENAI_API_KEY, "sk-very-secret")]);
+    let env = Env::from_pairs([("OPENAI_API_KEY", "sk-very-secret")]);
     let file = LoadedFile::default();
     let resolved = resolve(Path::new("/home/o"), &file, &env, &Flags::default()).unwrap();
     let shown = format!("{env:?} {resolved:?}");

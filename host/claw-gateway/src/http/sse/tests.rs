@@ -27,7 +27,10 @@ fn ended(end: RunEnd) -> HostEvent {
 }
 
 fn done(text: &str) -> HostEvent {
-    ended(RunEnd::Done { text: text.to_owned(), usage: Usage { input_tokens: 3, output_tokens: 1 } })
+    ended(RunEnd::Done {
+        text: text.to_owned(),
+        usage: Usage { input_tokens: 3, output_tokens: 1, ..Usage::default() },
+    })
 }
 
 fn answer(usage: UsageChunk) -> (Answer, broadcast::Sender<HostEvent>) {

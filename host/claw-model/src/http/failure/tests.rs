@@ -1,5 +1,6 @@
 use super::*;
-use crate::provider::WireFormat;
+use crate::facts::ModelFacts;
+use crate::provider::{KeyHeader, WireFormat};
 
 const KEY: &str = "sk-secret-0123";
 
@@ -8,17 +9,23 @@ fn config() -> ProviderConfig {
         id: "mine".to_owned(),
         wire: WireFormat::OpenAiChat,
         base_url: "https://x.test".to_owned(),
-        api_key: Some(Secret::new(KEY)),
-        key_source: Some("the environment variable `MINE_KEY`".to_owned()),
+        key_header: KeyHeader::Bearer,
+        keys: Vec::new(),
         model: "m".to_owned(),
+        facts: ModelFacts::default(),
         idle_timeout: Duration::from_secs(1),
         retries: 0,
         extra_roots: Vec::new(),
     }
 }
 
+fn key() -> Credential {
+    let source = "the environment variable `MINE_KEY`".to_owned();
+    Credential { name: "default".to_owned(), key: Secret::new(KEY), source }
+}
+
 fn classified(status: u16, body: &str) -> ModelError {
-    classify(&config(), "x.test", status, Some(Duration::from_secs(3)), Complaint::parse(body))
+    classify(&config(), "x.test", Some(&key()), status, Some(Duration::from_secs(3)), Complaint::parse(body))
 }
 
 #[track_caller]
@@ -116,7 +123,6 @@ fn messages_are_one_line_and_short() {
 
 #[test]
 fn a_server_that_wants_a_key_says_where_to_name_it() {
-    let without = ProviderConfig { api_key: None, key_source: None, ..config() };
-    let error = classify(&without, "x.test", 401, None, Complaint::parse("{}"));
+    let error = classify(&config(), "x.test", None, 401, None, Complaint::parse("{}"));
     assert!(error.to_string().ends_with("in `models.providers.mine.apiKey`"), "{error}");
 }

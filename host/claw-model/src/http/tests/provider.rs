@@ -15,12 +15,12 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::{Model, ProviderConfig, Secret, WireFormat};
+use crate::{Credential, Model, ModelFacts, ProviderConfig, Secret, WireFormat};
 
-pub(super) const KEY: &str = "sk-secret-0123";
+pub(crate) const KEY: &str = "sk-secret-0123";
 
 /// How one request is answered.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
     pieces: Vec<String>,
@@ -35,32 +35,32 @@ enum End {
 }
 
 impl Answer {
-    pub(super) fn stream(text: &str) -> Self {
+    pub(crate) fn stream(text: &str) -> Self {
         let headers = vec![("content-type", "text/event-stream; charset=utf-8")];
         Answer { status: 200, headers, pieces: vec![text.to_owned()], end: End::Clean }
     }
 
-    pub(super) fn error(status: u16, text: &str) -> Self {
+    pub(crate) fn error(status: u16, text: &str) -> Self {
         Answer { status, headers: vec![], pieces: vec![text.to_owned()], end: End::Clean }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    pub(super) fn char_by_char(mut self) -> Self {
+    pub(crate) fn char_by_char(mut self) -> Self {
         self.pieces = self.pieces.concat().chars().map(String::from).collect();
         self
     }
 
-    pub(super) fn broken(mut self) -> Self {
+    pub(crate) fn broken(mut self) -> Self {
         self.end = End::Broken;
         self
     }
 
     /// The receiver ends when the server drops the body.
-    pub(super) fn endless(mut self) -> (Self, mpsc::Receiver<Infallible>) {
+    pub(crate) fn endless(mut self) -> (Self, mpsc::Receiver<Infallible>) {
         let (tx, rx) = mpsc::channel(1);
         self.end = End::Never(tx);
         (self, rx)
@@ -91,23 +91,23 @@ impl Answer {
 }
 
 /// One request as it arrived.
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) headers: axum::http::HeaderMap,
-    pub(super) body: Value,
-    pub(super) at: Instant,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) at: Instant,
 }
 
-pub(super) struct FakeProvider {
-    pub(super) address: String,
-    pub(super) asked: mpsc::UnboundedReceiver<Asked>,
+pub(crate) struct FakeProvider {
+    pub(crate) address: String,
+    pub(crate) asked: mpsc::UnboundedReceiver<Asked>,
 }
 
 type Script = Arc<(Mutex<VecDeque<Answer>>, mpsc::UnboundedSender<Asked>)>;
 
 impl FakeProvider {
     /// Answers the requests in order; more requests than answers are answered with 418.
-    pub(super) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         let (tx, asked) = mpsc::unbounded_channel();
         let script: Script = Arc::new((Mutex::new(answers.into_iter().collect()), tx));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -117,27 +117,32 @@ impl FakeProvider {
         FakeProvider { address, asked }
     }
 
-    pub(super) fn config(&self, wire: WireFormat) -> ProviderConfig {
+    pub(crate) fn config(&self, wire: WireFormat) -> ProviderConfig {
         config(wire, &format!("http://{}/v1", self.address))
     }
 
-    pub(super) fn model(&self, wire: WireFormat) -> Model {
+    pub(crate) fn model(&self, wire: WireFormat) -> Model {
         Model::http(self.config(wire)).unwrap()
     }
 
     /// How many requests came that were not looked at yet.
-    pub(super) fn unseen(&mut self) -> usize {
+    pub(crate) fn unseen(&mut self) -> usize {
         std::iter::from_fn(|| self.asked.try_recv().ok()).count()
     }
 }
 
-pub(super) fn config(wire: WireFormat, base_url: &str) -> ProviderConfig {
+pub(crate) fn credential(name: &str, key: &str) -> Credential {
+    Credential { name: name.to_owned(), key: Secret::new(key), source: format!("the key `{name}`") }
+}
+
+pub(crate) fn config(wire: WireFormat, base_url: &str) -> ProviderConfig {
     ProviderConfig {
         id: "fake".to_owned(),
         wire,
         base_url: base_url.to_owned(),
-        api_key: Some(Secret::new(KEY)),
-        key_source: None,
+        key_header: wire.key_header(),
+        keys: vec![credential("default", KEY)],
+        facts: ModelFacts::default(),
         model: "m-1".to_owned(),
         idle_timeout: Duration::from_secs(100_000),
         retries: 2,
@@ -149,7 +154,7 @@ async fn answer(State(script): State<Script>, request: Request) -> Response {
     let at = Instant::now();
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1024 * 1024).await.unwrap();
-    let body = serde_json::from_slice(&body).unwrap();
+    let body = serde_json::from_slice(&body).unwrap_or_default();
     let _ = script.1.send(Asked { path: parts.uri.to_string(), headers: parts.headers, body, at });
     let answer = script.0.lock().unwrap().pop_front();
     answer.unwrap_or_else(|| Answer::error(418, "no more answers")).into_response()

@@ -1,0 +1,295 @@
+//! Which model is asked with which key, and who steps in when one fails.
+//!
+//! One call tries, in this order, the keys of the session's model, then the models after it. What failed for the moment
+//! is tried again as a whole, after a pause. No step is taken once text was shown.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::error::ModelError;
+use crate::facts::ModelFacts;
+use crate::http::{HttpModel, retry};
+use crate::keyring::{KeyStatus, Keyring};
+use crate::model::Heard;
+use crate::prompt::{Prompt, Reply};
+use crate::provider::ProviderConfig;
+
+/// Sessions whose key and model are remembered; beyond it, those that chose nothing are forgotten.
+const SESSIONS: usize = 4096;
+
+/// A pause that its user is told about.
+const LONG_PAUSE: Duration = Duration::from_secs(3);
+
+/// A model, and those that stand in for it.
+#[derive(Debug)]
+pub struct Chain {
+    /// Never empty; the first is the one to ask.
+    models: Vec<Arc<HttpModel>>,
+    sessions: Mutex<HashMap<String, Sticky>>,
+}
+
+/// What a session stays with.
+#[derive(Clone, Debug, Default)]
+struct Sticky {
+    /// The model that was chosen for it.
+    chosen: Option<Arc<HttpModel>>,
+    /// The key that worked last, or was chosen, by provider: a provider's cache belongs to one key.
+    slots: HashMap<String, usize>,
+    /// The model that answered last.
+    answered: Option<String>,
+}
+
+/// One way to ask.
+struct Way {
+    model: Arc<HttpModel>,
+    slot: usize,
+}
+
+/// What comes after a failure.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    /// Nobody else would do better.
+    Nobody,
+    /// Another key may help.
+    AnyWay,
+    /// Another model may help.
+    AnotherModel,
+}
+
+impl Chain {
+    /// Models in the order in which they are asked. Those of one provider share its keys.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] if a setting cannot be used.
+    pub(crate) fn new(first: ProviderConfig, fallbacks: Vec<ProviderConfig>) -> Result<Self, ModelError> {
+        let mut models: Vec<Arc<HttpModel>> = Vec::new();
+        for config in std::iter::once(first).chain(fallbacks) {
+            let model = match models.iter().find(|model| model.provider() == config.id) {
+                Some(known) => known.asking(&config.model, config.facts)?,
+                None => HttpModel::new(config)?,
+            };
+            models.push(Arc::new(model));
+        }
+        Ok(Chain { models, sessions: Mutex::default() })
+    }
+
+    /// The name of the first model.
+    pub(crate) fn name(&self) -> String {
+        self.models[0].name()
+    }
+
+    /// All models in their order.
+    pub(crate) fn models(&self) -> Vec<(String, ModelFacts)> {
+        self.models.iter().map(|model| (model.name(), model.facts())).collect()
+    }
+
+    /// The model of a session.
+    pub(crate) fn of(&self, session: &str) -> (String, ModelFacts) {
+        let chosen = self.sessions().get(session).and_then(|sticky| sticky.chosen.clone());
+        let model = chosen.unwrap_or_else(|| Arc::clone(&self.models[0]));
+        (model.name(), model.facts())
+    }
+
+    /// How the keys are.
+    pub(crate) fn keys(&self, now: Instant) -> Vec<KeyStatus> {
+        let mut rings: Vec<&Arc<Keyring>> = Vec::new();
+        for model in &self.models {
+            if !rings.iter().any(|ring| Arc::ptr_eq(ring, model.keys())) {
+                rings.push(model.keys());
+            }
+        }
+        rings.into_iter().flat_map(|ring| ring.status(now)).collect()
+    }
+
+    /// Chooses a session's model, see [`crate::Model::choose`].
+    pub(crate) fn choose(&self, session: &str, wish: Option<&str>) -> Result<String, ModelError> {
+        let Some(wish) = wish else {
+            self.sessions().remove(session);
+            return Ok(self.name());
+        };
+        let unknown = |reason: String| ModelError::Choice { reason };
+        let Some((provider, rest)) = wish.split_once('/') else {
+            return Err(unknown(format!("`{wish}` is not of the form `provider/model` or `provider/model@key`")));
+        };
+        let Some(known) = self.models.iter().find(|model| model.provider() == provider) else {
+            let mut names: Vec<&str> = self.models.iter().map(|model| model.provider()).collect();
+            names.dedup();
+            let names = names.join("`, `");
+            return Err(unknown(format!(
+                "provider `{provider}` is not in use, only `{names}`; name one of its models in `models.fallbacks`"
+            )));
+        };
+        // A name with an `@` of its own is no key.
+        let by_key = rest.rsplit_once('@').and_then(|(model, key)| Some((model, known.keys().named(key)?)));
+        let (model, slot) = by_key.map_or((rest, None), |(model, slot)| (model, Some(slot)));
+        let same = self.models.iter().find(|known| known.provider() == provider && known.model() == model);
+        let chosen = match same {
+            Some(same) => Arc::clone(same),
+            None => {
+                let facts = crate::catalogue::facts(provider, model).unwrap_or_default();
+                Arc::new(known.asking(model, facts)?)
+            }
+        };
+        let name = chosen.name();
+        let mut sessions = self.sessions();
+        let sticky = sessions.entry(session.to_owned()).or_default();
+        sticky.slots.extend(slot.map(|slot| (provider.to_owned(), slot)));
+        sticky.chosen = Some(chosen);
+        Ok(name)
+    }
+
+    /// Asks, see [`crate::Model::ask`].
+    pub(crate) async fn ask(
+        &self,
+        session: Option<&str>,
+        prompt: &Prompt,
+        hear: &mut (dyn FnMut(Heard<'_>) + Send),
+    ) -> Result<Reply, ModelError> {
+        let mut bodies: Vec<(Arc<HttpModel>, Bytes)> = Vec::new();
+        let mut repeats = 0;
+        let mut told = false;
+        loop {
+            let mut has_streamed = false;
+            let mut pause: Option<Duration> = None;
+            let mut ways = self.ways(session).into_iter().peekable();
+            let error = loop {
+                let Way { model, slot } = ways.next().expect("chain: there is always a way");
+                let body = body(&mut bodies, &model, prompt);
+                let mut on_text = |text: &str| {
+                    has_streamed = true;
+                    hear(Heard::Text(text));
+                };
+                let error = match model.attempt(slot, body, prompt, &mut on_text).await {
+                    Ok(reply) => {
+                        model.keys().worked(slot);
+                        if let Some(notice) = self.remember(session, &model, slot).filter(|_| !told) {
+                            hear(Heard::Notice(&notice));
+                        }
+                        return Ok(reply);
+                    }
+                    Err(error) => error,
+                };
+                model.keys().failed(slot, &error, Instant::now());
+                let next = next(&error);
+                // Text that was shown cannot be taken back, so from then on the failure is the caller's.
+                if has_streamed || next == Next::Nobody {
+                    return Err(error);
+                }
+                if error.is_passing() {
+                    let wait = retry::pause(repeats, &error, retry::jitter());
+                    pause = Some(pause.map_or(wait, |pause| pause.min(wait)));
+                }
+                let of_no_use = |way: &Way| next == Next::AnotherModel && Arc::ptr_eq(&way.model, &model);
+                while ways.next_if(of_no_use).is_some() {}
+                match ways.peek() {
+                    Some(way) => {
+                        tracing::warn!(model = %model.name(), %error, next = %way.name(), "another one is asked");
+                        hear(Heard::Notice(&format!("{}; asking {} instead.", error.brief(), way.name())));
+                        told = true;
+                    }
+                    None => break error,
+                }
+            };
+            let Some(pause) = pause.filter(|_| repeats < self.models[0].retries()) else { return Err(error) };
+            repeats += 1;
+            tracing::info!(%error, repeats, ?pause, "model call is repeated");
+            if pause >= LONG_PAUSE {
+                hear(Heard::Notice(&format!("{}; trying again in {} s.", error.brief(), pause.as_secs())));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The ways to ask now, best first. Where all rest, the one that rests the shortest is asked nevertheless: a rest
+    /// only means that others are better.
+    fn ways(&self, session: Option<&str>) -> Vec<Way> {
+        let sticky = session.and_then(|session| self.sessions().get(session).cloned()).unwrap_or_default();
+        let is_other = |model: &&Arc<HttpModel>| sticky.chosen.as_ref().is_none_or(|it| it.name() != model.name());
+        let models: Vec<_> = sticky.chosen.iter().chain(self.models.iter().filter(is_other)).collect();
+        let now = Instant::now();
+        let ready = |model: &&Arc<HttpModel>| {
+            let first = sticky.slots.get(model.provider()).copied();
+            let model = Arc::clone(model);
+            let slots = model.keys().ready(first, now);
+            slots.into_iter().map(move |slot| Way { model: Arc::clone(&model), slot })
+        };
+        let ways: Vec<Way> = models.iter().flat_map(|model| ready(model)).collect();
+        if !ways.is_empty() {
+            return ways;
+        }
+        let soonest = models.into_iter().min_by_key(|model| model.keys().soonest().0);
+        let model = Arc::clone(soonest.expect("chain: there is at least one model"));
+        let (_, slot) = model.keys().soonest();
+        vec![Way { model, slot }]
+    }
+
+    /// Lets a session stay with what worked, and gives a notice where that is another model than before.
+    fn remember(&self, session: Option<&str>, model: &Arc<HttpModel>, slot: usize) -> Option<String> {
+        let session = session?;
+        let mut sessions = self.sessions();
+        if sessions.len() >= SESSIONS && !sessions.contains_key(session) {
+            sessions.retain(|_, sticky| sticky.chosen.is_some());
+        }
+        let sticky = sessions.entry(session.to_owned()).or_default();
+        sticky.slots.insert(model.provider().to_owned(), slot);
+        let name = model.name();
+        let wanted = sticky.chosen.as_ref().unwrap_or(&self.models[0]).name();
+        let before = sticky.answered.replace(name.clone()).unwrap_or_else(|| wanted.clone());
+        let how = if name == wanted { "again".to_owned() } else { format!("in place of `{wanted}`") };
+        (before != name).then(|| format!("`{name}` answers {how}."))
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<String, Sticky>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Way {
+    fn name(&self) -> String {
+        let name = self.model.name();
+        match self.model.keys().key(self.slot) {
+            Some(key) if self.model.keys().names().count() > 1 => format!("`{name}` with the key `{}`", key.name),
+            _ => format!("`{name}`"),
+        }
+    }
+}
+
+/// The request's body, made once for each model.
+fn body(bodies: &mut Vec<(Arc<HttpModel>, Bytes)>, model: &Arc<HttpModel>, prompt: &Prompt) -> Bytes {
+    if let Some((_, body)) = bodies.iter().find(|(known, _)| Arc::ptr_eq(known, model)) {
+        return body.clone();
+    }
+    let body = model.body(prompt);
+    bodies.push((Arc::clone(model), body.clone()));
+    body
+}
+
+fn next(error: &ModelError) -> Next {
+    match error {
+        ModelError::RateLimited { .. }
+        | ModelError::Overloaded { .. }
+        | ModelError::Quota { .. }
+        | ModelError::Auth { .. } => Next::AnyWay,
+        ModelError::Unreachable { .. }
+        | ModelError::Idle { .. }
+        | ModelError::NotFound { .. }
+        | ModelError::Truncated { received_bytes: 0, .. } => Next::AnotherModel,
+        // What does not fit is made shorter elsewhere, and what one declines is not hawked around.
+        ModelError::ContextTooLong { .. }
+        | ModelError::Refused { .. }
+        | ModelError::Config { .. }
+        | ModelError::Choice { .. }
+        | ModelError::Client { .. }
+        | ModelError::Rejected { .. }
+        | ModelError::Truncated { .. }
+        | ModelError::TooLarge { .. }
+        | ModelError::Garbage { .. } => Next::Nobody,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+use crate::http::tests::provider::{Answer, FakeProvider, credential};
+use crate::sample::{prompt, sse, user};
+use crate::{Model, WireFormat};
+
+fn says(text: &str) -> Answer {
+    let text = format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
+    Answer::stream(&sse(&[&text, r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#, "[DONE]"]))
+}
+
+fn limited() -> Answer {
+    Answer::error(429, "slow down")
+}
+
+/// A provider with this name and these keys at a fake's address.
+fn config(fake: &FakeProvider, id: &str, keys: &[&str]) -> ProviderConfig {
+    let keys = keys.iter().map(|name| credential(name, &format!("sk-{name}"))).collect();
+    ProviderConfig { id: id.to_owned(), keys, ..fake.config(WireFormat::OpenAiChat) }
+}
+
+/// The text of the answer and all notices.
+async fn ask(model: &Model, session: &str) -> (Result<String, ModelError>, Vec<String>) {
+    let mut notices = Vec::new();
+    let mut hear = |heard: Heard<'_>| {
+        if let Heard::Notice(text) = heard {
+            notices.push(text.to_owned());
+        }
+    };
+    let reply = model.ask(Some(session), &prompt(vec![user("hi")]), &mut hear).await;
+    (reply.map(|reply| reply.text), notices)
+}
+
+/// The keys of all requests since the last look.
+fn keys_used(fake: &mut FakeProvider) -> Vec<String> {
+    let asked = std::iter::from_fn(|| fake.asked.try_recv().ok());
+    let key = |headers: &axum::http::HeaderMap| headers["authorization"].to_str().unwrap().replace("Bearer sk-", "");
+    asked.map(|asked| key(&asked.headers)).collect()
+}
+
+// ML-10
+#[tokio::test]
+async fn the_next_key_steps_in_at_a_limit_and_its_session_stays_with_it() {
+    let mut fake = FakeProvider::start([limited(), says("one"), says("two"), says("three")]).await;
+    let model = Model::http(config(&fake, "p", &["a", "b"])).unwrap();
+    let (reply, notices) = ask(&model, "s").await;
+    assert_eq!(reply.unwrap(), "one");
+    assert_eq!(notices, ["Provider `p` limits the rate; asking `p/m-1` with the key `b` instead."]);
+    assert_eq!(keys_used(&mut fake), ["a", "b"]);
+    assert_eq!(ask(&model, "s").await.1, Vec::<String>::new());
+    // A resting key is passed over by other sessions, too.
+    ask(&model, "other").await.0.unwrap();
+    assert_eq!(keys_used(&mut fake), ["b", "b"]);
+    assert!(matches!(model.keys()[0].state, crate::KeyState::Resting { .. }), "{:?}", model.keys());
+}
+
+// ML-11
+#[tokio::test]
+async fn another_model_steps_in_when_all_keys_fail_and_each_is_tried_once() {
+    let failing = [Answer::error(500, "oops"), Answer::error(402, "pay")];
+    let mut first = FakeProvider::start(failing).await;
+    let mut second = FakeProvider::start([says("here"), says("still here")]).await;
+    let (p, q) = (config(&first, "p", &["a", "b"]), config(&second, "q", &["c"]));
+    let model = Model::with_fallbacks(p, vec![q]).unwrap();
+    let (reply, notices) = ask(&model, "s").await;
+    assert_eq!(reply.unwrap(), "here");
+    assert_eq!(
+        notices,
+        [
+            "Provider `p` is overloaded or failing; asking `p/m-1` with the key `b` instead.",
+            "The account at provider `p` has no credit or quota left; asking `q/m-1` instead.",
+        ]
+    );
+    assert_eq!(
+        (keys_used(&mut first), keys_used(&mut second)),
+        (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()])
+    );
+    // Who comes later is told who answers.
+    let (reply, notices) = ask(&model, "later").await;
+    assert_eq!(
+        (reply.unwrap().as_str(), notices),
+        ("still here", vec!["`q/m-1` answers in place of `p/m-1`.".to_owned()])
+    );
+    assert_eq!(keys_used(&mut first), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_refused_key_and_a_server_that_is_down_are_passed_over_and_the_bodies_are_the_same() {
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut fake = FakeProvider::start([Answer::error(401, "no"), says("yes")]).await;
+    let down = ProviderConfig { base_url: format!("http://{gone}/v1"), ..config(&fake, "down", &["x", "y"]) };
+    let model = Model::with_fallbacks(down, vec![config(&fake, "q", &["a", "b"])]).unwrap();
+    let (reply, notices) = ask(&model, "s").await;
+    assert_eq!(reply.unwrap(), "yes");
+    // The other key of a server that is down is of no use.
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    let (one, two) = (fake.asked.recv().await.unwrap(), fake.asked.recv().await.unwrap());
+    assert_eq!(one.body, two.body);
+}
+
+#[tokio::test]
+async fn nobody_steps_in_once_text_was_shown_or_for_what_others_would_do_no_better() {
+    let half = sse(&[r#"{"choices":[{"delta":{"content":"hel"}}]}"#]);
+    let long = r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#;
+    let refused = r#"{"error":{"message":"no","code":"content_filter"}}"#;
+    for answer in
+        [Answer::stream(&half), Answer::error(400, long), Answer::error(400, refused), Answer::error(400, "odd")]
+    {
+        let first = FakeProvider::start([answer]).await;
+        let mut second = FakeProvider::start([says("never")]).await;
+        let model = Model::with_fallbacks(config(&first, "p", &["a"]), vec![config(&second, "q", &["b"])]).unwrap();
+        let (reply, notices) = ask(&model, "s").await;
+        assert!(reply.is_err() && notices.is_empty(), "{reply:?} {notices:?}");
+        assert_eq!(second.unseen(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_round_in_which_all_failed_for_the_moment_is_repeated_and_then_reported() {
+    let limit = || limited().header("retry-after", "0");
+    let mut first = FakeProvider::start([limit(), limit(), limit()]).await;
+    let mut second = FakeProvider::start([limit(), limit(), limit()]).await;
+    let model = Model::with_fallbacks(config(&first, "p", &["a"]), vec![config(&second, "q", &["b"])]).unwrap();
+    let error = ask(&model, "s").await.0.unwrap_err();
+    assert_eq!((error.kind(), first.unseen(), second.unseen()), ("rate_limit", 3, 3));
+}
+
+#[tokio::test]
+async fn a_session_chooses_its_model_and_key_and_goes_back() {
+    let answers = || [says("1"), says("2"), says("3")];
+    let mut first = FakeProvider::start(answers()).await;
+    let mut second = FakeProvider::start(answers()).await;
+    let model = Model::with_fallbacks(config(&first, "p", &["a", "b"]), vec![config(&second, "q", &["c"])]).unwrap();
+    assert_eq!(model.choose("s", Some("p/other@b")).unwrap(), "p/other");
+    assert_eq!(model.of("s").0, "p/other");
+    ask(&model, "s").await.0.unwrap();
+    let asked = first.asked.recv().await.unwrap();
+    assert!(asked.body["model"] == "other" && asked.headers["authorization"] == "Bearer sk-b");
+    // Others keep the default, and a model's own `@` is no key.
+    assert_eq!(model.of("t").0, "p/m-1");
+    assert_eq!(model.choose("t", Some("q/m@2")).unwrap(), "q/m@2");
+    ask(&model, "t").await.0.unwrap();
+    assert_eq!(second.unseen(), 1);
+    assert_eq!(model.choose("s", None).unwrap(), "p/m-1");
+    ask(&model, "s").await.0.unwrap();
+    assert_eq!(first.asked.recv().await.unwrap().body["model"], "m-1");
+    for (wish, message) in [("m", "not of the form"), ("r/m", "only `p`, `q`")] {
+        let error = model.choose("s", Some(wish)).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_cost_is_counted() {
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":100}}"#;
+    let end = r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
+    let fake = FakeProvider::start([Answer::stream(&sse(&[end, usage, "[DONE]"]))]).await;
+    let mut config = config(&fake, "p", &["a"]);
+    config.facts.prices = Some(crate::Prices { input: 3.0, output: 15.0, cache_read: None, cache_write: None });
+    let reply = Model::http(config).unwrap().complete(&prompt(vec![user("hi")]), &mut |_| {}).await.unwrap();
+    assert_eq!(reply.usage.cost_micros, 4500);
+}

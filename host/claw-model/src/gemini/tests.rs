@@ -1,0 +1,112 @@
+use claw_core::message::Message;
+use serde_json::json;
+
+use super::*;
+use crate::prompt::Reply;
+use crate::replay::pack;
+use crate::sample::{assistant, call, denied, done, full_prompt, prompt, reader, user};
+
+fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
+    let mut gathered = Gathered::default();
+    for data in events {
+        take(&mut gathered, data, &mut |_| {})?;
+    }
+    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]), "o")))
+}
+
+#[test]
+fn a_request_has_instructions_tools_and_alternating_contents() {
+    let function_call = json!({ "id": "call_a", "name": "clock", "args": { "zone": "UTC" } });
+    let response = json!({ "id": "call_a", "name": "clock", "response": { "output": "12:00" } });
+    assert_eq!(
+        request(&reader("h", "gemini-3.8-flash"), &full_prompt()),
+        json!({
+            "systemInstruction": { "parts": [{ "text": "Be brief." }] },
+            "contents": [
+                { "role": "user", "parts": [{ "text": "what time is it?" }] },
+                { "role": "model", "parts": [{ "text": "Let me see." }, { "functionCall": function_call }] },
+                { "role": "user", "parts": [{ "functionResponse": response }, { "text": "and now?" }] },
+            ],
+            "generationConfig": { "maxOutputTokens": 1024 },
+            "tools": [{ "functionDeclarations": [{
+                "name": "clock",
+                "description": "Tells the time.",
+                "parametersJsonSchema": {
+                    "type": "object", "properties": { "zone": { "type": "string" } }, "required": ["zone"],
+                },
+            }] }],
+        })
+    );
+}
+
+#[test]
+fn each_generation_is_asked_to_think_in_its_own_words() {
+    let config = |model: &str, thinking| {
+        let body = request(&reader("h", model), &Prompt { thinking, ..full_prompt() });
+        body["generationConfig"].clone()
+    };
+    assert_eq!(config("gemini-3.8-flash", Thinking::Low)["thinkingConfig"], json!({ "thinkingLevel": "low" }));
+    let budget = config("gemini-2.5-flash", Thinking::Medium);
+    assert_eq!(budget, json!({ "maxOutputTokens": 1024 + 8192, "thinkingConfig": { "thinkingBudget": 8192 } }));
+    assert_eq!(config("gemini-2.5-flash", Thinking::Off).get("thinkingConfig"), None);
+}
+
+#[test]
+fn signatures_go_back_to_their_parts_and_foreign_calls_are_marked() {
+    let item = json!({ "of": "call", "thoughtSignature": "sig" });
+    let replay = |origin| pack(origin, &[Kept { text_at: 0, calls_at: 0, item: item.clone() }]);
+    let parts = |model: &str, origin| {
+        let calls = vec![call("a", "clock", "{}"), call("b", "clock", "{}")];
+        let said = Message::Assistant { text: String::new(), calls, replay: replay(origin) };
+        let body = request(&reader("h", model), &prompt(vec![user("go"), said, done("a", "1"), done("b", "2")]));
+        let parts = body["contents"][1]["parts"].as_array().unwrap().clone();
+        parts.iter().map(|part| part["thoughtSignature"].as_str().unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(parts("gemini-3.8-flash", "o"), ["sig", "-"]);
+    assert_eq!(parts("gemini-3.8-flash", "another"), [FOREIGN_CALL, "-"]);
+    assert_eq!(parts("gemini-2.5-flash", "another"), ["-", "-"]);
+}
+
+#[test]
+fn failures_are_named_and_a_conversation_starts_with_the_user() {
+    let calls = vec![call("a", "clock", "{}")];
+    let body = request(&reader("h", "gemini-2.5-pro"), &prompt(vec![assistant("hi", calls), denied("a", "no")]));
+    let roles: Vec<&str> = body["contents"].as_array().unwrap().iter().map(|it| it["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["user", "model", "user"]);
+    let response = &body["contents"][2]["parts"][0]["functionResponse"]["response"];
+    assert_eq!(response, &json!({ "error": "E_POLICY_DENY: no" }));
+}
+
+#[test]
+fn a_safety_stop_is_a_refusal_before_and_within_the_answer() {
+    let stopped = decode(&[
+        r#"{"candidates":[{"content":{"parts":[{"text":"Well"},{"functionCall":{"name":"exec","args":{}}}]}}]}"#,
+        r#"{"candidates":[{"finishReason":"SAFETY"}]}"#,
+    ]);
+    let reply = stopped.unwrap().unwrap();
+    assert_eq!((reply.stop, reply.calls.len()), (StopReason::Refusal, 0));
+    let fault = decode(&[r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#]).unwrap_err();
+    let Fault::Provider(complaint) = fault else { panic!("{fault:?}") };
+    assert_eq!((complaint.code.as_str(), complaint.message.as_str()), ("content_filter", "SAFETY"));
+}
+
+#[test]
+fn a_signature_of_text_goes_back_behind_it() {
+    let reply = decode(&[
+        r#"{"candidates":[{"content":{"parts":[{"text":"yes"}]}}]}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"","thoughtSignature":"sig"}]},"finishReason":"STOP"}]}"#,
+    ]);
+    let Reply { text, calls, replay, .. } = reply.unwrap().unwrap();
+    let messages = vec![user("go"), Message::Assistant { text, calls, replay }, user("on")];
+    let body = request(&reader("h", "gemini-3.8-flash"), &prompt(messages));
+    let parts = json!([{ "text": "yes" }, { "text": "", "thoughtSignature": "sig" }]);
+    assert_eq!(body["contents"][1]["parts"], parts);
+}
+
+#[test]
+fn errors_and_other_formats_are_told_apart() {
+    let fault = decode(&[r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#]).unwrap_err();
+    let Fault::Provider(complaint) = fault else { panic!("{fault:?}") };
+    assert_eq!((complaint.code.as_str(), complaint.message.as_str()), ("503", "overloaded"));
+    assert!(matches!(decode(&["[DONE]"]), Err(Fault::Garbage(_))));
+}

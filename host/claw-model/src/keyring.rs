@@ -1,0 +1,165 @@
+//! The keys of one provider: which may be used now, and which rest after a failure.
+//!
+//! ```text
+//!            rate limit, overload, no connection
+//!   ready ─────────────────────────────────────► resting ──► ready, when the time is over
+//!     │      refused, no credit                  disabled ─► ready, after five hours or a restart
+//!     └────────────────────────────────────────────▲
+//! ```
+//! This is kept in memory only: a restart lets all keys be tried again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::ModelError;
+use crate::provider::Credential;
+
+/// The first rest without a wish of the provider; it doubles with each failure in a row.
+const FIRST_REST: Duration = Duration::from_secs(15);
+
+/// The longest rest without a wish of the provider.
+const MAX_REST: Duration = Duration::from_secs(5 * 60);
+
+/// The longest rest that a provider may wish for.
+const MAX_WISH: Duration = Duration::from_secs(60 * 60);
+
+/// How long a key rests that was refused or has no credit. Whoever pays the bill need not restart the host for ever.
+const DISABLED: Duration = Duration::from_secs(5 * 60 * 60);
+
+/// How a key is, for its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// The provider.
+    pub provider: String,
+    /// The owner's name of the key; `None` stands for no key at all.
+    pub key: Option<String>,
+    /// Whether it is used.
+    pub state: KeyState,
+}
+
+/// Whether a key is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// It is used.
+    Ready,
+    /// It rests after a passing failure, as long as there is another one.
+    Resting {
+        /// How long.
+        left: Duration,
+        /// What failed.
+        reason: String,
+    },
+    /// It was refused, or its account has no credit.
+    Disabled {
+        /// Until it is tried again.
+        left: Duration,
+        /// What the provider said.
+        reason: String,
+    },
+}
+
+/// The keys of one provider. A provider without keys has one place for none.
+#[derive(Debug)]
+pub(crate) struct Keyring {
+    provider: String,
+    keys: Vec<Option<Credential>>,
+    states: Mutex<Vec<State>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    failures: u32,
+    out: Option<Out>,
+}
+
+#[derive(Clone, Debug)]
+struct Out {
+    until: Instant,
+    is_disabled: bool,
+    reason: String,
+}
+
+impl Keyring {
+    pub(crate) fn new(provider: &str, keys: &[Credential]) -> Self {
+        let keys: Vec<_> = if keys.is_empty() { vec![None] } else { keys.iter().cloned().map(Some).collect() };
+        let states = Mutex::new(vec![State::default(); keys.len()]);
+        Keyring { provider: provider.to_owned(), keys, states }
+    }
+
+    pub(crate) fn key(&self, slot: usize) -> Option<&Credential> {
+        self.keys[slot].as_ref()
+    }
+
+    /// The key of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<usize> {
+        self.keys.iter().position(|key| key.as_ref().is_some_and(|key| key.name == name))
+    }
+
+    /// The names of the keys.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().flatten().map(|key| key.name.as_str())
+    }
+
+    /// The keys that may be used now, `first` before the others.
+    pub(crate) fn ready(&self, first: Option<usize>, now: Instant) -> Vec<usize> {
+        let states = self.states();
+        let is_ready = |slot: &usize| states[*slot].out.as_ref().is_none_or(|out| out.until <= now);
+        let others = (0..self.keys.len()).filter(|slot| Some(*slot) != first);
+        first.into_iter().filter(|slot| *slot < self.keys.len()).chain(others).filter(is_ready).collect()
+    }
+
+    /// The key that may be used again first, and when.
+    pub(crate) fn soonest(&self) -> (Option<Instant>, usize) {
+        let states = self.states();
+        let until = |slot: usize| states[slot].out.as_ref().map(|out| out.until);
+        (0..states.len()).map(|slot| (until(slot), slot)).min().expect("keyring: there is at least one place")
+    }
+
+    /// Notes a success.
+    pub(crate) fn worked(&self, slot: usize) {
+        self.states()[slot] = State::default();
+    }
+
+    /// Notes a failure.
+    pub(crate) fn failed(&self, slot: usize, error: &ModelError, now: Instant) {
+        let mut states = self.states();
+        let state = &mut states[slot];
+        let out = |rest, is_disabled| Some(Out { until: now + rest, is_disabled, reason: error.brief() });
+        match error {
+            ModelError::Auth { .. } | ModelError::Quota { .. } => state.out = out(DISABLED, true),
+            ModelError::RateLimited { retry_after, .. } | ModelError::Overloaded { retry_after, .. } => {
+                let rest = FIRST_REST.saturating_mul(2u32.saturating_pow(state.failures)).min(MAX_REST);
+                state.out = out(retry_after.map_or(rest, |wish| wish.min(MAX_WISH)), false);
+                state.failures = state.failures.saturating_add(1);
+            }
+            ModelError::Unreachable { .. } | ModelError::Idle { .. } => state.out = out(FIRST_REST, false),
+            _ => {}
+        }
+    }
+
+    /// How the keys are.
+    pub(crate) fn status(&self, now: Instant) -> Vec<KeyStatus> {
+        let state = |state: &State| match &state.out {
+            Some(Out { until, is_disabled, reason }) if *until > now => {
+                let (left, reason) = (until.duration_since(now), reason.clone());
+                if *is_disabled { KeyState::Disabled { left, reason } } else { KeyState::Resting { left, reason } }
+            }
+            Some(_) | None => KeyState::Ready,
+        };
+        let status = |(key, it): (&Option<Credential>, &State)| KeyStatus {
+            provider: self.provider.clone(),
+            key: key.as_ref().map(|key| key.name.clone()),
+            state: state(it),
+        };
+        self.keys.iter().zip(self.states().iter()).map(status).collect()
+    }
+
+    fn states(&self) -> MutexGuard<'_, Vec<State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
