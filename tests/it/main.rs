@@ -28,6 +28,7 @@ mod obedient;
 mod owner;
 mod packages;
 mod projects;
+mod provider_keys;
 mod providers;
 mod registry;
 mod revocations;

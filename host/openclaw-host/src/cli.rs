@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and who answers it.
 //!
-//! Commands other than `run`, `secret`, `audit` without a host, `policy`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! Commands other than `run`, `secret`, `models`, `audit` without a host, `policy`, `doctor`, `config` and `completions` are clients of a running host: they act with the
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
@@ -11,6 +11,7 @@ mod chat;
 mod config;
 mod exit;
 mod inspect;
+mod models;
 mod output;
 mod policy;
 mod rights;
@@ -121,6 +122,9 @@ enum Command {
     /// Show what a run did, and run its tool calls again
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// List models, choose one, try keys out and add them
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Keep secrets in the vault, list, rotate and remove them
     #[command(subcommand)]
     Secret(secret::SecretCommand),
@@ -271,6 +275,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
             run::run(&home()?, told, &output, &env, serve)
         }
         Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
+        Command::Models(command) => in_runtime(models::models(command, &home()?, &env, &output)),
         Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
         Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),
         Command::Skill(command) => in_runtime(skill::skill(command, &home()?, &env, &output)),
@@ -332,6 +337,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Status => inspect::status(&mut Client::connect(home).await?, &output).await,
         Command::Run { .. }
         | Command::Secret(_)
+        | Command::Models(_)
         | Command::Skill(_)
         | Command::Audit(_)
         | Command::Doctor

@@ -6,6 +6,7 @@
 pub mod env;
 pub mod file;
 
+mod edit;
 mod issue;
 mod keys;
 mod load;
@@ -27,6 +28,7 @@ use claw_package::{PublicKey, Url};
 
 use crate::folders::NamedFolders;
 
+pub use edit::{EditError, edit};
 pub use env::Env;
 pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, Unattended, VaultKey, Walls};
 pub use issue::{Issue, Severity};

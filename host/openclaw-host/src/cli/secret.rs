@@ -103,7 +103,7 @@ fn unknown(name: String) -> VaultError {
 }
 
 /// Whatever stands behind the name is taken for the value, and is not repeated.
-fn refuse_words(words: &[String]) -> Result<(), Failure> {
+pub(super) fn refuse_words(words: &[String]) -> Result<(), Failure> {
     if words.is_empty() {
         return Ok(());
     }
@@ -113,7 +113,7 @@ fn refuse_words(words: &[String]) -> Result<(), Failure> {
 }
 
 /// The value: asked for on a terminal, else all of standard input without one line end.
-fn read_value(name: &str) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn read_value(name: &str) -> Result<Zeroizing<String>, Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         let asked = terminal::ask(&format!("Value of `{name}` (not shown): "));

@@ -1,0 +1,171 @@
+//! Several keys and models: who steps in when one fails, what its owner sees of it, and the commands about them.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::host::Home;
+use crate::provider::{Answer, Provider, Wire, call, fail, say};
+
+/// A home in which `first` is asked with two keys, and `second` stands in for it.
+fn home(first: &Provider, second: &Provider) -> Home {
+    let config = json!({ "models": {
+        "default": "first/m-1",
+        "fallbacks": ["second/m-2"],
+        "providers": {
+            "first": {
+                "baseUrl": format!("{}/v1", first.origin()),
+                "keys": { "home": { "source": "env", "id": "HOME_KEY" }, "work": { "source": "env", "id": "WORK_KEY" } },
+                "keyOrder": ["work"],
+            },
+            "second": { "wire": "anthropic-messages", "baseUrl": second.origin() },
+        },
+    } });
+    Home::new().env("HOME_KEY", "sk-home").env("WORK_KEY", "sk-work").config(&config.to_string())
+}
+
+fn keys(provider: &Provider) -> Vec<String> {
+    let key = |headers: &axum::http::HeaderMap| headers["authorization"].to_str().unwrap().to_owned();
+    provider.asked().iter().map(|asked| key(&asked.headers)).collect()
+}
+
+/// Runs a command with this on its standard input.
+fn run_with(home: &Home, args: &[&str], input: &str) -> Output {
+    let mut command = home.command(args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+// ML-10, ML-11
+#[tokio::test]
+async fn another_key_and_another_model_step_in_and_no_tool_runs_twice() {
+    let append = r#"{"path":"log.txt","content":"once\n"}"#;
+    let first = Provider::start([Answer::Whole(call("write", append)), fail(429, "slow"), fail(500, "broken")]).await;
+    let second = Provider::start([Answer::Whole(say(&["It is ", "written."]))]).await;
+    let home = home(&first, &second);
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert_eq!(client.ask("r1", "write it").await, "It is written.");
+    assert_eq!(keys(&first), ["Bearer sk-work", "Bearer sk-work", "Bearer sk-home"]);
+    assert_eq!(second.asked()[0].wire, Wire::Anthropic);
+    // The outcome of the call reached the stand-in, and the call was not made again.
+    assert_eq!(second.asked().len(), 1);
+    assert!(second.asked()[0].body.to_string().contains("tool_result"), "{}", second.asked()[0].body);
+    let limits = "Provider `first` limits the rate; asking `first/m-1` with the key `home` instead.";
+    let fails = "Provider `first` is overloaded or failing; asking `second/m-2` instead.";
+    let seen = client.seen().iter().map(Value::to_string).collect::<String>();
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap().to_string();
+    for notice in [limits, fails] {
+        assert!(seen.contains(notice), "{seen}");
+        assert!(history.contains(notice), "{history}");
+    }
+    let calls = history.matches("log.txt").count();
+    assert_eq!(calls, 1, "{history}");
+    // What rests is seen from outside.
+    let status = home.json(&["models", "status"]);
+    let state = |index: usize| status[index]["state"].as_str().unwrap().to_owned();
+    assert!(state(0).starts_with("resting for") && state(1).starts_with("resting for"), "{status}");
+    assert_eq!((status[0]["key"].as_str(), state(2).as_str()), (Some("work"), "ready"), "{status}");
+}
+
+#[tokio::test]
+async fn a_key_is_added_ordered_tried_and_used_by_commands() {
+    let provider =
+        Provider::start([Answer::Whole(say(&["ok"])), fail(401, "no"), Answer::Whole(say(&["Hello."]))]).await;
+    let config = format!(
+        "// mine\n{{\n  models: {{\n    // the one at home\n    providers: {{ lab: {{ baseUrl: '{}/v1' }} }},\n  }},\n}}\n",
+        provider.origin()
+    );
+    let home = Home::new().config(&config);
+    let unknown = run_with(&home, &["models", "auth", "add", "lap"], "sk-x");
+    assert!(unknown.status.code() == Some(2) && text(&unknown).contains("no provider `lap`"), "{}", text(&unknown));
+    let words = run_with(&home, &["models", "auth", "add", "lab", "sk-on-the-line"], "");
+    assert!(words.status.code() == Some(2) && !text(&words).contains("sk-on"), "{}", text(&words));
+    for (args, key) in [
+        (&["models", "auth", "add", "lab"][..], "sk-one\n"),
+        (&["models", "auth", "add", "lab", "--name", "two"], "sk-two\n"),
+    ] {
+        let added = run_with(&home, args, key);
+        assert!(added.status.success() && !text(&added).contains("sk-"), "{}", text(&added));
+    }
+    assert!(home.run(&["models", "auth", "order", "lab", "two", "default"]).status.success());
+    let missing = home.run(&["models", "auth", "order", "lab", "three"]);
+    assert!(text(&missing).contains("it has `two`, `default`"), "{}", text(&missing));
+    assert!(home.run(&["models", "set", "lab/m-1"]).status.success());
+    let written = std::fs::read_to_string(home.path().join("config.json5")).unwrap();
+    assert!(written.starts_with("// mine\n") && written.contains("// the one at home"), "{written}");
+
+    let probed = home.run(&["--json", "models", "status", "--probe"]);
+    let lines: Value = serde_json::from_slice(&probed.stdout).unwrap();
+    assert_eq!(probed.status.code(), Some(1), "one key was refused: {lines}");
+    assert!(lines[0]["state"].as_str().unwrap().starts_with("answers, in"), "{lines}");
+    assert!(lines[1]["state"].as_str().unwrap().contains("refused the key"), "{lines}");
+    let list = home.json(&["models", "list"]);
+    assert!(list.as_array().unwrap().iter().any(|it| it["model"] == "lab/m-1" && it["role"] == "default"), "{list}");
+
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert_eq!(client.ask("r1", "hi").await, "Hello.");
+    assert_eq!(keys(&provider), ["Bearer sk-two", "Bearer sk-one", "Bearer sk-two"]);
+}
+
+#[tokio::test]
+async fn a_key_in_the_vault_goes_to_the_server_it_was_added_for_alone() {
+    let provider = Provider::start([]).await;
+    let other = Provider::start([]).await;
+    let config =
+        |at: &Provider| format!("{{ models: {{ providers: {{ lab: {{ baseUrl: '{}/v1' }} }} }} }}", at.origin());
+    let home = Home::new().config(&config(&provider));
+    assert!(run_with(&home, &["models", "auth", "add", "lab"], "sk-one").status.success());
+    assert!(home.run(&["models", "set", "lab/m-1"]).status.success());
+    let file = home.path().join("config.json5");
+    let moved = std::fs::read_to_string(&file).unwrap().replace(provider.origin(), other.origin());
+    std::fs::write(&file, moved).unwrap();
+    let failed = home.run(&["models", "status", "--probe"]);
+    assert!(!failed.status.success() && text(&failed).contains("may not be sent to"), "{}", text(&failed));
+    assert!(other.asked().is_empty());
+}
+
+#[test]
+fn models_are_listed_with_what_is_known_of_them() {
+    let home = Home::new().env("GROQ_API_KEY", "sk-x");
+    let names = |args: &[&str]| -> Vec<String> {
+        let list = home.json(args);
+        list.as_array().unwrap().iter().map(|it| it["provider"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut usable = names(&["models", "list"]);
+    usable.dedup();
+    assert_eq!(usable, ["groq"]);
+    let mut all = names(&["models", "list", "--all"]);
+    all.dedup();
+    assert!(all.len() >= 24, "{all:?}");
+    let shown = text(&home.run(&["models", "list", "--all"]));
+    assert!(shown.contains("openrouter/<model>") && shown.contains("unknown") && shown.contains("missing"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_named_is_found_by_a_scan_with_the_lines_that_use_it() {
+    let router = axum::Router::new()
+        .route("/v1/models", axum::routing::get(async || r#"{"object":"list","data":[{"id":"qwen3:8b"}]}"#));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let home = Home::new();
+    let found = tokio::task::spawn_blocking({
+        let url = url.clone();
+        move || home.json(&["models", "scan", &url])
+    });
+    let found = found.await.unwrap();
+    let own = found.as_array().unwrap().iter().find(|it| it["baseUrl"] == json!(url)).expect("it was found").clone();
+    assert_eq!(own["models"], json!(["qwen3:8b"]));
+    let file = format!("{{ {} }}", own["use"].as_str().unwrap());
+    let checked = Home::new().config(&file).run(&["config", "check"]);
+    assert!(checked.status.success() && text(&checked).contains("local/qwen3:8b"), "{}", text(&checked));
+    serving.abort();
+}
