@@ -35,9 +35,10 @@ pub fn of_message(message: &Message) -> u64 {
         Message::User { text } | Message::Summary { text, .. } | Message::Instruction { text } => {
             PER_MESSAGE + of_text(text)
         }
-        Message::Assistant { text, calls, .. } => {
+        Message::Assistant { text, calls, replay } => {
             let calls = calls.iter().map(|call| PER_CALL + of_text(call.tool.as_str()) + of_text(&call.arguments));
-            PER_MESSAGE + of_text(text) + calls.sum::<u64>()
+            let replay = replay.as_ref().map_or(0, |replay| of_text(&replay.data));
+            PER_MESSAGE + of_text(text) + calls.sum::<u64>() + replay
         }
         Message::Tool { outcome, .. } => PER_MESSAGE + of_text(&outcome.text()),
         Message::Notice { .. } => 0,

@@ -52,9 +52,10 @@ impl Shell {
     /// The room of the conversation beside instructions and tools, which take so many tokens.
     pub(super) fn room(&self, system: &str, tools: u64) -> Room {
         let host = &self.host;
-        let all = host.model.of(self.row.session.as_str()).1.context_tokens.min(host.limits.context.tokens) as f64;
+        let (model, facts) = host.model.of(self.row.session.as_str());
+        let all = facts.context_tokens.min(host.limits.context.tokens) as f64;
         // The count of tokens is corrected by what the model's provider counted before.
-        let window = (all * self.narrower / host.gauge.ratio(&host.model.name())) as u64;
+        let window = (all * self.narrower / host.gauge.ratio(&model)) as u64;
         Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
     }
 
@@ -63,16 +64,8 @@ impl Shell {
         let messages = self.messages(room);
         let tokens = room.taken + messages.iter().map(context::of_message).sum::<u64>();
         let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
-        (
-            Prompt {
-                system: system.to_owned(),
-                messages,
-                tools: tools.to_vec(),
-                max_output_tokens,
-                thinking: self.host.thinking,
-            },
-            tokens,
-        )
+        let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.host.thinking);
+        (Prompt { system, messages, tools, max_output_tokens, thinking }, tokens)
     }
 
     pub(super) fn messages(&self, room: &Room) -> Vec<Message> {
@@ -107,9 +100,9 @@ impl Shell {
         let notices = &mut self.notices;
         let mut hear = |heard: Heard<'_>| match heard {
             Heard::Text(delta) => tell(spoken.push(&text(masked.push(delta.as_bytes())))),
-            Heard::Notice(notice) => {
-                notices.push(Message::Notice { text: notice.to_owned() });
-                host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text: notice.into() });
+            Heard::Notice(text) => {
+                notices.push(Message::Notice { text: text.to_owned() });
+                host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text: text.into() });
             }
         };
         let replied = tokio::select! {
@@ -124,7 +117,7 @@ impl Shell {
                 if !is_silent(&reply.text) {
                     reply.text = Spoken::of(&reply.text);
                 }
-                host.gauge.counted(&host.model.name(), tokens, reply.usage.input_tokens);
+                host.gauge.counted(&host.model.of(session.as_str()).0, tokens, reply.usage.input_tokens);
                 Asked::Reply(masking::masked_reply(&mask, reply))
             }
             Some(Err(error)) => Asked::Failed(error),
