@@ -1,6 +1,7 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
 mod packages;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
+pub use self::sessions::SessionsFile;
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +41,8 @@ pub struct ConfigFile {
     pub approvals: ApprovalsFile,
     /// The record of what was decided and done.
     pub audit: AuditFile,
+    /// Which conversations are kept.
+    pub sessions: SessionsFile,
     /// What is installed.
     pub packages: PackagesFile,
     /// Where skills of ClawHub come from.
