@@ -21,8 +21,7 @@ use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
     LimitSettings, LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, SessionSettings,
-    Settings,
-    SettingsError, provider,
+    Settings, SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
