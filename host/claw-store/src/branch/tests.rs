@@ -119,6 +119,20 @@ async fn a_fork_is_a_conversation_of_its_own_that_says_where_it_came_from() {
     assert_eq!(log, ["1 a user", "2 a asks 1", "3 a 1 ok", "4 a done", "5 d user", "6 d apart"]);
 }
 
+#[tokio::test]
+async fn a_summary_counts_on_its_branch_and_means_the_same_in_a_fork() {
+    let (_home, store) = two_turns().await;
+    store.rewind(&key("main"), Point::Turns(1), at(3)).await.unwrap();
+    let summary = Message::Summary { text: "before".to_owned(), kept_from: Seq(7) };
+    turn(&store, "c", vec![said("kept"), summary, said("new")]).await;
+    let seen = |name: &str| lines(&store.context(&key(name)).unwrap());
+    assert_eq!(seen("main"), ["7 c user", "8 c kept", "9 c summary before, kept from 7", "10 c new"]);
+    store.fork(&key("main"), Point::End, &key("new"), "n".to_owned(), at(4)).await.unwrap();
+    assert_eq!(seen("new"), ["5 c user", "6 c kept", "7 c summary before, kept from 5", "8 c new"]);
+    store.rewind(&key("main"), Point::After(Seq(8)), at(5)).await.unwrap();
+    assert_eq!(seen("main").len(), 6, "without the summary all is seen again");
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Speak(bool),

@@ -1,7 +1,7 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
+mod kept;
 mod packages;
-mod sessions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::kept::{AuditFile, SessionsFile};
 pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
-pub use self::sessions::SessionsFile;
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -381,16 +381,6 @@ pub enum Unattended {
     Wait,
 }
 
-/// The record of what was decided and done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct AuditFile {
-    /// Days that an entry is kept; older ones are removed when the host starts.
-    #[schemars(range(min = 1, max = 36500))]
-    pub keep_days: u64,
-}
-
 /// What of a conversation the model gets to see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -475,12 +465,6 @@ impl Default for SkillsLimitsFile {
 impl Default for ApprovalsFile {
     fn default() -> Self {
         ApprovalsFile { expiry_seconds: 600, per_hour: 6, unattended: Unattended::default() }
-    }
-}
-
-impl Default for AuditFile {
-    fn default() -> Self {
-        AuditFile { keep_days: 365 }
     }
 }
 
