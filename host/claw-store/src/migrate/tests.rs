@@ -76,7 +76,7 @@ fn describe(store: &Store) -> String {
     for row in store.sessions(&SessionQuery::default()).unwrap().rows {
         let times = (row.created.0, row.updated.0);
         line(row.key.as_str(), &(&row.session_id, times, row.entries, row.runs, &row.last_message, &row.labels));
-        line("log", &store.transcript(&row.key).unwrap());
+        line("log", &lines(&store.transcript(&row.key).unwrap()));
     }
     for id in ["r1", "r2", "r3"] {
         line(id, &store.run(&run(id)).unwrap());
