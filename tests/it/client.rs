@@ -153,7 +153,12 @@ impl Client {
 
     /// Sends a message and waits for the answer.
     pub async fn ask(&mut self, run: &str, text: &str) -> String {
-        self.say("main", run, text).await;
+        self.ask_in("main", run, text).await
+    }
+
+    /// The same in another conversation.
+    pub async fn ask_in(&mut self, session: &str, run: &str, text: &str) -> String {
+        self.say(session, run, text).await;
         self.ended(run).await.unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 

@@ -37,6 +37,7 @@ mod runs;
 mod sandbox;
 mod sdk_examples;
 mod secrets;
+mod sessions;
 mod skills;
 mod soak;
 mod uploads;

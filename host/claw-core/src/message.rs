@@ -84,7 +84,7 @@ pub enum Message {
 /// One durable line of a session's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Position in the session, without gaps.
+    /// Position in the session: it rises along a branch, with gaps where the owner went back, and is never used twice.
     pub seq: Seq,
     /// Host time of the append.
     pub at: Timestamp,

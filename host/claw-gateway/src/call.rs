@@ -5,7 +5,7 @@ use std::time::Duration;
 use claw_core::approval::Answer;
 use claw_core::audit::AuditQuery;
 use claw_core::grant::Terms;
-use claw_core::id::{AgentId, ApprovalId, ComponentName, Digest, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, ApprovalId, ComponentName, Digest, RunId, Seq, SessionKey, ToolName};
 use claw_core::inbound::Source;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -74,13 +74,8 @@ pub enum Call {
         /// How long to wait; 0 to 600 000.
         timeout_ms: u64,
     },
-    /// `{ts, count, defaults, sessions:[{key, kind, …}], …}`
-    SessionsList(SessionsList),
-    /// `{ok:true, key, …}`
-    SessionsReset {
-        /// The conversation that starts anew.
-        key: SessionKey,
-    },
+    /// What is asked about conversations.
+    Sessions(SessionCall),
     /// An array of [`approval_payload`](crate::approval_payload)s that are pending.
     ApprovalList,
     /// One [`approval_payload`](crate::approval_payload), or `APPROVAL_NOT_FOUND`.
@@ -188,10 +183,14 @@ pub struct ChatSend {
 pub struct ChatHistory {
     /// The conversation.
     pub session: SessionKey,
+    /// The number of a branch that was left; otherwise the one that is spoken on.
+    pub branch: Option<u64>,
     /// Entries at most; 1 to 1000.
     pub limit: usize,
     /// Newest entries to skip.
     pub offset: usize,
+    /// Only entries before this one.
+    pub before: Option<Seq>,
 }
 
 /// Stop one run, or all of a conversation.
@@ -216,6 +215,117 @@ pub struct AgentTurn {
     pub timeout: Option<Duration>,
 }
 
+/// What is asked about conversations. Each variant names the shape of its reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionCall {
+    /// `{ts, count, defaults, nextCursor?, sessions:[{key, kind, …}], …}`
+    List(SessionsList),
+    /// `{session}`: a row of the list, or `null`.
+    Describe {
+        /// Which.
+        key: SessionKey,
+    },
+    /// `{ok:true, key, agentId, label?}`, or `{ok:false, candidates:[…]}`.
+    Resolve {
+        /// Its key or its label.
+        name: SessionName,
+    },
+    /// `{ok:true, key, entry}`
+    Label {
+        /// Which.
+        key: SessionKey,
+        /// What it is to be called; nothing takes the label away.
+        label: Option<String>,
+    },
+    /// `{results:[{sessionKey, label?, seq, role, timestamp, excerpt}], scanned, nextCursor?}`
+    Search {
+        /// What to look for.
+        text: String,
+        /// What the answer before gave.
+        cursor: Option<String>,
+        /// Results at most; 1 to 1000.
+        limit: usize,
+    },
+    /// `{branches:[{branch, leafEntryId, headline, messageCount, updatedAt, active}]}`
+    Branches {
+        /// Of which.
+        key: SessionKey,
+    },
+    /// `{ok:true, key, left}`
+    Switch {
+        /// Which.
+        key: SessionKey,
+        /// The branch to take up.
+        branch: BranchName,
+    },
+    /// `{ok:true, key, entries, dropped, branch?, editorText?}`
+    Rewind {
+        /// Which.
+        key: SessionKey,
+        /// Where to.
+        to: Place,
+    },
+    /// `{ok:true, sessionKey, editorText?, entry}`
+    Fork {
+        /// Which.
+        key: SessionKey,
+        /// Up to where.
+        to: Place,
+        /// The key of the new one; a fresh one if none is given.
+        new: Option<SessionKey>,
+    },
+    /// `{ok:true, key, …}`
+    Reset {
+        /// The conversation that starts anew.
+        key: SessionKey,
+    },
+    /// `{ok:true, key, deleted, archived:[]}`
+    Delete {
+        /// Which.
+        key: SessionKey,
+    },
+    /// `{deleted, more, sessions:[{key, updatedAt, error?}]}`
+    Cleanup {
+        /// Whether to delete them, or only to list them.
+        enforce: bool,
+        /// Those that did not change for so many days, 1 or more; what is configured if neither is given.
+        older_days: Option<u64>,
+        /// All but the last so many.
+        keep: Option<u64>,
+    },
+}
+
+/// What a conversation is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionName {
+    /// Its key.
+    Key(SessionKey),
+    /// Its label.
+    Label(String),
+}
+
+/// What a branch is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BranchName {
+    /// Its number.
+    Number(u64),
+    /// Its last entry, as `RUN:SEQ`.
+    Leaf(String),
+}
+
+/// A place in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Its end.
+    End,
+    /// After this entry.
+    After(Seq),
+    /// Before this entry.
+    Before(Seq),
+    /// Before the last so many messages of people; 1 or more.
+    Turns(u32),
+}
+
 /// Which conversations to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionsList {
@@ -223,8 +333,12 @@ pub struct SessionsList {
     pub limit: usize,
     /// Rows to skip.
     pub offset: usize,
+    /// What the answer before gave.
+    pub cursor: Option<String>,
     /// Only this agent's.
     pub agent: Option<AgentId>,
+    /// Only those with this label.
+    pub label: Option<String>,
     /// Only those whose key or label has this text.
     pub search: Option<String>,
 }

@@ -31,8 +31,8 @@ mod http;
 mod socket;
 
 pub use call::{
-    AgentTurn, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, HubCall, MAX_MESSAGE_BYTES, PackageCall,
-    SessionsList, ToolsInvoke,
+    AgentTurn, BranchName, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, HubCall, MAX_MESSAGE_BYTES,
+    PackageCall, Place, SessionCall, SessionName, SessionsList, ToolsInvoke,
 };
 pub use config::{Auth, GatewayConfig, GatewayLimits, Secret};
 pub use fanout::Approvers;

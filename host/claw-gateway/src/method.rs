@@ -4,18 +4,18 @@ mod audit;
 mod components;
 mod hub;
 mod packages;
+mod sessions;
 
 use std::time::Duration;
 
 use claw_core::approval::{Always, Answer};
-use claw_core::id::{AgentId, ApprovalId, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, ApprovalId, RunId, Seq, SessionKey, ToolName};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::call::{
-    AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, SessionsList,
-    ToolsInvoke,
+    AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, ToolsInvoke,
 };
 use crate::clock;
 use crate::frame::RpcError;
@@ -49,11 +49,29 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "agent.identity.get", scope: Scope::Read, read: agent_identity },
     Method { name: "agents.list", scope: Scope::Read, read: |_| host(Call::AgentsList) },
     Method { name: "models.list", scope: Scope::Read, read: |_| host(Call::ModelsList) },
-    Method { name: "sessions.list", scope: Scope::Read, read: sessions_list },
+    Method { name: "sessions.list", scope: Scope::Read, read: sessions::list },
+    Method { name: "sessions.describe", scope: Scope::Read, read: sessions::describe },
+    Method { name: "sessions.resolve", scope: Scope::Read, read: sessions::resolve },
+    Method { name: "sessions.search", scope: Scope::Read, read: sessions::search },
+    Method { name: "sessions.patch", scope: Scope::Write, read: sessions::patch },
+    Method { name: "sessions.branches.list", scope: Scope::Read, read: sessions::branches },
+    Method { name: "sessions.branches.switch", scope: Scope::Admin, read: sessions::switch },
+    Method { name: "sessions.rewind", scope: Scope::Admin, read: sessions::rewind },
+    Method { name: "sessions.fork", scope: Scope::Write, read: sessions::fork },
+    Method { name: "sessions.delete", scope: Scope::Admin, read: sessions::delete },
+    Method { name: "sessions.cleanup", scope: Scope::Admin, read: sessions::cleanup },
     Method { name: "sessions.subscribe", scope: Scope::Read, read: |_| here(json!({"subscribed": true})) },
-    Method { name: "sessions.messages.subscribe", scope: Scope::Read, read: |p| messages_subscription(p, true) },
-    Method { name: "sessions.messages.unsubscribe", scope: Scope::Read, read: |p| messages_subscription(p, false) },
-    Method { name: "sessions.reset", scope: Scope::Admin, read: sessions_reset },
+    Method {
+        name: "sessions.messages.subscribe",
+        scope: Scope::Read,
+        read: |p| sessions::messages_subscription(p, true),
+    },
+    Method {
+        name: "sessions.messages.unsubscribe",
+        scope: Scope::Read,
+        read: |p| sessions::messages_subscription(p, false),
+    },
+    Method { name: "sessions.reset", scope: Scope::Admin, read: sessions::reset },
     Method { name: "exec.approval.list", scope: Scope::Approvals, read: |_| host(Call::ApprovalList) },
     Method { name: "exec.approval.get", scope: Scope::Approvals, read: approval_get },
     Method { name: "exec.approval.resolve", scope: Scope::Approvals, read: approval_resolve },
@@ -176,6 +194,10 @@ struct ChatHistoryParams {
     agent_id: Option<AgentId>,
     limit: Option<u64>,
     offset: Option<u64>,
+    /// Only entries before this one; a number of this host's, in `__openclaw.seq`.
+    before: Option<Seq>,
+    /// A branch that was left.
+    branch: Option<u64>,
 }
 
 fn chat_history(params: Value) -> Result<Request, String> {
@@ -183,7 +205,9 @@ fn chat_history(params: Value) -> Result<Request, String> {
     host(Call::ChatHistory(ChatHistory {
         session: session(Some(&params.session_key), params.agent_id)?,
         limit: page(params.limit),
+        branch: params.branch,
         offset: saturating(params.offset),
+        before: params.before,
     }))
 }
 
@@ -247,44 +271,6 @@ struct AgentIdentityParams {
 fn agent_identity(params: Value) -> Result<Request, String> {
     let params: AgentIdentityParams = parse(params)?;
     host(Call::AgentIdentity { agent: session(params.session_key.as_deref(), params.agent_id)?.agent() })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionsListParams {
-    limit: Option<u64>,
-    offset: Option<u64>,
-    agent_id: Option<AgentId>,
-    search: Option<String>,
-}
-
-fn sessions_list(params: Value) -> Result<Request, String> {
-    let params: SessionsListParams = parse(params)?;
-    host(Call::SessionsList(SessionsList {
-        limit: page(params.limit),
-        offset: saturating(params.offset),
-        agent: params.agent_id,
-        search: params.search.filter(|text| !text.is_empty()),
-    }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KeyParams {
-    key: String,
-    agent_id: Option<AgentId>,
-}
-
-fn sessions_reset(params: Value) -> Result<Request, String> {
-    let params: KeyParams = parse(params)?;
-    host(Call::SessionsReset { key: session(Some(&params.key), params.agent_id)? })
-}
-
-/// Every connection with the scope sees all events; a subscription only has to be acknowledged.
-fn messages_subscription(params: Value, subscribed: bool) -> Result<Request, String> {
-    let params: KeyParams = parse(params)?;
-    let key = session(Some(&params.key), params.agent_id)?;
-    here(json!({"subscribed": subscribed, "key": key}))
 }
 
 #[derive(Deserialize)]

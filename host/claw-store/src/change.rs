@@ -9,13 +9,14 @@ use claw_core::message::Entry;
 
 use crate::audit::{self, AuditEntry, FactKind};
 use crate::error::Failure;
+use crate::forget::Forgotten;
 use crate::grants;
 use crate::kv::{KvKey, Used};
 use crate::package::{self, Package};
 use crate::record::JournalStep;
 use crate::row::{
-    StoredApproval, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession, StoredStanding,
-    encode,
+    StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
+    StoredStanding, encode, sealed,
 };
 use crate::standing;
 use crate::tables::Tables;
@@ -27,8 +28,10 @@ pub(crate) enum Change {
     Run(StoredRun),
     /// Creates or replaces a session; `was` is its row before, if it had one.
     Session { key: SessionKey, was: Option<StoredSession>, row: StoredSession },
-    /// Remembers which session id a finished epoch had.
-    EpochOver { key: SessionKey, epoch: u64, session_id: String },
+    /// Creates or replaces a branch that is no longer spoken on or, without a row, forgets it.
+    Branch { key: SessionKey, number: u64, row: Option<StoredBranch> },
+    /// Forgets a conversation and all that belongs to it.
+    Forget(Box<Forgotten>),
     /// Appends to a log.
     Entry { key: SessionKey, epoch: u64, entry: Entry },
     /// Appends to a journal.
@@ -76,16 +79,12 @@ impl Change {
     pub fn apply(self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         match self {
             Change::Run(row) => apply_run(tables, &row)?,
-            Change::Session { key, was, row } => {
-                if let Some(was) = was {
-                    tables.recent.remove((was.updated.0, key.as_str()))?;
-                }
-                tables.recent.insert((row.updated.0, key.as_str()), ())?;
-                tables.sessions.insert(key.as_str(), encode(&row).as_slice())?;
+            Change::Session { key, was, row } => apply_session(tables, &key, was.as_ref(), &row)?,
+            Change::Branch { key, number, row: Some(row) } => {
+                tables.branches.insert((key.as_str(), number), encode(&row).as_slice())?;
             }
-            Change::EpochOver { key, epoch, session_id } => {
-                tables.epochs.insert((key.as_str(), epoch), session_id.as_str())?;
-            }
+            Change::Branch { key, number, row: None } => drop(tables.branches.remove((key.as_str(), number))?),
+            Change::Forget(forgotten) => forgotten.apply(tables)?,
             Change::Entry { key, epoch, entry } => {
                 let bytes = encode(&StoredEntry::from(&entry));
                 tables.entries.insert((key.as_str(), epoch, entry.seq.0), bytes.as_slice())?;
@@ -109,13 +108,13 @@ impl Change {
             Change::Kv { key, value, used } => {
                 let place = (key.component.as_str(), key.store.as_str(), key.key.as_str());
                 match value {
-                    Some(value) => tables.kv.insert(place, value.as_slice())?,
+                    Some(value) => tables.kv.insert(place, sealed(value).as_slice())?,
                     None => tables.kv.remove(place)?,
                 };
                 tables.kv_used.insert(key.component.as_str(), (used.bytes, used.keys))?;
             }
             Change::Recording { run, call, bytes } => {
-                tables.recordings.insert((run.as_str(), call.as_str()), bytes.as_slice())?;
+                tables.recordings.insert((run.as_str(), call.as_str()), sealed(bytes).as_slice())?;
             }
             Change::Standing { component, standing, by, at } => {
                 let was = standing::find(&tables.standing, &component)?;
@@ -138,6 +137,30 @@ impl Change {
         }
         Ok(())
     }
+}
+
+fn apply_session(
+    tables: &mut Tables<'_>,
+    key: &SessionKey,
+    was: Option<&StoredSession>,
+    row: &StoredSession,
+) -> Result<(), Failure> {
+    let key = key.as_str();
+    if let Some(was) = was {
+        tables.recent.remove((was.updated.0, key))?;
+    }
+    tables.recent.insert((row.updated.0, key), ())?;
+    let old = was.and_then(|was| was.title.as_deref());
+    if old != row.title.as_deref() {
+        if let Some(title) = old {
+            tables.titles.remove((title, key))?;
+        }
+        if let Some(title) = &row.title {
+            tables.titles.insert((title.as_str(), key), ())?;
+        }
+    }
+    tables.sessions.insert(key, encode(row).as_slice())?;
+    Ok(())
 }
 
 fn apply_run(tables: &mut Tables<'_>, row: &StoredRun) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The open database, shared by readers and the writer, and its recovery from a full disk.
 
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -68,7 +69,8 @@ impl Shared {
             State::Broken(err) => return Err(err.clone()),
             State::Closed => return Err(StoreError::Closed),
         };
-        snapshot.and_then(|snapshot| look(&snapshot)).map_err(|failure| self.name(failure))
+        let looked = snapshot.and_then(|snapshot| guarded(|| look(&snapshot)));
+        looked.map_err(|failure| self.name(failure))
     }
 
     /// Runs `change` in a transaction and makes it durable. Only the writer thread calls this.
@@ -82,7 +84,7 @@ impl Shared {
             State::Closed => return Err(StoreError::Closed),
         };
         let written = begun.and_then(|txn| {
-            let written = change(&mut Tables::open(&txn, &self.audit_key)?)?;
+            let written = guarded(|| change(&mut Tables::open(&txn, &self.audit_key)?))?;
             if written == Written::Something {
                 txn.commit()?;
                 self.commits.fetch_add(1, Ordering::Relaxed);
@@ -136,6 +138,16 @@ impl Shared {
     fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Turns a panic of the engine into its report of damage: it asserts what a sound file guarantees, and a large file is
+/// not verified before it is read.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| {
+        let what = "reading it ended in a panic, whose message the log has; most likely a page is malformed".to_owned();
+        Err(Failure::Engine(redb::Error::Corrupted(what)))
+    })
 }
 
 /// Whether the operating system found no room.

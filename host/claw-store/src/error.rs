@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use claw_core::approval::{Approval, ApprovalState};
-use claw_core::id::{ApprovalId, RunId, SessionKey};
+use claw_core::id::{ApprovalId, RunId, Seq, SessionKey};
 
 /// A cause that every request of a failed batch gets to see.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
@@ -18,10 +18,12 @@ pub(crate) fn cause(sentence: &str) -> Cause {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file is locked.
-    #[error("store `{path}` is in use: another host runs on this home; stop it first, or choose another home")]
+    #[error("store `{path}` is in use: another host{} runs on this home; stop it first, or choose another home", process(*.pid))]
     AlreadyOpen {
         /// The store's file.
         path: PathBuf,
+        /// The process that has it open, if that is known.
+        pid: Option<u32>,
     },
     /// The file is not a sound store. It has been left as it was.
     #[error("store `{path}` is damaged; restore it from a backup, or move it away to start with an empty one")]
@@ -125,6 +127,60 @@ pub enum StoreError {
         /// The grant's text form.
         grant: String,
     },
+    /// No such conversation.
+    #[error("there is no conversation `{session}`; `openclaw-host sessions list` shows those that there are")]
+    UnknownSession {
+        /// The key that was asked for.
+        session: SessionKey,
+    },
+    /// A run of the conversation is at work or waits.
+    #[error("run `{run}` is at work in `{session}`; stop it or wait for its end, then try again")]
+    Busy {
+        /// The conversation.
+        session: SessionKey,
+        /// One of its runs.
+        run: RunId,
+    },
+    /// The conversation exists.
+    #[error("there is a conversation `{session}` already; choose another key")]
+    SessionTaken {
+        /// Its key.
+        session: SessionKey,
+    },
+    /// No such branch.
+    #[error("`{session}` has no branch {branch}; `openclaw-host sessions branches` shows those that it has")]
+    UnknownBranch {
+        /// The conversation.
+        session: SessionKey,
+        /// The number that was asked for.
+        branch: u64,
+    },
+    /// No such entry on the branch that is spoken on.
+    #[error("`{session}` has no entry {}; `openclaw-host sessions show` has their numbers", .seq.0)]
+    UnknownEntry {
+        /// The conversation.
+        session: SessionKey,
+        /// The number that was asked for.
+        seq: Seq,
+    },
+    /// A conversation may not end there: a tool call would be without its answer.
+    #[error("`{session}` cannot end after entry {}, between a tool call and its answer; {}", .seq.0, nearest(*.before, *.after))]
+    NotAPoint {
+        /// The conversation.
+        session: SessionKey,
+        /// The entry that would have been the last.
+        seq: Seq,
+        /// The last entry before it that may be; none means: the beginning.
+        before: Option<Seq>,
+        /// The first entry after it that may be.
+        after: Option<Seq>,
+    },
+    /// A title that is too long.
+    #[error("a label has at most {most} characters; choose a shorter one")]
+    Title {
+        /// Characters.
+        most: usize,
+    },
     /// No such approval.
     #[error("approval `{approval}` is not known to the store")]
     UnknownApproval {
@@ -190,6 +246,16 @@ pub enum ResolveError {
     /// The store failed.
     #[error("the answer could not be stored")]
     Store(#[source] StoreError),
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or(String::new(), |pid| format!(" (process {pid})"))
+}
+
+fn nearest(before: Option<Seq>, after: Option<Seq>) -> String {
+    let before = before.map_or("at its beginning".to_owned(), |seq| format!("after {}", seq.0));
+    let after = after.map_or(String::new(), |seq| format!(" or after {}", seq.0));
+    format!("it can end {before}{after}")
 }
 
 fn offers(approval: &Approval) -> String {

@@ -9,7 +9,7 @@ use claw_core::message::{Entry, Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use tempfile::TempDir;
 
-use crate::{AuditKey, Page, Record, Store};
+use crate::{AuditKey, Page, PageEnd, Record, Store};
 
 /// A fresh store in its own folder, which lives as long as the first value.
 pub fn store() -> (TempDir, Store) {
@@ -122,7 +122,7 @@ pub fn check_log(store: &Store, expected: &[&str]) {
 }
 
 pub fn newest(limit: usize) -> Page {
-    Page { before: None, limit }
+    Page { end: PageEnd::Newest, limit }
 }
 
 pub fn digest(byte: u8) -> Digest {

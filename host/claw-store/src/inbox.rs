@@ -5,7 +5,7 @@ use claw_core::inbound::Inbound;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
-use crate::row::{StoredLabels, StoredRun, StoredSession};
+use crate::row::{StoredRun, StoredSession};
 use crate::run::{self, RunState};
 use crate::session;
 use crate::store::Store;
@@ -47,17 +47,7 @@ fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decide
     let arrival = tables.unfinished.last()?.map_or(1, |(last, _)| last.value() + 1);
     let key = inbound.session.clone();
     let was = session::find(&tables.sessions, &key)?;
-    let mut row = was.clone().unwrap_or_else(|| StoredSession {
-        session_id: inbound.run.to_string(),
-        epoch: 1,
-        created: at,
-        updated: at,
-        entries: 0,
-        runs: 0,
-        preview: String::new(),
-        deferred: Vec::new(),
-        labels: StoredLabels::default(),
-    });
+    let mut row = was.clone().unwrap_or_else(|| StoredSession::new(inbound.run.to_string(), at));
     row.runs += 1;
     row.updated = row.updated.max(at);
     row.preview = session::preview(&inbound.text);

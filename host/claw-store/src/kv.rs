@@ -8,6 +8,7 @@ use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::row::unsealed;
 use crate::store::Store;
 use crate::tables::{self, Bytes, Tables};
 
@@ -153,7 +154,9 @@ type Place = (&'static str, &'static str, &'static str);
 
 fn find(table: &impl ReadableTable<Place, Bytes>, key: &KvKey) -> Result<Option<Vec<u8>>, Failure> {
     let value = table.get((key.component.as_str(), key.store.as_str(), key.key.as_str()))?;
-    Ok(value.map(|value| value.value().to_vec()))
+    let name = || format!("{}/{}/{}", key.component, key.store, key.key);
+    let unsealed = |value: redb::AccessGuard<'_, Bytes>| Ok(unsealed("kv", &name(), value.value())?.to_vec());
+    value.map(unsealed).transpose()
 }
 
 fn used(tables: &Tables<'_>, component: &ComponentName) -> Result<Used, Failure> {

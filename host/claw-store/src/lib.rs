@@ -16,6 +16,11 @@ mod record;
 mod run;
 mod session;
 
+mod branch;
+mod forget;
+mod listing;
+mod search;
+
 mod approval;
 mod audit;
 mod grants;
@@ -24,13 +29,19 @@ mod label;
 mod package;
 mod standing;
 
+mod check;
+mod compact;
+mod stats;
+
 mod change;
 mod log;
 mod row;
+mod segments;
 mod tables;
 
 mod database;
 mod error;
+mod migrate;
 mod open;
 mod writer;
 
@@ -38,16 +49,23 @@ pub use approval::ApprovalFilter;
 pub use audit::{
     AuditBreak, AuditEntry, AuditFact, AuditFault, AuditKey, AuditKind, AuditPage, AuditRow, AuditVerified, FactKind,
 };
+pub use branch::{Branch, Point, Rewound};
+pub use check::Checked;
+pub use compact::{Compacted, compact};
 pub use error::{Cause, Refusal, ResolveError, StoreError};
+pub use forget::{Retention, Stale};
 pub use grants::Spent;
 pub use inbox::Accepted;
 pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
+pub use listing::{SessionCursor, SessionPage, SessionQuery};
 pub use package::{Package, Receipt};
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
-pub use session::{History, Page, Pending, SessionQuery, SessionRow};
+pub use search::{Found, SearchCursor, SearchPage};
+pub use session::{Fork, History, Page, PageEnd, Pending, SessionRow};
 pub use standing::Paused;
+pub use stats::{Stats, TableStats};
 pub use store::Store;
 
 #[cfg(test)]

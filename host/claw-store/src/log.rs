@@ -40,6 +40,11 @@ impl OpenCalls {
         self.calls.is_empty()
     }
 
+    /// The run whose calls need answers, if there are any.
+    pub fn owner(&self) -> Option<&RunId> {
+        self.run.as_ref().filter(|_| !self.is_empty())
+    }
+
     /// The next call of `run` that needs an answer.
     pub fn next_of(&self, run: &RunId) -> Option<(CallId, ToolName)> {
         self.calls.first().filter(|_| self.run.as_ref() == Some(run)).cloned()

@@ -7,6 +7,7 @@
 mod approval;
 mod grant;
 mod package;
+mod session;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp, ToolName};
@@ -25,6 +26,7 @@ use crate::run::{RunRow, RunState};
 pub(crate) use self::approval::StoredApproval;
 pub(crate) use self::grant::{StoredGrants, StoredStanding};
 pub(crate) use self::package::StoredPackage;
+pub(crate) use self::session::{StoredBranch, StoredFork, StoredSession};
 
 /// One kind of row.
 pub(crate) trait Row: Serialize + DeserializeOwned {
@@ -39,13 +41,21 @@ pub(crate) trait Row: Serialize + DeserializeOwned {
     }
 }
 
+/// Bytes of the checksum behind each row.
+const CHECKSUM: usize = 4;
+
 /// The bytes of a row.
 pub(crate) fn encode<R: Row>(row: &R) -> Vec<u8> {
-    postcard::to_extend(row, vec![R::VERSION]).expect("row: our rows always serialize")
+    sealed(postcard::to_extend(row, vec![R::VERSION]).expect("row: our rows always serialize"))
 }
 
 /// Reads a row of `key` back.
 pub(crate) fn decode<R: Row>(key: &str, bytes: &[u8]) -> Result<R, StoreError> {
+    decode_unsealed(key, unsealed(R::KIND, key, bytes)?)
+}
+
+/// Reads a row without its checksum.
+pub(crate) fn decode_unsealed<R: Row>(key: &str, bytes: &[u8]) -> Result<R, StoreError> {
     let broken = |err| StoreError::Row { kind: R::KIND, key: key.to_owned(), err };
     match bytes.split_first() {
         Some((version, rest)) if *version == R::VERSION => {
@@ -57,6 +67,23 @@ pub(crate) fn decode<R: Row>(key: &str, bytes: &[u8]) -> Result<R, StoreError> {
         },
         None => Err(broken(cause("it is empty"))),
     }
+}
+
+/// Bytes with their checksum behind them. The engine verifies its own checksums only when it walks the whole file, so
+/// that a byte that has changed on the disk is found when its row is read.
+pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let checksum = crc32fast::hash(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// The bytes before the checksum, if it fits.
+pub(crate) fn unsealed<'a>(kind: &'static str, key: &str, bytes: &'a [u8]) -> Result<&'a [u8], StoreError> {
+    let parts = bytes.len().checked_sub(CHECKSUM).map(|len| bytes.split_at(len));
+    parts
+        .filter(|(bytes, checksum)| crc32fast::hash(bytes).to_le_bytes() == *checksum)
+        .map(|(bytes, _)| bytes)
+        .ok_or_else(|| StoreError::Row { kind, key: key.to_owned(), err: cause("its bytes have changed on the disk") })
 }
 
 /// Stores a variant without fields by its name.
@@ -233,52 +260,6 @@ impl From<StoredEnd> for RunEnd {
     }
 }
 
-// === sessions ===
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct StoredSession {
-    pub session_id: String,
-    pub epoch: u64,
-    pub created: Timestamp,
-    pub updated: Timestamp,
-    /// Entries of the current epoch.
-    pub entries: u64,
-    pub runs: u64,
-    pub preview: String,
-    /// Runs that ended unheard while another run's tool calls were open: their text still has to reach the log.
-    pub deferred: Vec<RunId>,
-    /// What has flowed into the current epoch.
-    pub labels: StoredLabels,
-}
-
-/// As of version 1: without labels.
-#[derive(Deserialize)]
-struct SessionV1 {
-    session_id: String,
-    epoch: u64,
-    created: Timestamp,
-    updated: Timestamp,
-    entries: u64,
-    runs: u64,
-    preview: String,
-    deferred: Vec<RunId>,
-}
-
-impl Row for StoredSession {
-    const KIND: &'static str = "session";
-    const VERSION: u8 = 2;
-
-    fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
-        let read = || {
-            let row: SessionV1 = postcard::from_bytes(bytes)?;
-            let SessionV1 { session_id, epoch, created, updated, entries, runs, preview, deferred } = row;
-            let labels = StoredLabels::unknown();
-            Ok(StoredSession { session_id, epoch, created, updated, entries, runs, preview, deferred, labels })
-        };
-        (version == 1).then(read)
-    }
-}
-
 // === labels ===
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -289,7 +270,7 @@ pub(crate) struct StoredLabels {
 
 impl StoredLabels {
     /// For what was stored before there were labels.
-    fn unknown() -> Self {
+    pub fn unknown() -> Self {
         let cause = Some("this conversation is older than these labels".to_owned());
         StoredLabels { tainted: cause.clone(), private: cause }
     }

@@ -15,7 +15,7 @@ use redb::ReadableTable;
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError, cause};
 use crate::record::JournalStep;
-use crate::row::{StoredEntry, StoredRun, decode};
+use crate::row::{StoredEntry, StoredRun, decode, unsealed};
 use crate::store::Store;
 use crate::tables::{self, Bytes};
 
@@ -129,7 +129,7 @@ impl Store {
                     key: run.to_string(),
                     err: cause(&err.to_string()),
                 })?;
-                recordings.push((call, bytes.value().to_vec()));
+                recordings.push((call, unsealed("recording", run.as_str(), bytes.value())?.to_vec()));
             }
             Ok(recordings)
         })

@@ -1,33 +1,45 @@
-//! Sessions: their logs by the page, and the list of them.
+//! Sessions: what was said in them, by the page.
 //!
-//! A log has epochs. A reset begins a new one; the entries of the old one stay in the file but are no longer shown.
-//! Positions start again at 1, so within what is shown there is never a gap.
+//! A log has epochs, and in an epoch branches. A reset begins a new epoch, a rewind a new branch; what is left stays
+//! readable, and can be gone back to. Positions rise along a branch, and no position is used twice in an epoch.
 
-use claw_core::id::{AgentId, Seq, SessionKey, Timestamp};
+use claw_core::id::{Seq, SessionKey, Timestamp};
 use claw_core::inbound::Inbound;
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use redb::ReadableTable;
 
-use crate::change::{Change, Decided};
-use crate::error::{Failure, StoreError};
-use crate::row::{StoredEntry, StoredLabels, StoredSession, decode};
+use crate::branch;
+use crate::error::{Failure, StoreError, cause};
+use crate::row::{StoredBranch, StoredEntry, StoredFork, StoredSession, decode};
 use crate::run;
+use crate::segments::Segments;
 use crate::store::Store;
 use crate::tables::{self, Bytes, Snapshot};
 
 /// Most rows that one call returns, whatever it asks for.
-const MAX_PAGE: usize = 1000;
+pub(crate) const MAX_PAGE: usize = 1000;
 /// Characters of the last message that a listing shows.
 const PREVIEW_CHARS: usize = 120;
 
 /// Which part of a log to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Only entries before this one; `None` for the newest.
-    pub before: Option<Seq>,
+    /// Where it ends.
+    pub end: PageEnd,
     /// At most so many entries; 1 to 1000, clamped.
     pub limit: usize,
+}
+
+/// Where a page of a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageEnd {
+    /// With the newest entry.
+    Newest,
+    /// With the last entry before this one.
+    Before(Seq),
+    /// So many entries before the newest one.
+    Skip(u64),
 }
 
 /// One page of a log.
@@ -37,9 +49,10 @@ pub struct History {
     pub entries: Vec<Entry>,
     /// Whether there are entries before these.
     pub more: bool,
-    /// Entries of the whole log since the last reset.
+    /// Entries of the whole branch.
     pub total: u64,
-    /// Accepted messages that are not in the log yet, in order of arrival. Only on the newest page.
+    /// Accepted messages that are not in the log yet, in order of arrival. Only on the newest page of the branch that
+    /// is spoken on.
     pub pending: Vec<Pending>,
     /// The id of the conversation since its last reset; empty if there is no such session.
     pub session_id: String,
@@ -54,18 +67,7 @@ pub struct Pending {
     pub at: Timestamp,
 }
 
-/// Which sessions to list. `SessionQuery::default()` lists the newest of all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionQuery {
-    /// At most so many rows; 1 to 1000, clamped.
-    pub limit: usize,
-    /// Only those that changed at or after this moment.
-    pub updated_since: Option<Timestamp>,
-    /// Only those of this agent.
-    pub agent: Option<AgentId>,
-}
-
-/// One session in a listing.
+/// One session, without what was said in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRow {
     /// Its key.
@@ -76,7 +78,7 @@ pub struct SessionRow {
     pub created: Timestamp,
     /// When it last changed.
     pub updated: Timestamp,
-    /// Entries of its log since the last reset.
+    /// Entries of the branch that is spoken on.
     pub entries: u64,
     /// Messages that it has ever accepted.
     pub runs: u64,
@@ -84,30 +86,39 @@ pub struct SessionRow {
     pub last_message: String,
     /// What has flowed into it since the last reset.
     pub labels: Labels,
+    /// What its owner calls it.
+    pub title: Option<String>,
+    /// Where its first entries were copied from.
+    pub fork: Option<Fork>,
 }
 
-impl Default for SessionQuery {
-    fn default() -> Self {
-        SessionQuery { limit: 50, updated_since: None, agent: None }
-    }
+/// Where a conversation branched off another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The other one.
+    pub session: SessionKey,
+    /// Its id at that time.
+    pub session_id: String,
+    /// The last entry that they have in common.
+    pub seq: Seq,
 }
 
 impl Store {
-    /// One page of what was said since the last reset. Costs as much as the page is long.
+    /// One page of a branch: that with this number, or the one that is spoken on. Costs as much as the page is long.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be read.
-    pub fn history(&self, session: &SessionKey, page: Page) -> Result<History, StoreError> {
-        self.read(|snapshot| history(snapshot, session, page))
+    /// [`StoreError::UnknownBranch`], or [`StoreError`] if the store cannot be read.
+    pub fn history(&self, session: &SessionKey, branch: Option<u64>, page: Page) -> Result<History, StoreError> {
+        self.read(|snapshot| history(snapshot, session, branch, page))
     }
 
-    /// All entries since the last reset, for the prompt.
+    /// All entries of the branch that is spoken on, for the prompt.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn transcript(&self, session: &SessionKey) -> Result<Vec<Entry>, StoreError> {
         self.read(|snapshot| match find(&snapshot.table(tables::SESSIONS)?, session)? {
-            Some(row) => epoch_entries(&snapshot.table(tables::ENTRIES)?, session, row.epoch, 1..=u64::MAX),
+            Some(row) => read_entries(&snapshot.table(tables::ENTRIES)?, session, row.epoch, row.segments.ranges()),
             None => Ok(Vec::new()),
         })
     }
@@ -119,18 +130,9 @@ impl Store {
     /// [`StoreError`] if the store cannot be read.
     pub fn context(&self, session: &SessionKey) -> Result<Vec<Entry>, StoreError> {
         self.read(|snapshot| match find(&snapshot.table(tables::SESSIONS)?, session)? {
-            Some(row) => context(&snapshot.table(tables::ENTRIES)?, session, row.epoch),
+            Some(row) => context(&snapshot.table(tables::ENTRIES)?, session, &row),
             None => Ok(Vec::new()),
         })
-    }
-
-    /// The sessions, the most recently changed first. Costs as much as the list is long; with an agent, as much as
-    /// has to be skipped for it.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store cannot be read.
-    pub fn sessions(&self, query: SessionQuery) -> Result<Vec<SessionRow>, StoreError> {
-        self.read(|snapshot| Ok(list(snapshot, &query)?.rows))
     }
 
     /// One session.
@@ -140,44 +142,6 @@ impl Store {
     pub fn session(&self, key: &SessionKey) -> Result<Option<SessionRow>, StoreError> {
         self.read(|snapshot| Ok(find(&snapshot.table(tables::SESSIONS)?, key)?.map(|row| shown(key.clone(), row))))
     }
-
-    /// Begins a new epoch: what was said so far is no longer shown, but stays in the file. Runs that have begun go on
-    /// writing to the old epoch; those that wait will write to the new one.
-    ///
-    /// Returns whether there is such a session.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store cannot be written.
-    pub async fn reset_session(
-        &self,
-        key: &SessionKey,
-        new_session_id: String,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let key = key.clone();
-        self.write(move |tables| {
-            let Some(was) = find(&tables.sessions, &key)? else {
-                return Ok(Decided::unchanged(false));
-            };
-            let mut row = was.clone();
-            row.session_id = new_session_id;
-            row.epoch += 1;
-            row.entries = 0;
-            row.preview = String::new();
-            row.labels = StoredLabels::default();
-            row.updated = row.updated.max(at);
-            let over = Change::EpochOver { key: key.clone(), epoch: was.epoch, session_id: was.session_id.clone() };
-            Ok(Decided { answer: true, changes: vec![over, Change::Session { key, was: Some(was), row }] })
-        })
-        .await
-    }
-}
-
-/// A listing and what it cost.
-pub(crate) struct Listing {
-    pub rows: Vec<SessionRow>,
-    /// Index rows looked at; the proof that a listing costs as much as its page.
-    pub scanned: usize,
 }
 
 /// The row of a session.
@@ -189,33 +153,65 @@ pub(crate) fn find(
     Ok(row.map(|row| decode(key.as_str(), row.value())).transpose()?)
 }
 
-/// Entries of one epoch, in order.
-pub(crate) fn epoch_entries(
+/// Entries of one epoch, in order. All of the ranges must be there: a row that the engine does not find any more must
+/// not be taken for one that never was.
+pub(crate) fn read_entries(
     table: &impl ReadableTable<(&'static str, u64, u64), Bytes>,
     session: &SessionKey,
     epoch: u64,
-    seqs: std::ops::RangeInclusive<u64>,
+    ranges: impl Iterator<Item = std::ops::RangeInclusive<u64>>,
 ) -> Result<Vec<Entry>, Failure> {
     let key = session.as_str();
     let mut entries = Vec::new();
-    for item in table.range((key, epoch, *seqs.start())..=(key, epoch, *seqs.end()))? {
-        let (position, row) = item?;
-        entries.push(decode::<StoredEntry>(key, row.value())?.entry(position.value().2));
+    for range in ranges {
+        let mut expected = *range.start();
+        for item in table.range((key, epoch, *range.start())..=(key, epoch, *range.end()))? {
+            let (position, row) = item?;
+            let seq = position.value().2;
+            if seq != expected {
+                break;
+            }
+            entries.push(decode::<StoredEntry>(key, row.value())?.entry(seq));
+            expected += 1;
+        }
+        if expected <= *range.end() {
+            let err = cause(&format!("entry {expected} is missing"));
+            return Err(StoreError::Row { kind: "log", key: key.to_owned(), err }.into());
+        }
     }
     Ok(entries)
+}
+
+/// Entries of one branch, the newest first.
+pub(crate) fn backwards<'a>(
+    table: &'a impl ReadableTable<(&'static str, u64, u64), Bytes>,
+    session: &'a SessionKey,
+    epoch: u64,
+    segments: &'a Segments,
+) -> impl Iterator<Item = Result<Entry, Failure>> + 'a {
+    let key = session.as_str();
+    segments.ranges().rev().flat_map(move |range| {
+        let (rows, err) = match table.range((key, epoch, *range.start())..=(key, epoch, *range.end())) {
+            Ok(rows) => (Some(rows), None),
+            Err(err) => (None, Some(Err(Failure::from(err)))),
+        };
+        let entry = move |item: Result<_, redb::StorageError>| {
+            let (position, row): (redb::AccessGuard<'_, (&str, u64, u64)>, redb::AccessGuard<'_, Bytes>) = item?;
+            Ok(decode::<StoredEntry>(key, row.value())?.entry(position.value().2))
+        };
+        err.into_iter().chain(rows.into_iter().flat_map(move |rows| rows.rev().map(entry)))
+    })
 }
 
 fn context(
     table: &impl ReadableTable<(&'static str, u64, u64), Bytes>,
     session: &SessionKey,
-    epoch: u64,
+    row: &StoredSession,
 ) -> Result<Vec<Entry>, Failure> {
-    let key = session.as_str();
     let mut kept_from = Seq(0);
     let mut entries = Vec::new();
-    for item in table.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.rev() {
-        let (position, row) = item?;
-        let entry = decode::<StoredEntry>(key, row.value())?.entry(position.value().2);
+    for entry in backwards(table, session, row.epoch, &row.segments) {
+        let entry = entry?;
         if entry.seq < kept_from {
             break;
         }
@@ -241,25 +237,35 @@ pub(crate) fn preview(text: &str) -> String {
     line.chars().take(PREVIEW_CHARS).collect()
 }
 
-fn history(snapshot: &Snapshot, session: &SessionKey, page: Page) -> Result<History, Failure> {
-    let Some(row) = find(&snapshot.table(tables::SESSIONS)?, session)? else {
-        return Ok(History {
-            entries: Vec::new(),
-            more: false,
-            total: 0,
-            pending: Vec::new(),
-            session_id: String::new(),
-        });
+fn history(snapshot: &Snapshot, session: &SessionKey, branch: Option<u64>, page: Page) -> Result<History, Failure> {
+    let row = find(&snapshot.table(tables::SESSIONS)?, session)?;
+    let (row, branch) = match (row, branch) {
+        (row, Some(number)) => (row, branch::get(&snapshot.table(tables::BRANCHES)?, session, number)?),
+        (Some(row), None) => {
+            let branch = row.branch();
+            (Some(row), branch)
+        }
+        (None, None) => {
+            let (entries, pending) = (Vec::new(), Vec::new());
+            return Ok(History { entries, more: false, total: 0, pending, session_id: String::new() });
+        }
     };
-    let limit = page.limit.clamp(1, MAX_PAGE) as u64;
-    let last = page.before.map_or(row.entries, |seq| seq.0.saturating_sub(1).min(row.entries));
-    let first = last.saturating_sub(limit - 1).max(1);
-    let entries = epoch_entries(&snapshot.table(tables::ENTRIES)?, session, row.epoch, first..=last)?;
-    let pending = match page.before {
-        None => pending(snapshot, session, &row)?,
-        Some(_) => Vec::new(),
+    let StoredBranch { session_id, epoch, segments, .. } = branch;
+    let total = segments.len();
+    let end = match page.end {
+        PageEnd::Newest => total,
+        PageEnd::Before(seq) => segments.count_to(seq.0.saturating_sub(1)),
+        PageEnd::Skip(count) => total.saturating_sub(count),
     };
-    Ok(History { entries, more: first > 1, total: row.entries, pending, session_id: row.session_id })
+    let start = end.saturating_sub(page.limit.clamp(1, MAX_PAGE) as u64);
+    let window = segments.window(start, end - start);
+    let entries = read_entries(&snapshot.table(tables::ENTRIES)?, session, epoch, window)?;
+    let newest = end == total && !matches!(page.end, PageEnd::Before(_));
+    let pending = match row.filter(|row| newest && row.epoch == epoch && row.segments == segments) {
+        Some(row) => pending(snapshot, session, &row)?,
+        None => Vec::new(),
+    };
+    Ok(History { entries, more: start > 0, total, pending, session_id })
 }
 
 fn pending(snapshot: &Snapshot, session: &SessionKey, row: &StoredSession) -> Result<Vec<Pending>, Failure> {
@@ -274,37 +280,18 @@ fn pending(snapshot: &Snapshot, session: &SessionKey, row: &StoredSession) -> Re
     Ok(waiting.into_iter().map(pending).collect())
 }
 
-fn list(snapshot: &Snapshot, query: &SessionQuery) -> Result<Listing, Failure> {
-    let sessions = snapshot.table(tables::SESSIONS)?;
-    let since = query.updated_since.map_or(0, |at| at.0);
-    let mut listing = Listing { rows: Vec::new(), scanned: 0 };
-    for item in snapshot.table(tables::RECENT)?.range((since, "")..)?.rev() {
-        let position = item?.0;
-        listing.scanned += 1;
-        let (_, key) = position.value();
-        let parsed = SessionKey::try_from(key.to_owned());
-        let key = parsed.map_err(|err| unreadable(key, err))?;
-        if query.agent.as_ref().is_some_and(|agent| *agent != key.agent()) {
-            continue;
-        }
-        if let Some(row) = find(&sessions, &key)? {
-            listing.rows.push(shown(key, row));
-        }
-        if listing.rows.len() >= query.limit.clamp(1, MAX_PAGE) {
-            break;
-        }
+/// A session as callers see it.
+pub(crate) fn shown(key: SessionKey, row: StoredSession) -> SessionRow {
+    let entries = row.segments.len();
+    let StoredSession { session_id, created, updated, runs, preview, labels, title, fork, .. } = row;
+    let (labels, last_message, fork) = (labels.into(), preview, fork.map(Fork::from));
+    SessionRow { key, session_id, created, updated, entries, runs, last_message, labels, title, fork }
+}
+
+impl From<StoredFork> for Fork {
+    fn from(StoredFork { session, session_id, seq }: StoredFork) -> Self {
+        Fork { session, session_id, seq: Seq(seq) }
     }
-    Ok(listing)
-}
-
-fn unreadable(key: &str, err: claw_core::id::IdError) -> StoreError {
-    StoreError::Row { kind: "session index", key: key.to_owned(), err: std::sync::Arc::new(err) }
-}
-
-fn shown(key: SessionKey, row: StoredSession) -> SessionRow {
-    let StoredSession { session_id, created, updated, entries, runs, preview, labels, .. } = row;
-    let labels = labels.into();
-    SessionRow { key, session_id, created, updated, entries, runs, last_message: preview, labels }
 }
 
 #[cfg(test)]

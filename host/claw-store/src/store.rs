@@ -37,6 +37,15 @@ impl Store {
         Store::with_engine(path, crate::open::engine(path)?, audit_key)
     }
 
+    /// Opens the store for looking into it: verifies all of the file, and never changes it, not even to bring it up to
+    /// this release's schema. What is written is gone when the store is closed.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; a file that does not exist is not made.
+    pub fn open_unchanged(path: &Path, audit_key: AuditKey) -> Result<Store, StoreError> {
+        Store::with_engine(path, crate::open::unchanged(path)?, audit_key)
+    }
+
     pub(crate) fn with_engine(
         path: &Path,
         engine: crate::database::Engine,

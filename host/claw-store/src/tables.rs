@@ -5,12 +5,13 @@ use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, W
 use crate::audit::AuditKey;
 use crate::error::Failure;
 
-/// The layout of the tables below. A change that an older release could misread counts it up.
-pub(crate) const SCHEMA: u64 = 1;
+/// The layout of the tables below. A change that an older release could misread counts it up, and adds a step to
+/// `migrate`.
+pub(crate) const SCHEMA: u64 = 2;
 /// The row of [`META`] that holds [`SCHEMA`].
 pub(crate) const SCHEMA_KEY: &str = "schema";
 
-/// A row as it is stored: a version byte, then postcard. See `row`.
+/// A row as it is stored: a version byte, then postcard, then a checksum. See `row`.
 pub(crate) type Bytes = &'static [u8];
 type Text = &'static str;
 
@@ -24,8 +25,10 @@ pub(crate) const UNFINISHED: TableDefinition<u64, Text> = TableDefinition::new("
 pub(crate) const SESSIONS: TableDefinition<Text, Bytes> = TableDefinition::new("sessions");
 /// (Time of the last change, session key): the listing order, read backwards.
 pub(crate) const RECENT: TableDefinition<(u64, Text), ()> = TableDefinition::new("recent");
-/// (Session key, epoch) → the session id which that epoch had; written when it is over.
-pub(crate) const EPOCHS: TableDefinition<(Text, u64), Text> = TableDefinition::new("epochs");
+/// (Session key, number) → a branch that is no longer spoken on.
+pub(crate) const BRANCHES: TableDefinition<(Text, u64), Bytes> = TableDefinition::new("branches");
+/// (Title, session key): the conversations that were given a title.
+pub(crate) const TITLES: TableDefinition<(Text, Text), ()> = TableDefinition::new("titles");
 /// (Session key, epoch, seq) → log entry.
 pub(crate) const ENTRIES: TableDefinition<(Text, u64, u64), Bytes> = TableDefinition::new("entries");
 /// (Run id, step) → journal step.
@@ -59,13 +62,49 @@ pub(crate) const AUDIT_HEAD: TableDefinition<(), Bytes> = TableDefinition::new("
 pub(crate) const AUDIT_HELD: TableDefinition<(Text, Text), Text> = TableDefinition::new("audit_held");
 pub(crate) type AuditValue = ([u8; 32], Text);
 
+/// Something that is done with each table.
+pub(crate) trait Visitor {
+    /// Does it with one.
+    fn visit<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &mut self,
+        table: TableDefinition<'static, K, V>,
+    ) -> Result<(), Failure>;
+}
+
+/// Shows all tables to `visitor`.
+pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
+    visitor.visit(META)?;
+    visitor.visit(RUNS)?;
+    visitor.visit(UNFINISHED)?;
+    visitor.visit(SESSIONS)?;
+    visitor.visit(RECENT)?;
+    visitor.visit(BRANCHES)?;
+    visitor.visit(TITLES)?;
+    visitor.visit(ENTRIES)?;
+    visitor.visit(JOURNAL)?;
+    visitor.visit(APPROVALS)?;
+    visitor.visit(PENDING)?;
+    visitor.visit(ASKED)?;
+    visitor.visit(GRANTS)?;
+    visitor.visit(KV)?;
+    visitor.visit(KV_USED)?;
+    visitor.visit(RECORDINGS)?;
+    visitor.visit(STANDING)?;
+    visitor.visit(PACKAGES)?;
+    visitor.visit(LABELS)?;
+    visitor.visit(AUDIT)?;
+    visitor.visit(AUDIT_HEAD)?;
+    visitor.visit(AUDIT_HELD)
+}
+
 /// All tables, open for writing in one transaction.
 pub(crate) struct Tables<'txn> {
     pub runs: Table<'txn, Text, Bytes>,
     pub unfinished: Table<'txn, u64, Text>,
     pub sessions: Table<'txn, Text, Bytes>,
     pub recent: Table<'txn, (u64, Text), ()>,
-    pub epochs: Table<'txn, (Text, u64), Text>,
+    pub branches: Table<'txn, (Text, u64), Bytes>,
+    pub titles: Table<'txn, (Text, Text), ()>,
     pub entries: Table<'txn, (Text, u64, u64), Bytes>,
     pub journal: Table<'txn, (Text, u32), Bytes>,
     pub approvals: Table<'txn, Text, Bytes>,
@@ -92,7 +131,8 @@ impl<'txn> Tables<'txn> {
             unfinished: txn.open_table(UNFINISHED)?,
             sessions: txn.open_table(SESSIONS)?,
             recent: txn.open_table(RECENT)?,
-            epochs: txn.open_table(EPOCHS)?,
+            branches: txn.open_table(BRANCHES)?,
+            titles: txn.open_table(TITLES)?,
             entries: txn.open_table(ENTRIES)?,
             journal: txn.open_table(JOURNAL)?,
             approvals: txn.open_table(APPROVALS)?,

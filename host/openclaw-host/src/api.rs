@@ -4,6 +4,8 @@ mod command;
 mod hub;
 mod packages;
 mod run_view;
+mod session_view;
+mod sessions;
 mod skills_view;
 mod view;
 
@@ -17,10 +19,8 @@ use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
-use claw_gateway::{
-    Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, ErrorCode, RpcError, Scope, SessionsList, ToolsInvoke,
-};
-use claw_store::{Accepted, ApprovalFilter, Page, Record, ResolveError, RunState, SessionQuery, StoreError};
+use claw_gateway::{Call, Caller, ChatAbort, ChatSend, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
+use claw_store::{Accepted, ApprovalFilter, Record, ResolveError, RunState, SessionQuery, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -31,7 +31,7 @@ pub use self::view::given;
 use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;
-use crate::host::{Host, now, random_bits};
+use crate::host::{Host, now};
 use crate::labels::RunLabels;
 use crate::replay;
 use crate::rights::ChangeError;
@@ -100,8 +100,7 @@ impl Api {
                 let runs = self.stop(session, run).await?;
                 Ok(json!({"ok": true, "aborted": !runs.is_empty(), "runIds": runs}))
             }
-            Call::SessionsList(query) => self.sessions(&query),
-            Call::SessionsReset { key } => self.reset(key).await,
+            Call::Sessions(call) => self.session_call(&caller, call).await,
             Call::ApprovalList => {
                 let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
                 let at = now();
@@ -310,29 +309,6 @@ impl Api {
         }
     }
 
-    fn history(&self, page: &ChatHistory) -> Result<Value, RpcError> {
-        self.known_agent(&page.session.agent())?;
-        let wanted = page.limit.saturating_add(page.offset);
-        let history = self.host.store.history(&page.session, Page { before: None, limit: wanted }).map_err(stored)?;
-        Ok(view::history(&self.host, page, &history))
-    }
-
-    fn sessions(&self, list: &SessionsList) -> Result<Value, RpcError> {
-        let limit = list.limit.saturating_add(list.offset);
-        let query = SessionQuery { limit, updated_since: None, agent: list.agent.clone() };
-        let rows = self.host.store.sessions(query).map_err(stored)?;
-        Ok(view::sessions(&self.host, list, &rows))
-    }
-
-    async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
-        self.known_agent(&key.agent())?;
-        self.stop(key.clone(), None).await?;
-        let id = format!("{:032x}", random_bits());
-        let known = self.host.store.reset_session(&key, id.clone(), now()).await.map_err(stored)?;
-        self.host.tell(HostEvent::SessionChanged { session: key.clone(), reason: "reset", at: now() });
-        Ok(json!({"ok": true, "key": key, "sessionId": id, "existed": known}))
-    }
-
     /// Runs one tool for a person, without a model; recorded like a run.
     async fn invoke(&self, caller: Caller, invoke: ToolsInvoke) -> Result<Value, RpcError> {
         let host = &self.host;
@@ -422,8 +398,8 @@ impl Api {
 
     fn health(&self) -> Result<Value, RpcError> {
         let started = tokio::time::Instant::now();
-        let recent = self.host.store.sessions(SessionQuery { limit: 5, updated_since: None, agent: None });
-        let recent = recent.map_err(stored)?;
+        let recent = self.host.store.sessions(&SessionQuery { limit: 5, ..SessionQuery::default() });
+        let recent = recent.map_err(stored)?.rows;
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(view::health(&self.host, &recent, now(), took))
     }

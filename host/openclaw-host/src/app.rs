@@ -15,7 +15,7 @@ use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::Model;
 use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
-use claw_store::{AuditKey, Store, StoreError};
+use claw_store::{AuditKey, Retention, Store, StoreError};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,7 @@ use crate::hub::Hub;
 use crate::owner_policies::OwnerPolicies;
 use crate::packages::Packages;
 use crate::provider_key;
+use crate::retention;
 use crate::revocations::Revocations;
 use crate::run;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls};
@@ -155,6 +156,7 @@ impl App {
             driver,
             gauge: Gauge::default(),
             fences: Fences::default(),
+            retention: Retention { age: settings.sessions.keep, count: settings.sessions.keep_count },
             limits: limits(settings),
             about: About {
                 started: now(),
@@ -179,6 +181,7 @@ impl App {
         });
         tokio::spawn(policies.follow(Arc::clone(&host), stop.clone()));
         tokio::spawn(Arc::clone(&host).follow_revocations(stop.clone()));
+        tokio::spawn(retention::follow(Arc::clone(&host), stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
         let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
@@ -342,6 +345,15 @@ pub fn open_store(home: &Path) -> Result<Store, Failure> {
     Store::open(&store_path(home), key).map_err(store_failure)
 }
 
+/// Opens the store of the home at `home` for looking into it: nothing of it changes.
+///
+/// # Errors
+/// Says why it cannot be opened, e.g. because a host runs there.
+pub fn look_into_store(home: &Path) -> Result<Store, Failure> {
+    let key = AuditKey::new(own_key(&home.join("audit.key"))?);
+    Store::open_unchanged(&store_path(home), key).map_err(store_failure)
+}
+
 /// The store of the home at `home`.
 pub fn store_path(home: &Path) -> PathBuf {
     home.join("host.redb")
@@ -369,7 +381,8 @@ fn revocations(settings: &Settings, home: &Path) -> Result<Revocations, Failure>
     revocations.map_err(|err| Failure::new(Exit::Config, err))
 }
 
-fn store_failure(err: StoreError) -> Failure {
+/// Why the store cannot be opened, with its exit code.
+pub fn store_failure(err: StoreError) -> Failure {
     let exit = match err {
         StoreError::AlreadyOpen { .. } | StoreError::Full { .. } => Exit::Temporary,
         _ => Exit::Failed,

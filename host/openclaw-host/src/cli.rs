@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and who answers it.
 //!
-//! Commands other than `run`, `secret`, `models`, `audit` without a host, `policy`, `doctor`, `config` and `completions` are clients of a running host: they act with the
+//! Commands other than `run`, `secret`, `models`, `audit` without a host, `policy`, `db`, `doctor`, `config` and `completions` are clients of a running host: they act with the
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
@@ -9,6 +9,7 @@ mod audit;
 mod card;
 mod chat;
 mod config;
+mod db;
 mod exit;
 mod inspect;
 mod models;
@@ -116,9 +117,12 @@ enum Command {
     /// Read and check the record of what was decided and done
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// List conversations, read one, start one afresh
+    /// List conversations, search, read, export, rewind and delete them
     #[command(subcommand)]
-    Sessions(SessionsCommand),
+    Sessions(sessions::SessionsCommand),
+    /// Check the file of a host that does not run, make it smaller, and tell what is in it
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Show what a run did, and run its tool calls again
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -207,22 +211,6 @@ enum ApprovalsCommand {
 }
 
 #[derive(Debug, Subcommand)]
-enum SessionsCommand {
-    /// List conversations, newest first
-    List,
-    /// Print the newest messages of a conversation
-    Show {
-        /// Its key
-        key: String,
-    },
-    /// Start a conversation afresh; what was said is kept, but no longer used
-    Reset {
-        /// Its key
-        key: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum RunsCommand {
     /// Print the message of a run, its tool calls and their effects
     Show {
@@ -279,6 +267,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
         Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),
         Command::Skill(command) => in_runtime(skill::skill(command, &home()?, &env, &output)),
+        Command::Db(command) => db::db(command, &home()?, &output),
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -317,15 +306,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             card::check_prefix(&id)?;
             approvals::resolve(&mut Client::connect(home).await?, &id, answer, always, &output).await
         }
-        Command::Sessions(SessionsCommand::List) => sessions::list(&mut Client::connect(home).await?, &output).await,
-        Command::Sessions(SessionsCommand::Show { key }) => {
-            let key = sessions::parse_key(&key)?;
-            sessions::show(&mut Client::connect(home).await?, &key, &output).await
-        }
-        Command::Sessions(SessionsCommand::Reset { key }) => {
-            let key = sessions::parse_key(&key)?;
-            sessions::reset(&mut Client::connect(home).await?, &key, &output).await
-        }
+        Command::Sessions(command) => sessions::sessions(command, home, &output).await,
         Command::Runs(RunsCommand::Show { run }) => {
             let run = runs::parse_id(&run)?;
             runs::show(&mut Client::connect(home).await?, &run, &output).await
@@ -341,6 +322,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         | Command::Skill(_)
         | Command::Audit(_)
         | Command::Doctor
+        | Command::Db(_)
         | Command::Selftest { .. }
         | Command::Policy(_)
         | Command::Config(_)

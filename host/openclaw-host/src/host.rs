@@ -10,7 +10,7 @@ use claw_gateway::Approvers;
 use claw_model::{Model, Thinking};
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
-use claw_store::Store;
+use claw_store::{Retention, Store};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 
@@ -73,6 +73,8 @@ pub struct Host {
     pub gauge: Gauge,
     /// What stands around content from outside.
     pub fences: Fences,
+    /// Which conversations are kept.
+    pub retention: Retention,
     /// Limits of runs and calls.
     pub limits: RunLimits,
     /// Facts for `status`.

@@ -46,6 +46,7 @@ mod owner_policies;
 mod packages;
 mod recording;
 mod replay;
+mod retention;
 mod revocations;
 mod rights;
 mod skills;

@@ -68,6 +68,8 @@ pub struct Settings {
     pub approvals: ApprovalSettings,
     /// The record of what was decided and done.
     pub audit: AuditSettings,
+    /// Which conversations are kept.
+    pub sessions: SessionSettings,
     /// What may be installed.
     pub packages: PackageSettings,
     /// Where skills of ClawHub come from.
@@ -206,6 +208,15 @@ pub struct RevocationFeed {
     pub url: Url,
     /// Who signs it.
     pub key: PublicKey,
+}
+
+/// Which conversations are kept; all of them if nothing is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// How long after their last change; a day to a hundred years.
+    pub keep: Option<Duration>,
+    /// How many: those that changed last.
+    pub keep_count: Option<u64>,
 }
 
 /// The record of what was decided and done.

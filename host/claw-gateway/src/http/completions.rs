@@ -153,7 +153,7 @@ fn is_reserved(session: &SessionKey) -> bool {
 }
 
 async fn has_history(shared: &Shared, caller: &Caller, session: &SessionKey) -> Result<bool, Problem> {
-    let page = ChatHistory { session: session.clone(), limit: 1, offset: 0 };
+    let page = ChatHistory { session: session.clone(), branch: None, limit: 1, offset: 0, before: None };
     let history = shared.link.ask(caller.clone(), Call::ChatHistory(page)).await?;
     Ok(history["messages"].as_array().is_some_and(|messages| !messages.is_empty()))
 }

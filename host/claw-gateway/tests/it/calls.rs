@@ -43,6 +43,16 @@ async fn each_method_needs_exactly_its_scope() {
         agents.list: read write admin
         models.list: read write admin
         sessions.list: read write admin
+        sessions.describe: read write admin
+        sessions.resolve: read write admin
+        sessions.search: read write admin
+        sessions.patch: write admin
+        sessions.branches.list: read write admin
+        sessions.branches.switch: admin
+        sessions.rewind: admin
+        sessions.fork: write admin
+        sessions.delete: admin
+        sessions.cleanup: admin
         sessions.subscribe: read write admin
         sessions.messages.subscribe: read write admin
         sessions.messages.unsubscribe: read write admin

@@ -150,6 +150,8 @@ kinds! {
     ApprovalWithdrawn = "approval.withdrawn",
     /// A yes was used up by the effect that it allowed.
     ApprovalUsed = "approval.used",
+    /// A conversation was deleted, with its runs and approvals.
+    SessionDeleted = "session.deleted",
     /// An effect began.
     EffectStarted = "effect.started",
     /// An effect is over.

@@ -33,7 +33,10 @@ fn one_store_is_opened_by_one_host() {
     let (home, store) = store();
     let path = home.path().join("store.redb");
     let second = Store::open(&path, key_of_seal()).err().unwrap();
-    assert!(matches!(&second, StoreError::AlreadyOpen { path: at } if *at == path), "{second:?}");
+    assert!(
+        matches!(&second, StoreError::AlreadyOpen { path: at, pid } if *at == path && *pid == Some(std::process::id())),
+        "{second:?}"
+    );
     let clone = store.clone();
     store.close();
     drop(Store::open(&path, key_of_seal()).unwrap());
@@ -184,4 +187,30 @@ async fn a_store_of_a_later_release_is_refused_and_left_as_it_is() {
         other => panic!("{:?}", other.err()),
     }
     assert!(fs::read(&path).unwrap() == bytes, "the newer file was changed");
+}
+
+#[tokio::test]
+async fn what_changed_in_a_file_too_large_to_be_verified_at_the_start_is_found_when_it_is_read() {
+    // ST-06
+    let (_home, path, log) = sound().await;
+    let bytes = fs::read(&path).unwrap();
+    let canary = b"text text text";
+    let places: Vec<usize> =
+        bytes.windows(canary.len()).enumerate().filter(|(_, w)| w == canary).map(|(i, _)| i).collect();
+    let mut found = 0;
+    for place in places.iter().step_by(97) {
+        let mut damaged = bytes.clone();
+        damaged[*place] ^= 0x20;
+        fs::write(&path, &damaged).unwrap();
+        let file = open_existing(&path).unwrap().unwrap();
+        assert_eq!(check(&path, &file, 0).unwrap(), SCHEMA, "nothing of it is verified");
+        let engine: Engine = Box::new(move || Ok(builder().create_file(file.try_clone().unwrap()).unwrap()));
+        let store = Store::with_engine(&path, engine, key_of_seal()).unwrap();
+        match store.transcript(&key("main")) {
+            Ok(read) => assert_eq!(lines(&read), log, "a page that is no longer used was hit"),
+            Err(StoreError::Row { .. } | StoreError::Corrupt { .. }) => found += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(found > 5, "{found}");
 }

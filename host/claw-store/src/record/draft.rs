@@ -6,12 +6,14 @@ use claw_core::message::{Entry, Message};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use redb::ReadableTable;
 
+use crate::branch;
 use crate::change::Change;
 use crate::error::{Failure, StoreError, cause};
 use crate::log::OpenCalls;
 use crate::record::{JournalStep, Repeatable};
-use crate::row::{StoredEntry, StoredRun, StoredSession, decode};
+use crate::row::{StoredBranch, StoredRun, StoredSession};
 use crate::run;
+use crate::segments::Segments;
 use crate::session;
 use crate::tables::Tables;
 
@@ -23,6 +25,10 @@ pub(super) struct Draft {
     epoch: u64,
     was: StoredSession,
     row: StoredSession,
+    /// The branch that the entries go to.
+    segments: Segments,
+    /// Its number, if it has been left since the run began.
+    left: Option<(u64, StoredBranch)>,
     calls: OpenCalls,
     next: u64,
     entries: Vec<Entry>,
@@ -36,18 +42,21 @@ impl Draft {
         let missing = || StoreError::Row { kind: "session", key: session.to_string(), err: cause("it is missing") };
         let was = session::find(&tables.sessions, &session)?.ok_or_else(missing)?;
         let epoch = run.epoch.unwrap_or(was.epoch);
+        let left = match epoch == was.epoch {
+            true => None,
+            false => branch::left_with(&tables.branches, &session, epoch)?,
+        };
+        let segments = left.as_ref().map_or(&was.segments, |(_, branch)| &branch.segments).clone();
+        let calls = OpenCalls::of(session::backwards(&tables.entries, &session, epoch, &segments))?;
+        // The end of the epoch, on whichever branch: positions are never used twice.
         let key = session.as_str();
-        let mut newest_first = tables.entries.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.rev().map(|item| {
-            let (position, row) = item?;
-            Ok(decode::<StoredEntry>(key, row.value())?.entry(position.value().2))
-        });
-        let newest = newest_first.next().transpose()?;
-        let next = newest.as_ref().map_or(1, |entry: &Entry| entry.seq.0 + 1);
-        let calls = OpenCalls::of(newest.map(Ok).into_iter().chain(newest_first))?;
+        let newest = tables.entries.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.next_back().transpose()?;
+        let next = newest.map_or(1, |(position, _)| position.value().2 + 1);
         // Once its message is in the log, a run has nothing more to say for itself.
         let text = run.epoch.is_none().then(|| run.text.clone());
         let row = was.clone();
-        Ok(Draft { text, at, epoch, was, row, calls, next, entries: Vec::new(), heard: Vec::new(), session })
+        let (entries, heard) = (Vec::new(), Vec::new());
+        Ok(Draft { text, at, epoch, was, row, segments, left, calls, next, entries, heard, session })
     }
 
     /// The epoch that the entries go to.
@@ -92,6 +101,7 @@ impl Draft {
             self.row.preview = session::preview(text);
         }
         self.entries.push(Entry { seq: Seq(self.next), at: self.at, run: run.clone(), message });
+        self.segments.push(self.next);
         self.next += 1;
         Ok(())
     }
@@ -137,14 +147,18 @@ impl Draft {
 
     /// The new entries, and all that has to be written for them.
     pub fn finish(mut self) -> (Vec<Entry>, Vec<Change>) {
-        if self.epoch == self.row.epoch {
-            self.row.entries = self.next - 1;
-        }
         self.row.updated = self.row.updated.max(self.at);
-        let Draft { session: key, epoch, was, row, entries, heard, .. } = self;
+        let Draft { session: key, epoch, was, mut row, segments, left, entries, heard, .. } = self;
         let entry = |entry: &Entry| Change::Entry { key: key.clone(), epoch, entry: entry.clone() };
         let mut changes: Vec<Change> = entries.iter().map(entry).collect();
         changes.extend(heard.into_iter().map(Change::Run));
+        match left {
+            Some((number, branch)) => {
+                let row = StoredBranch { segments, ..branch };
+                changes.push(Change::Branch { key: key.clone(), number, row: Some(row) });
+            }
+            None => row.segments = segments,
+        }
         changes.push(Change::Session { key, was: Some(was), row });
         (entries, changes)
     }

@@ -31,7 +31,7 @@ async fn the_log_is_in_the_order_of_the_runs_whatever_the_order_of_arrival() {
     store.record(&run("a"), end_with(vec![]), at(6)).await.unwrap();
     let log = ["1 b user", "2 b asks 1", "3 b 1 ok", "4 a user", "5 a first a", "6 b last b"];
     check_log(&store, &log);
-    let history = store.history(&key("main"), newest(10)).unwrap();
+    let history = store.history(&key("main"), None, newest(10)).unwrap();
     assert_eq!(history.pending.iter().map(|p| p.inbound.clone()).collect::<Vec<_>>(), [inbound("c")]);
 }
 
@@ -113,12 +113,12 @@ async fn a_message_that_is_dropped_while_calls_are_open_is_heard_after_them() {
     let dropped = Record { entries: vec![notice("dropped b")], end: aborted(), ..Record::default() };
     store.record(&run("b"), dropped, at(3)).await.unwrap();
     let store = reopen(&home, store);
-    let pending = store.history(&key("main"), newest(10)).unwrap().pending;
+    let pending = store.history(&key("main"), None, newest(10)).unwrap().pending;
     assert_eq!(pending.iter().map(|p| p.inbound.run.as_str()).collect::<Vec<_>>(), ["b", "c"]);
     store.record(&run("a"), end_with(vec![answers("1"), said("done")]), at(4)).await.unwrap();
     let log = ["1 a user", "2 a asks 1", "3 b notice dropped b", "4 a 1 ok", "5 a done", "6 b user"];
     check_log(&store, &log);
-    assert_eq!(store.history(&key("main"), newest(10)).unwrap().pending.len(), 1);
+    assert_eq!(store.history(&key("main"), None, newest(10)).unwrap().pending.len(), 1);
     assert!(matches!(store.run(&run("b")).unwrap().unwrap().state, RunState::Ended(_)));
     assert_eq!(store.unfinished_runs().unwrap().len(), 1);
 }

@@ -70,18 +70,32 @@ fn a_failure_kind_is_stored_by_name_so_that_its_position_may_change() {
 #[test]
 fn a_row_of_an_unknown_version_names_its_kind_and_key() {
     let mut bytes = encode(&StoredGrants::default());
+    bytes.truncate(bytes.len() - CHECKSUM);
     bytes[0] = 99;
     for bytes in [&bytes[..], &[], &[StoredGrants::VERSION, 0xff]] {
-        let err = decode::<StoredGrants>("probe", bytes).unwrap_err().to_string();
+        let err = decode::<StoredGrants>("probe", &sealed(bytes.to_vec())).unwrap_err().to_string();
         assert!(err.contains("grants row of `probe`"), "{err}");
     }
 }
 
 #[test]
+fn each_bit_of_a_row_that_has_changed_is_found() {
+    let entry = Entry { seq: Seq(9), at: at(1), run: run("r"), message: said("text") };
+    let bytes = encode(&StoredEntry::from(&entry));
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        let err = decode::<StoredEntry>("main", &changed).unwrap_err();
+        assert!(err.to_string().contains("log row of `main`"), "{err}");
+    }
+    assert!(decode::<StoredEntry>("main", &bytes[..3]).is_err());
+}
+
+#[test]
 fn a_session_from_before_the_labels_counts_as_having_both() {
     let row = ("id", 3_u64, at(1), at(2), 4_u64, 5_u64, "hello", Vec::<RunId>::new());
-    let row: StoredSession = decode("main", &postcard::to_extend(&row, vec![1]).unwrap()).unwrap();
-    assert_eq!((row.epoch, row.entries, row.preview.as_str()), (3, 4, "hello"));
+    let row: StoredSession = decode("main", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
+    assert_eq!((row.epoch, row.segments.len(), row.preview.as_str()), (3, 4, "hello"));
     let labels = Labels::from(row.labels);
     assert!(labels.tainted.is_some() && labels.private.is_some());
 }
@@ -93,7 +107,7 @@ fn an_approval_of_before_the_choices_reads_as_it_was() {
     let state = (1_u32, "ws:owner", at(4));
     let head = (&id, &session, &run, &call, &component, digest);
     let row = (head, (&card.action, &card.title, &card.lines), (&argv, &cwd, created, expires), state);
-    let row: StoredApproval = decode("k", &postcard::to_extend(&row, vec![1]).unwrap()).unwrap();
+    let row: StoredApproval = decode("k", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
     let read = Approval::from(row);
     assert_eq!((read.id, read.card, read.cwd, read.expires), (id, card, cwd, expires));
     assert_eq!(read.state, ApprovalState::Approved { by: "ws:owner".to_owned(), at: at(4), always: None });
@@ -103,7 +117,7 @@ fn an_approval_of_before_the_choices_reads_as_it_was() {
 #[test]
 fn grants_of_before_the_terms_hold_without_any() {
     let row = (vec!["fs workspace read-write".to_owned()], at(3));
-    let row: StoredGrants = decode("k", &postcard::to_extend(&row, vec![1]).unwrap()).unwrap();
+    let row: StoredGrants = decode("k", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
     let grant = "fs workspace read-write".to_owned();
     assert_eq!(row.rows(), [GrantRow { grant, terms: Terms::default(), by: "host".to_owned(), at: at(3) }]);
 }

@@ -1,4 +1,4 @@
-use claw_core::id::{AgentId, Seq, SessionKey};
+use claw_core::id::Seq;
 
 use super::*;
 use crate::fixture::*;
@@ -14,16 +14,16 @@ async fn talk(store: &Store, id: &str, answers: usize) {
 async fn a_log_is_read_backwards_by_the_page() {
     let (_home, store) = store();
     talk(&store, "a", 9).await;
-    let mut before = None;
+    let mut end = PageEnd::Newest;
     let mut pages = Vec::new();
     loop {
-        let history = store.history(&key("main"), Page { before, limit: 4 }).unwrap();
+        let history = store.history(&key("main"), None, Page { end, limit: 4 }).unwrap();
         assert_eq!(history.total, 10);
         pages.push(history.entries.iter().map(|entry| entry.seq.0).collect::<Vec<_>>());
         if !history.more {
             break;
         }
-        before = history.entries.first().map(|entry| entry.seq);
+        end = PageEnd::Before(history.entries[0].seq);
     }
     assert_eq!(pages, [vec![7, 8, 9, 10], vec![3, 4, 5, 6], vec![1, 2]]);
 }
@@ -49,20 +49,23 @@ async fn a_page_of_any_size_and_place_is_answered() {
     let (_home, store) = store();
     talk(&store, "a", 1).await;
     let page = |before: Option<u64>, limit| {
-        let history = store.history(&key("main"), Page { before: before.map(Seq), limit }).unwrap();
+        let end = before.map_or(PageEnd::Newest, |before| PageEnd::Before(Seq(before)));
+        let history = store.history(&key("main"), None, Page { end, limit }).unwrap();
         (history.entries.len(), history.more)
     };
+    let skipped = |count| store.history(&key("main"), None, Page { end: PageEnd::Skip(count), limit: 9 }).unwrap();
+    assert_eq!([0, 1, 2, u64::MAX].map(|count| skipped(count).entries.len()), [2, 1, 0, 0]);
     assert_eq!(page(None, 0), (1, true));
     assert_eq!(page(None, usize::MAX), (2, false));
     assert_eq!(page(Some(0), 5), (0, false));
     assert_eq!(page(Some(1), 5), (0, false));
     assert_eq!(page(Some(u64::MAX), 5), (2, false));
-    let nobody = store.history(&key("nobody"), newest(5)).unwrap();
+    let nobody = store.history(&key("nobody"), None, newest(5)).unwrap();
     assert_eq!((nobody.total, nobody.session_id.as_str()), (0, ""));
 }
 
 #[tokio::test]
-async fn a_reset_hides_the_log_and_keeps_it() {
+async fn a_reset_begins_anew_and_keeps_what_was_said_as_a_branch() {
     let (home, store) = store();
     talk(&store, "a", 1).await;
     store.accept(inbound("begun"), at(3)).await.unwrap();
@@ -78,40 +81,15 @@ async fn a_reset_hides_the_log_and_keeps_it() {
     store.record(&run("waiting"), entries([said("fresh")]), at(7)).await.unwrap();
     let store = reopen(&home, store);
     check_log(&store, &["1 waiting user", "2 waiting fresh"]);
-    let history = store.history(&key("main"), newest(9)).unwrap();
+    let history = store.history(&key("main"), None, newest(9)).unwrap();
     assert_eq!((history.session_id.as_str(), history.total), ("second", 2));
-    let (hidden, first_id) = store
-        .read(|snapshot| {
-            let hidden = epoch_entries(&snapshot.table(tables::ENTRIES)?, &key("main"), 1, 1..=u64::MAX)?;
-            let epochs = snapshot.table(tables::EPOCHS)?;
-            let first_id = epochs.get((key("main").as_str(), 1))?.map(|id| id.value().to_owned());
-            Ok((hidden, first_id))
-        })
-        .unwrap();
-    assert_eq!(hidden.len(), 5);
-    assert_eq!(first_id.as_deref(), Some("a"));
-}
-
-#[tokio::test]
-async fn sessions_are_listed_newest_first() {
-    let (_home, store) = store();
-    for (n, session) in ["one", "two", "agent:work:three"].into_iter().enumerate() {
-        store.accept(inbound_to(&format!("r{n}"), session), at(n as u64 * 10)).await.unwrap();
-    }
-    store.record(&run("r0"), entries([said("  back\n again ")]), at(50)).await.unwrap();
-    let list = |query| {
-        let rows = store.sessions(query).unwrap();
-        rows.into_iter().map(|row| row.key.to_string()).collect::<Vec<_>>()
-    };
-    let all = ["agent:main:one", "agent:work:three", "agent:main:two"];
-    assert_eq!(list(SessionQuery::default()), all);
-    assert_eq!(list(SessionQuery { limit: 0, ..SessionQuery::default() }), all[..1]);
-    assert_eq!(list(SessionQuery { updated_since: Some(at(20)), ..SessionQuery::default() }), all[..2]);
-    let work = Some(AgentId::parse("work").unwrap());
-    assert_eq!(list(SessionQuery { agent: work, ..SessionQuery::default() }), all[1..2]);
-    let row = store.session(&key("one")).unwrap().unwrap();
-    assert_eq!((row.created, row.updated, row.entries, row.runs), (at(0), at(50), 2, 1));
-    assert_eq!((row.session_id.as_str(), row.last_message.as_str()), ("r0", "back again"));
+    // What the run that had begun went on to say is on the branch that it began on.
+    let before = store.history(&key("main"), Some(1), newest(9)).unwrap();
+    assert_eq!((before.session_id.as_str(), before.total), ("a", 5));
+    let expected = ["1 a user", "2 a answer 0", "3 begun user", "4 begun working", "5 begun unseen"];
+    assert_eq!(lines(&before.entries), expected);
+    let unknown = store.history(&key("main"), Some(2), newest(9));
+    assert!(matches!(unknown, Err(StoreError::UnknownBranch { branch: 2, .. })), "{unknown:?}");
 }
 
 #[test]
@@ -120,26 +98,4 @@ fn a_preview_is_short_whatever_the_text() {
     assert_eq!(preview(""), "");
     assert_eq!(preview(&"é".repeat(5000)).chars().count(), PREVIEW_CHARS);
     assert_eq!(preview(&"é ".repeat(5000)).chars().count(), PREVIEW_CHARS);
-}
-
-#[tokio::test]
-async fn listing_a_page_costs_the_same_among_ten_thousand_sessions() {
-    // ST-22
-    let (_home, store) = store();
-    let query = SessionQuery { limit: 50, ..SessionQuery::default() };
-    let scanned = || store.read(|snapshot| Ok(list(snapshot, &query)?.scanned)).unwrap();
-    let mut costs = Vec::new();
-    let sessions: Vec<SessionKey> = (0..10_000).map(|n| key(&format!("s{n}"))).collect();
-    for many in sessions.chunks(250) {
-        let accept = |session: &SessionKey| {
-            let inbound = inbound_to(session.as_str(), session.as_str());
-            let store = store.clone();
-            tokio::spawn(async move { store.accept(inbound, at(1)).await })
-        };
-        for accepted in many.iter().map(accept).collect::<Vec<_>>() {
-            accepted.await.unwrap().unwrap();
-        }
-        costs.push(scanned());
-    }
-    assert_eq!(costs, vec![50; 40]);
 }

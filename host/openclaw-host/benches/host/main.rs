@@ -18,6 +18,7 @@ mod install;
 mod memory;
 mod sandbox;
 mod start;
+mod store;
 mod turn;
 
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ use crate::report::{Effort, Report};
 /// One group of measurements.
 type Section = fn(&mut Report) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 7] = [
+const SECTIONS: [(&str, Section); 8] = [
     ("call", call::measure),
     ("sandbox", sandbox::measure),
     ("turn", turn::measure),
@@ -37,6 +38,7 @@ const SECTIONS: [(&str, Section); 7] = [
     ("memory", memory::measure),
     ("exec", exec::measure),
     ("install", install::measure),
+    ("store", store::measure),
 ];
 
 fn main() -> ExitCode {

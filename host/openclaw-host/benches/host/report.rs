@@ -172,6 +172,21 @@ impl Row {
         self.note(format!("{rate:.0}/s"))
     }
 
+    /// Adds how many times as many there are in a second as of the baseline, one after the other:
+    /// `rate_ratio_to_<baseline>`.
+    #[must_use]
+    pub fn rate_against_each(
+        mut self,
+        samples: &Samples,
+        took: std::time::Duration,
+        baseline: &str,
+        each: &Samples,
+    ) -> Row {
+        let ratio = samples.len() as f64 / took.as_secs_f64() * each.p50().as_secs_f64();
+        self.fields.insert(format!("rate_ratio_to_{baseline}"), json!((ratio * 1000.0).round() / 1000.0));
+        self.note(format!("{ratio:.1}× one {baseline} each"))
+    }
+
     /// Adds what it should be.
     #[must_use]
     pub fn aim(mut self, aim: &str) -> Row {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub struct Stopwatch(Instant);
 
 /// Many times of the same work, sorted.
+#[derive(Clone)]
 pub struct Samples(Vec<Duration>);
 
 impl Stopwatch {

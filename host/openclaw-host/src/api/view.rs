@@ -4,13 +4,11 @@ use claw_core::approval::{Approval, ApprovalState};
 use claw_core::event::RunEnd;
 use claw_core::grant::GrantRow;
 use claw_core::id::{RunId, Timestamp};
-use claw_core::message::{Entry, Message, Usage};
-use claw_core::text::is_silent;
-use claw_gateway::{ChatHistory, SessionsList};
+use claw_core::message::Usage;
 use claw_model::{KeyState, Model};
 use claw_policy::{Given, Trust};
 use claw_sandbox::WorkerState;
-use claw_store::{History, SessionRow};
+use claw_store::SessionRow;
 use serde_json::{Value, json};
 
 use super::Times;
@@ -54,110 +52,6 @@ pub(super) fn answered(approval: &Approval) -> &'static str {
         ApprovalState::Expired => "expired:",
         ApprovalState::Pending | ApprovalState::Withdrawn => "not answered:",
     }
-}
-
-pub(super) fn history(host: &Host, page: &ChatHistory, history: &History) -> Value {
-    let newest = history.entries.len().saturating_sub(page.offset);
-    let mut messages: Vec<Value> = history.entries[..newest].iter().map(entry).collect();
-    if page.offset == 0 {
-        let total = history.total;
-        messages.extend(history.pending.iter().zip(total + 1..).map(|(pending, seq)| {
-            row("user", text_parts(&pending.inbound.text), pending.at, seq, &pending.inbound.run, None)
-        }));
-    }
-    let runs: Vec<_> = history.pending.iter().map(|pending| &pending.inbound.run).collect();
-    json!({
-        "sessionKey": page.session,
-        "sessionId": history.session_id,
-        "messages": messages,
-        "hasMore": history.more,
-        "totalMessages": history.total,
-        "pendingInputs": runs,
-        "defaults": defaults(host),
-        "sessionInfo": {"key": page.session, "kind": "direct", "sessionId": history.session_id},
-    })
-}
-
-fn entry(entry: &Entry) -> Value {
-    let Entry { seq, at, run, message } = entry;
-    match message {
-        Message::User { text } => row("user", text_parts(text), *at, seq.0, run, None),
-        Message::Assistant { text, calls, .. } => {
-            let mut parts = if text.is_empty() || is_silent(text) { Vec::new() } else { text_parts(text) };
-            parts.extend(calls.iter().map(|call| {
-                // Malformed arguments are shown as the text they are.
-                let arguments = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!(call.arguments));
-                json!({"type": "toolCall", "id": call.id, "name": call.tool, "arguments": arguments})
-            }));
-            row("assistant", parts, *at, seq.0, run, None)
-        }
-        Message::Tool { call, tool, outcome, outside: _ } => {
-            let mut value = row("toolResult", text_parts(&outcome.text()), *at, seq.0, run, None);
-            value["toolCallId"] = json!(call);
-            value["toolName"] = json!(tool);
-            value["isError"] = json!(!outcome.is_done());
-            value
-        }
-        Message::Notice { text } => row("assistant", text_parts(text), *at, seq.0, run, Some("notice")),
-        Message::Summary { text, .. } => row("system", text_parts(text), *at, seq.0, run, Some("compaction")),
-        Message::Instruction { text } => row("system", text_parts(text), *at, seq.0, run, Some("instruction")),
-    }
-}
-
-fn text_parts(text: &str) -> Vec<Value> {
-    vec![json!({"type": "text", "text": text})]
-}
-
-fn row(role: &str, content: Vec<Value>, at: Timestamp, seq: u64, run: &RunId, kind: Option<&str>) -> Value {
-    let mut value = json!({
-        "role": role,
-        "content": content,
-        "timestamp": at.0,
-        "__openclaw": {"id": format!("{run}:{seq}"), "seq": seq, "runId": run, "recordTimestampMs": at.0},
-    });
-    if role == "user" {
-        value["idempotencyKey"] = json!(format!("{run}:user"));
-    }
-    if let Some(kind) = kind {
-        value["__openclaw"]["kind"] = json!(kind);
-    }
-    value
-}
-
-fn defaults(host: &Host) -> Value {
-    let name = host.model.name();
-    let (provider, model) = name.split_once('/').unwrap_or((&name, &name));
-    json!({"modelProvider": provider, "model": model})
-}
-
-pub(super) fn sessions(host: &Host, list: &SessionsList, rows: &[SessionRow]) -> Value {
-    let matches =
-        |row: &&SessionRow| list.search.as_ref().is_none_or(|text| row.key.as_str().contains(&text.to_lowercase()));
-    let rows: Vec<_> = rows.iter().filter(matches).skip(list.offset).take(list.limit).map(session).collect();
-    json!({
-        "ts": crate::host::now().0,
-        "count": rows.len(),
-        "offset": list.offset,
-        "limitApplied": list.limit,
-        "defaults": defaults(host),
-        "sessions": rows,
-    })
-}
-
-fn session(row: &SessionRow) -> Value {
-    json!({
-        "key": row.key,
-        "kind": "direct",
-        "sessionId": row.session_id,
-        "agentId": row.key.agent(),
-        "createdAt": row.created.0,
-        "updatedAt": row.updated.0,
-        "lastMessagePreview": row.last_message,
-        "messages": row.entries,
-        "runs": row.runs,
-        "tainted": row.labels.tainted,
-        "private": row.labels.private,
-    })
 }
 
 pub(super) fn component(host: &Host, installed: &Installed) -> Value {

@@ -65,6 +65,11 @@ fn every_command_is_understood_with_global_flags_before_and_after() {
         "sessions list",
         "sessions show main",
         "sessions reset main",
+        "sessions export main out.html --format html --branch 2",
+        "sessions prune --keep 100",
+        "db check",
+        "db compact",
+        "db stats",
         "secret set github --for https://api.github.com --for https://*.github.com:8443 --component git",
         "secret list",
         "secret rotate work/github",
@@ -340,14 +345,23 @@ fn tool_arguments_are_a_json_object() {
 #[tokio::test]
 async fn every_list_is_answered_by_its_method() {
     let gateway = FakeGateway::start(|_, _| vec![Reply::Ok(json!({}))]).await;
+    let typed = |line: &str| parse(line).unwrap().command;
     let cases = [
         (Command::Tool(ToolCommand::List), "tools.catalog"),
         (Command::Component(ComponentCommand::List), "components.list"),
         (Command::Component(ComponentCommand::Inspect { name: "files".to_owned() }), "components.inspect"),
         (Command::Approvals(ApprovalsCommand::List), "exec.approval.list"),
-        (Command::Sessions(SessionsCommand::List), "sessions.list"),
-        (Command::Sessions(SessionsCommand::Show { key: "main".to_owned() }), "chat.history"),
-        (Command::Sessions(SessionsCommand::Reset { key: "main".to_owned() }), "sessions.reset"),
+        (typed("sessions list --search x"), "sessions.list"),
+        (typed("sessions show main --branch 1"), "chat.history"),
+        (typed("sessions search words"), "sessions.search"),
+        (typed("sessions label main taxes"), "sessions.patch"),
+        (typed("sessions branches main"), "sessions.branches.list"),
+        (typed("sessions switch main 2"), "sessions.branches.switch"),
+        (typed("sessions fork main other --after 3"), "sessions.fork"),
+        (typed("sessions rewind main --turns 1"), "sessions.rewind"),
+        (typed("sessions reset main"), "sessions.reset"),
+        (typed("sessions delete main"), "sessions.delete"),
+        (typed("sessions prune --older-than 30 --dry-run"), "sessions.cleanup"),
         (Command::Status, "status"),
     ];
     for (command, method) in cases {

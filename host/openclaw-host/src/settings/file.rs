@@ -1,5 +1,6 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
+mod kept;
 mod models;
 mod packages;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::kept::{AuditFile, SessionsFile};
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
 
@@ -41,6 +43,8 @@ pub struct ConfigFile {
     pub approvals: ApprovalsFile,
     /// The record of what was decided and done.
     pub audit: AuditFile,
+    /// Which conversations are kept.
+    pub sessions: SessionsFile,
     /// What is installed.
     pub packages: PackagesFile,
     /// Where skills of ClawHub come from.
@@ -330,16 +334,6 @@ pub enum Unattended {
     Wait,
 }
 
-/// The record of what was decided and done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct AuditFile {
-    /// Days that an entry is kept; older ones are removed when the host starts.
-    #[schemars(range(min = 1, max = 36500))]
-    pub keep_days: u64,
-}
-
 /// What of a conversation the model gets to see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -424,12 +418,6 @@ impl Default for SkillsLimitsFile {
 impl Default for ApprovalsFile {
     fn default() -> Self {
         ApprovalsFile { expiry_seconds: 600, per_hour: 6, unattended: Unattended::default() }
-    }
-}
-
-impl Default for AuditFile {
-    fn default() -> Self {
-        AuditFile { keep_days: 365 }
     }
 }
 

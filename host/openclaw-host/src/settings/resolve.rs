@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::env::{self, Env};
-use super::file::{AuthMode, ComponentFile, ConfigFile, PackagesFile};
+use super::file::{AuthMode, ComponentFile, ConfigFile, PackagesFile, SessionsFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
-    LimitSettings, LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, Settings,
-    SettingsError, provider,
+    LimitSettings, LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, SessionSettings,
+    Settings, SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -102,6 +102,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
             unattended: merge.plain("approvals.unattended", config.approvals.unattended),
         },
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
+        sessions: merge.sessions(&config.sessions),
         packages: merge.packages(&config.packages),
         clawhub: merge.clawhub(&config.clawhub.url),
         context: merge.context(config),
@@ -303,6 +304,12 @@ impl Merge<'_> {
             Some(RevocationFeed { url, key })
         });
         PackageSettings { require_signature, revocations }
+    }
+
+    fn sessions(&mut self, file: &SessionsFile) -> SessionSettings {
+        let keep = file.keep_days.map(|days| self.days("sessions.keepDays", days));
+        let keep_count = file.keep_count.map(|count| self.plain("sessions.keepCount", count));
+        SessionSettings { keep, keep_count }
     }
 
     fn clawhub(&mut self, text: &str) -> Url {

@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 14] = [
+const STRICT: [&str; 15] = [
     "gateway",
     "vault",
     "network",
@@ -22,6 +22,7 @@ const STRICT: [&str; 14] = [
     "approvals",
     "audit",
     "packages",
+    "sessions",
     "clawhub",
     "models.providers",
 ];

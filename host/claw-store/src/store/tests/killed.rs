@@ -47,7 +47,7 @@ fn every_acknowledged_entry_outlives_kill_9() {
         let log = store.transcript(&key("main")).unwrap();
         assert!(log.len() as u64 >= acknowledged, "round {round}: {acknowledged} acknowledged, {} there", log.len());
         assert!(log.iter().zip(1..).all(|(entry, seq)| entry.seq.0 == seq), "round {round}: a gap");
-        assert_eq!(store.history(&key("main"), newest(1)).unwrap().total, log.len() as u64, "round {round}");
+        assert_eq!(store.history(&key("main"), None, newest(1)).unwrap().total, log.len() as u64, "round {round}");
         assert_eq!(store.unfinished_runs().unwrap().len(), 1, "round {round}");
         store.close();
     }

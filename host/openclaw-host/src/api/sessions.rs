@@ -1,0 +1,186 @@
+//! Conversations, for clients.
+
+use claw_core::event::HostEvent;
+use claw_core::id::SessionKey;
+use claw_gateway::{BranchName, Caller, ChatHistory, Place, RpcError, SessionCall, SessionName, SessionsList};
+use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError};
+use serde_json::{Value, json};
+
+use super::{Api, by, session_view as view, stored};
+use crate::host::{now, random_bits};
+use crate::retention;
+
+/// Conversations of one label that are named when it means several.
+const CANDIDATES: usize = 20;
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+impl Api {
+    pub(super) async fn session_call(&self, caller: &Caller, call: SessionCall) -> Result<Value, RpcError> {
+        let store = &self.host.store;
+        match call {
+            SessionCall::List(list) => self.sessions(&list),
+            SessionCall::Describe { key } => {
+                let row = store.session(&key).map_err(stored)?;
+                Ok(json!({"session": row.as_ref().map(view::session)}))
+            }
+            SessionCall::Resolve { name } => self.resolve_session(name),
+            SessionCall::Label { key, label } => {
+                let row = store.title_session(&key, label.as_deref()).await.map_err(refused)?;
+                let row = row.ok_or_else(|| unknown(&key))?;
+                self.changed(&key, "patch");
+                Ok(json!({"ok": true, "key": key, "entry": view::session(&row)}))
+            }
+            SessionCall::Search { text, cursor, limit } => self.search(text, cursor, limit).await,
+            SessionCall::Branches { key } => Ok(view::branches(&store.branches(&key).map_err(stored)?)),
+            SessionCall::Switch { key, branch } => {
+                let number = match branch {
+                    BranchName::Number(number) => number,
+                    BranchName::Leaf(leaf) => self.branch_of(&key, &leaf)?,
+                };
+                let left = store.switch_branch(&key, number, now()).await.map_err(refused)?;
+                self.changed(&key, "switch");
+                Ok(json!({"ok": true, "key": key, "left": left}))
+            }
+            SessionCall::Rewind { key, to } => {
+                let rewound = store.rewind(&key, point(to), now()).await.map_err(refused)?;
+                self.changed(&key, "rewind");
+                Ok(view::rewound(&key, &rewound))
+            }
+            SessionCall::Fork { key, to, new } => self.fork(&key, to, new).await,
+            SessionCall::Reset { key } => self.reset(key).await,
+            SessionCall::Delete { key } => {
+                let deleted = store.delete_session(&key, &by(caller), now()).await.map_err(refused)?;
+                self.changed(&key, "delete");
+                Ok(json!({"ok": true, "key": key, "deleted": deleted, "archived": []}))
+            }
+            SessionCall::Cleanup { enforce, older_days, keep } => {
+                let asked = Retention {
+                    age: older_days.map(|days| DAY * u32::try_from(days).unwrap_or(u32::MAX)),
+                    count: keep,
+                };
+                self.clean_up(caller, enforce, asked).await
+            }
+        }
+    }
+
+    pub(super) fn history(&self, page: &ChatHistory) -> Result<Value, RpcError> {
+        self.known_agent(&page.session.agent())?;
+        let end = match (page.before, page.offset) {
+            (Some(before), _) => PageEnd::Before(before),
+            (None, 0) => PageEnd::Newest,
+            (None, offset) => PageEnd::Skip(offset as u64),
+        };
+        let history = self.host.store.history(&page.session, page.branch, Page { end, limit: page.limit });
+        Ok(view::history(&self.host, page, &history.map_err(refused)?))
+    }
+
+    fn sessions(&self, list: &SessionsList) -> Result<Value, RpcError> {
+        let cursor = list.cursor.as_ref().map(|cursor| cursor.parse()).transpose();
+        let query = SessionQuery {
+            limit: list.limit.saturating_add(list.offset),
+            after: cursor.map_err(|why| RpcError::invalid(format!("invalid sessions.list params: {why}")))?,
+            updated_since: None,
+            agent: list.agent.clone(),
+            title: list.label.clone(),
+            text: list.search.clone(),
+        };
+        let page = self.host.store.sessions(&query).map_err(stored)?;
+        Ok(view::sessions(&self.host, list, &page))
+    }
+
+    fn resolve_session(&self, name: SessionName) -> Result<Value, RpcError> {
+        let rows = match name {
+            SessionName::Key(key) => self.host.store.session(&key).map_err(stored)?.into_iter().collect(),
+            SessionName::Label(label) => {
+                let query = SessionQuery { limit: CANDIDATES, title: Some(label), ..SessionQuery::default() };
+                self.host.store.sessions(&query).map_err(stored)?.rows
+            }
+        };
+        Ok(match rows.as_slice() {
+            [row] => json!({"ok": true, "key": row.key, "agentId": row.key.agent(), "label": row.title}),
+            rows => json!({"ok": false, "candidates": rows.iter().map(view::session).collect::<Vec<_>>()}),
+        })
+    }
+
+    async fn search(&self, text: String, cursor: Option<String>, limit: usize) -> Result<Value, RpcError> {
+        let cursor = cursor.map(|cursor| cursor.parse()).transpose();
+        let cursor = cursor.map_err(|why| RpcError::invalid(format!("invalid sessions.search params: {why}")))?;
+        let store = self.host.store.clone();
+        let searched = tokio::task::spawn_blocking(move || store.search(&text, cursor.as_ref(), limit)).await;
+        let page = searched.map_err(|err| RpcError::unavailable(err.to_string()))?.map_err(stored)?;
+        Ok(view::found(&page))
+    }
+
+    fn branch_of(&self, key: &SessionKey, leaf: &str) -> Result<u64, RpcError> {
+        let branches = self.host.store.branches(key).map_err(stored)?;
+        let is_meant = |entry: &claw_core::message::Entry| view::entry_id(entry) == leaf;
+        let meant = branches.into_iter().find(|branch| branch.last.as_ref().is_some_and(is_meant));
+        meant.and_then(|branch| branch.number).ok_or_else(|| {
+            RpcError::invalid(format!("no branch of `{key}` but that which is spoken on ends with the entry `{leaf}`"))
+        })
+    }
+
+    async fn fork(&self, key: &SessionKey, to: Place, new: Option<SessionKey>) -> Result<Value, RpcError> {
+        let id = random_bits();
+        let fresh = || SessionKey::parse(&format!("fork-{id:032x}"), &key.agent()).expect("api: hex makes a key");
+        let new = new.unwrap_or_else(fresh);
+        self.known_agent(&new.agent())?;
+        let fork = self.host.store.fork(key, point(to), &new, format!("{id:032x}"), now());
+        let row = fork.await.map_err(refused)?;
+        self.changed(&new, "fork");
+        Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&row)}))
+    }
+
+    async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
+        self.known_agent(&key.agent())?;
+        self.stop(key.clone(), None).await?;
+        let id = format!("{:032x}", random_bits());
+        let known = self.host.store.reset_session(&key, id.clone(), now()).await.map_err(stored)?;
+        self.changed(&key, "reset");
+        Ok(json!({"ok": true, "key": key, "sessionId": id, "existed": known}))
+    }
+
+    async fn clean_up(&self, caller: &Caller, enforce: bool, asked: Retention) -> Result<Value, RpcError> {
+        let retention = if asked == Retention::default() { self.host.retention } else { asked };
+        if enforce {
+            let deleted = retention::delete(&self.host, retention, &by(caller)).await.map_err(stored)?;
+            let more = !self.host.store.stale_sessions(retention, now()).map_err(stored)?.is_empty();
+            return Ok(view::cleaned(&deleted, more));
+        }
+        let stale = self.host.store.stale_sessions(retention, now()).map_err(stored)?;
+        Ok(view::stale(&stale))
+    }
+
+    fn changed(&self, key: &SessionKey, reason: &'static str) {
+        self.host.tell(HostEvent::SessionChanged { session: key.clone(), reason, at: now() });
+    }
+}
+
+fn point(place: Place) -> Point {
+    match place {
+        Place::End => Point::End,
+        Place::After(seq) => Point::After(seq),
+        Place::Before(seq) => Point::Before(seq),
+        Place::Turns(turns) => Point::Turns(turns),
+    }
+}
+
+fn unknown(key: &SessionKey) -> RpcError {
+    refused(StoreError::UnknownSession { session: key.clone() })
+}
+
+/// What the caller can do something about is their fault, not the store's.
+fn refused(err: StoreError) -> RpcError {
+    match err {
+        StoreError::UnknownSession { .. }
+        | StoreError::UnknownBranch { .. }
+        | StoreError::UnknownEntry { .. }
+        | StoreError::SessionTaken { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Title { .. } => RpcError::invalid(err.to_string()),
+        StoreError::NotAPoint { before, after, .. } => {
+            RpcError::invalid(err.to_string()).with_details(json!({"before": before, "after": after}))
+        }
+        err => stored(err),
+    }
+}
