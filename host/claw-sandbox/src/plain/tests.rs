@@ -155,14 +155,14 @@ fn refused(form: Form, json: &str, expected: &str) {
 
 #[test]
 fn arguments_that_do_not_fit_are_told_where_and_what_is_expected() {
-    refused(Form::Int(Int::U8), "256", "`/x` does not fit: a whole number from 0 to 255 is expected, not a number");
-    refused(Form::Bool, "\"yes\"", "`/x` does not fit: `bool` is expected, not a string");
-    refused(Form::Char, "\"ab\"", "`/x` does not fit: a single character is expected, not a string");
+    refused(Form::Int(Int::U8), "256", "`/x` does not fit: a whole number from 0 to 255 is expected, not 256");
+    refused(Form::Bool, "\"yes\"", "`/x` does not fit: `bool` is expected, not \"yes\"");
+    refused(Form::Char, "\"ab\"", "`/x` does not fit: a single character is expected, not \"ab\"");
     let point = || Form::Record(vec![("lat".to_owned(), Form::F64), ("name/of".to_owned(), Form::String)]);
     refused(
         Form::List(Box::new(point())),
         r#"[{"lat":1,"name/of":"a"},{"lat":1,"name/of":7}]"#,
-        "`/x/1/name~1of` does not fit: `string` is expected, not a number",
+        "`/x/1/name~1of` does not fit: `string` is expected, not 7",
     );
     refused(point(), r#"{"lat":1}"#, "`/x/name~1of` does not fit: it is missing; `string` is expected");
     refused(
@@ -173,8 +173,11 @@ fn arguments_that_do_not_fit_are_told_where_and_what_is_expected() {
     refused(
         Form::Variant(vec![("none".to_owned(), None), ("circle".to_owned(), Some(Form::F32))]),
         r#"{"circle":1e300}"#,
-        "`/x/circle` does not fit: `f32` is expected, not a number",
+        "`/x/circle` does not fit: `f32` is expected, not 1e+300",
     );
+    let flags = || Form::Flags(vec!["bold".to_owned(), "dotted".to_owned()]);
+    refused(flags(), r#"["bold","bald"]"#, "`/x/1` does not fit: one of bold, dotted is expected, not \"bald\"");
+    refused(flags(), r#"["bold","bold"]"#, "`/x/1` does not fit: it is there already");
     let wrong = signature(&[]).arguments("[").unwrap_err().to_string();
     assert!(wrong.starts_with("the arguments do not fit: they are not JSON"), "{wrong}");
     let deep = signature(&[("x", Form::String)]).arguments(&format!("{{\"x\":{}", "[".repeat(100_000)));

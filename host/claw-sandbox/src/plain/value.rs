@@ -16,6 +16,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Characters of a string that an error quotes.
+const QUOTED: usize = 40;
+
 /// An argument that does not fit its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mismatch {
@@ -32,12 +35,11 @@ impl Mismatch {
 
     fn expected(form: &Form, found: &Value) -> Mismatch {
         let found = match found {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "an array",
-            Value::Object(_) => "an object",
+            Value::Null | Value::Bool(_) | Value::Number(_) => found.to_string(),
+            Value::String(text) if text.chars().count() <= QUOTED => found.to_string(),
+            Value::String(_) => "a string".to_owned(),
+            Value::Array(_) => "an array".to_owned(),
+            Value::Object(_) => "an object".to_owned(),
         };
         Mismatch::new(format!("{} is expected, not {found}", expectation(form)))
     }
@@ -160,13 +162,13 @@ impl Form {
             }
             (Form::Flags(names), Value::Array(set)) => {
                 let set = set.iter().enumerate().map(|(at, json)| match json {
+                    Value::String(_) if set[..at].contains(json) => {
+                        Err(Mismatch::new("it is there already").within(at))
+                    }
                     Value::String(name) if names.contains(name) => Ok(name.clone()),
                     _ => Err(Mismatch::expected(&Form::Enum(names.clone()), json).within(at)),
                 });
-                let mut set = set.collect::<Result<Vec<_>, _>>()?;
-                set.sort();
-                set.dedup();
-                Ok(Val::Flags(set))
+                Ok(Val::Flags(set.collect::<Result<_, _>>()?))
             }
             _ => Err(mismatch()),
         }
