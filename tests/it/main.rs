@@ -27,6 +27,7 @@ mod marketplace;
 mod obedient;
 mod owner;
 mod packages;
+mod plain;
 mod projects;
 mod provider_keys;
 mod providers;

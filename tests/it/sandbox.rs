@@ -71,7 +71,7 @@ impl Lab {
             publisher: "test".to_owned(),
             digest: component.digest,
             trust: Trust::Shipped,
-            scopes: Grants::default(),
+            declared: Grants::default().into(),
             grants: Grants::default().into(),
         };
         let call = ToolInvocation {

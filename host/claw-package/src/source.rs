@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use claw_core::id::Digest;
+use claw_core::id::{ComponentName, Digest};
 use reqwest::Url;
 
 use crate::error::PackageError;
@@ -58,6 +58,21 @@ impl Source {
         };
         url.set_fragment(None);
         Ok(Source::Url(url, digest))
+    }
+}
+
+impl Source {
+    /// The name for a component that gives itself none: that of its file, folder or repository, as far as names allow.
+    pub fn component_name(&self) -> Option<ComponentName> {
+        let last = match self {
+            Source::Path(path) => path.file_name()?.to_string_lossy().into_owned(),
+            Source::Url(url, _) => url.path_segments()?.next_back()?.to_owned(),
+            Source::Oci(reference) => reference.repository.rsplit('/').next()?.to_owned(),
+        };
+        let plain = last.strip_suffix(".wasm").unwrap_or(&last).to_lowercase();
+        let is_taken = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_';
+        let name: String = plain.chars().map(|c| if is_taken(&c) { c } else { '-' }).take(64).collect();
+        ComponentName::parse(name.trim_matches(['-', '_'])).ok()
     }
 }
 
@@ -137,6 +152,22 @@ impl fmt::Display for OciReference {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_gives_itself_no_name_is_called_like_the_place_that_it_comes_from() {
+        let name = |text: &str| Source::parse(text).unwrap().component_name().map(String::from);
+        for (source, expected) in [
+            ("/tmp/Calculator 2.wasm", Some("calculator-2")),
+            ("./folder/", Some("folder")),
+            ("https://h.example/a/get_weather.wasm?token=x", Some("get_weather")),
+            ("oci://ghcr.io/someone/time-server:1.0", Some("time-server")),
+            ("/tmp/--.wasm", None),
+            ("https://h.example/", None),
+            ("..", None),
+        ] {
+            assert_eq!(name(source).as_deref(), expected, "{source}");
+        }
+    }
 
     #[test]
     fn a_source_is_a_path_a_url_or_an_artifact() {

@@ -127,7 +127,7 @@ fn subject(name: &str) -> Subject {
         publisher: "openclaw".to_owned(),
         digest: Digest([1; 32]),
         trust: Trust::Shipped,
-        scopes: Grants::parse(scopes).expect("grants"),
+        declared: Grants::parse(scopes).expect("grants").into(),
         grants: Grants::parse(grants).expect("grants").into(),
     }
 }

@@ -20,7 +20,7 @@ impl Policy {
     /// Examples of all that the component declares: of each scope, and of each grant within it.
     pub fn abilities(&self, subject: &Subject, facts: &Facts) -> Vec<Ability> {
         let mut abilities: Vec<Ability> = Vec::new();
-        for scope in &subject.scopes {
+        for scope in subject.scopes().iter() {
             let own = scope.examples();
             let granted = subject.grants.iter().flat_map(|given| given.grant.examples());
             let granted = granted.filter(|example| lies_in(scope, example));

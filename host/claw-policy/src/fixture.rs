@@ -19,7 +19,7 @@ pub(crate) fn subject(scopes: &[&str], grants: &[&str]) -> Subject {
         publisher: "openclaw".to_owned(),
         digest: Digest([0xab; 32]),
         trust: Trust::Shipped,
-        scopes: Grants::parse(scopes.iter().copied()).unwrap(),
+        declared: Grants::parse(scopes.iter().copied()).unwrap().into(),
         grants: Grants::parse(grants.iter().copied()).unwrap().into(),
     }
 }

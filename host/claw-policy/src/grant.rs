@@ -262,6 +262,11 @@ impl Grants {
     }
 
     /// Every grant, in order.
+    pub fn as_slice(&self) -> &[Grant] {
+        &self.0
+    }
+
+    /// The same, one by one.
     pub fn iter(&self) -> std::slice::Iter<'_, Grant> {
         self.0.iter()
     }

@@ -6,6 +6,7 @@
 mod visible;
 
 mod action;
+mod declared;
 mod given;
 mod grant;
 mod preset;
@@ -33,6 +34,7 @@ pub mod fuzz;
 pub use ability::Ability;
 pub use action::{Action, ToolInvocation};
 pub use card::{MAX_CARD_BYTES, card_len, render_markdown};
+pub use declared::{Declared, Family};
 pub use given::{Given, GivenGrants};
 pub use grant::{
     Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,

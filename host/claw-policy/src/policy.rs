@@ -191,7 +191,7 @@ impl Policy {
 
     /// Decides about one action.
     pub fn decide(&self, subject: &Subject, facts: &Facts, action: Action) -> Decision {
-        if !subject.scopes.covers(&action) && Guard::PolicyScope.is_up() {
+        if !subject.scopes().covers(&action) && Guard::PolicyScope.is_up() {
             return Decision::Deny(undeclared(subject, &action));
         }
         let Some(digest) = self.digest(subject, facts, &action) else {
@@ -263,7 +263,7 @@ impl Policy {
     ///
     /// Nobody is asked: this is decided when a worker starts.
     pub fn folders(&self, subject: &Subject, facts: &Facts) -> Vec<(Folder, Access)> {
-        let declared = subject.scopes.folders();
+        let declared = subject.scopes().folders();
         let granted = subject.grants.folders(facts);
         let both = declared.into_iter().filter_map(|(folder, declared)| {
             let (_, granted) = granted.iter().find(|(known, _)| *known == folder)?;

@@ -4,8 +4,8 @@ use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
 
+use crate::declared::Declared;
 use crate::given::GivenGrants;
-use crate::grant::Grants;
 
 /// Where a component came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,8 +37,8 @@ pub struct Subject {
     pub digest: Digest,
     /// Where it came from.
     pub trust: Trust,
-    /// What its manifest declares. Nothing outside is ever allowed.
-    pub scopes: Grants,
+    /// What it can be given at most.
+    pub declared: Declared,
     /// What the owner gave it.
     pub grants: GivenGrants,
 }

@@ -177,8 +177,9 @@ impl Reader {
             }
             "scope" => {
                 let scope = Grant::parse(rest).map_err(|err| err.to_string())?;
-                let scopes = &mut self.invented()?.scopes;
-                *scopes = scopes.iter().cloned().chain([scope]).collect();
+                let declared = &mut self.invented()?.declared;
+                let scopes: Grants = declared.scopes().iter().cloned().chain([scope]).collect();
+                *declared = scopes.into();
             }
             "grant" => {
                 let grant = Grant::parse(rest).map_err(|err| err.to_string())?;
@@ -221,7 +222,7 @@ impl Reader {
                 publisher: "table".to_owned(),
                 digest: Digest([0; 32]),
                 trust: Trust::Untrusted,
-                scopes: Grants::none(),
+                declared: Grants::none().into(),
                 grants: GivenGrants::none(),
             })));
         }

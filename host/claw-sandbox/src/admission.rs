@@ -7,12 +7,15 @@
 mod offered;
 mod shape;
 
+pub(crate) use self::offered::GUEST;
+
 use serde::{Deserialize, Serialize};
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentExport, ComponentExternalKind, Parser, Payload};
 use wasmtime::Engine;
 
 use self::shape::Shape;
 use crate::engine::WASM_BYTES;
+use crate::plain::{Words, outside};
 
 /// Why a file is not installed as a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -72,10 +75,15 @@ pub enum Refusal {
     },
     /// It offers no tools.
     #[error(
-        "it does not export `{}`, so it offers no tools; build it for the world `openclaw:tool/tool`",
-        offered::GUEST
+        "it offers no tools: it exports neither `{}` nor a function that could be one; build it for the world \
+         `openclaw:tool/tool`, or let it export plain functions{}",
+        offered::GUEST,
+        because(left_out)
     )]
-    NoTools,
+    NoTools {
+        /// What it exports instead, each with the reason why that is no tool.
+        left_out: Vec<String>,
+    },
     /// The compiler ended before it was done.
     #[error("compiling it takes more memory or time than the compiler has")]
     Exhausted,
@@ -93,22 +101,35 @@ impl Refusal {
             | Refusal::CoreModule { .. }
             | Refusal::Invalid(_)
             | Refusal::Encoding { .. }
-            | Refusal::NoTools => "E_PKG_FORMAT",
+            | Refusal::NoTools { .. } => "E_PKG_FORMAT",
         }
     }
+}
+
+fn because(left_out: &[String]) -> String {
+    if left_out.is_empty() { String::new() } else { format!(" (left out: {})", left_out.join("; ")) }
+}
+
+/// How a component offers its tools.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// It describes them itself, through our world.
+    Described,
+    /// Its functions may be tools; this is what is said of them.
+    Plain(Words),
 }
 
 /// Looks a file over before it is compiled.
 ///
 /// # Errors
 /// Says why it is not compiled.
-pub(crate) fn check(wasm: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check(wasm: &[u8]) -> Result<Kind, Refusal> {
     check_size(wasm)?;
     check_kind(wasm)?;
     let invalid = |err: wasmparser::BinaryReaderError| Refusal::Invalid(err.to_string());
     let mut shape = Shape::default();
     let mut depth = 0_usize;
-    let mut offers_tools = false;
+    let mut exports = Exports::default();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(invalid)?;
         shape.take(&payload)?;
@@ -121,15 +142,49 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), Refusal> {
                     offered::check(import.map_err(invalid)?.name.name)?;
                 }
             }
-            Payload::ComponentExportSection(exports) if depth == 1 => {
-                for export in exports.clone() {
-                    offers_tools |= export.map_err(invalid)?.name.name == offered::GUEST;
+            Payload::ComponentExportSection(list) if depth == 1 => {
+                for export in list.clone() {
+                    exports.take(&export.map_err(invalid)?);
                 }
+            }
+            Payload::CustomSection(section) if depth == 1 => exports.words.take(section.name(), section.data()),
+            _ => {}
+        }
+    }
+    exports.kind()
+}
+
+/// What is known of the outermost component's exports.
+#[derive(Default)]
+struct Exports {
+    is_described: bool,
+    may_be_tools: bool,
+    left_out: Vec<String>,
+    words: Words,
+}
+
+impl Exports {
+    fn take(&mut self, export: &ComponentExport<'_>) {
+        let name = export.name.name;
+        self.is_described |= name == offered::GUEST;
+        match (export.kind, outside(name)) {
+            (ComponentExternalKind::Func | ComponentExternalKind::Instance, None) => self.may_be_tools = true,
+            // The first few say enough.
+            (_, Some(why)) if self.left_out.len() < 4 => {
+                let name: String = name.chars().take(200).collect();
+                self.left_out.push(format!("`{name}`: {why}"));
             }
             _ => {}
         }
     }
-    if offers_tools { Ok(()) } else { Err(Refusal::NoTools) }
+
+    fn kind(self) -> Result<Kind, Refusal> {
+        match self {
+            Exports { is_described: true, .. } => Ok(Kind::Described),
+            Exports { may_be_tools: true, words, .. } => Ok(Kind::Plain(words)),
+            Exports { left_out, .. } => Err(Refusal::NoTools { left_out }),
+        }
+    }
 }
 
 /// The one check that needs no look at the bytes.

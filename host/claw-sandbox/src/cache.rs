@@ -1,7 +1,7 @@
 //! The cache of compiled components: only what this host compiled and still finds unchanged is ever mapped.
 //!
 //! For each component there are two files, named after its digest and the engine's version: the compiled code, and a
-//! record with the code's digest and the component's manifest, sealed with a message authentication code. The record is
+//! record with the code's digest and what the component offers, sealed with a message authentication code. The record is
 //! read at start; the code is opened, checked and handed over as that very descriptor when a worker starts. For each
 //! component that came from a file there is a third, sealed too: the digest of that file and how it looked. Notes are
 //! what others have found out with a component.
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::{COMPILED_BYTES, ENGINE_VERSION};
-use crate::manifest::Manifest;
+use crate::plain::Described;
 use crate::wasm::KnownFile;
 
 pub(crate) struct Cache {
@@ -37,7 +37,7 @@ pub(crate) struct Cache {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     compiled: Digest,
-    manifest: Manifest,
+    described: Described,
 }
 
 /// A record is a few schemas; more is not ours.
@@ -59,9 +59,9 @@ impl Cache {
         Ok(Cache { directory: directory.to_owned(), key, most_bytes, engine: ENGINE_VERSION })
     }
 
-    /// The stored manifest of a component; `None` if it is not cached or the record does not hold.
-    pub(crate) fn manifest(&self, component: &Digest) -> Option<Manifest> {
-        self.record(component).map(|record| record.manifest)
+    /// What a component offers; `None` if it is not cached or the record does not hold.
+    pub(crate) fn described(&self, component: &Digest) -> Option<Described> {
+        self.record(component).map(|record| record.described)
     }
 
     /// Opens the compiled code if it is exactly what was stored.
@@ -88,8 +88,8 @@ impl Cache {
     }
 
     /// Stores the record: from now on the component counts as cached.
-    pub(crate) fn seal(&self, component: &Digest, compiled: &[u8], manifest: Manifest) -> io::Result<()> {
-        let record = Record { compiled: Digest(Sha256::digest(compiled).into()), manifest };
+    pub(crate) fn seal(&self, component: &Digest, compiled: &[u8], described: Described) -> io::Result<()> {
+        let record = Record { compiled: Digest(Sha256::digest(compiled).into()), described };
         self.write_sealed(component, "record", &record)
     }
 

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, Refusal};
-use crate::engine::{COMPILED, COMPILED_BYTES, REFUSED};
+use crate::engine::{COMPILED, COMPILED_BYTES, Compiled, PLAIN, PLAIN_BYTES, REFUSED};
+use crate::plain::Plain;
 
 /// Compiling the largest interpreter takes 20 s on two slow cores.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -40,7 +41,7 @@ impl Compiler {
     }
 
     /// Checks and compiles. Dropping the future ends the process.
-    pub(crate) async fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
+    pub(crate) async fn compile(&self, wasm: &[u8]) -> Result<Compiled, CompileError> {
         admission::check_size(wasm).map_err(CompileError::Refused)?;
         tokio::select! {
             biased;
@@ -54,12 +55,17 @@ impl Compiler {
         self.stop.cancel();
     }
 
-    async fn in_turn(&self, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
+    async fn in_turn(&self, wasm: &[u8]) -> Result<Compiled, CompileError> {
         let _turn = self.turn.acquire().await.expect("compile: the semaphore is never closed");
         let run = tokio::time::timeout(WITHIN, self.run(wasm)).await;
         let out = run.map_err(|_| CompileError::Refused(Refusal::Exhausted))?.map_err(CompileError::Process)?;
         match out.split_first() {
-            Some((&COMPILED, code)) if code.len() <= COMPILED_BYTES => Ok(code.to_vec()),
+            Some((&COMPILED, code)) if code.len() <= COMPILED_BYTES => {
+                Ok(Compiled { code: code.to_vec(), plain: None })
+            }
+            Some((&PLAIN, rest)) => plain(rest).ok_or_else(|| {
+                CompileError::Refused(Refusal::Invalid("the compiler says strange things of its types".to_owned()))
+            }),
             Some((&REFUSED, refusal)) => {
                 let unreadable = |_| Refusal::Invalid("the compiler does not say why".to_owned());
                 Err(CompileError::Refused(serde_json::from_slice(refusal).unwrap_or_else(unreadable)))
@@ -85,7 +91,16 @@ impl Compiler {
         let _ = stdin.write_all(wasm).await;
         drop(stdin);
         let mut out = Vec::new();
-        stdout.take(COMPILED_BYTES as u64 + 2).read_to_end(&mut out).await?;
+        stdout.take((COMPILED_BYTES + PLAIN_BYTES) as u64 + 8).read_to_end(&mut out).await?;
         Ok(out)
     }
+}
+
+/// A plain component, from a process that a stranger's bytes may have taken over.
+fn plain(bytes: &[u8]) -> Option<Compiled> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (json, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let plain: Plain = serde_json::from_slice(json).ok()?;
+    let fits = json.len() <= PLAIN_BYTES && code.len() <= COMPILED_BYTES && plain.is_sound();
+    fits.then(|| Compiled { code: code.to_vec(), plain: Some(plain) })
 }

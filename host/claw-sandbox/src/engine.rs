@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::admission::{self, Refusal};
+use crate::admission::{self, Kind, Refusal};
 use crate::limits::{MAX_MEMORY_BYTES, TABLE_ELEMENTS};
+use crate::plain::{self, Plain, Words};
 
 /// Part of the cache key: changes with every change of the settings below and with every wasmtime release.
 pub(crate) const ENGINE_VERSION: &str = "wasmtime-48.0.8/2";
@@ -65,9 +66,21 @@ pub(crate) fn for_worker(concurrency: u32) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// First byte of what the compiler writes: compiled code follows, or a [`Refusal`] as JSON.
+/// First byte of what the compiler writes: compiled code follows, or a [`Refusal`] as JSON, or the length of a [`Plain`]
+/// in four bytes, that as JSON, and compiled code.
 pub(crate) const COMPILED: u8 = 0;
 pub(crate) const REFUSED: u8 = 1;
+pub(crate) const PLAIN: u8 = 2;
+
+/// Largest [`Plain`] as JSON.
+pub(crate) const PLAIN_BYTES: usize = 4 << 20;
+
+/// A compiled component.
+pub(crate) struct Compiled {
+    pub(crate) code: Vec<u8>,
+    /// What it offers, if it does not describe itself.
+    pub(crate) plain: Option<Plain>,
+}
 
 /// The compiler's process: reads a component from standard input and writes it compiled, or why it is not, after a
 /// status byte. It runs confined: reading and compiling a stranger's bytes is not safe work.
@@ -77,18 +90,46 @@ pub fn compile_main() -> i32 {
     if read.is_err() || crate::confine::compiler().is_err() {
         return 1;
     }
-    let (status, bytes) = match compile(&wasm) {
-        Ok(bytes) => (COMPILED, bytes),
-        Err(refusal) => (REFUSED, serde_json::to_vec(&refusal).unwrap_or_default()),
+    let (head, bytes) = match compile(&wasm).and_then(|compiled| Ok((head(compiled.plain)?, compiled.code))) {
+        Ok(compiled) => compiled,
+        Err(refusal) => (vec![REFUSED], serde_json::to_vec(&refusal).unwrap_or_default()),
     };
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(&[status]).and_then(|()| out.write_all(&bytes)).and_then(|()| out.flush());
+    let written = out.write_all(&head).and_then(|()| out.write_all(&bytes)).and_then(|()| out.flush());
     i32::from(written.is_err())
 }
 
-pub(crate) fn compile(wasm: &[u8]) -> Result<Vec<u8>, Refusal> {
-    admission::check(wasm)?;
-    precompile(wasm)
+/// What stands before the code.
+fn head(plain: Option<Plain>) -> Result<Vec<u8>, Refusal> {
+    let Some(plain) = plain else { return Ok(vec![COMPILED]) };
+    let json = serde_json::to_vec(&plain).map_err(|err| Refusal::Invalid(err.to_string()))?;
+    let length = u32::try_from(json.len()).ok().filter(|_| json.len() <= PLAIN_BYTES);
+    let too_long = || Refusal::TooComplex { what: "MiB of types".to_owned(), most: PLAIN_BYTES as u64 >> 20 };
+    let length = length.ok_or_else(too_long)?.to_le_bytes();
+    Ok([&[PLAIN], &length[..], &json].concat())
+}
+
+/// Looks a component over and compiles it.
+///
+/// # Errors
+/// Says why it is not one that this host takes.
+pub(crate) fn compile(wasm: &[u8]) -> Result<Compiled, Refusal> {
+    let kind = admission::check(wasm)?;
+    let code = precompile(wasm)?;
+    let plain = match kind {
+        Kind::Described => None,
+        Kind::Plain(words) => Some(describe(&code, &words)?),
+    };
+    Ok(Compiled { code, plain })
+}
+
+/// Reads what a component offers from its types.
+fn describe(code: &[u8], words: &Words) -> Result<Plain, Refusal> {
+    let invalid = |err: wasmtime::Error| Refusal::Invalid(format!("{err:#}"));
+    let engine = Engine::new(&strict()).map_err(invalid)?;
+    // SAFETY: these bytes are what the engine has compiled a moment ago, in this process.
+    let component = unsafe { Component::deserialize(&engine, code) }.map_err(invalid)?;
+    plain::reflect(&engine, &component, words)
 }
 
 /// Validates and compiles what was looked over.

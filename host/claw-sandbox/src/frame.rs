@@ -114,6 +114,7 @@ pub(crate) enum StartWalls {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub call: String,
+    /// Its name or, in a plain component, where the function is.
     pub tool: String,
     pub arguments: String,
     pub run: String,

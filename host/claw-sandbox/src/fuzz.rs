@@ -40,7 +40,7 @@ pub fn admission(data: &[u8]) {
     match engine::compile(data) {
         Ok(compiled) => {
             assert!(data.starts_with(HEADER), "something else than a component was compiled");
-            assert!(compiled.len() <= engine::COMPILED_BYTES);
+            assert!(compiled.code.len() <= engine::COMPILED_BYTES);
         }
         Err(refusal) => assert!(!refusal.to_string().is_empty()),
     }

@@ -19,6 +19,7 @@ use crate::frame::{FromWorker, ToWorker};
 use crate::handle::Worker;
 use crate::limits::CallLimits;
 use crate::manifest::Manifest;
+use crate::plain::Described;
 use crate::sandbox::{Component, Ground, Sandbox};
 use crate::wasm::Wasm;
 
@@ -38,34 +39,43 @@ impl Sandbox {
     /// Says why it cannot be used.
     pub async fn install(&self, name: ComponentName, wasm: Wasm) -> Result<Component, SandboxError> {
         let digest = wasm.digest;
-        let manifest = match self.cache.manifest(&digest) {
-            Some(manifest) => manifest,
-            None => self.admit(&name, &wasm).await?,
-        };
-        if manifest.name != name.as_str() {
-            let message = format!("it calls itself `{}`", manifest.name);
+        let component = self.known_as(&name, wasm).await?;
+        if component.name != name {
+            let message = format!("it calls itself `{}`", component.name);
             return Err(SandboxError::Manifest { component: name, message });
         }
         self.installed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(digest);
-        Ok(Component { name, digest, manifest, wasm })
+        Ok(component)
     }
 
     /// Looks a component over whose name is not known yet, as [`Sandbox::install`] does: it is the one that the component
-    /// gives itself. The code stays in the cache for as long as there is room.
+    /// gives itself or, for one that gives itself none, the one that is `offered`. The code stays in the cache for as long
+    /// as there is room.
     ///
     /// # Errors
     /// Says why it cannot be used.
-    pub async fn examine(&self, wasm: Wasm) -> Result<Component, SandboxError> {
-        let unnamed = ComponentName::parse("package").expect("install: the literal is a name");
-        let manifest = match self.cache.manifest(&wasm.digest) {
-            Some(manifest) => manifest,
-            None => self.admit(&unnamed, &wasm).await?,
+    pub async fn examine(&self, wasm: Wasm, offered: &ComponentName) -> Result<Component, SandboxError> {
+        self.known_as(offered, wasm).await
+    }
+
+    async fn known_as(&self, offered: &ComponentName, wasm: Wasm) -> Result<Component, SandboxError> {
+        let described = match self.cache.described(&wasm.digest) {
+            Some(described) => described,
+            None => self.admit(offered, &wasm).await?,
         };
-        let name = ComponentName::parse(&manifest.name).map_err(|err| {
-            let message = format!("it calls itself `{}`: {err}", manifest.name.escape_default());
-            SandboxError::Manifest { component: unnamed, message }
-        })?;
-        Ok(Component { name, digest: wasm.digest, manifest, wasm })
+        let unusable = |message| SandboxError::Manifest { component: offered.clone(), message };
+        let (name, manifest, plain) = match described {
+            Described::Itself(manifest) => {
+                let name = ComponentName::parse(&manifest.name)
+                    .map_err(|err| unusable(format!("it calls itself `{}`: {err}", manifest.name.escape_default())))?;
+                (name, manifest, None)
+            }
+            Described::ByTypes(plain) => {
+                let manifest = plain.manifest(offered).map_err(unusable)?;
+                (offered.clone(), manifest, Some(Arc::new(plain)))
+            }
+        };
+        Ok(Component { name, digest: wasm.digest, manifest, plain, wasm })
     }
 
     /// A note that was kept about a component; nothing if there is none, or if it is not as it was kept.
@@ -82,7 +92,7 @@ impl Sandbox {
     }
 
     /// Compiles and describes a component, and keeps both.
-    pub(crate) async fn admit(&self, name: &ComponentName, wasm: &Wasm) -> Result<Manifest, SandboxError> {
+    pub(crate) async fn admit(&self, name: &ComponentName, wasm: &Wasm) -> Result<Described, SandboxError> {
         let started = Instant::now();
         let digest = &wasm.digest;
         let bytes = wasm.read().map_err(|err| SandboxError::Source { component: name.clone(), err })?;
@@ -91,18 +101,26 @@ impl Sandbox {
             CompileError::Process(err) => SandboxError::Spawn { err },
             CompileError::Stopping => SandboxError::Stopping,
         })?;
-        let code = self.cache.put_code(digest, &compiled).map_err(|err| self.cache_error(err))?;
-        let start = self.start_frame(&Ground::default());
-        let worker = Worker::spawn(&self.config.program, code, start, Arc::default()).await?;
-        let manifest = describe(&worker).await;
-        worker.kill();
-        let manifest = manifest.map_err(|message| SandboxError::Manifest { component: name.clone(), message })?;
-        self.cache.seal(digest, &compiled, manifest.clone()).map_err(|err| self.cache_error(err))?;
+        let code = self.cache.put_code(digest, &compiled.code).map_err(|err| self.cache_error(err))?;
+        let described = match compiled.plain {
+            Some(plain) => Described::ByTypes(plain),
+            None => Described::Itself(self.describe(name, code).await?),
+        };
+        self.cache.seal(digest, &compiled.code, described.clone()).map_err(|err| self.cache_error(err))?;
         let mut needed = self.installed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         needed.insert(*digest);
         self.cache.make_room(&needed);
         tracing::info!(component = %name, digest = %digest.short(), took = ?started.elapsed(), "component compiled");
-        Ok(manifest)
+        Ok(described)
+    }
+
+    /// Lets a component describe itself, in a worker that is granted nothing.
+    async fn describe(&self, name: &ComponentName, code: File) -> Result<Manifest, SandboxError> {
+        let start = self.start_frame(&Ground::default());
+        let worker = Worker::spawn(&self.config.program, code, start, Arc::default()).await?;
+        let manifest = describe(&worker).await;
+        worker.kill();
+        manifest.map_err(|message| SandboxError::Manifest { component: name.clone(), message })
     }
 
     /// The component's compiled code, checked; compiled again if the cache has lost it.

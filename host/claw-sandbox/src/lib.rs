@@ -9,6 +9,7 @@ mod limits;
 mod manifest;
 
 mod error;
+mod plain;
 mod sandbox;
 mod wasm;
 
@@ -37,6 +38,7 @@ pub use error::SandboxError;
 pub use frame::{LogLevel, Quota, Trace};
 pub use limits::{CallLimits, HostLimits, Limit, WorkerLimits};
 pub use manifest::{Manifest, Scope, ToolManifest};
+pub use plain::Plain;
 pub use running::{Answerer, BodySink, BodySource, Pause, Running, Signal};
 pub use sandbox::{CallFacts, Component, Ground, Mount, Place, Sandbox, SandboxConfig, Walls, WorkerState};
 pub use selftest::containment_probe;

@@ -62,9 +62,11 @@ pub enum Scope {
     Other(String),
 }
 
-const TOOLS: usize = 64;
-const DESCRIPTION_BYTES: usize = 4096;
-const SCHEMA_BYTES: usize = 64 << 10;
+/// Tools, and scopes, of a component.
+pub(crate) const TOOLS: usize = 64;
+pub(crate) const SUMMARY_BYTES: usize = 1024;
+pub(crate) const DESCRIPTION_BYTES: usize = 4096;
+pub(crate) const SCHEMA_BYTES: usize = 64 << 10;
 
 /// A manifest that nobody has checked.
 #[derive(Deserialize)]
@@ -117,7 +119,7 @@ impl Manifest {
     /// A sentence that names the offending part.
     pub(crate) fn check(&self) -> Result<(), String> {
         claw_core::id::ComponentName::parse(&self.name).map_err(|err| err.to_string())?;
-        if self.version.is_empty() || self.version.len() > 64 || self.summary.len() > 1024 {
+        if self.version.is_empty() || self.version.len() > 64 || self.summary.len() > SUMMARY_BYTES {
             return Err("its version or summary is missing or too long".to_owned());
         }
         if self.tools.is_empty() || self.tools.len() > TOOLS || self.scopes.len() > TOOLS {

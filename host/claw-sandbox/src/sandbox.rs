@@ -17,6 +17,7 @@ use crate::frame::{self, CallClock, Quota, Start, StartMount, StartPlace, StartW
 use crate::handle::Worker;
 use crate::limits::{CallLimits, HostLimits, WorkerLimits};
 use crate::manifest::Manifest;
+use crate::plain::Plain;
 use crate::quarantine::Quarantine;
 use crate::running::Running;
 use crate::turnstile::{Full, Turnstile};
@@ -64,6 +65,8 @@ pub struct Component {
     pub digest: Digest,
     /// What it said of itself at install, pinned by the digest.
     pub manifest: Manifest,
+    /// What is known of it if it does not describe itself. The manifest is made of that then.
+    pub plain: Option<Arc<Plain>>,
     /// Its bytes, to compile it again when the cache has lost it.
     pub(crate) wasm: Wasm,
 }
@@ -198,7 +201,7 @@ impl Sandbox {
         let busy = |Full| SandboxError::Busy { component: component.name.clone() };
         let mut place = Some(self.turnstile.enter(&component.name).await.map_err(busy)?);
         let wall = Duration::from_millis(limits.clamped().wall_ms);
-        let call = call(invocation, facts, limits);
+        let call = call(component, invocation, facts, limits);
         loop {
             slot.check_record(&component.name)?;
             let worker = self.worker(&slot, component, ground).await?;
@@ -305,10 +308,12 @@ impl Slot {
     }
 }
 
-fn call(invocation: ToolInvocation, facts: CallFacts, limits: CallLimits) -> frame::Call {
+fn call(component: &Component, invocation: ToolInvocation, facts: CallFacts, limits: CallLimits) -> frame::Call {
+    let tool = invocation.tool.as_str();
+    let path = component.plain.as_ref().and_then(|plain| plain.path(&component.manifest, tool));
     frame::Call {
         call: invocation.call.to_string(),
-        tool: invocation.tool.to_string(),
+        tool: path.unwrap_or(tool).to_owned(),
         arguments: invocation.arguments,
         run: facts.run.to_string(),
         session: facts.session.to_string(),

@@ -17,6 +17,7 @@ mod meter;
 mod mount;
 #[cfg(feature = "test-weaken")]
 mod native;
+mod plain;
 mod stdio;
 mod turn;
 

@@ -11,7 +11,9 @@ use claw_core::context;
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest, ToolName};
 use claw_core::message::ToolSpec;
-use claw_policy::{Access, ExecGrant, Given, GivenGrants, Grant, GrantError, Grants, HttpGrant, Subject, Trust};
+use claw_policy::{
+    Access, Declared, ExecGrant, Given, GivenGrants, Grant, GrantError, Grants, HttpGrant, Subject, Trust,
+};
 use claw_sandbox::{CallLimits, Component, Sandbox, Scope, Wasm};
 use claw_store::{KvLimits, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -140,9 +142,9 @@ impl Installed {
         Arc::clone(&self.subject.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a grant could open anything of what its manifest declares.
+    /// Whether a grant could open anything of what it declares or, without a manifest, imports.
     pub fn has_room_for(&self, grant: &Grant) -> bool {
-        self.subject().scopes.have_room_for(grant)
+        self.subject().declared.has_room_for(grant)
     }
 
     /// Puts stored grants in force, beside those of the configuration.
@@ -317,7 +319,7 @@ impl Catalog {
         settings: &Settings,
     ) -> Result<(), CatalogError> {
         let name = component.name.clone();
-        let scopes = scopes(&component)?;
+        let declared = declared(&component)?;
         let configured = settings.grants.get(&name).into_iter().flatten();
         let no_grant = |err| CatalogError::Grant { component: name.clone(), err };
         let configured = configured.map(|text| Given::parse(text, Terms::default())).collect::<Result<Vec<_>, _>>();
@@ -346,7 +348,7 @@ impl Catalog {
             publisher: publisher.to_owned(),
             digest: component.digest,
             trust,
-            scopes,
+            declared,
             grants,
         };
         let settings = settings.components.get(&name).cloned().unwrap_or_default();
@@ -446,13 +448,16 @@ async fn stored_grants(store: &Store, component: &Component, trust: Trust) -> Re
     stored.await.map_err(failed)
 }
 
-/// What a component's manifest asks for.
+/// What a component's manifest asks for or, where it has none, what it imports.
 ///
 /// # Errors
 /// [`CatalogError::Scope`] if that makes no sense.
-pub fn scopes(component: &Component) -> Result<Grants, CatalogError> {
+pub fn declared(component: &Component) -> Result<Declared, CatalogError> {
+    if let Some(plain) = &component.plain {
+        return Ok(Declared::Imports(plain.families.clone()));
+    }
     let scopes = component.manifest.scopes.iter().map(scope).collect::<Result<Grants, _>>();
-    scopes.map_err(|err| CatalogError::Scope { component: component.name.clone(), err })
+    scopes.map(Declared::Scopes).map_err(|err| CatalogError::Scope { component: component.name.clone(), err })
 }
 
 fn scope(scope: &Scope) -> Result<Grant, GrantError> {

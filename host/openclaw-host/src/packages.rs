@@ -129,7 +129,9 @@ impl Host {
         let fetched = packages.fetcher.fetch(&source, |host| self.login(host)).await?;
         self.expect_not_revoked(&fetched.digest, None)?;
         let fetched = packages.keep(fetched).await?;
-        let component = self.sandbox.examine(Wasm::new(fetched.wasm.clone())).await?;
+        // One of our world says its name itself.
+        let offered = source.component_name().unwrap_or_else(unnamed);
+        let component = self.sandbox.examine(Wasm::new(fetched.wasm.clone()), &offered).await?;
         let name = component.name.clone();
         let known = self.store.package(&name)?;
         if known.is_none() && self.catalog().component(&name).is_some() {
@@ -313,10 +315,15 @@ pub fn login(vault: &Vault, host: &str) -> Result<Option<Login>, VaultError> {
     Ok(login.map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() }))
 }
 
+/// What a component is called that has no name and comes from a place without one.
+fn unnamed() -> ComponentName {
+    ComponentName::parse("package").expect("packages: the literal is a name")
+}
+
 /// One grant of an acceptance.
 fn given(offer: &Offer, text: &str, by: &str) -> Result<GrantRow, PackagesError> {
     let grant = Grant::parse(text)?;
-    if !offer.scopes.have_room_for(&grant) {
+    if !offer.declared.has_room_for(&grant) {
         let (component, grant) = (offer.name.clone(), grant.to_string());
         return Err(PackagesError::Undeclared { component, grant });
     }

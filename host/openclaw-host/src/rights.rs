@@ -22,7 +22,9 @@ pub enum ChangeError {
     #[error(transparent)]
     Grant(#[from] claw_policy::GrantError),
     /// The component does not ask for it, so that it would open nothing.
-    #[error("component `{component}` declares nothing like `{grant}`; a grant beyond its manifest would open nothing")]
+    #[error(
+        "component `{component}` declares nothing like `{grant}`; a grant beyond what it declares or, without a manifest, imports would open nothing"
+    )]
     Undeclared {
         /// Which.
         component: ComponentName,

@@ -134,7 +134,7 @@ pub fn permit(plan: ExecPlan) -> Permit {
         publisher: "openclaw".to_owned(),
         digest: Digest([0; 32]),
         trust: Trust::Shipped,
-        scopes: scopes.clone(),
+        declared: scopes.clone().into(),
         grants: scopes.into(),
     };
     let facts = Facts {

@@ -63,7 +63,7 @@ impl Guest {
             publisher: "openclaw".to_owned(),
             digest: Digest([0; 32]),
             trust: Trust::Shipped,
-            scopes: self.grants.clone(),
+            declared: self.grants.clone().into(),
             grants: self.grants.clone().into(),
         };
         let facts = Facts {

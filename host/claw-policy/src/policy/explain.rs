@@ -76,12 +76,15 @@ impl Policy {
             Decision::Deny(denial) => (Verdict::Denied { code: denial.code }, denial.decided_by, Some(denial.reason)),
         };
         let is_call = matches!(action, Action::CallTool(_));
-        let declared = subject.scopes.covering(action).cloned();
+        let declared = subject.scopes().covering(action).cloned();
         let granted = subject.grants.naming(action, facts).map(|given| given.grant.clone());
-        let remedies = if declared.is_none() && !is_call {
-            vec![Remedy::Declare(Grant::narrowest(action))]
+        let narrowest = Grant::narrowest(action);
+        // Without a manifest, a grant declares as well.
+        let declares = |grant: &Grant| subject.declared.imports().is_some() && subject.declared.has_room_for(grant);
+        let remedies = if declared.is_none() && !is_call && !narrowest.as_ref().is_some_and(declares) {
+            vec![Remedy::Declare(narrowest)]
         } else {
-            let grant = if is_call { None } else { granted.clone().or_else(|| Grant::narrowest(action)) };
+            let grant = if is_call { None } else { granted.clone().or(narrowest) };
             self.remedies(&question(subject, facts, action), &verdict, grant, code(action))
         };
         let what = describe(action);
@@ -91,7 +94,7 @@ impl Policy {
     fn explain_folder(&self, subject: &Subject, facts: &Facts, folder: &Folder, access: Access) -> Explanation {
         let name = if access == Access::Read { "fs.read" } else { "fs.write" };
         let what = format!("{name} of `{folder}`");
-        let declared = subject.scopes.opening(folder, access).cloned();
+        let declared = subject.scopes().opening(folder, access).cloned();
         let granted = subject.grants.now(facts).opening(folder, access).cloned();
         let fact = if granted.is_some() { Granted::Yes } else { Granted::No };
         let object = Object::Folder(folder, access);

@@ -5,6 +5,7 @@ use claw_core::effect::{AddressClass, ConnectPlan, HttpPlan, Target};
 
 use super::Denial;
 use crate::action::Action;
+use crate::declared::Declared;
 use crate::grant::Grant;
 use crate::program::ProgramKind;
 use crate::subject::Subject;
@@ -57,12 +58,21 @@ pub(super) fn code(action: &Action) -> &'static str {
 
 /// The component never said that it would want this.
 pub(super) fn undeclared(subject: &Subject, action: &Action) -> Denial {
-    let needed = match Grant::narrowest(action) {
-        Some(grant) => format!("its manifest would have to declare the scope `{grant}`"),
-        None => "no scope could cover it".to_owned(),
+    let component = &subject.component;
+    let reason = match (Grant::narrowest(action), &subject.declared) {
+        (Some(grant), Declared::Imports(_)) => format!(
+            "{} is not granted; the component `{component}` declares nothing, so it may do only what its owner grants \
+             it, such as `{grant}`",
+            describe(action)
+        ),
+        (grant, _) => {
+            let needed = match grant {
+                Some(grant) => format!("its manifest would have to declare the scope `{grant}`"),
+                None => "no scope could cover it".to_owned(),
+            };
+            format!("{} lies outside what the component `{component}` declares; {needed}", describe(action))
+        }
     };
-    let reason =
-        format!("{} lies outside what the component `{}` declares; {needed}", describe(action), subject.component);
     Denial::new(code(action), reason)
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{Ask, Decision, Policy, PolicyFile};
 use crate::fixture::{action, facts, nobody_there, open_subject, plan, request, subject, word};
-use crate::{Access, Action, Facts, Folder, MAX_CARD_BYTES, Preset, Subject};
+use crate::{Access, Action, Asked, Declared, Facts, Family, Folder, MAX_CARD_BYTES, Preset, Remedy, Subject};
 
 fn owner_file(text: &str) -> PolicyFile {
     PolicyFile { name: "owner.cedar".to_owned(), text: text.to_owned() }
@@ -350,4 +350,35 @@ proptest! {
         let free = matches!(action, Action::CallTool(_));
         prop_assert_eq!(matches!(policy.decide(&subject, &facts(), action), Decision::Allow(_)), free);
     }
+}
+
+#[test]
+fn what_has_no_manifest_may_do_what_it_was_granted_by_name_and_nothing_else() {
+    let policy = Policy::load(Preset::Cautious, &[]).unwrap();
+    let imports = |families: &[Family], grants: &[&str]| Subject {
+        declared: Declared::Imports(families.iter().copied().collect()),
+        ..subject(&[], grants)
+    };
+    let decided = |subject: &Subject| word(&policy.decide(subject, &facts(), action("http GET https://a.example/x")));
+    assert_eq!(decided(&imports(&[Family::Http], &[])), "deny E_NET_HOST []");
+    assert_eq!(decided(&imports(&[Family::Http], &["http https://b.example GET"])), "deny E_NET_HOST []");
+    assert!(decided(&imports(&[Family::Http], &["http https://a.example GET"])).starts_with("allow"));
+    assert!(decided(&imports(&[Family::Http], &["http * GET"])).starts_with("ask"), "an open grant asks each time");
+    assert_eq!(decided(&imports(&[Family::Kv], &["http https://a.example GET"])), "deny E_NET_HOST []");
+    let Decision::Deny(denial) = policy.decide(&imports(&[Family::Kv], &[]), &facts(), action("kv cache")) else {
+        panic!("nothing was granted")
+    };
+    assert_eq!(
+        denial.reason,
+        "kv.use of `cache` is not granted; the component `probe` declares nothing, so it may do only what its owner \
+         grants it, such as `kv cache`"
+    );
+    let asked = Asked::Action(action("kv cache"));
+    let remedies = |families| policy.explain(&imports(families, &[]), &facts(), &asked).remedies;
+    assert!(matches!(&remedies(&[Family::Kv])[..], [Remedy::Grant(..)]), "{:?}", remedies(&[Family::Kv]));
+    assert!(matches!(&remedies(&[Family::Http])[..], [Remedy::Declare(_)]));
+    let folders = |grants: &[&str], families| policy.folders(&imports(families, grants), &facts()).len();
+    assert_eq!(folders(&["fs workspace read"], &[Family::Fs]), 1);
+    assert_eq!(folders(&["fs workspace read"], &[Family::Http]), 0);
+    assert_eq!(folders(&[], &[Family::Fs]), 0);
 }

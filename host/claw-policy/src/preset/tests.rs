@@ -39,7 +39,7 @@ fn one_forbid_wins_over_a_permit_for_everything() {
     for row in questions {
         let Who::Invented(mut subject) = row.who else { continue };
         // Everything is granted as well, so that only the `forbid` can stand in the way.
-        subject.grants = subject.scopes.clone().into();
+        subject.grants = subject.scopes().into_owned().into();
         let action = match &row.asked {
             crate::Asked::Action(action) => action.name(),
             crate::Asked::Folder(_, crate::Access::Read) => "fs.read",

@@ -24,7 +24,7 @@ fn a_table_is_read_line_by_line() {
     assert_eq!(table.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [4, 9, 11]);
     assert!(matches!(&table.rows[0].who, Who::Installed(name) if name.as_str() == "exec"));
     let Who::Invented(subject) = &table.rows[2].who else { panic!("not made up") };
-    assert_eq!((subject.component.as_str(), subject.scopes.iter().count()), ("probe", 1));
+    assert_eq!((subject.component.as_str(), subject.scopes().iter().count()), ("probe", 1));
     assert_eq!(table.rows[2].given.facts().session.as_str(), "agent:work:main");
     assert!(table.rows[2].text.ends_with("a#b"));
 }

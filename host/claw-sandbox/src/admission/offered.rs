@@ -3,7 +3,7 @@
 use super::Refusal;
 
 /// What makes a component a tool.
-pub(super) const GUEST: &str = "openclaw:tool/guest@0.1.0";
+pub(crate) const GUEST: &str = "openclaw:tool/guest@0.1.0";
 
 /// Every interface that the worker's linker has. Of a version `0.2.x` or `1.x`, any `x` will do, older or newer.
 const OFFERED: &[&str] = &[

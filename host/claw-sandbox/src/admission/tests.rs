@@ -49,7 +49,7 @@ fn importing(name: &str) -> Vec<u8> {
 
 #[track_caller]
 fn refused(wasm: &[u8]) -> Refusal {
-    check(wasm).expect_err("it was to be refused")
+    check(wasm).map(drop).expect_err("it was to be refused")
 }
 
 #[track_caller]
@@ -99,7 +99,10 @@ fn too_many_locals_are_refused_however_they_are_grouped() {
     too_complex(&with_code(&[&[1][..], &number(50_001), &[0x7f]].concat(), &[]), "locals in a function");
     let groups = [number(1000), [number(51), vec![0x7f]].concat().repeat(1000)].concat();
     too_complex(&with_code(&groups, &[]), "locals in a function");
-    assert_eq!(refused(&with_code(&[&[1][..], &number(50_000), &[0x7f]].concat(), &[])), Refusal::NoTools);
+    assert_eq!(
+        refused(&with_code(&[&[1][..], &number(50_000), &[0x7f]].concat(), &[])),
+        Refusal::NoTools { left_out: Vec::new() }
+    );
 }
 
 // RS-19
@@ -107,9 +110,9 @@ fn too_many_locals_are_refused_however_they_are_grouped() {
 fn blocks_nested_a_hundred_thousand_deep_are_refused() {
     let nested = |depth| [[0x02, 0x40].repeat(depth), vec![0x0b; depth]].concat();
     too_complex(&with_code(&[0], &nested(100_000)), "blocks inside each other");
-    assert_eq!(refused(&with_code(&[0], &nested(9_000))), Refusal::NoTools);
+    assert_eq!(refused(&with_code(&[0], &nested(9_000))), Refusal::NoTools { left_out: Vec::new() });
     // One after another they are no deeper.
-    assert_eq!(refused(&with_code(&[0], &nested(1).repeat(20_000))), Refusal::NoTools);
+    assert_eq!(refused(&with_code(&[0], &nested(1).repeat(20_000))), Refusal::NoTools { left_out: Vec::new() });
 }
 
 // RS-19
@@ -140,7 +143,7 @@ fn strings_that_are_not_utf8_are_refused() {
     let lower = |encoding| [COMPONENT, &section(8, &[1, 0x01, 0x00, 0, 1, encoding])].concat();
     assert!(matches!(refused(&lower(1)), Refusal::Encoding { .. }));
     assert!(matches!(refused(&lower(2)), Refusal::Encoding { .. }));
-    assert_eq!(refused(&lower(0)), Refusal::NoTools);
+    assert_eq!(refused(&lower(0)), Refusal::NoTools { left_out: Vec::new() });
 }
 
 #[test]
@@ -148,10 +151,10 @@ fn an_import_that_is_not_offered_is_named() {
     let refusal = refused(&importing("openclaw:memory/memory@0.1.0"));
     assert_eq!(refusal.code(), "E_PKG_IMPORT");
     assert!(refusal.to_string().starts_with("missing capability: `openclaw:memory/memory@0.1.0`; this host offers "));
-    assert_eq!(refused(&importing("wasi:io/poll@0.2.3")), Refusal::NoTools);
+    assert_eq!(refused(&importing("wasi:io/poll@0.2.3")), Refusal::NoTools { left_out: Vec::new() });
     // What an inner component wants, the outer one gives.
     let inner = [COMPONENT, &section(4, &importing("acme:other/thing"))].concat();
-    assert_eq!(refused(&inner), Refusal::NoTools);
+    assert_eq!(refused(&inner), Refusal::NoTools { left_out: Vec::new() });
 }
 
 #[test]
@@ -167,4 +170,43 @@ fn cut_and_damaged_components_are_refused_without_a_panic() {
             assert!(check(&damaged).is_err());
         }
     }
+}
+
+/// A component that exports one function under each of these names.
+fn plain(names: &[String]) -> Vec<u8> {
+    let module_export = section(7, &[&[1][..], &text("f"), &[0, 0]].concat());
+    let code = section(10, &[1, 2, 0, 0x0b]);
+    let module = [MODULE, &section(1, &[1, 0x60, 0, 0]), &section(3, &[1, 0]), &module_export, &code].concat();
+    let alias = [&[1, 0, 0, 1, 0][..], &text("f")].concat();
+    let exports = names.iter().flat_map(|name| [&[0][..], &text(name), &[1, 0, 0]].concat());
+    let exports: Vec<u8> = exports.collect();
+    [
+        COMPONENT,
+        &section(1, &module),
+        &section(2, &[1, 0, 0, 0]),
+        &section(6, &alias),
+        &section(7, &[1, 0x40, 0, 1, 0]),
+        &section(8, &[1, 0, 0, 0, 0, 0]),
+        &section(11, &[number(names.len()), exports].concat()),
+    ]
+    .concat()
+}
+
+#[test]
+fn as_many_plain_functions_as_tools_are_taken_and_no_more() {
+    let names = |count: usize| (0..count).map(|at| format!("f{at}")).collect::<Vec<_>>();
+    let offered = crate::engine::compile(&plain(&names(64))).unwrap().plain.unwrap();
+    assert_eq!((offered.functions.len(), offered.left_out.len()), (64, 0));
+    for many in [65, 10_000] {
+        let refusal = crate::engine::compile(&plain(&names(many))).err().unwrap();
+        assert_eq!(
+            (refusal.code(), refusal.to_string().contains("functions that can be tools")),
+            ("E_PKG_LIMIT", true)
+        );
+    }
+    let long = crate::engine::compile(&plain(&["f".repeat(257), "g".to_owned()])).unwrap().plain.unwrap();
+    assert_eq!((long.functions.len(), long.left_out.len()), (1, 1));
+    assert!(long.left_out[0].ends_with("its name is too long") && long.left_out[0].len() < 300);
+    let only = crate::engine::compile(&plain(&["f".repeat(257)])).err().unwrap();
+    assert!(matches!(&only, Refusal::NoTools { left_out } if left_out.len() == 1), "{only}");
 }

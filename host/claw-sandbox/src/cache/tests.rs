@@ -3,16 +3,17 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use claw_core::id::ToolName;
 
 use super::*;
-use crate::manifest::ToolManifest;
+use crate::manifest::{Manifest, ToolManifest};
 
-fn manifest() -> Manifest {
+fn described() -> Described {
     let tool = ToolManifest {
         name: ToolName::parse("a_tool").unwrap(),
         description: String::new(),
         schema: "{}".into(),
         untrusted_output: false,
     };
-    Manifest { name: "a".into(), version: "1".into(), summary: String::new(), tools: vec![tool], scopes: Vec::new() }
+    let (name, version, summary) = ("a".into(), "1".into(), String::new());
+    Described::Itself(Manifest { name, version, summary, tools: vec![tool], scopes: Vec::new() })
 }
 
 fn stored() -> (tempfile::TempDir, Cache, Digest) {
@@ -20,14 +21,14 @@ fn stored() -> (tempfile::TempDir, Cache, Digest) {
     let cache = Cache::open(&home.path().join("cache"), [7; 32], 1 << 20).unwrap();
     let component = Digest([1; 32]);
     cache.put_code(&component, b"code").unwrap();
-    cache.seal(&component, b"code", manifest()).unwrap();
+    cache.seal(&component, b"code", described()).unwrap();
     (home, cache, component)
 }
 
 #[test]
 fn what_was_stored_is_found_again() {
     let (_home, cache, component) = stored();
-    assert_eq!(cache.manifest(&component), Some(manifest()));
+    assert_eq!(cache.described(&component), Some(described()));
     assert!(cache.code(&component).is_some());
     assert!(cache.code(&Digest([2; 32])).is_none());
 }
@@ -57,15 +58,15 @@ fn a_record_that_was_changed_or_moved_or_made_with_another_key_does_not_hold() {
         let mut bad = good.clone();
         bad[position] ^= 1;
         fs::write(&path, bad).unwrap();
-        assert_eq!(cache.manifest(&component), None);
+        assert_eq!(cache.described(&component), None);
     }
     let other = Digest([9; 32]);
     fs::write(cache.path(&other, "record"), &good).unwrap();
-    assert_eq!(cache.manifest(&other), None);
+    assert_eq!(cache.described(&other), None);
     fs::write(&path, &good).unwrap();
     let stranger = Cache::open(&cache.directory, [8; 32], 0).unwrap();
-    assert_eq!(stranger.manifest(&component), None);
-    assert!(cache.manifest(&component).is_some());
+    assert_eq!(stranger.described(&component), None);
+    assert!(cache.described(&component).is_some());
 }
 
 // RS-28
@@ -73,7 +74,7 @@ fn a_record_that_was_changed_or_moved_or_made_with_another_key_does_not_hold() {
 fn what_another_engine_compiled_is_not_found() {
     let (_home, cache, component) = stored();
     let other = Cache { directory: cache.directory.clone(), engine: "wasmtime-99.0.0/1", ..cache };
-    assert_eq!(other.manifest(&component), None);
+    assert_eq!(other.described(&component), None);
     assert!(other.code(&component).is_none());
     // Nor under its name: the seal names the engine too.
     for kind in ["record", "cwasm"] {
@@ -122,13 +123,13 @@ fn the_longest_unused_components_make_room_and_needed_ones_stay() {
     let components = [1, 2, 3, 4].map(|byte| Digest([byte; 32]));
     for (age, component) in components.iter().enumerate() {
         cache.put_code(component, &[0; 700]).unwrap();
-        cache.seal(component, &[0; 700], manifest()).unwrap();
+        cache.seal(component, &[0; 700], described()).unwrap();
         for kind in ["record", "cwasm"] {
             let used = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000 + age as u64);
             File::open(cache.path(component, kind)).unwrap().set_modified(used).unwrap();
         }
     }
-    let left = || components.map(|component| cache.manifest(&component).is_some());
+    let left = || components.map(|component| cache.described(&component).is_some());
     // Using one makes it the last to go.
     assert!(cache.code(&components[1]).is_some());
     cache.make_room(&HashSet::from([components[0]]));
@@ -136,5 +137,5 @@ fn the_longest_unused_components_make_room_and_needed_ones_stay() {
     // What is needed stays, even if it alone is too much.
     let tight = Cache { directory: cache.directory.clone(), most_bytes: 0, ..cache };
     tight.make_room(&HashSet::from([components[0]]));
-    assert!(tight.manifest(&components[0]).is_some() && tight.manifest(&components[1]).is_none());
+    assert!(tight.described(&components[0]).is_some() && tight.described(&components[1]).is_none());
 }

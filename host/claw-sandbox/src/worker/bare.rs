@@ -38,7 +38,7 @@ impl Bare {
         let limits = WorkerLimits::default();
         let engine = engine::for_worker(limits.concurrency).map_err(|err| said(&err))?;
         let code =
-            in_memory(&engine::compile(wasm).map_err(|refusal| refusal.to_string())?).map_err(|err| said(&err))?;
+            in_memory(&engine::compile(wasm).map_err(|refusal| refusal.to_string())?.code).map_err(|err| said(&err))?;
         // SAFETY: the file holds what the compiler gave a moment ago, and only this process has it.
         let component = unsafe { engine::load(&engine, code.as_raw_fd()) }.map_err(|err| said(&err))?;
         let mounts = mounts.iter().map(StartMount::from).collect();

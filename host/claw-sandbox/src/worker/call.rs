@@ -10,6 +10,7 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use super::crash;
 use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
+use super::plain;
 use super::stdio::Printed;
 use crate::frame::{Call, Trace};
 use crate::limits::{CallLimits, HEADER_BYTES, HOSTCALL_BYTES, RANDOM_CALL_BYTES, RESULT_BYTES};
@@ -44,12 +45,16 @@ fn invoke(
     limits: CallLimits,
 ) -> (ToolOutcome, Trace) {
     let mut store = store(engine, guest, state, limits);
-    let call = wit::Call { id: call.call, tool: call.tool, arguments: call.arguments };
-    let result = program
-        .pre
-        .instantiate(&mut store)
-        .and_then(|instance| program.indices.load(&mut store, &instance))
-        .and_then(|tool| tool.openclaw_tool_guest().call_invoke(&mut store, &call));
+    let result = match &program.indices {
+        None => plain::invoke(&program.pre, &mut store, &call.tool, &call.arguments),
+        Some(indices) => {
+            let call = wit::Call { id: call.call, tool: call.tool, arguments: call.arguments };
+            let instance = program.pre.instantiate(&mut store);
+            instance
+                .and_then(|instance| indices.load(&mut store, &instance))
+                .and_then(|tool| tool.openclaw_tool_guest().call_invoke(&mut store, &call))
+        }
+    };
     let outcome = match result {
         Ok(Ok(text)) if text.len() > RESULT_BYTES => {
             let message = format!("the tool returned {} bytes; at most {RESULT_BYTES} are taken", text.len());
@@ -74,12 +79,13 @@ pub(super) fn describe(
 ) -> Result<Manifest, String> {
     let limits = limits.clamped();
     let printed = Printed::default();
+    let indices = program.indices.as_ref().ok_or("it is a plain component, which does not describe itself")?;
     let guest = program.guest(state, door, None, &printed, limits).map_err(|err| err.to_string())?;
     let mut store = store(engine, guest, state, limits);
     let manifest = program
         .pre
         .instantiate(&mut store)
-        .and_then(|instance| program.indices.load(&mut store, &instance))
+        .and_then(|instance| indices.load(&mut store, &instance))
         .and_then(|tool| tool.openclaw_tool_guest().call_describe(&mut store))
         .map_err(|error| trapped(&error, &store, state, &printed, limits).text())?;
     let manifest = read_manifest(manifest)?;

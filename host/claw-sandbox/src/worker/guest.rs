@@ -20,6 +20,7 @@ use super::family::logging::LogBudget;
 use super::family::time::Time;
 use super::mount::Mount;
 use super::stdio::Printed;
+use crate::admission::GUEST;
 use crate::confine::Granted;
 use crate::frame::{Call, Start};
 use crate::limits::{CallLimits, HEADER_BYTES, RANDOM_BYTES, TABLE_ELEMENTS, TABLE_ENTRIES, TICK_MS};
@@ -27,14 +28,15 @@ use crate::workspace::Workspace;
 
 /// The words of the world, under one name.
 pub(super) mod wit {
-    pub(in crate::worker) use crate::worker::bindings::exports::openclaw::tool::guest::{Call, ToolError};
+    pub(in crate::worker) use crate::worker::bindings::exports::openclaw::tool::guest::{Call, Failure, ToolError};
     pub(in crate::worker) use crate::worker::bindings::openclaw::manifest::manifest::{Access, Manifest, Scope};
 }
 
 /// A component, linked once; each call instantiates it anew.
 pub(super) struct Program {
     pub(super) pre: InstancePre<Guest>,
-    pub(super) indices: bindings::ToolIndices,
+    /// Where our world's exports are; a plain component has none.
+    pub(super) indices: Option<bindings::ToolIndices>,
     mounts: Arc<[Mount]>,
     workspace: Option<Arc<Workspace>>,
     config: Arc<[(String, String)]>,
@@ -77,7 +79,8 @@ impl Program {
         filesystem::preopens::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
         sync::filesystem::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest| guest)?;
         let pre = linker.instantiate_pre(component)?;
-        let indices = bindings::ToolIndices::new(&pre)?;
+        let is_plain = component.get_export_index(None, GUEST).is_none();
+        let indices = if is_plain { None } else { Some(bindings::ToolIndices::new(&pre)?) };
         let mounts = start.mounts.iter().map(Mount::open).collect::<Result<Arc<[Mount]>, _>>()?;
         let workspaces = mounts.iter().map(Mount::workspace).collect::<Result<Vec<_>, _>>()?;
         let workspace = workspaces.into_iter().flatten().next().map(Arc::new);

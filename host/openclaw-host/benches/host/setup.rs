@@ -58,7 +58,7 @@ pub fn subject(component: &ComponentName, digest: Digest, grants: &[&str]) -> Re
         publisher: "openclaw-host".to_owned(),
         digest,
         trust: Trust::Shipped,
-        scopes: Grants::parse(grants.iter().copied())?,
+        declared: Grants::parse(grants.iter().copied())?.into(),
         grants: Grants::parse(grants.iter().copied())?.into(),
     })
 }

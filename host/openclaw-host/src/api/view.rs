@@ -65,7 +65,10 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
         "summary": component.manifest.summary,
         "trust": match subject.trust { Trust::Shipped => "shipped", Trust::Untrusted => "untrusted" },
         "tools": tools,
-        "scopes": subject.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "scopes": subject.declared.scopes().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        // What it imports, where it has no manifest.
+        "families": subject.declared.imports(),
+        "leftOut": component.plain.as_ref().map(|plain| &plain.left_out),
         "grants": subject.grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
         // The same for programs, which need not take them apart.
         "given": subject.grants.iter().map(given).collect::<Vec<_>>(),

@@ -116,7 +116,9 @@ pub enum PackagesError {
     #[error("this package was not prepared, or others have been since; prepare it again")]
     NotPrepared,
     /// A grant would open nothing.
-    #[error("`{component}` declares nothing like `{grant}`; a grant beyond its manifest would open nothing")]
+    #[error(
+        "`{component}` declares nothing like `{grant}`; a grant beyond what it declares or, without a manifest, imports would open nothing"
+    )]
     Undeclared {
         /// Which.
         component: ComponentName,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use claw_core::id::{ComponentName, Digest};
 use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, Text, screen, verify};
-use claw_policy::{Grant, Grants};
+use claw_policy::{Declared, Grant};
 use claw_sandbox::{Component, Manifest};
 use claw_store::Package;
 
@@ -29,8 +29,10 @@ pub struct Offer {
     pub bytes: usize,
     /// Where it came from.
     pub source: String,
-    /// What it asks for.
-    pub scopes: Grants,
+    /// What it asks for or, where it has no manifest, imports.
+    pub declared: Declared,
+    /// Exports that are no tools, each with the reason.
+    pub left_out: Vec<String>,
     /// What its bytes import.
     pub imports: Vec<String>,
     /// Who signed it.
@@ -46,10 +48,10 @@ pub struct Offer {
 /// How a version differs from the one that is installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// What it asks for and the installed one does not.
-    pub more: Vec<Grant>,
-    /// What the installed one asks for and it does not.
-    pub less: Vec<Grant>,
+    /// What it asks for, or imports, and the installed one does not.
+    pub more: Vec<String>,
+    /// What the installed one asks for, or imports, and it does not.
+    pub less: Vec<String>,
     /// Whether it says something else of itself or its tools.
     pub says_otherwise: bool,
     /// Whether somebody else has published it.
@@ -64,18 +66,26 @@ impl Offer {
 
     /// Whether a grant, in its text form, lies within what it asks for.
     pub fn asks_for(&self, grant: &str) -> bool {
-        Grant::parse(grant).is_ok_and(|grant| self.scopes.have_room_for(&grant))
+        Grant::parse(grant).is_ok_and(|grant| self.declared.has_room_for(&grant))
     }
 
-    /// How it differs from the version that is installed, which asks for so much.
-    pub fn changes(&self, asked: &Grants) -> Option<Changes> {
+    /// How it differs from the version that is installed, which has declared this.
+    pub fn changes(&self, before: Option<&Declared>) -> Option<Changes> {
         let known = self.known.as_ref()?;
-        let without = |all: &Grants, others: &Grants| {
-            all.iter().filter(|scope| !others.iter().any(|other| other == *scope)).cloned().collect()
+        let lines = |declared: Option<&Declared>| match declared {
+            None => Vec::new(),
+            Some(Declared::Scopes(scopes)) => scopes.iter().map(ToString::to_string).collect(),
+            Some(Declared::Imports(families)) => {
+                families.iter().map(|it| format!("imports {}", it.in_words())).collect()
+            }
+        };
+        let (now, before) = (lines(Some(&self.declared)), lines(before));
+        let without = |all: &[String], others: &[String]| -> Vec<String> {
+            all.iter().filter(|line| !others.contains(line)).cloned().collect()
         };
         Some(Changes {
-            more: without(&self.scopes, asked),
-            less: without(asked, &self.scopes),
+            more: without(&now, &before),
+            less: without(&before, &now),
             says_otherwise: super::described(&self.manifest) != known.receipt().described,
             other_publisher: self.key() != known.receipt().key.as_deref(),
         })
@@ -91,7 +101,7 @@ pub(super) fn make(
     known: Option<Package>,
     names: BTreeSet<ComponentName>,
 ) -> Result<Offer, PackagesError> {
-    let scopes = catalog::scopes(component)?;
+    let declared = catalog::declared(component)?;
     let pinned = known.as_ref().and_then(|package| package.receipt().key.as_deref());
     let pinned = pinned.map(PublicKey::parse).transpose()?;
     let (signed, is_new_key) = check_signature(fetched, key, pinned)?;
@@ -105,7 +115,8 @@ pub(super) fn make(
         manifest: component.manifest.clone(),
         bytes: fetched.wasm.len(),
         source: source.to_string(),
-        scopes,
+        declared,
+        left_out: component.plain.as_ref().map(|plain| plain.left_out.clone()).unwrap_or_default(),
         imports: Shape::read(&fetched.wasm).unwrap_or_default().imports,
         signed,
         is_new_key,

@@ -12,10 +12,12 @@ use crate::revocations::{FeedState, Revocations, Whose};
 
 /// An offer, whole: what is shown here is what will be in force.
 pub fn offer(host: &Host, offer: &Offer) -> Value {
-    let Offer { name, digest, manifest, bytes, source, scopes, signed, is_new_key, findings, known, .. } = offer;
+    let Offer {
+        name, digest, manifest, bytes, source, declared, left_out, signed, is_new_key, findings, known, ..
+    } = offer;
     let given: Vec<String> = known.iter().flat_map(|package| granted(host, package)).map(|row| row.grant).collect();
-    let asked = host.catalog().component(name).map(|it| it.subject().scopes.clone()).unwrap_or_default();
-    let asks = scopes.iter().map(|grant| {
+    let before = host.catalog().component(name).map(|it| it.subject().declared.clone());
+    let asks = declared.scopes().iter().map(|grant| {
         let less = grant.less().map(|less| json!({"grant": less.to_string(), "words": less.in_words()}));
         json!({
             "grant": grant.to_string(),
@@ -29,15 +31,15 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
         json!({"name": tool.name, "description": tool.description, "untrustedOutput": tool.untrusted_output,
             "schema": serde_json::from_str::<Value>(&tool.schema).unwrap_or_default()})
     });
-    let known = known.as_ref().zip(offer.changes(&asked)).map(|(package, changes)| {
+    let known = known.as_ref().zip(offer.changes(before.as_ref())).map(|(package, changes)| {
         json!({
             "version": package.receipt().version,
             "digest": package.current,
             "publisher": package.receipt().publisher(),
             "isPinned": package.is_pinned,
             "isSame": package.current == *digest,
-            "more": changes.more.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "less": changes.less.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "more": changes.more,
+            "less": changes.less,
             "saysOtherwise": changes.says_otherwise,
             "otherPublisher": changes.other_publisher,
         })
@@ -55,6 +57,11 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
         "tools": tools.collect::<Vec<_>>(),
         "imports": offer.imports,
         "asks": asks.collect::<Vec<_>>(),
+        // What it imports, where it has no manifest that would say what it wants.
+        "families": declared.imports().map(|families| families.iter().map(|family| json!({
+            "family": family, "words": family.in_words(),
+        })).collect::<Vec<_>>()),
+        "leftOut": left_out,
         "findings": findings.iter().map(|Finding { kind, what }| json!({"kind": kind, "what": what})).collect::<Vec<_>>(),
         "installed": known,
     })

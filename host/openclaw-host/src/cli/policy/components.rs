@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use claw_core::id::{ComponentName, Digest, ToolName};
-use claw_policy::{Given, Grants, Subject, Trust};
+use claw_policy::{Declared, Given, Grants, Subject, Trust};
 use serde_json::{Value, json};
 
 use super::super::{Exit, Failure};
@@ -47,12 +47,16 @@ fn given(row: &Value) -> anyhow::Result<Given> {
 fn parse(component: &Value) -> anyhow::Result<Known> {
     let text = |key: &str| component[key].as_str().with_context(|| format!("`{key}` is missing"));
     let texts = |key: &str| component[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let declared = match component["families"].is_null() {
+        true => Declared::Scopes(Grants::parse(texts("scopes"))?),
+        false => Declared::Imports(serde_json::from_value(component["families"].clone())?),
+    };
     let subject = Subject {
         component: ComponentName::parse(text("name")?)?,
         publisher: text("publisher")?.to_owned(),
         digest: Digest::parse(text("digest")?)?,
         trust: if text("trust")? == Trust::Shipped.as_str() { Trust::Shipped } else { Trust::Untrusted },
-        scopes: Grants::parse(texts("scopes"))?,
+        declared,
         grants: component["given"].as_array().into_iter().flatten().map(given).collect::<anyhow::Result<_>>()?,
     };
     let tools = texts("tools").map(ToolName::parse).collect::<Result<_, _>>()?;

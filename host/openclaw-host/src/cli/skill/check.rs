@@ -1,23 +1,12 @@
 //! `skill check`: what a publisher should mend before others see the package.
 
+use claw_policy::Family;
 use serde_json::Value;
 
 use super::show::items;
 use crate::cli::output::word;
 use crate::cli::{Exit, Failure, Output};
 use crate::legible;
-
-/// Imports that only make sense with a scope, and the first word of that scope. Toolchains bring the files of WASI along
-/// whether a component uses them or not.
-const FAMILIES: [(&str, &str); 7] = [
-    ("wasi:http/outgoing-handler", "http"),
-    ("openclaw:net/", "net"),
-    ("openclaw:exec/", "exec"),
-    ("openclaw:secrets/", "secret"),
-    ("wasi:keyvalue/", "kv"),
-    ("openclaw:llm/", "llm"),
-    ("openclaw:message/", "message"),
-];
 
 /// A model reads the descriptions with each turn.
 const LONG_DESCRIPTION: usize = 1024;
@@ -50,17 +39,12 @@ pub(super) fn problems(offer: &Value) -> Vec<String> {
         let bare = properties.filter(|(_, schema)| schema["description"].is_null() && schema["$ref"].is_null());
         problems.extend(bare.map(|(argument, _)| format!("argument `{argument}` of tool `{name}` is not described")));
     }
-    let imports: Vec<_> = items(&offer["imports"]).map(word).collect();
-    let scopes: Vec<_> = items(&offer["asks"]).map(|ask| word(&ask["grant"])).collect();
-    for (import, family) in FAMILIES {
-        let imported = imports.iter().any(|name| name.starts_with(import));
-        let asked = scopes.iter().any(|scope| scope.split(' ').next() == Some(family));
-        match (imported, asked) {
-            (true, false) => {
-                problems.push(format!("it imports `{import}` and asks for no `{family}`: it can never use it"))
-            }
-            (false, true) => problems.push(format!("it asks for `{family}` and does not import `{import}`")),
-            _ => {}
+    if offer["families"].is_null() {
+        problems.extend(unmatched(offer));
+    } else {
+        problems.extend(items(&offer["leftOut"]).map(|line| format!("no tool is made of {}", word(line))));
+        if items(&offer["families"]).next().is_some() {
+            problems.push("it has no manifest, so its users have to find out what it needs".to_owned());
         }
     }
     for ask in items(&offer["asks"]).filter(|ask| ask["asksEachTime"] == true) {
@@ -72,6 +56,26 @@ pub(super) fn problems(offer: &Value) -> Vec<String> {
     }
     problems.extend(items(&offer["findings"]).map(|finding| word(&finding["what"])));
     problems
+}
+
+/// Imports without a scope, and scopes without an import.
+fn unmatched(offer: &Value) -> Vec<String> {
+    let imports: Vec<_> = items(&offer["imports"]).map(word).collect();
+    let scopes: Vec<_> = items(&offer["asks"]).map(|ask| word(&ask["grant"])).collect();
+    // Toolchains bring the files of WASI along whether a component uses them or not.
+    let families = Family::all().filter(|family| *family != Family::Fs);
+    let problem = families.filter_map(|family| {
+        let import = imports.iter().find(|import| Family::of_import(import) == Some(family));
+        let is_asked_for = scopes.iter().any(|scope| scope.split(' ').next() == Some(family.as_str()));
+        match (import, is_asked_for) {
+            (Some(import), false) => {
+                Some(format!("it imports `{import}` and asks for no `{family}`: it can never use it"))
+            }
+            (None, true) => Some(format!("it asks for `{family}` and imports nothing of that kind")),
+            _ => None,
+        }
+    });
+    problem.collect()
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ pub(super) fn offer(offer: &Value) -> String {
         fact("Tool", format!("{}: {}{outside}", line(&tool["name"]), line(&tool["description"])));
     }
     text.push('\n');
-    text.push_str(&scopes(offer));
+    text.push_str(&if offer["families"].is_null() { scopes(offer) } else { imports(offer) });
+    text.push_str(&left_out(offer));
     text.push_str(&changes(&offer["installed"]));
     let findings: Vec<_> = items(&offer["findings"]).collect();
     if !findings.is_empty() {
@@ -51,6 +52,27 @@ fn scopes(offer: &Value) -> String {
         text.push_str(&format!("  {number}. {}{each}{given}\n", legible::line(&word(&ask["words"]))));
     }
     text
+}
+
+/// What a plain component can be given: it says nothing of itself, so this is read from its bytes.
+fn imports(offer: &Value) -> String {
+    let families: Vec<_> = items(&offer["families"]).map(|it| word(&it["words"])).collect();
+    if families.is_empty() {
+        return "It has no manifest, and imports nothing that could be granted: it can compute and answer, no more.\n"
+            .to_owned();
+    }
+    format!(
+        "It has no manifest, so it does not say what it wants. It imports: {}.\nNothing of that works until you grant it \
+         by name: `--grant GRANT`, or `openclaw-host component grants {} --add GRANT`.\n",
+        families.join(", "),
+        legible::line(&word(&offer["name"]))
+    )
+}
+
+fn left_out(offer: &Value) -> String {
+    let lines = items(&offer["leftOut"]).map(|line| format!("  - {}\n", legible::line(&word(line))));
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\nLeft out, since no tool can be made of it:\n{lines}") }
 }
 
 fn changes(installed: &Value) -> String {

@@ -1,0 +1,5 @@
+//! Is a program: it exports `wasi:cli/run` and nothing else.
+
+fn main() {
+    println!("nobody runs this");
+}
