@@ -36,6 +36,7 @@ mod runs;
 mod sandbox;
 mod sdk_examples;
 mod secrets;
+mod sigstore;
 mod skills;
 mod soak;
 mod uploads;

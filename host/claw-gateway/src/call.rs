@@ -289,7 +289,7 @@ pub enum PackageCall {
     Prepare {
         /// Where from.
         source: String,
-        /// The publisher's key.
+        /// The publisher: a minisign key, or `sigstore:NAME via ISSUER`.
         key: Option<String>,
     },
     /// Installs what was prepared.

@@ -5,6 +5,9 @@
 
 mod crypto;
 
+use std::fmt;
+use std::sync::Arc;
+
 use claw_core::id::Digest;
 use serde::Deserialize;
 use sigstore_verify::trust_root::TrustedRoot;
@@ -13,6 +16,10 @@ use sigstore_verify::{VerificationPolicy, Verifier};
 
 use crate::error::PackageError;
 use crate::publisher::{Identity, Publisher, Signed};
+
+/// The digest of what the real bundle among the tests is about.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const REAL_OF: &str = "a0cfc71271d6e278e57cd332ff957c3f7043fdda354c4cbb190a30d56efa01bf";
 
 /// What is believed where the owner names nothing else: certificate authority, logs and clocks of Sigstore's public
 /// instance. It is the `trusted_root.json` of its TUF repository, as the Python package `sigstore` 4.5.1 of October 2026
@@ -27,9 +34,12 @@ pub(crate) const MAX_BUNDLE_BYTES: usize = 256 << 10;
 const STATEMENTS: [&str; 3] =
     ["https://sigstore.dev/cosign/sign/v1", "https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2"];
 
-/// Checks bundles against a root of trust.
+/// A root of trust, and what is checked with it.
+#[derive(Clone)]
 pub struct Sigstore {
-    verifier: Verifier,
+    /// As it was read.
+    root: Arc<str>,
+    verifier: Arc<Verifier>,
     policy: VerificationPolicy,
 }
 
@@ -55,7 +65,7 @@ impl Sigstore {
         // An instance without logs of certificates promises nothing about them.
         let policy = if root.ctlogs.is_empty() { policy.skip_sct() } else { policy };
         let verifier = Verifier::new(&root).map_err(|err| refused(err.to_string()))?;
-        Ok(Sigstore { verifier, policy })
+        Ok(Sigstore { root: json.into(), verifier: verifier.into(), policy })
     }
 
     /// Checks a bundle over something that has one of these digests; `None` if it is somebody's statement about it and not
@@ -79,6 +89,18 @@ impl Sigstore {
             }
         }
         Err(refused)
+    }
+}
+
+impl PartialEq for Sigstore {
+    fn eq(&self, other: &Sigstore) -> bool {
+        self.root == other.root
+    }
+}
+
+impl fmt::Debug for Sigstore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sigstore").field(&self.root).finish()
     }
 }
 
@@ -118,4 +140,4 @@ fn refuse(why: &str) -> PackageError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

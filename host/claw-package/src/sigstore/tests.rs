@@ -3,12 +3,11 @@ use super::*;
 /// What a workflow on GitHub has really signed in December 2024: the provenance of a file of the tests that all
 /// implementations of Sigstore share.
 pub(crate) const REAL: &str = include_str!("../../data/a.txt.sigstore.json");
-const OF: &str = "a0cfc71271d6e278e57cd332ff957c3f7043fdda354c4cbb190a30d56efa01bf";
 
 #[test]
 fn the_root_that_is_built_in_knows_what_the_public_instance_has_signed() {
     let sigstore = Sigstore::public();
-    let (other, right) = (Digest([7; 32]), Digest::parse(OF).unwrap());
+    let (other, right) = (Digest([7; 32]), Digest::parse(REAL_OF).unwrap());
     let signed = sigstore.verify(REAL, &[other, right]).unwrap().unwrap();
     assert_eq!(
         signed.by.to_string(),

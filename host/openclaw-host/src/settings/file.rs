@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
+pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
