@@ -39,6 +39,7 @@ mod sandbox;
 mod sdk_examples;
 mod secrets;
 mod sessions;
+mod sigstore;
 mod skills;
 mod soak;
 mod uploads;

@@ -298,7 +298,7 @@ async fn a_publisher_is_pinned_and_another_one_is_the_owners_decision() {
     // An owner who wants signatures gets no others.
     home.ok(&["skill", "remove", NAME]);
     drop(running);
-    let home = home.config("{packages: {requireSignature: true}}");
+    let home = home.config("{packages: {require: \"signature\"}}");
     let _running = home.start();
     assert!(home.no(&["skill", "inspect", &source]).contains("E_PKG_SIG"));
     put(&package(&[]), Some(&alice));

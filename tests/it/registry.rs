@@ -4,10 +4,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use claw_package::{Fetcher, Signatures, Source};
 use serde_json::json;
 
 use crate::host::{Home, environment, test_guest};
 use crate::roots::certified;
+use crate::sigstore::authority::{Authority, Signer, hex};
 
 fn tool(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/registry").join(path);
@@ -166,4 +168,52 @@ fn a_registry_behind_tls_and_a_password_takes_the_owners_name_and_nobody_elses()
     let _other_running = other.start();
     let refused = other.run(&["skill", "inspect", &name]);
     assert!(!refused.status.success(), "{refused:?}");
+}
+
+/// A bundle beside the file is about its bytes; what `cosign sign` writes is about the manifest.
+#[tokio::test]
+async fn bundles_refer_to_a_component_whatever_of_it_they_are_about() {
+    let registry = Registry::start("", "");
+    let authority = Authority::new();
+    let home = Home::new();
+    std::fs::write(home.path().join("root.json"), authority.trusted_root().to_string()).unwrap();
+    let home = home.config("{packages: {sigstoreRoot: 'root.json', require: 'sigstore'}}");
+    let _running = home.start();
+    let bytes = std::fs::read(test_guest("effects")).unwrap();
+    let file = home.path().join("effects.wasm");
+    let bundle = home.path().join("effects.wasm.sigstore.json");
+    std::fs::write(&file, &bytes).unwrap();
+    let file = file.display().to_string();
+    let (ada, mallory) = (Signer::new("ada@example.org"), Signer::new("mallory@example.org"));
+    let name = registry.oci("tools/effects:0.1.0");
+
+    home.ok(&["skill", "publish", &file, &name]);
+    assert!(home.no(&["skill", "inspect", &name]).contains("E_PKG_SIG"));
+    std::fs::write(&bundle, authority.sign(b"other bytes", &ada).to_string()).unwrap();
+    assert!(home.no(&["skill", "publish", &file, &name]).contains("E_PKG_SIG"), "nobody would take it");
+    std::fs::write(&bundle, authority.sign(&bytes, &ada).to_string()).unwrap();
+    assert!(home.ok(&["skill", "publish", &file, &name]).contains("with its signature"));
+    assert!(home.ok(&["skill", "inspect", &name]).contains("sigstore:ada@example.org via"));
+
+    let fetcher = Fetcher::new(&[]).unwrap();
+    let publish = async |name: &str, bundle: Option<String>| {
+        let Source::Oci(reference) = Source::parse(&registry.oci(name)).unwrap() else { panic!() };
+        let signatures = Signatures { minisign: None, bundle };
+        fetcher.publish(&reference, None, bytes.clone().into(), signatures, "2026-01-01T00:00:00Z").await.unwrap()
+    };
+    let manifest = hex(&publish("theirs/effects:1", None).await.manifest.0);
+    let attest = |kind: &str, of: &str| Some(authority.attest(of, kind, &mallory).to_string());
+    let cosign = "https://sigstore.dev/cosign/sign/v1";
+    let theirs = registry.oci("theirs/effects:1");
+    // A report about it, a lie about it, and at last a signature.
+    for (bundle, works) in [
+        (attest("https://in-toto.io/attestation/vulns/v0.1", &manifest), false),
+        (attest(cosign, &"00".repeat(32)), false),
+        (attest(cosign, &manifest), true),
+    ] {
+        assert_eq!(hex(&publish("theirs/effects:1", bundle).await.manifest.0), manifest);
+        let output = home.run(&["skill", "inspect", &theirs]);
+        assert_eq!(output.status.success(), works, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(home.ok(&["skill", "inspect", &theirs]).contains("sigstore:mallory@example.org via"));
 }

@@ -405,7 +405,7 @@ pub enum PackageCall {
     Prepare {
         /// Where from.
         source: String,
-        /// The publisher's key.
+        /// The publisher: a minisign key, or `sigstore:NAME via ISSUER`.
         key: Option<String>,
     },
     /// Installs what was prepared.

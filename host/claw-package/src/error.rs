@@ -107,7 +107,9 @@ pub enum PackageError {
         seconds: u64,
     },
     /// A text names nothing that can be revoked.
-    #[error("`{text}` names nothing that can be revoked: write a SHA-256, a minisign key, or `clawhub:SLUG[@VERSION]`")]
+    #[error(
+        "`{text}` names nothing that can be revoked: write a SHA-256, a minisign key, `sigstore:NAME via ISSUER`, or `clawhub:SLUG[@VERSION]`"
+    )]
     Mark {
         /// What was given.
         text: String,
@@ -115,6 +117,9 @@ pub enum PackageError {
     /// A list of what is revoked does not say what such lists say.
     #[error("the list of what is revoked cannot be read: {0}")]
     List(String),
+    /// A file names nothing that signatures could be checked with.
+    #[error("this is no root of trust as Sigstore's `trusted_root.json` is one: {0}")]
+    Root(String),
     /// The signature is not one of the key over these bytes, or one of them is not readable.
     #[error("E_PKG_SIG: {0}")]
     Signature(String),

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::MAX_BYTES;
 use crate::error::PackageError;
 use crate::oci::{self, Published};
+use crate::sigstore::MAX_BUNDLE_BYTES;
 use crate::source::{OciReference, Source, is_this_machine};
 
 /// A server that does not accept a connection in this time is down.
@@ -23,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Signatures and keys are a few lines.
 const MAX_TEXT_BYTES: usize = 8 << 10;
+/// What stands behind a file's name for the bundle beside it, in the order in which they are looked for.
+const BUNDLES: [&str; 2] = [".sigstore.json", ".sigstore"];
 /// A list of everything that was ever revoked somewhere.
 const MAX_LIST_BYTES: usize = 4 << 20;
 /// More hops than any registry needs.
@@ -53,6 +56,19 @@ pub struct Fetched {
     pub signature: Option<String>,
     /// The publisher's key beside it: it says who they claim to be, no more.
     pub key: Option<String>,
+    /// Bundles of Sigstore beside it.
+    pub bundles: Vec<String>,
+    /// The digest of its manifest, if it comes from a registry: bundles may be about that.
+    pub manifest: Option<Digest>,
+}
+
+/// What a file is signed with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signatures {
+    /// A signature of minisign, and the publisher's key if it is there too.
+    pub minisign: Option<(String, Option<String>)>,
+    /// A bundle of Sigstore.
+    pub bundle: Option<String>,
 }
 
 impl Fetcher {
@@ -100,8 +116,8 @@ impl Fetcher {
         }
     }
 
-    /// Publishes a component under a tag, with its signature and the publisher's key if there are any; `created` is the
-    /// time that goes into the artifact, as RFC 3339 has it.
+    /// Publishes a component under a tag, with what it is signed with; `created` is the time that goes into the artifact,
+    /// as RFC 3339 has it.
     ///
     /// # Errors
     /// [`PackageError`]. What was uploaded before that stays with the registry; no tag names it.
@@ -110,10 +126,10 @@ impl Fetcher {
         reference: &OciReference,
         login: Option<Login>,
         wasm: Bytes,
-        signed: Option<(String, String)>,
+        signatures: Signatures,
         created: &str,
     ) -> Result<Published, PackageError> {
-        oci::push(&self.client, reference, login, wasm, signed, created).await
+        oci::push(&self.client, reference, login, wasm, signatures, created).await
     }
 
     /// Fetches a text and the signature beside it, `URL.minisig`. Nothing is checked yet.
@@ -135,21 +151,30 @@ impl Fetcher {
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(PackageError::Digest { expected, actual: digest });
         }
-        let mut beside = url.clone();
-        beside.set_path(&format!("{}.minisig", url.path()));
-        let signature = self.text(&beside).await?;
+        let beside = |suffix: &str| {
+            let mut beside = url.clone();
+            beside.set_path(&format!("{}{suffix}", url.path()));
+            beside
+        };
+        let signature = self.text(&beside(".minisig"), MAX_TEXT_BYTES).await?;
         let key = match url.join("minisign.pub") {
-            Ok(url) if signature.is_some() => self.text(&url).await?,
+            Ok(url) if signature.is_some() => self.text(&url, MAX_TEXT_BYTES).await?,
             _ => None,
         };
-        Ok(Fetched { wasm, digest, signature, key })
+        let mut bundle = None;
+        for suffix in BUNDLES {
+            if bundle.is_none() {
+                bundle = self.text(&beside(suffix), MAX_BUNDLE_BYTES).await?;
+            }
+        }
+        Ok(Fetched { wasm, digest, signature, key, bundles: bundle.into_iter().collect(), manifest: None })
     }
 
-    /// A short text, if the server has it.
-    async fn text(&self, url: &Url) -> Result<Option<String>, PackageError> {
+    /// A text of at most so many bytes, if the server has it.
+    async fn text(&self, url: &Url, limit: usize) -> Result<Option<String>, PackageError> {
         match get(&self.client, url).await {
             Ok(response) => {
-                let bytes = body(response, MAX_TEXT_BYTES).await?;
+                let bytes = body(response, limit).await?;
                 Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
             }
             Err(PackageError::Status { status: 403 | 404 | 410, .. }) => Ok(None),
@@ -214,17 +239,41 @@ fn from_path(path: &Path) -> Result<Fetched, PackageError> {
     };
     let about = std::fs::metadata(path).map_err(unreadable(path))?;
     let file = if about.is_dir() { only_component(path)? } else { path.to_owned() };
-    let wasm = read(&file, MAX_BYTES)?;
-    let beside = |name: PathBuf| match read(&name, MAX_TEXT_BYTES) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(PackageError::Read { err, .. }) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(err) => Err(err),
-    };
-    let mut signature = file.clone().into_os_string();
-    signature.push(".minisig");
-    let signature = beside(signature.into())?;
-    let key = beside(file.with_file_name("minisign.pub"))?;
-    Ok(Fetched { digest: digest_of(&wasm), wasm: wasm.into(), signature, key })
+    let wasm = Bytes::from(read(&file, MAX_BYTES)?);
+    let Signatures { minisign, bundle } = Signatures::beside(&file)?;
+    let (signature, key) = minisign.unzip();
+    let bundles = bundle.into_iter().collect();
+    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key: key.flatten(), bundles, manifest: None })
+}
+
+impl Signatures {
+    /// What lies beside a file: `FILE.minisig` with `minisign.pub`, `FILE.sigstore.json` or `FILE.sigstore`.
+    ///
+    /// # Errors
+    /// If something is there that cannot be read, or is too long. Nothing is checked yet.
+    pub fn beside(file: &Path) -> Result<Signatures, PackageError> {
+        let text = |name: PathBuf, limit| match read(&name, limit) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(PackageError::Read { err, .. }) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(err),
+        };
+        let with = |suffix: &str| {
+            let mut name = file.to_owned().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let minisign = match text(with(".minisig"), MAX_TEXT_BYTES)? {
+            Some(signature) => Some((signature, text(file.with_file_name("minisign.pub"), MAX_TEXT_BYTES)?)),
+            None => None,
+        };
+        let mut bundle = None;
+        for suffix in BUNDLES {
+            if bundle.is_none() {
+                bundle = text(with(suffix), MAX_BUNDLE_BYTES)?;
+            }
+        }
+        Ok(Signatures { minisign, bundle })
+    }
 }
 
 fn only_component(folder: &Path) -> Result<PathBuf, PackageError> {

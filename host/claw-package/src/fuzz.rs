@@ -1,8 +1,12 @@
-//! Fuzz targets: what a stranger's archive can make its reader do.
+//! Fuzz targets: what a stranger's archive or signature can make its reader do.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
+use claw_core::id::Digest;
+
 use crate::archive::unpack;
+use crate::sigstore::{REAL_OF, Sigstore};
 
 /// An archive: it is refused with words, or what comes of it can be written anywhere, each file once and inside.
 pub fn archive(data: &[u8]) {
@@ -23,11 +27,28 @@ pub fn archive(data: &[u8]) {
     }
 }
 
+/// A bundle of Sigstore: it is refused with words, or it is the one that really was signed.
+pub fn bundle(data: &[u8]) {
+    thread_local! {
+        static SIGSTORE: LazyCell<Sigstore> = const { LazyCell::new(Sigstore::public) };
+    }
+    let text = String::from_utf8_lossy(data);
+    let signed = Digest::parse(REAL_OF).expect("fuzz: the literal is a digest");
+    SIGSTORE.with(|sigstore| match sigstore.verify(&text, &[Digest([0; 32]), signed]) {
+        Err(err) => assert!(err.to_string().starts_with("E_PKG_S")),
+        Ok(None) => {}
+        Ok(Some(signed)) => {
+            assert!(signed.by.to_string().starts_with("sigstore:https://github.com/sigstore-conformance/"))
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use claw_fuzz::Campaign;
 
     use crate::archive::tests::{part, zip};
+    use crate::sigstore::tests::REAL;
 
     #[test]
     fn archives_are_refused_or_stay_inside() {
@@ -35,5 +56,25 @@ mod tests {
         let outside = zip(&[part("a/../b", b"text")]);
         let twice = zip(&[part("d", b"x"), part("D", b"y")]);
         Campaign::new("archive", super::archive).examples(vec![good, outside, twice, zip(&[])]).run();
+    }
+
+    #[test]
+    fn bundles_are_refused_or_really_signed() {
+        let real: serde_json::Value = serde_json::from_str(REAL).unwrap();
+        // One by one, without each of its parts.
+        let without = |parent: &str, key: &str| {
+            let mut less = real.clone();
+            less.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key);
+            less.to_string().into_bytes()
+        };
+        let material = "/verificationMaterial";
+        let examples = vec![
+            REAL.as_bytes().to_vec(),
+            without("", "dsseEnvelope"),
+            without(material, "certificate"),
+            without(material, "tlogEntries"),
+            without(&format!("{material}/tlogEntries/0"), "inclusionProof"),
+        ];
+        Campaign::new("bundle", super::bundle).examples(examples).run();
     }
 }

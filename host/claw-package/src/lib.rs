@@ -11,22 +11,26 @@ mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod oci;
+mod publisher;
 mod revocation;
 mod screen;
 mod shape;
 mod signature;
+mod sigstore;
 mod source;
 
 pub use archive::{Bundled, unpack};
 pub use clawhub::{ClawHub, Download, Hit, Listing, SkillRef, Verdict};
 pub use error::PackageError;
-pub use fetch::{Fetched, Fetcher, Login};
+pub use fetch::{Fetched, Fetcher, Login, Signatures};
 pub use oci::Published;
+pub use publisher::{Identity, Publisher, Signed};
 pub use reqwest::Url;
 pub use revocation::{Mark, Revoked, RevokedList};
 pub use screen::{Finding, Text, screen};
 pub use shape::Shape;
-pub use signature::{PublicKey, Signed, SigningKey, verify};
+pub use signature::{PublicKey, SigningKey, verify};
+pub use sigstore::Sigstore;
 pub use source::{OciReference, Source, site};
 
 /// The longest component that is fetched: 64 MiB, as the sandbox takes.

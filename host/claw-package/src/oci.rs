@@ -1,9 +1,10 @@
 //! Pulling a component from a registry, as the OCI distribution specification has it: one layer `application/wasm`.
 //!
 //! A signature is an artifact of its own, under the tag `sha256-DIGEST.minisig` of the same repository, where DIGEST is
-//! that of the component's manifest.
+//! that of the component's manifest. Bundles of Sigstore refer to the manifest, see [`referrers`].
 
 mod push;
+mod referrers;
 
 use bytes::Bytes;
 use claw_core::id::Digest;
@@ -90,7 +91,8 @@ pub(crate) async fn pull(
             *text = Some(String::from_utf8_lossy(&bytes).into_owned());
         }
     }
-    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key })
+    let bundles = repository.bundles(&actual).await?;
+    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key, bundles, manifest: Some(actual) })
 }
 
 impl<'a> Repository<'a> {

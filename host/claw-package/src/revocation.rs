@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clawhub::SkillRef;
 use crate::error::PackageError;
+use crate::publisher::Publisher;
 use crate::signature::{PublicKey, verify};
 
 /// What a list says first.
@@ -22,7 +23,7 @@ const MAX_REASON: usize = 500;
 pub enum Mark {
     /// Exactly these bytes.
     Digest(Digest),
-    /// Everything that this key has signed; in its text form.
+    /// Everything that this key or identity has signed; in its text form.
     Key(String),
     /// A skill of ClawHub, all its versions or one.
     Skill {
@@ -68,7 +69,8 @@ struct WrittenEntry {
 }
 
 impl Mark {
-    /// Reads a SHA-256 with or without `sha256:` before it, a minisign key, or `clawhub:SLUG[@VERSION]`.
+    /// Reads a SHA-256 with or without `sha256:` before it, a minisign key, `sigstore:NAME via ISSUER`, or
+    /// `clawhub:SLUG[@VERSION]`.
     ///
     /// # Errors
     /// [`PackageError::Mark`].
@@ -81,7 +83,7 @@ impl Mark {
         if let Ok(digest) = Digest::parse(&text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase()) {
             return Ok(Mark::Digest(digest));
         }
-        match PublicKey::parse(text) {
+        match Publisher::parse(text) {
             Ok(key) => Ok(Mark::Key(key.to_string())),
             Err(_) => Err(PackageError::Mark { text: text.chars().take(200).collect() }),
         }
@@ -148,15 +150,19 @@ mod tests {
     use crate::signature::SigningKey;
 
     #[test]
-    fn a_mark_is_a_digest_a_key_or_a_skill() {
+    fn a_mark_is_a_digest_a_publisher_or_a_skill() {
         let shown = |text: &str| Mark::parse(text).unwrap().to_string();
         let hex = "ab".repeat(32);
         assert_eq!((shown(&hex), shown(&format!("sha256:{hex}"))), (format!("sha256:{hex}"), format!("sha256:{hex}")));
         let key = SigningKey::generate().unwrap().public().unwrap().to_string();
         assert_eq!(shown(&key), key);
+        let identity = "sigstore:ada@example.org via https://accounts.example";
+        assert_eq!(shown(identity), identity);
         assert_eq!(shown("clawhub:Weather"), "clawhub:weather");
         assert_eq!(shown("clawhub:weather@1.2.3-beta"), "clawhub:weather@1.2.3-beta");
-        for bad in ["", "weather", "clawhub:", "clawhub:../x", "clawhub:a@", "sha256:1", "RW", "clawhub:a b"] {
+        for bad in
+            ["", "weather", "clawhub:", "clawhub:../x", "clawhub:a@", "sha256:1", "RW", "clawhub:a b", "sigstore:ada"]
+        {
             assert!(matches!(Mark::parse(bad), Err(PackageError::Mark { .. })), "{bad}");
         }
     }

@@ -5,19 +5,11 @@ use std::io::Cursor;
 use minisign::{PublicKeyBox, SecretKeyBox, SignatureBox};
 
 use crate::error::PackageError;
+use crate::publisher::{Publisher, Signed};
 
 /// A publisher's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey(minisign::PublicKey);
-
-/// Who signed, and what they said with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signed {
-    /// The key in its text form.
-    pub key: String,
-    /// The signed comment, e.g. the name of the file.
-    pub comment: String,
-}
 
 impl PublicKey {
     /// Reads a key as it stands in `minisign.pub`, or only its line that begins with `RW`.
@@ -105,7 +97,7 @@ pub fn verify(bytes: &[u8], signature: &str, key: &PublicKey) -> Result<Signed, 
     minisign::verify(&key.0, &signature, Cursor::new(bytes), true, false, false)
         .map_err(|err| refused(format!("it was not signed by the key {key} ({err})")))?;
     let comment = signature.trusted_comment().map_err(|err| refused(err.to_string()))?;
-    Ok(Signed { key: key.to_string(), comment })
+    Ok(Signed { by: Publisher::Minisign(key.clone()), comment })
 }
 
 #[cfg(test)]
@@ -134,7 +126,7 @@ mod tests {
         let key = |pair: &KeyPair| PublicKey::parse(&pair.pk.to_box().unwrap().to_string()).unwrap();
         let signature = sign(&pair, b"bytes");
         let signed = verify(b"bytes", &signature, &key(&pair)).unwrap();
-        assert_eq!(signed, Signed { key: pair.pk.to_base64(), comment: "weather 1.0".to_owned() });
+        assert_eq!(signed, Signed { by: Publisher::Minisign(key(&pair)), comment: "weather 1.0".to_owned() });
         assert_eq!(PublicKey::parse(&pair.pk.to_base64()).unwrap(), key(&pair));
         let forged = signature.replace("weather 1.0", "weather 2.0");
         for (bytes, signature, key) in [

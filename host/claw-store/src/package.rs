@@ -25,7 +25,7 @@ pub struct Receipt {
     pub version: String,
     /// SHA-256 of its bytes.
     pub digest: Digest,
-    /// The key that it was signed with, if it was.
+    /// Who signed it, if somebody did: a minisign key, or `sigstore:NAME via ISSUER`.
     pub key: Option<String>,
     /// Where it came from.
     pub source: String,
@@ -53,7 +53,11 @@ pub struct Package {
 impl Receipt {
     /// Who published it, in words.
     pub fn publisher(&self) -> String {
-        self.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| format!("minisign {key}"))
+        match self.key.as_deref() {
+            None => "unsigned".to_owned(),
+            Some(identity) if identity.starts_with("sigstore:") => identity.to_owned(),
+            Some(key) => format!("minisign {key}"),
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod error;
 mod offer;
+mod publisher;
 mod revoke;
 pub mod view;
 
@@ -22,7 +23,7 @@ use std::sync::PoisonError;
 
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest};
-use claw_package::{Fetched, Fetcher, Login, PublicKey, Source};
+use claw_package::{Fetched, Fetcher, Login, Publisher, Source};
 use claw_policy::Grant;
 use claw_sandbox::{Component, Manifest, Sandbox, Wasm};
 use claw_store::{Package, Receipt, Store};
@@ -118,14 +119,15 @@ impl Packages {
 impl Host {
     /// Fetches a package, looks it over, and says what it would be able to do. Nothing of it counts yet.
     ///
-    /// `key` is the publisher's key, for a package that nobody has installed before.
+    /// `key` is the publisher, for a package that nobody has installed before: a minisign key, or `sigstore:NAME via
+    /// ISSUER`.
     ///
     /// # Errors
     /// [`PackagesError`].
     pub async fn prepare_package(&self, source: &str, key: Option<&str>) -> Result<Offer, PackagesError> {
         let packages = &self.packages;
         let source = Source::parse(source)?;
-        let key = key.map(PublicKey::parse).transpose()?;
+        let key = key.map(Publisher::parse).transpose()?;
         let fetched = packages.fetcher.fetch(&source, |host| self.login(host)).await?;
         self.expect_not_revoked(&fetched.digest, None)?;
         let fetched = packages.keep(fetched).await?;
@@ -138,12 +140,10 @@ impl Host {
             return Err(PackagesError::NameTaken { name });
         }
         let names = self.catalog().components().map(|it| it.component.name.clone()).collect();
-        let look = move || offer::make(&component, &source, &fetched, key, known, names);
+        let settings = packages.settings.packages.clone();
+        let look = move || offer::make(&component, &source, &fetched, key, known, names, &settings);
         let offer = in_background(look).await?;
-        self.expect_not_revoked(&offer.digest, offer.key())?;
-        if offer.signed.is_none() && packages.settings.packages.require_signature {
-            return Err(PackagesError::Unsigned { name });
-        }
+        self.expect_not_revoked(&offer.digest, offer.key().as_deref())?;
         packages.offers.remember(offer.digest, offer.clone());
         Ok(offer)
     }
@@ -169,13 +169,13 @@ impl Host {
     ) -> Result<Package, PackagesError> {
         let _changing = self.packages.changing.lock().await;
         let offer = self.packages.offers.get(digest).ok_or(PackagesError::NotPrepared)?;
-        self.expect_not_revoked(digest, offer.key())?;
+        self.expect_not_revoked(digest, offer.key().as_deref())?;
         let name = offer.name.clone();
         let before = self.store.package(&name)?;
         if before.as_ref().is_some_and(|package| package.is_pinned && package.current != *digest) {
             return Err(PackagesError::Pinned { name });
         }
-        let is_other = |package: &Package| package.receipt().key.as_deref() != offer.key();
+        let is_other = |package: &Package| package.receipt().key != offer.key();
         if before.as_ref().is_some_and(is_other) && !acceptance.other_publisher {
             return Err(PackagesError::OtherPublisher { name });
         }
@@ -189,7 +189,7 @@ impl Host {
         let receipt = Receipt {
             version: offer.manifest.version.clone(),
             digest: *digest,
-            key: offer.key().map(str::to_owned),
+            key: offer.key(),
             source: offer.source.clone(),
             described: described(&offer.manifest),
             by: by.to_owned(),

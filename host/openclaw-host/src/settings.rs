@@ -10,6 +10,7 @@ mod edit;
 mod issue;
 mod keys;
 mod load;
+mod packages;
 mod provider;
 mod resolve;
 pub mod schema;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use claw_core::id::ComponentName;
 use claw_effects::TrustRoots;
 use claw_model::{KeyHeader, ModelFacts, Thinking, WireFormat};
-use claw_package::{PublicKey, Url};
+use claw_package::Url;
 
 use crate::folders::NamedFolders;
 
@@ -34,6 +35,7 @@ pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, Una
 pub use issue::{Issue, Severity};
 pub use keys::Position;
 pub use load::{CONFIG_NAME, LoadedFile, load};
+pub use packages::{PackageSettings, PublisherRule, RevocationFeed};
 pub use provider::{DEFAULT_KEY, KnownProvider, is_key_name, known_providers};
 pub use resolve::{Effective, Origin, Resolved, resolve};
 pub use schema::schema;
@@ -190,24 +192,6 @@ pub struct ApprovalSettings {
     pub per_hour: usize,
     /// What becomes of a question while nobody who may answer is connected.
     pub unattended: Unattended,
-}
-
-/// What may be installed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PackageSettings {
-    /// Whether a package has to be signed by a key that is known.
-    pub require_signature: bool,
-    /// A list of what must not run.
-    pub revocations: Option<RevocationFeed>,
-}
-
-/// A list of what must not run, which somebody else keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevocationFeed {
-    /// Where it is fetched; its signature is beside it.
-    pub url: Url,
-    /// Who signs it.
-    pub key: PublicKey,
 }
 
 /// Which conversations are kept; all of them if nothing is said.

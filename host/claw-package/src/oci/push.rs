@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::{KEY, MANIFEST, Repository, SIGNATURE, WASM, digest_of};
 use crate::error::PackageError;
-use crate::fetch::{Login, may_lead};
+use crate::fetch::{Login, Signatures, may_lead};
 use crate::shape::Shape;
 use crate::source::OciReference;
 
 /// The configuration of an artifact that is a component, as the tools of WebAssembly's registries have it.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 /// That of our second artifact, which has none.
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+pub(super) const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
 /// What was published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,13 @@ pub struct Published {
     pub is_signed: bool,
 }
 
-/// Pushes a component, and its signature and key as a second artifact.
+/// Pushes a component, and what it is signed with as artifacts of their own.
 pub(crate) async fn push(
     client: &Client,
     reference: &OciReference,
     login: Option<Login>,
     wasm: Bytes,
-    signed: Option<(String, String)>,
+    signatures: Signatures,
     created: &str,
 ) -> Result<Published, PackageError> {
     let mut repository = Repository::open(client, reference, login, "pull,push").await?;
@@ -50,16 +50,23 @@ pub(crate) async fn push(
     let config = repository.put_blob(CONFIG, config.to_string().into()).await?;
     let layer = repository.put_blob(WASM, wasm).await?;
     let manifest = manifest(None, &config, &[layer]);
-    repository.put_manifest(&reference.tag, manifest.clone()).await?;
-    let published = Published { manifest: digest_of(&manifest), component, is_signed: signed.is_some() };
-    if let Some((signature, key)) = signed {
+    let (digest, bytes) = (digest_of(&manifest), manifest.len());
+    repository.put(&reference.tag, MANIFEST, manifest).await?;
+    let Signatures { minisign, bundle } = signatures;
+    let is_signed = minisign.is_some() || bundle.is_some();
+    if let Some((signature, key)) = minisign {
         let config = repository.put_blob(EMPTY, Bytes::from_static(b"{}")).await?;
-        let layers =
-            [repository.put_blob(SIGNATURE, signature.into()).await?, repository.put_blob(KEY, key.into()).await?];
-        let tag = format!("sha256-{}.minisig", published.manifest);
-        repository.put_manifest(&tag, super::push::manifest(Some(SIGNATURE), &config, &layers)).await?;
+        let mut layers = vec![repository.put_blob(SIGNATURE, signature.into()).await?];
+        if let Some(key) = key {
+            layers.push(repository.put_blob(KEY, key.into()).await?);
+        }
+        let tag = format!("sha256-{digest}.minisig");
+        repository.put(&tag, MANIFEST, super::push::manifest(Some(SIGNATURE), &config, &layers)).await?;
     }
-    Ok(published)
+    if let Some(bundle) = bundle {
+        repository.put_bundle(&digest, bytes, bundle).await?;
+    }
+    Ok(Published { manifest: digest, component, is_signed })
 }
 
 fn manifest(kind: Option<&str>, config: &Value, layers: &[Value]) -> Bytes {
@@ -72,7 +79,7 @@ fn manifest(kind: Option<&str>, config: &Value, layers: &[Value]) -> Bytes {
 
 impl Repository<'_> {
     /// Uploads bytes that the registry does not have yet, and gives what a manifest says of them.
-    async fn put_blob(&mut self, kind: &str, bytes: Bytes) -> Result<Value, PackageError> {
+    pub(super) async fn put_blob(&mut self, kind: &str, bytes: Bytes) -> Result<Value, PackageError> {
         let digest = format!("sha256:{}", digest_of(&bytes));
         let described = json!({"mediaType": kind, "digest": digest, "size": bytes.len()});
         let url = self.url(&format!("blobs/{digest}"))?;
@@ -102,14 +109,5 @@ impl Repository<'_> {
         let url = location.and_then(|location| self.base.join(location).ok());
         url.filter(|url| may_lead(&self.base, url))
             .ok_or_else(|| self.strange("it does not say where an upload goes".to_owned()))
-    }
-
-    async fn put_manifest(&mut self, tag: &str, manifest: Bytes) -> Result<(), PackageError> {
-        let url = self.url(&format!("manifests/{tag}"))?;
-        let put = |client: &Client| client.put(url.clone()).header(CONTENT_TYPE, MANIFEST).body(manifest.clone());
-        match self.call(put).await?.status() {
-            StatusCode::CREATED => Ok(()),
-            status => Err(self.status(status, tag)),
-        }
     }
 }

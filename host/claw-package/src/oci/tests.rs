@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 use axum::extract::{Request, State};
 use axum::http::{Response as Answer, header};
 use axum::{Router, body::Body};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::{Fetched, Fetcher, Login, PackageError, Source};
+use crate::sigstore::MAX_BUNDLE_BYTES;
+use crate::{Fetched, Fetcher, Login, PackageError, Signatures, Source};
 
 const WASM_BYTES: &[u8] = b"\0asm the component";
 
@@ -146,6 +147,18 @@ async fn a_registry_that_lies_or_breaks_off_gives_nothing() {
 #[derive(Clone, Default)]
 struct Keeping {
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
+    /// Whether it keeps the list of what refers to a manifest.
+    keeps_lists: bool,
+}
+
+impl Keeping {
+    async fn start(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let router = Router::new().fallback(keep).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        host
+    }
 }
 
 async fn keep(State(registry): State<Keeping>, request: Request) -> Answer<Body> {
@@ -176,9 +189,27 @@ async fn keep(State(registry): State<Keeping>, request: Request) -> Answer<Body>
         }
         "PUT" => {
             kept.insert(format!("/v2/tools/weather/manifests/sha256:{}", hex(&body)), body.clone());
+            let manifest: Value = serde_json::from_slice(&body).unwrap();
+            let subject = manifest["subject"]["digest"].as_str();
+            let mut done = answer(201, "");
+            if let Some(subject) = subject.filter(|_| registry.keeps_lists) {
+                let list = kept.entry(format!("/v2/tools/weather/referrers/{subject}")).or_default();
+                let mut known: Vec<Value> = serde_json::from_slice(list).unwrap_or_default();
+                let digest = format!("sha256:{}", hex(&body));
+                known.push(json!({"digest": digest, "artifactType": manifest["artifactType"], "size": body.len()}));
+                *list = serde_json::to_vec(&known).unwrap();
+                done.headers_mut().insert("oci-subject", subject.parse().unwrap());
+            }
             kept.insert(path, body);
-            answer(201, "")
+            done
         }
+        _ if path.contains("/referrers/") && registry.keeps_lists => {
+            let known: Value = kept.get(&path).map(|list| serde_json::from_slice(list).unwrap()).unwrap_or(json!([]));
+            let mut index = answer(200, json!({"schemaVersion": 2, "manifests": known}).to_string());
+            index.headers_mut().insert(header::CONTENT_TYPE, super::referrers::INDEX.parse().unwrap());
+            index
+        }
+        _ if path.contains("/referrers/") => answer(200, "<html>no such page</html>"),
         _ => match kept.get(&path) {
             Some(body) => answer(200, body.clone()),
             None => answer(404, ""),
@@ -188,19 +219,16 @@ async fn keep(State(registry): State<Keeping>, request: Request) -> Answer<Body>
 
 #[tokio::test]
 async fn what_is_published_is_pulled_again_with_its_signature() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = listener.local_addr().unwrap().to_string();
     let registry = Keeping::default();
-    let router = Router::new().fallback(keep).with_state(registry.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let host = registry.start().await;
     let fetcher = Fetcher::new(&[]).unwrap();
     let text = format!("oci://{host}/tools/weather:1.0");
     let Source::Oci(reference) = Source::parse(&text).unwrap() else { panic!() };
     let key = crate::SigningKey::generate().unwrap();
     let signed = (key.sign(WASM_BYTES, "weather 1.0").unwrap(), key.public().unwrap().to_string());
     let wasm = bytes::Bytes::from_static(WASM_BYTES);
-    let published =
-        fetcher.publish(&reference, None, wasm, Some(signed.clone()), "2026-01-01T00:00:00Z").await.unwrap();
+    let signatures = Signatures { minisign: Some((signed.0.clone(), Some(signed.1.clone()))), bundle: None };
+    let published = fetcher.publish(&reference, None, wasm, signatures, "2026-01-01T00:00:00Z").await.unwrap();
     for text in [text.clone(), format!("{text}@sha256:{}", published.manifest)] {
         let fetched = fetcher.fetch(&Source::parse(&text).unwrap(), |_| None).await.unwrap();
         assert_eq!((&fetched.wasm[..], fetched.digest), (WASM_BYTES, published.component));
@@ -209,10 +237,49 @@ async fn what_is_published_is_pulled_again_with_its_signature() {
     }
     // One layer of the component's kind, and a configuration that other tools read.
     let kept = registry.kept.lock().unwrap();
-    let manifest: serde_json::Value = serde_json::from_slice(&kept["/v2/tools/weather/manifests/1.0"]).unwrap();
+    let manifest: Value = serde_json::from_slice(&kept["/v2/tools/weather/manifests/1.0"]).unwrap();
     assert_eq!(manifest["config"]["mediaType"], "application/vnd.wasm.config.v0+json");
     assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
     let config = format!("/v2/tools/weather/blobs/{}", manifest["config"]["digest"].as_str().unwrap());
-    let config: serde_json::Value = serde_json::from_slice(&kept[&config]).unwrap();
+    let config: Value = serde_json::from_slice(&kept[&config]).unwrap();
     assert_eq!(config["layerDigests"][0], format!("sha256:{}", hex(WASM_BYTES)));
+}
+
+#[tokio::test]
+async fn bundles_are_found_whether_the_registry_lists_them_or_a_tag_does() {
+    for keeps_lists in [true, false] {
+        let registry = Keeping { keeps_lists, ..Keeping::default() };
+        let text = format!("oci://{}/tools/weather:1.0", registry.start().await);
+        let Source::Oci(reference) = Source::parse(&text).unwrap() else { panic!() };
+        let fetcher = Fetcher::new(&[]).unwrap();
+        let publish = async |bundle: Option<&str>| {
+            let signatures = Signatures { minisign: None, bundle: bundle.map(str::to_owned) };
+            let wasm = bytes::Bytes::from_static(WASM_BYTES);
+            fetcher.publish(&reference, None, wasm, signatures, "2026-01-01T00:00:00Z").await.unwrap()
+        };
+        let fetch = async || fetcher.fetch(&Source::Oci(reference.clone()), |_| None).await;
+        assert!(!publish(None).await.is_signed);
+        assert_eq!(fetch().await.unwrap().bundles, Vec::<String>::new());
+        let long = "x".repeat(MAX_BUNDLE_BYTES + 1);
+        for bundle in ["one", "two", &long, "two"] {
+            assert!(publish(Some(bundle)).await.is_signed);
+        }
+        let fetched = fetch().await.unwrap();
+        let mut bundles = fetched.bundles;
+        bundles.dedup();
+        assert_eq!(bundles, ["one", "two"], "the one that is too long is none");
+        assert_eq!(fetched.manifest, Some(publish(None).await.manifest));
+
+        // More than anybody looks at, and one that is not what the list says.
+        for number in 0..20 {
+            publish(Some(&number.to_string())).await;
+        }
+        assert!(fetch().await.unwrap().bundles.len() <= 16);
+        let two = hex(b"two");
+        let is_of_two = |(path, body): &(&String, &mut Vec<u8>)| {
+            path.contains("/manifests/sha256:") && String::from_utf8_lossy(body).contains(&two)
+        };
+        registry.kept.lock().unwrap().iter_mut().find(is_of_two).unwrap().1.push(b' ');
+        assert!(matches!(fetch().await, Err(PackageError::Digest { .. })), "{keeps_lists}");
+    }
 }

@@ -101,7 +101,8 @@ pub(super) enum OwnerCommand {
     },
     /// Say that something must not run: it is turned off at once and stays off
     Revoke {
-        /// A SHA-256, a publisher's minisign key, `clawhub:SLUG[@VERSION]`, or the name of a package
+        /// A SHA-256, a publisher as a minisign key or `sigstore:NAME via ISSUER`, `clawhub:SLUG[@VERSION]`, or the name of
+        /// a package
         what: String,
         /// Why, for whoever looks later
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -131,7 +132,7 @@ pub(super) struct From {
     /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, `oci://HOST/REPOSITORY[:TAG][@sha256:…]`, or
     /// `clawhub:[OWNER/]SLUG[@VERSION]`
     source: String,
-    /// The publisher's minisign key, as it stands in `minisign.pub`
+    /// The publisher: a minisign key as it stands in `minisign.pub`, or `sigstore:NAME via ISSUER`
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 }

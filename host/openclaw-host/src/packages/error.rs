@@ -80,11 +80,27 @@ pub enum PackagesError {
     },
     /// The settings want a signature.
     #[error(
-        "E_PKG_SIG: package `{name}` is not signed by a key that is known; `packages.requireSignature` asks for that"
+        "E_PKG_SIG: package `{name}` is signed by {who}, and `packages.require` asks for {require}; `--key` names a publisher's key, and `packages.publishers` what is taken from a source"
     )]
     Unsigned {
         /// Which.
         name: ComponentName,
+        /// By whom it is signed.
+        who: String,
+        /// What is asked for.
+        require: &'static str,
+    },
+    /// The settings want another publisher for where it comes from.
+    #[error(
+        "E_PKG_SIG: package `{name}` is signed by {who}, who is not among those that `packages.publishers` takes from `{from}`; add them there if they are to be trusted with it"
+    )]
+    NotOfRule {
+        /// Which.
+        name: ComponentName,
+        /// By whom it is signed.
+        who: String,
+        /// What its source begins with.
+        from: String,
     },
     /// Somebody else has published the update.
     #[error(

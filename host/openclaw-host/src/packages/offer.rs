@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use claw_core::id::{ComponentName, Digest};
-use claw_package::{Fetched, Finding, PublicKey, Shape, Signed, Source, Text, screen, verify};
+use claw_package::{Fetched, Finding, Publisher, Shape, Signed, Source, Text, screen};
 use claw_policy::{Declared, Grant};
 use claw_sandbox::{Component, Manifest};
 use claw_store::Package;
 
-use super::PackagesError;
+use super::{PackagesError, publisher};
 use crate::catalog;
+use crate::settings::PackageSettings;
 
 /// Longer texts deserve a second thought.
 const SUMMARY_BYTES: usize = 256;
@@ -59,9 +60,9 @@ pub struct Changes {
 }
 
 impl Offer {
-    /// The key that it was signed with.
-    pub fn key(&self) -> Option<&str> {
-        self.signed.as_ref().map(|signed| signed.key.as_str())
+    /// Who signed it, as a text: a minisign key, or `sigstore:NAME via ISSUER`.
+    pub fn key(&self) -> Option<String> {
+        self.signed.as_ref().map(|signed| signed.by.to_string())
     }
 
     /// Whether a grant, in its text form, lies within what it asks for.
@@ -87,7 +88,7 @@ impl Offer {
             more: without(&now, &before),
             less: without(&before, &now),
             says_otherwise: super::described(&self.manifest) != known.receipt().described,
-            other_publisher: self.key() != known.receipt().key.as_deref(),
+            other_publisher: self.key() != known.receipt().key,
         })
     }
 }
@@ -97,14 +98,17 @@ pub(super) fn make(
     component: &Component,
     source: &Source,
     fetched: &Fetched,
-    key: Option<PublicKey>,
+    given: Option<Publisher>,
     known: Option<Package>,
     names: BTreeSet<ComponentName>,
+    settings: &PackageSettings,
 ) -> Result<Offer, PackagesError> {
     let declared = catalog::declared(component)?;
     let pinned = known.as_ref().and_then(|package| package.receipt().key.as_deref());
-    let pinned = pinned.map(PublicKey::parse).transpose()?;
-    let (signed, is_new_key) = check_signature(fetched, key, pinned)?;
+    let pinned = pinned.map(Publisher::parse).transpose()?;
+    let found = publisher::find(fetched, source, &publisher::Known { given, pinned }, settings)?;
+    publisher::expect_taken(settings, &component.name, source, found.as_ref().map(|found| &found.signed.by))?;
+    let is_new_key = found.as_ref().is_some_and(|found| found.is_new_key);
     let mut findings = screen(&texts(&component.manifest), &fetched.wasm);
     if known.is_none() {
         findings.extend(look_alike(&component.name, &names));
@@ -118,39 +122,11 @@ pub(super) fn make(
         declared,
         left_out: component.plain.as_ref().map(|plain| plain.left_out.clone()).unwrap_or_default(),
         imports: Shape::read(&fetched.wasm).unwrap_or_default().imports,
-        signed,
+        signed: found.map(|found| found.signed),
         is_new_key,
         findings,
         known,
     })
-}
-
-/// Who signed it, and whether the key is only the one beside it. A signature that does not fit the key that is known is
-/// tried with the one beside it: then the publisher is another one, which the owner is told.
-fn check_signature(
-    fetched: &Fetched,
-    given: Option<PublicKey>,
-    pinned: Option<PublicKey>,
-) -> Result<(Option<Signed>, bool), PackagesError> {
-    let beside = fetched.key.as_deref().map(PublicKey::parse).transpose()?;
-    let Some(signature) = &fetched.signature else {
-        return match given {
-            Some(key) => Err(claw_package::PackageError::Signature(format!("it has no signature of {key}")).into()),
-            None => Ok((None, false)),
-        };
-    };
-    let by = |key: &PublicKey| verify(&fetched.wasm, signature, key);
-    match (given, pinned, beside) {
-        (Some(key), ..) => Ok((Some(by(&key)?), false)),
-        (None, Some(pinned), beside) => match (by(&pinned), beside.filter(|beside| *beside != pinned)) {
-            (Ok(signed), _) => Ok((Some(signed), false)),
-            (Err(_), Some(beside)) => Ok((Some(by(&beside)?), true)),
-            (Err(err), None) => Err(err.into()),
-        },
-        (None, None, Some(beside)) => Ok((Some(by(&beside)?), true)),
-        // Somebody signed it, but nobody knows who.
-        (None, None, None) => Ok((None, false)),
-    }
 }
 
 /// All that people and models read of it.

@@ -52,7 +52,7 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
         "bytes": bytes,
         "source": source,
         "signed": signed.as_ref().map(|signed| json!({
-            "key": signed.key, "comment": signed.comment, "isNewKey": is_new_key,
+            "key": signed.by.to_string(), "comment": signed.comment, "isNewKey": is_new_key,
         })),
         "tools": tools.collect::<Vec<_>>(),
         "imports": offer.imports,

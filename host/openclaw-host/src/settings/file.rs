@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::kept::{AuditFile, SessionsFile};
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
-pub use self::packages::{ClawHubFile, PackagesFile, RevocationsFile};
+pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -8,20 +8,19 @@ use std::time::Duration;
 
 use claw_core::id::ComponentName;
 use claw_effects::TrustRoots;
-use claw_package::{PublicKey, Url};
+use claw_package::Url;
 use claw_policy::{Folder, FsGrant, Grant};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::env::{self, Env};
-use super::file::{AuthMode, ComponentFile, ConfigFile, PackagesFile, SessionsFile};
+use super::file::{AuthMode, ComponentFile, ConfigFile, SessionsFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
-    LimitSettings, LogSettings, PackageSettings, PolicySettings, RevocationFeed, SandboxSettings, SessionSettings,
-    Settings, SettingsError, provider,
+    LimitSettings, LogSettings, PolicySettings, SandboxSettings, SessionSettings, Settings, SettingsError, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -103,7 +102,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         },
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
         sessions: merge.sessions(&config.sessions),
-        packages: merge.packages(&config.packages),
+        packages: merge.packages(home),
         clawhub: merge.clawhub(&config.clawhub.url),
         context: merge.context(config),
         limits: merge.limits(config),
@@ -286,24 +285,6 @@ impl Merge<'_> {
             }
         }
         components
-    }
-
-    fn packages(&mut self, file: &PackagesFile) -> PackageSettings {
-        let require_signature = self.plain("packages.requireSignature", file.require_signature);
-        let revocations = file.revocations.as_ref().and_then(|feed| {
-            let url = claw_package::site(&feed.url);
-            let key = PublicKey::parse(&feed.key);
-            if let Err(why) = &url {
-                self.complain(Issue::error("packages.revocations.url", why.clone()));
-            }
-            if let Err(err) = &key {
-                self.complain(Issue::error("packages.revocations.key", err.to_string()));
-            }
-            let (url, key) = (url.ok()?, key.ok()?);
-            self.note("packages.revocations", json!({"url": url.as_str(), "key": key.to_string()}), Origin::File);
-            Some(RevocationFeed { url, key })
-        });
-        PackageSettings { require_signature, revocations }
     }
 
     fn sessions(&mut self, file: &SessionsFile) -> SessionSettings {

@@ -222,6 +222,30 @@ fn what_the_schema_cannot_say_is_checked_too() {
 }
 
 #[test]
+fn a_publisher_that_nobody_can_be_is_an_error_and_so_is_what_demanded_signatures_once() {
+    check_file(
+        "{ packages: { publishers: [{ source: '', by: ['ada@example.org'] }], sigstoreRoot: 'none.json' } }",
+        expect![[r#"
+            the settings are not valid:
+              error: `packages.publishers[0].source`: write what the sources begin with, e.g. `oci://ghcr.io/ada/` (config.json5 line 1, column 30)
+              error: `packages.publishers[0].by[0]`: `ada@example.org` is no minisign key and no `sigstore:NAME via ISSUER` (config.json5 line 1, column 47)
+              error: `packages.sigstoreRoot`: `/home/o/none.json` cannot be used: No such file or directory (os error 2) (config.json5 line 1, column 70)"#]],
+    );
+    check_file(
+        "{ packages: { requireSignature: true } }",
+        expect![[r#"
+        the settings are not valid:
+          error: `packages.requireSignature`: unknown key; did you mean `require`? (config.json5 line 1, column 15)"#]],
+    );
+    check_file(
+        "{ packages: { require: 'all' } }",
+        expect![[r#"
+        the settings are not valid:
+          error: `packages.require`: expected `nothing` or `signature` or `minisign` or `sigstore`, found another text (config.json5 line 1, column 15)"#]],
+    );
+}
+
+#[test]
 fn a_key_that_stands_twice_is_an_error() {
     check_file(
         "{ gateway: { port: 1,\n port: 2 } }",

@@ -28,7 +28,7 @@ struct Locked {
     version: String,
     source: String,
     digest: String,
-    /// The publisher's, if it is signed.
+    /// The publisher, if it is signed: a minisign key, or `sigstore:NAME via ISSUER`.
     key: Option<String>,
     grants: Vec<String>,
 }
@@ -66,7 +66,8 @@ pub(super) async fn restore(client: &mut Client, file: &Path, yes: bool, output:
     }
     let mut restored = Vec::new();
     for package in lock.packages {
-        let offer = super::offer(client, json!({ "source": package.source })).await?;
+        // Of several who have signed, the one in the file is meant.
+        let offer = super::offer(client, json!({ "source": package.source, "key": package.key })).await?;
         let is = |code: &str, what: &str| {
             let message = format!("{code}: `{}` has another {what} than the file says", package.name);
             Failure::message(Exit::Failed, message).hint(format!("it comes from `{}`", package.source))

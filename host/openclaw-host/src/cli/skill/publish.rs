@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use claw_core::id::Digest;
 use claw_core::rfc3339;
-use claw_package::{Fetcher, PackageError, PublicKey, SigningKey, Source, verify};
+use claw_package::{Fetcher, PackageError, PublicKey, Signatures, SigningKey, Source, verify};
 use claw_vault::Zeroizing;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::{Exit, Failure, Output};
 use crate::home::Home;
 use crate::host::now;
 use crate::packages;
-use crate::settings::{self, Env, Flags};
+use crate::settings::{self, Env, Flags, PackageSettings};
 use crate::terminal;
 use crate::vault::{self, Missing};
 
@@ -79,13 +81,13 @@ pub(super) async fn publish(
         return Err(Failure::message(Exit::Usage, "write where to publish as `oci://HOST/REPOSITORY:TAG`"));
     };
     let wasm = std::fs::read(file).map_err(|err| unreadable(file, err))?;
-    let signed = signed(file, &wasm)?;
     let settings = settings::read(home, &Flags::default())?.settings;
+    let signatures = signatures(file, &wasm, &settings.packages)?;
     let vault = vault::open(home, settings.vault, env, Missing::Leave)?;
     let login = packages::login(&vault, &reference.host)?;
     let fetcher = Fetcher::new(settings.roots.extra()).map_err(failed)?;
     let created = rfc3339::format(now());
-    let published = fetcher.publish(&reference, login, wasm.into(), signed, &created).await.map_err(failed)?;
+    let published = fetcher.publish(&reference, login, wasm.into(), signatures, &created).await.map_err(failed)?;
     let pinned = format!("{reference}@sha256:{}", published.manifest);
     let data = json!({ "reference": pinned, "component": published.component, "signed": published.is_signed });
     let signed = if published.is_signed { "with its signature" } else { "unsigned" };
@@ -93,17 +95,26 @@ pub(super) async fn publish(
     Ok(Exit::Ok)
 }
 
-/// The signature and key beside a file, if they are there and fit.
-fn signed(file: &Path, wasm: &[u8]) -> Result<Option<(String, String)>, Failure> {
-    let read = |path: PathBuf| std::fs::read_to_string(path).ok();
-    let Some(signature) = read(signature_of(file)) else { return Ok(None) };
-    let key = read(file.with_file_name("minisign.pub")).ok_or_else(|| {
-        Failure::message(Exit::Failed, "there is a signature, but no `minisign.pub` beside it")
-            .hint("`openclaw-host skill sign` writes both")
-    })?;
-    let key = PublicKey::parse(&key).map_err(failed)?;
-    verify(wasm, &signature, &key).map_err(failed)?;
-    Ok(Some((signature, key.to_string())))
+/// What is beside a file, which all has to fit: nobody else would take it.
+fn signatures(file: &Path, wasm: &[u8], settings: &PackageSettings) -> Result<Signatures, Failure> {
+    let signatures = Signatures::beside(file).map_err(failed)?;
+    if let Some((signature, key)) = &signatures.minisign {
+        let key = key.as_ref().ok_or_else(|| {
+            Failure::message(Exit::Failed, "there is a signature, but no `minisign.pub` beside it")
+                .hint("`openclaw-host skill sign` writes both")
+        })?;
+        let key = PublicKey::parse(key).map_err(failed)?;
+        verify(wasm, signature, &key).map_err(failed)?;
+    }
+    if let Some(bundle) = &signatures.bundle {
+        let digest = Digest(Sha256::digest(wasm).into());
+        if settings.sigstore().verify(bundle, &[digest]).map_err(failed)?.is_none() {
+            let message =
+                "the Sigstore bundle beside it says something of the file, and is no signature of its publisher";
+            return Err(Failure::message(Exit::Failed, message).hint("`cosign sign-blob --bundle` writes one that is"));
+        }
+    }
+    Ok(signatures)
 }
 
 fn signature_of(file: &Path) -> PathBuf {

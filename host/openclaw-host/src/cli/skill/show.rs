@@ -35,9 +35,16 @@ fn publisher(offer: &Value) -> String {
     if signed.is_null() {
         return "unknown: nobody who is known has signed it".to_owned();
     }
+    let key = legible::line(&word(&signed["key"])).into_owned();
+    if key.starts_with("sigstore:") {
+        return match word(&signed["comment"]).as_str() {
+            "" => key,
+            place => format!("{key} ({})", legible::line(place)),
+        };
+    }
     let new =
         if signed["isNewKey"] == true { "; the key came along with it, so it only says that of itself" } else { "" };
-    format!("minisign {}{new}", legible::line(&word(&signed["key"])))
+    format!("minisign {key}{new}")
 }
 
 fn scopes(offer: &Value) -> String {
@@ -89,7 +96,8 @@ fn changes(installed: &Value) -> String {
         text.push_str("  ~ it says something else of itself or its tools\n");
     }
     if installed["otherPublisher"] == true {
-        text.push_str("  ~ it comes from another publisher\n");
+        let before = legible::line(&word(&installed["publisher"])).into_owned();
+        text.push_str(&format!("  ~ it comes from another publisher; the installed one is: {before}\n"));
     }
     if text.len() == before {
         text.push_str("    it asks for nothing more and says the same\n");
