@@ -42,7 +42,7 @@ struct Query {
 pub fn offer(catalog: &Catalog, log: &[Entry], most: u64, is_offered: impl Fn(&ToolName) -> bool) -> Offer {
     let tokens = |spec: &ToolSpec| catalog.tool(&spec.name).map_or(0, |tool| tool.tokens);
     let all: Vec<_> = catalog.specs().iter().filter(|spec| is_offered(&spec.name)).collect();
-    let taken = all.iter().map(|spec| tokens(spec)).sum();
+    let taken = all.iter().copied().map(tokens).sum();
     if taken <= most {
         return Offer { specs: all.into_iter().cloned().collect(), tokens: taken };
     }
@@ -70,7 +70,7 @@ pub fn offer(catalog: &Catalog, log: &[Entry], most: u64, is_offered: impl Fn(&T
     // In the order of the catalog, so that the list is the same from prompt to prompt.
     let mut specs: Vec<_> = all.iter().filter(|spec| listed.contains(&spec.name)).map(|spec| (*spec).clone()).collect();
     specs.push(search(all.len() - listed.len()));
-    let tokens = specs.iter().map(|spec| tokens(spec)).sum();
+    let tokens = specs.iter().map(tokens).sum();
     Offer { specs, tokens }
 }
 

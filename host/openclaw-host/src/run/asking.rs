@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claw_core::context::{self, Room};
-use claw_core::event::HostEvent;
+use claw_core::event::{HOST_MARK, HostEvent};
 use claw_core::id::ToolName;
 use claw_core::message::{Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
@@ -100,9 +100,10 @@ impl Shell {
         let notices = &mut self.notices;
         let mut hear = |heard: Heard<'_>| match heard {
             Heard::Text(delta) => tell(spoken.push(&text(masked.push(delta.as_bytes())))),
-            Heard::Notice(text) => {
-                notices.push(Message::Notice { text: text.to_owned() });
-                host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text: text.into() });
+            Heard::Notice(notice) => {
+                notices.push(Message::Notice { text: notice.to_owned() });
+                let text = format!("{HOST_MARK} {notice}").into();
+                host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text });
             }
         };
         let replied = tokio::select! {
