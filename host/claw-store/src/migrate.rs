@@ -11,8 +11,10 @@ use crate::tables::{self, BRANCHES, Bytes, META, SCHEMA, SCHEMA_KEY, SESSIONS};
 use claw_core::id::Timestamp;
 use claw_core::message::Message;
 
+type Step = fn(&WriteTransaction) -> Result<(), Failure>;
+
 /// Step `n` leads from schema `n + 1` to the next one.
-const STEPS: [fn(&WriteTransaction) -> Result<(), Failure>; (SCHEMA - 1) as usize] = [add_branches_and_checksums];
+const STEPS: [Step; (SCHEMA - 1) as usize] = [add_branches_and_checksums];
 
 /// The lowest schema that can be brought up.
 pub(crate) const OLDEST: u64 = 1;

@@ -209,6 +209,7 @@ mod tests {
     #[test]
     fn each_line_is_a_message() {
         let lines = written(Form::Jsonl, "a\nb");
-        assert_eq!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).count(), 3);
+        let messages: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(messages.len(), 3);
     }
 }
