@@ -11,7 +11,7 @@ use claw_core::label::Labels;
 
 use crate::fixture::*;
 use crate::{
-    ApprovalFilter, AuditEntry, AuditKind, JournalStep, KvLimits, LabelledPlace, Receipt, Record, Repeatable,
+    ApprovalFilter, AuditEntry, AuditKind, JournalStep, KvLimits, LabelledPlace, Receipt, Record, Repeatable, RunState,
     SessionQuery, Store,
 };
 
@@ -69,6 +69,18 @@ async fn keep(store: &Store) {
     store.audit(AuditEntry::new(AuditKind::DecisionDeny, "component:probe", at(13))).await.unwrap();
 }
 
+fn state(state: &RunState) -> String {
+    match state {
+        RunState::Received => "received".to_owned(),
+        RunState::Running => "running".to_owned(),
+        RunState::Ended(RunEnd::Done { text, usage }) => {
+            format!("done {text} {} {}", usage.input_tokens, usage.output_tokens)
+        }
+        RunState::Ended(RunEnd::Failed { kind, message }) => format!("failed {kind} {message}"),
+        RunState::Ended(RunEnd::Aborted { text }) => format!("aborted {text}"),
+    }
+}
+
 /// All that a told store says of itself.
 fn describe(store: &Store) -> String {
     let mut text = String::new();
@@ -79,7 +91,9 @@ fn describe(store: &Store) -> String {
         line("log", &lines(&store.transcript(&row.key).unwrap()));
     }
     for id in ["r1", "r2", "r3"] {
-        line(id, &store.run(&run(id)).unwrap());
+        let row = store.run(&run(id)).unwrap().unwrap();
+        let times = (row.received_at.0, row.ended_at.map(|at| at.0));
+        line(id, &(row.session.as_str(), row.source.account, row.text, state(&row.state), row.attempts, times));
         line("journal", &store.journal(&run(id)).unwrap());
         line("recordings", &store.recordings(&run(id)).unwrap());
         line("entries", &store.run_entries(&run(id)).unwrap().len());
