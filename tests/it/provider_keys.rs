@@ -73,7 +73,8 @@ async fn another_key_and_another_model_step_in_and_no_tool_runs_twice() {
     assert_eq!((status[0]["key"].as_str(), state(2).as_str()), (Some("work"), "ready"), "{status}");
 }
 
-#[tokio::test]
+// The commands block their thread while the provider answers on another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_added_ordered_tried_and_used_by_commands() {
     let provider =
         Provider::start([Answer::Whole(say(&["ok"])), fail(401, "no"), Answer::Whole(say(&["Hello."]))]).await;

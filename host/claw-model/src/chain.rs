@@ -217,7 +217,7 @@ impl Chain {
             let slots = model.keys().ready(first, now);
             slots.into_iter().map(move |slot| Way { model: Arc::clone(&model), slot })
         };
-        let ways: Vec<Way> = models.iter().flat_map(|model| ready(model)).collect();
+        let ways: Vec<Way> = models.iter().flat_map(ready).collect();
         if !ways.is_empty() {
             return ways;
         }

@@ -99,13 +99,17 @@ fn in_words(err: &json5::Error) -> String {
 impl LoadedFile {
     /// The environment variables that hold keys of providers, as the file names them.
     pub fn key_variables(&self) -> impl Iterator<Item = &str> {
-        let variable = |place| match place {
-            &SecretRef::Env { ref id } => Some(id.as_str()),
-            SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. } => None,
-        };
         self.config.models.providers.values().flat_map(move |provider| {
             let places = provider.api_key.iter().chain(provider.keys.values()).filter_map(variable);
             places.chain(provider.api_key_env.as_deref())
         })
+    }
+}
+
+/// The variable that a place names.
+fn variable(place: &SecretRef) -> Option<&str> {
+    match place {
+        SecretRef::Env { id } => Some(id),
+        SecretRef::File { .. } | SecretRef::Command { .. } | SecretRef::Vault { .. } => None,
     }
 }
