@@ -11,6 +11,7 @@ mod vitals;
 mod approvals;
 mod audit;
 mod bad_input;
+mod budgets;
 mod clawhub;
 mod conformance;
 mod context;

@@ -14,7 +14,7 @@ mod fence;
 mod identifiers;
 mod tokens;
 
-pub use fence::fenced;
+pub use fence::{fenced, unfenced};
 pub use identifiers::identifiers;
 pub use tokens::{of_message, of_text, of_tool};
 

@@ -9,6 +9,7 @@
 //!
 //! Usage is a rough count for trying out budgets: one token per word, i.e. per run of characters without white space.
 
+use claw_core::context::unfenced;
 use claw_core::id::{CallId, ToolName};
 use claw_core::message::{Message, ToolCall, Usage};
 
@@ -108,7 +109,7 @@ fn play(lines: &[Line<'_>], since: &[Message], prompt: &Prompt) -> (String, Vec<
 
 fn outcome(id: &CallId, since: &[Message]) -> String {
     let outcome = since.iter().find_map(|message| match message {
-        Message::Tool { call, outcome, .. } if call == id => Some(outcome.text()),
+        Message::Tool { call, outcome, .. } if call == id => Some(unfenced(&outcome.text())),
         _ => None,
     });
     outcome.unwrap_or_else(|| "no outcome was recorded".to_owned())

@@ -8,6 +8,7 @@ use claw_core::label::Labels;
 use claw_core::message::Entry;
 
 use crate::audit::{self, AuditEntry, FactKind};
+use crate::cost::{self, Cost};
 use crate::error::Failure;
 use crate::forget::Forgotten;
 use crate::grants;
@@ -44,6 +45,8 @@ pub(crate) enum Change {
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
+    /// Adds to what a conversation or a day has cost.
+    Cost { place: String, cost: Cost },
     /// Sets the labels of a place.
     Labels { place: String, labels: Labels },
     /// Sets what the owner thinks of a component, and records whether it is paused by that or let go on.
@@ -85,6 +88,7 @@ impl Change {
             }
             Change::Branch { key, number, row: None } => drop(tables.branches.remove((key.as_str(), number))?),
             Change::Forget(forgotten) => forgotten.apply(tables)?,
+            Change::Cost { place, cost } => cost::add(tables, &place, cost)?,
             Change::Entry { key, epoch, entry } => {
                 let bytes = encode(&StoredEntry::from(&entry));
                 tables.entries.insert((key.as_str(), epoch, entry.seq.0), bytes.as_slice())?;

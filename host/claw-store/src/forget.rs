@@ -11,6 +11,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use crate::audit::{AuditEntry, AuditKind};
 use crate::branch;
 use crate::change::{Change, Decided};
+use crate::cost::CostOf;
 use crate::error::{Failure, StoreError};
 use crate::listing::{self, SessionQuery};
 use crate::row::{StoredEntry, StoredRun, StoredSession, decode};
@@ -118,6 +119,7 @@ impl Forgotten {
     /// Removes it all.
     pub fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         let key = self.key.as_str();
+        tables.costs.remove(CostOf::Session(self.key.clone()).place().as_str())?;
         for StoredRun { run, arrival, end, .. } in &self.runs {
             let (run, next) = (run.as_str(), after(run.as_str()));
             if end.is_none() {

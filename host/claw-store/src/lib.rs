@@ -23,6 +23,7 @@ mod search;
 
 mod approval;
 mod audit;
+mod cost;
 mod grants;
 mod kv;
 mod label;
@@ -52,6 +53,7 @@ pub use audit::{
 pub use branch::{Branch, Point, Rewound};
 pub use check::Checked;
 pub use compact::{Compacted, compact};
+pub use cost::{Cost, CostOf};
 pub use error::{Cause, Refusal, ResolveError, StoreError};
 pub use forget::{Retention, Stale};
 pub use grants::Spent;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::approval;
 use crate::audit::{self, AuditEntry};
 use crate::change::{Change, Decided};
+use crate::cost::{self, Cost};
 use crate::error::{Failure, StoreError};
 use crate::grants::{self, Spent};
 use crate::run;
@@ -36,6 +37,8 @@ pub struct Record {
     pub end: Option<RunEnd>,
     /// Uses of grants that hold only for so many; each that is not there any more refuses the whole record.
     pub spends: Vec<Spent>,
+    /// What the model has used for it.
+    pub cost: Cost,
     /// What has flowed into the run; it has flowed into its conversation with what is appended.
     pub labels: Labels,
 }
@@ -114,7 +117,8 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, audit, end, spends, labels } = record;
+    let Record { entries, steps, recordings, audit, end, spends, cost, labels } = record;
+    let session = row.session.clone();
     let mut step_changes = journal_changes(tables, run, &steps, at)?;
     for spend in spends {
         let missing = || StoreError::NotGranted { grant: spend.grant.clone() };
@@ -140,6 +144,7 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     changes.push(Change::Run(row));
     changes.extend(step_changes);
     changes.extend(noted);
+    changes.extend(cost::of(&session, cost, at));
     changes.extend(recordings.into_iter().map(|(call, bytes)| Change::Recording { run: run.clone(), call, bytes }));
     Ok(Decided { answer: entries, changes })
 }

@@ -48,6 +48,8 @@ pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::n
 /// (Run id, call id) → what a replay of the call needs.
 pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
+/// `session/KEY` or `day/YYYY-MM-DD` → (tokens, millionths of a dollar). See `cost`.
+pub(crate) const COSTS: TableDefinition<Text, (u64, u64)> = TableDefinition::new("costs");
 /// Component → what its owner thinks of it. See `standing`.
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
 /// Component → package. See `package`.
@@ -89,6 +91,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(KV)?;
     visitor.visit(KV_USED)?;
     visitor.visit(RECORDINGS)?;
+    visitor.visit(COSTS)?;
     visitor.visit(STANDING)?;
     visitor.visit(PACKAGES)?;
     visitor.visit(LABELS)?;
@@ -114,6 +117,7 @@ pub(crate) struct Tables<'txn> {
     pub kv: Table<'txn, (Text, Text, Text), Bytes>,
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
+    pub costs: Table<'txn, Text, (u64, u64)>,
     pub packages: Table<'txn, Text, Bytes>,
     pub labels: Table<'txn, Text, Bytes>,
     pub standing: Table<'txn, Text, Bytes>,
@@ -142,6 +146,7 @@ impl<'txn> Tables<'txn> {
             kv: txn.open_table(KV)?,
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
+            costs: txn.open_table(COSTS)?,
             packages: txn.open_table(PACKAGES)?,
             labels: txn.open_table(LABELS)?,
             standing: txn.open_table(STANDING)?,

@@ -41,6 +41,7 @@ use crate::revocations::Revocations;
 use crate::run;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls};
 use crate::skills::Skills;
+use crate::spending::Spending;
 
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
 const GRACE: Duration = Duration::from_secs(10);
@@ -154,6 +155,7 @@ impl App {
             folders: Folders::new(settings, home),
             events: broadcast::Sender::new(EVENTS),
             driver,
+            spending: Arc::new(Spending::new(settings.limits.spending)),
             gauge: Gauge::default(),
             fences: Fences::default(),
             retention: Retention { age: settings.sessions.keep, count: settings.sessions.keep_count },

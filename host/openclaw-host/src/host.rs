@@ -24,6 +24,7 @@ use crate::packages::Packages;
 use crate::revocations::Revocations;
 use crate::settings::{ContextSettings, Unattended};
 use crate::skills::Skills;
+use crate::spending::Spending;
 
 /// The running host. One value, shared by all tasks.
 pub struct Host {
@@ -69,6 +70,8 @@ pub struct Host {
     pub events: broadcast::Sender<HostEvent>,
     /// The way to the lane driver.
     pub driver: mpsc::Sender<DriverEvent>,
+    /// What models may use.
+    pub spending: Arc<Spending>,
     /// How the model counts tokens.
     pub gauge: Gauge,
     /// What stands around content from outside.

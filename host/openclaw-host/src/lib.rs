@@ -50,6 +50,7 @@ mod retention;
 mod revocations;
 mod rights;
 mod skills;
+mod spending;
 mod summary;
 mod tool_call;
 mod tool_search;

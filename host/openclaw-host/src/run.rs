@@ -14,7 +14,7 @@ use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::turn::{Step, Turn, TurnLimits};
 use claw_model::{ModelError, Reply, StopReason};
 use claw_policy::Facts;
-use claw_store::{JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
+use claw_store::{Cost, JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::causes;
@@ -24,6 +24,7 @@ use crate::labels::RunLabels;
 use crate::prompt;
 use crate::run_clock::RunClock;
 use crate::skills::{Command, Scripted, Shelf};
+use crate::spending::Reservation;
 use crate::tool_call::{self, CallContext, Called};
 
 mod aside;
@@ -73,6 +74,9 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
         log: Vec::new(),
         is_heard: false,
         narrower: 1.0,
+        used: Cost::default(),
+        unsettled: Cost::default(),
+        reservation: None,
         said: String::new(),
         labels: Arc::new(RunLabels::new(labels)),
         recordings: Vec::new(),
@@ -147,6 +151,11 @@ struct Shell {
     is_heard: bool,
     /// What of the model's window is used: less, once its provider found a prompt too long.
     narrower: f64,
+    /// What the model has used in this run, and what of it no record counts yet.
+    used: Cost,
+    unsettled: Cost,
+    /// Room for what the last call of the model has cost, until it is counted.
+    reservation: Option<Reservation>,
     /// Calls that an earlier attempt had begun, of which nobody knows whether they took effect.
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
@@ -362,8 +371,10 @@ impl Shell {
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
         let entries = self.notices.drain(..).chain(entries).collect();
-        let record = Record { entries, steps, recordings, labels: self.labels.now(), ..Record::default() };
+        let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
+        let record = Record { entries, steps, recordings, labels, cost, ..Record::default() };
         let entries = self.host.store.record(&self.row.run, record, now()).await?;
+        self.reservation = None;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;
         if !std::mem::replace(&mut self.is_heard, true) {
@@ -385,8 +396,8 @@ impl Shell {
             }
         }
         let recordings = std::mem::take(&mut self.recordings);
-        let labels = self.labels.now();
-        let record = Record { entries, recordings, end: Some(end.clone()), labels, ..Record::default() };
+        let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
+        let record = Record { entries, recordings, end: Some(end.clone()), labels, cost, ..Record::default() };
         crash_point::pass("ending");
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("ended");

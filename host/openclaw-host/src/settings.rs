@@ -210,6 +210,26 @@ pub struct AuditSettings {
     pub keep: Duration,
 }
 
+/// What models may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpendingSettings {
+    /// In one run.
+    pub run: SpendingLimit,
+    /// In one conversation.
+    pub session: SpendingLimit,
+    /// In one day.
+    pub day: SpendingLimit,
+}
+
+/// One limit; `None` is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpendingLimit {
+    /// Tokens of prompts and replies.
+    pub tokens: Option<u64>,
+    /// Millionths of a US dollar.
+    pub micros: Option<u64>,
+}
+
 /// What of a conversation the model gets to see.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ContextSettings {
@@ -234,6 +254,8 @@ pub struct LimitSettings {
     pub call: Duration,
     /// Memory of one component, in bytes.
     pub memory_bytes: u64,
+    /// What models may use.
+    pub spending: SpendingSettings,
 }
 
 /// The assistant itself.

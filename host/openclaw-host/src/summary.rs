@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use claw_core::context::{self, Room};
 use claw_core::message::Message;
-use claw_model::{Model, Prompt, Thinking};
+use claw_model::{Model, Prompt, Reply, Thinking};
+use claw_store::Cost;
 
 use crate::host::Host;
 use crate::masking;
@@ -34,26 +35,31 @@ const WORDS_CHARS: usize = 3_000;
 const PLAIN_CHARS: usize = 300;
 const PLAIN_MESSAGES: usize = 20;
 
-/// What is to be known of these messages. `wish` is what the owner wants of it, and may be empty.
-pub async fn of(host: &Host, messages: &[Message], wish: &str, room: &Room) -> String {
+/// What is to be known of these messages, and what it cost to find out. `wish` is what the owner wants of it, and may be
+/// empty.
+pub async fn of(host: &Host, messages: &[Message], wish: &str, room: &Room) -> (String, Cost) {
     // It follows scripts, and has nothing to say about others.
     if matches!(host.model, Model::Rehearsal) {
-        return plain(messages);
+        return (plain(messages), Cost::default());
     }
     let script: Vec<_> = messages.iter().filter_map(line).collect();
     // Half of the window: the other half is for what was summarised before, and for the count that may be wrong.
     let pieces = pieces(&script, room.window / 2);
-    let mut summary = String::new();
+    let (mut summary, mut cost) = (String::new(), Cost::default());
     for piece in &pieces[pieces.len().saturating_sub(PIECES)..] {
         match ask(host, &summary, piece, wish).await {
-            Some(text) => summary = text,
-            None => return plain(messages),
+            Some(reply) => {
+                cost = cost.and(reply.usage.into());
+                summary = reply.text.trim().to_owned();
+            }
+            None => return (plain(messages), cost),
         }
     }
-    match summary.is_empty() {
+    let text = match summary.is_empty() {
         true => plain(messages),
         false => with_words(cut(&summary, CHARS), &script.concat()),
-    }
+    };
+    (text, cost)
 }
 
 /// A summary without a model: what the owner wrote, cut short, and the exact words of all of it.
@@ -78,7 +84,7 @@ pub fn plain(messages: &[Message]) -> String {
     with_words(cut(&text, CHARS), &messages.iter().filter_map(line).collect::<String>())
 }
 
-async fn ask(host: &Host, before: &str, piece: &str, wish: &str) -> Option<String> {
+async fn ask(host: &Host, before: &str, piece: &str, wish: &str) -> Option<Reply> {
     let mut text = String::new();
     if !before.is_empty() {
         let _ = write!(text, "The minutes so far:\n\n{before}\n\nBring them up to date with what follows.\n\n");
@@ -97,8 +103,8 @@ async fn ask(host: &Host, before: &str, piece: &str, wish: &str) -> Option<Strin
     let mut nobody = |_: &str| {};
     match tokio::time::timeout(WITHIN, host.model.complete(&prompt, &mut nobody)).await {
         Ok(Ok(reply)) => {
-            let text = masking::masked_reply(&masking::mask(&host.vault), reply).text;
-            (!text.trim().is_empty()).then(|| text.trim().to_owned())
+            let reply = masking::masked_reply(&masking::mask(&host.vault), reply);
+            (!reply.text.trim().is_empty()).then_some(reply)
         }
         Ok(Err(err)) => {
             tracing::warn!(error = &err as &dyn std::error::Error, "the model gave no summary");

@@ -3,12 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use claw_core::context;
 use claw_core::effect::{EffectError, LlmReply, LlmRequest};
 use claw_core::message::Message;
 use claw_model::{Prompt, StopReason, Thinking};
 use claw_policy::Action;
+use claw_store::Cost;
 
 use super::Effects;
+use crate::host::now;
+use crate::spending::{Refused, Reservation, Wanted};
 
 /// Questions of one call.
 const QUESTIONS: u32 = 8;
@@ -49,20 +53,22 @@ impl Effects {
     }
 
     async fn ask_model(&self, request: LlmRequest) -> Result<LlmReply, EffectError> {
+        let host = &self.context.host;
         let message = |message: claw_core::effect::LlmMessage| match message.by_model {
             true => Message::Assistant { text: message.text, calls: Vec::new(), replay: None },
             false => Message::User { text: message.text },
         };
-        let prompt = Prompt {
+        let mut prompt = Prompt {
             system: request.system,
             messages: request.messages.into_iter().map(message).collect(),
             tools: Vec::new(),
             max_output_tokens: request.max_tokens,
             thinking: Thinking::Off,
         };
+        let _reservation = self.reserve(&mut prompt)?;
         let mut nobody = |_: &str| {};
         let reply = tokio::select! {
-            reply = self.context.host.model.complete(&prompt, &mut nobody) => reply,
+            reply = host.model.complete(&prompt, &mut nobody) => reply,
             () = self.context.cancel.cancelled() => return Err(EffectError::Cancelled),
             () = tokio::time::sleep(ANSWER_WITHIN) => {
                 let seconds = ANSWER_WITHIN.as_secs();
@@ -70,12 +76,35 @@ impl Effects {
             }
         };
         let reply = reply.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        let counted = host.store.add_cost(&self.context.facts.session, reply.usage.into(), now()).await;
+        counted.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         Ok(LlmReply {
             cut: reply.stop == StopReason::MaxTokens,
             text: reply.text,
             input_tokens: reply.usage.input_tokens,
             output_tokens: reply.usage.output_tokens,
         })
+    }
+
+    /// Reserves what a question may use; its answer may get shorter by it.
+    fn reserve(&self, prompt: &mut Prompt) -> Result<Reservation, EffectError> {
+        let host = &self.context.host;
+        let (_, facts) = host.model.of(self.context.facts.session.as_str());
+        let asked = context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
+        let wanted = Wanted {
+            session: &self.context.facts.session,
+            run: Cost::default(),
+            prompt: asked,
+            reply: u64::from(prompt.max_output_tokens),
+            facts,
+            at: now(),
+        };
+        let (reply, reservation) = host.spending.reserve(&host.store, &wanted).map_err(|err| match err {
+            Refused::Limit(why) => EffectError::Limit(why),
+            Refused::Store(err) => EffectError::Unavailable(err.to_string()),
+        })?;
+        prompt.max_output_tokens = u32::try_from(reply).unwrap_or(u32::MAX);
+        Ok(reservation)
     }
 }
 

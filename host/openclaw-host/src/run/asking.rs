@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use claw_core::context::{self, Room};
-use claw_core::event::{HOST_MARK, HostEvent};
+use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::ToolName;
 use claw_core::message::{Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{Heard, ModelError, Prompt};
-use claw_store::StoreError;
+use claw_model::{Heard, ModelError, Prompt, Reply};
+use claw_store::{Cost, StoreError};
 
 use super::{Asked, Shell};
+use crate::host::now;
 use crate::masking;
 use crate::skills;
+use crate::spending::{Refused, Wanted};
 use crate::tool_search::{self, Offer};
 
 /// Tokens of one reply.
@@ -79,8 +81,12 @@ impl Shell {
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
-    pub(super) async fn complete(&mut self, (prompt, tokens): (Prompt, u64), aloud: Aloud) -> Asked {
+    pub(super) async fn complete(&mut self, (mut prompt, tokens): (Prompt, u64), aloud: Aloud) -> Asked {
         let host = Arc::clone(&self.host);
+        match self.reserve(tokens, prompt.max_output_tokens) {
+            Ok(reply) => prompt.max_output_tokens = reply,
+            Err(end) => return Asked::Stopped(end),
+        }
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
         let said = &mut self.said;
@@ -119,10 +125,39 @@ impl Shell {
                     reply.text = Spoken::of(&reply.text);
                 }
                 host.gauge.counted(&host.model.of(session.as_str()).0, tokens, reply.usage.input_tokens);
+                self.count(&reply, tokens);
                 Asked::Reply(masking::masked_reply(&mask, reply))
             }
             Some(Err(error)) => Asked::Failed(error),
             None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
         }
+    }
+
+    /// Reserves what a call may use; gives the most tokens of its reply, or how the run ends.
+    fn reserve(&mut self, prompt: u64, reply: u32) -> Result<u32, RunEnd> {
+        let host = &self.host;
+        let (_, facts) = host.model.of(self.row.session.as_str());
+        let (session, reply) = (&self.row.session, u64::from(reply));
+        let wanted = Wanted { session, run: self.used, prompt, reply, facts, at: now() };
+        match host.spending.reserve(&host.store, &wanted) {
+            Ok((reply, reservation)) => {
+                self.reservation = Some(reservation);
+                Ok(u32::try_from(reply).unwrap_or(u32::MAX))
+            }
+            Err(err @ Refused::Limit(_)) => Err(RunEnd::Failed { kind: "limit".to_owned(), message: err.to_string() }),
+            Err(err @ Refused::Store(_)) => {
+                Err(RunEnd::Failed { kind: "unknown".to_owned(), message: err.to_string() })
+            }
+        }
+    }
+
+    /// Counts what a reply has used, for the next record. A provider that does not say is believed our own count.
+    fn count(&mut self, reply: &Reply, prompt: u64) {
+        let mut cost = Cost::from(reply.usage);
+        if cost.tokens == 0 {
+            cost.tokens = prompt + context::of_text(&reply.text);
+        }
+        self.used = self.used.and(cost);
+        self.unsettled = self.unsettled.and(cost);
     }
 }

@@ -5,7 +5,7 @@ use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::Seq;
 use claw_core::inbound::Origin;
 use claw_core::message::{Entry, Message, Usage};
-use claw_store::{RunRow, StoreError};
+use claw_store::{Cost, RunRow, StoreError};
 
 use super::Shell;
 use crate::summary;
@@ -58,12 +58,14 @@ impl Shell {
         self.tell_compaction(None);
         let old: Vec<_> = context::seen(&self.log).into_iter().filter(|entry| is_before(entry, kept_from)).collect();
         let old: Vec<_> = old.into_iter().map(|entry| entry.message.clone()).collect();
-        let text = tokio::select! {
-            text = summary::of(&self.host, &old, wish, room) => text,
+        let (text, cost) = tokio::select! {
+            summary = summary::of(&self.host, &old, wish, room) => summary,
             // Whoever stopped the run does not wait for it; the summary without a model is there at once.
-            () = self.cancel.cancelled() => summary::plain(&old),
-            () = self.clock.reached() => summary::plain(&old),
+            () = self.cancel.cancelled() => (summary::plain(&old), Cost::default()),
+            () = self.clock.reached() => (summary::plain(&old), Cost::default()),
         };
+        self.used = self.used.and(cost);
+        self.unsettled = self.unsettled.and(cost);
         let summary = Message::Summary { text, kept_from };
         let left = context::of_message(&summary);
         self.record(vec![summary], Vec::new()).await?;

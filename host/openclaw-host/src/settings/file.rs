@@ -372,6 +372,48 @@ pub struct LimitsFile {
     #[schemars(range(min = 1, max = 1024))]
     #[serde(rename = "memoryMiB")]
     pub memory_mib: u64,
+    /// Tokens that models may read and write.
+    pub tokens: TokensFile,
+    /// US dollars that models may cost, as far as their prices are known.
+    pub usd: UsdFile,
+}
+
+/// Tokens that models may read and write. What is not said has no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct TokensFile {
+    /// In one run.
+    #[schemars(with = "u64", range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
+    /// In one conversation, over its resets.
+    #[schemars(with = "u64", range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<u64>,
+    /// In one day, in UTC.
+    #[schemars(with = "u64", range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<u64>,
+}
+
+/// US dollars that models may cost. What is not said has no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(deny_unknown_fields)]
+pub struct UsdFile {
+    /// In one run.
+    #[schemars(with = "f64", range(min = 0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<f64>,
+    /// In one conversation, over its resets.
+    #[schemars(with = "f64", range(min = 0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<f64>,
+    /// In one day, in UTC.
+    #[schemars(with = "f64", range(min = 0))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<f64>,
 }
 
 /// The assistant itself.
@@ -429,7 +471,14 @@ impl Default for ContextFile {
 
 impl Default for LimitsFile {
     fn default() -> Self {
-        LimitsFile { iterations: 25, run_seconds: 600, call_seconds: 60, memory_mib: 64 }
+        LimitsFile {
+            iterations: 25,
+            run_seconds: 600,
+            call_seconds: 60,
+            memory_mib: 64,
+            tokens: TokensFile::default(),
+            usd: UsdFile::default(),
+        }
     }
 }
 

@@ -15,12 +15,13 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::env::{self, Env};
-use super::file::{AuthMode, ComponentFile, ConfigFile, SessionsFile};
+use super::file::{AuthMode, ComponentFile, ConfigFile, SessionsFile, TokensFile, UsdFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
-    LimitSettings, LogSettings, PolicySettings, SandboxSettings, SessionSettings, Settings, SettingsError, provider,
+    LimitSettings, LogSettings, PolicySettings, SandboxSettings, SessionSettings, Settings, SettingsError,
+    SpendingLimit, SpendingSettings, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -314,6 +315,24 @@ impl Merge<'_> {
         }
     }
 
+    fn spending(&mut self, tokens: &TokensFile, usd: &UsdFile) -> SpendingSettings {
+        let mut limit = |name: &str, tokens: Option<u64>, usd: Option<f64>| {
+            if let Some(tokens) = tokens {
+                self.note(format!("limits.tokens.{name}"), tokens, Origin::File);
+            }
+            if let Some(usd) = usd {
+                self.note(format!("limits.usd.{name}"), usd, Origin::File);
+            }
+            // A cast saturates; less than nothing is refused by the schema.
+            SpendingLimit { tokens, micros: usd.map(|usd| (usd * 1e6) as u64) }
+        };
+        SpendingSettings {
+            run: limit("run", tokens.run, usd.run),
+            session: limit("session", tokens.session, usd.session),
+            day: limit("day", tokens.day, usd.day),
+        }
+    }
+
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {
         let limits = &config.limits;
         LimitSettings {
@@ -321,6 +340,7 @@ impl Merge<'_> {
             run: self.seconds("limits.runSeconds", limits.run_seconds),
             call: self.seconds("limits.callSeconds", limits.call_seconds),
             memory_bytes: self.plain("limits.memoryMiB", limits.memory_mib) * 1024 * 1024,
+            spending: self.spending(&limits.tokens, &limits.usd),
         }
     }
 

@@ -133,7 +133,7 @@ fn every_section_can_be_set() {
             approvals: { expirySeconds: 60 },
             audit: { keepDays: 30 },
             context: { tokens: 32000, keepRecentTokens: 5000, toolTokens: 4000, notes: false },
-            limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128 },
+            limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128, tokens: { run: 9 }, usd: { day: 1.5 } },
             agent: { workspace: "/srv/work" },
             logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
         }"#,
@@ -159,6 +159,8 @@ fn every_section_can_be_set() {
             limits.runSeconds = 60 (file)
             limits.callSeconds = 10 (file)
             limits.memoryMiB = 128 (file)
+            limits.tokens.run = 9 (file)
+            limits.usd.day = 1.5 (file)
             logging.level = "warn,claw_gateway=debug" (file)
             warning: `folders.notes`: `/nowhere/notes` is no folder that can be opened: No such file or directory (os error 2); it is not mounted (config.json5 line 8, column 24)
         "#]],

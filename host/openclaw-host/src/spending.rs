@@ -1,0 +1,174 @@
+//! What models may use: by run, by conversation and by day. Room is reserved before a call and settled after it, so that
+//! runs at the same time cannot go beyond a limit together.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use claw_core::id::{SessionKey, Timestamp};
+use claw_model::ModelFacts;
+use claw_store::{Cost, CostOf, Store, StoreError};
+
+use crate::settings::{SpendingLimit, SpendingSettings};
+
+/// A reply that could only be shorter is not worth its prompt.
+const SHORTEST_REPLY: u64 = 256;
+
+/// The limits, and what the calls under way have reserved.
+#[derive(Debug)]
+pub struct Spending {
+    limits: SpendingSettings,
+    reserved: Mutex<HashMap<CostOf, Cost>>,
+}
+
+/// A call that wants to be made.
+pub struct Wanted<'a> {
+    /// Its conversation.
+    pub session: &'a SessionKey,
+    /// What its run has used before.
+    pub run: Cost,
+    /// Tokens of its prompt.
+    pub prompt: u64,
+    /// Most tokens of its reply.
+    pub reply: u64,
+    /// What the model costs.
+    pub facts: ModelFacts,
+    /// Host time.
+    pub at: Timestamp,
+}
+
+/// Room for one call, given back when it is dropped: after what the call cost is counted.
+#[derive(Debug)]
+pub struct Reservation {
+    spending: Arc<Spending>,
+    places: Vec<CostOf>,
+    cost: Cost,
+}
+
+/// Why a call is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A limit is reached.
+    #[error("{0}")]
+    Limit(String),
+    /// What was used before cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// One limit and what counts against it.
+struct Budget {
+    name: &'static str,
+    setting: &'static str,
+    limit: SpendingLimit,
+    used: Cost,
+}
+
+impl Spending {
+    /// Nothing is reserved yet.
+    pub fn new(limits: SpendingSettings) -> Self {
+        Spending { limits, reserved: Mutex::default() }
+    }
+
+    /// Reserves room for a call. Gives it with the most tokens that the reply may have: fewer than wanted where a limit
+    /// is near.
+    ///
+    /// # Errors
+    /// [`Refused::Limit`] says which limit is reached and what it is.
+    pub fn reserve(self: &Arc<Self>, store: &Store, wanted: &Wanted<'_>) -> Result<(u64, Reservation), Refused> {
+        if self.limits == SpendingSettings::default() {
+            let none = Reservation { spending: Arc::clone(self), places: Vec::new(), cost: Cost::default() };
+            return Ok((wanted.reply, none));
+        }
+        let places = vec![CostOf::Session(wanted.session.clone()), CostOf::day(wanted.at)];
+        let mut reserved = self.lock();
+        let used = |place: &CostOf| -> Result<Cost, StoreError> {
+            Ok(store.cost(place)?.and(reserved.get(place).copied().unwrap_or_default()))
+        };
+        let limits = &self.limits;
+        let budgets = [
+            Budget { name: "run", setting: "run", limit: limits.run, used: wanted.run },
+            Budget { name: "conversation", setting: "session", limit: limits.session, used: used(&places[0])? },
+            Budget { name: "day", setting: "day", limit: limits.day, used: used(&places[1])? },
+        ];
+        let mut reply = wanted.reply;
+        for budget in &budgets {
+            reply = reply.min(budget.room(wanted)?);
+        }
+        let cost = Cost { tokens: wanted.prompt + reply, micros: micros(wanted, reply) };
+        for place in &places {
+            let sum = reserved.entry(place.clone()).or_default();
+            *sum = sum.and(cost);
+        }
+        drop(reserved);
+        Ok((reply, Reservation { spending: Arc::clone(self), places, cost }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CostOf, Cost>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Budget {
+    /// Tokens that the reply may have.
+    fn room(&self, wanted: &Wanted<'_>) -> Result<u64, Refused> {
+        let least = SHORTEST_REPLY.min(wanted.reply);
+        let Budget { name, setting, limit, used } = self;
+        let mut room = u64::MAX;
+        if let Some(limit) = limit.tokens {
+            room = limit.saturating_sub(used.tokens).saturating_sub(wanted.prompt);
+            if room < least {
+                let needed = wanted.prompt + least;
+                return Err(Refused::Limit(format!(
+                    "the {name} may use {limit} tokens and has used {}; the model's next call needs about {needed}. \
+                     `limits.tokens.{setting}` allows more",
+                    used.tokens
+                )));
+            }
+        }
+        if let Some(limit) = limit.micros {
+            let left = limit.saturating_sub(used.micros);
+            let needed = micros(wanted, least);
+            if needed > left {
+                return Err(Refused::Limit(format!(
+                    "the {name} may cost {} and has cost {}; the model's next call would cost about {}. \
+                     `limits.usd.{setting}` allows more",
+                    dollars(limit),
+                    dollars(used.micros),
+                    dollars(needed)
+                )));
+            }
+            let price = wanted.facts.prices.map_or(0.0, |prices| prices.output);
+            // A cast saturates, so a reply that costs nothing has no limit here.
+            room = room.min(((left - micros(wanted, 0)) as f64 / price) as u64);
+        }
+        Ok(room)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut reserved = self.spending.lock();
+        for place in &self.places {
+            if let Some(sum) = reserved.get_mut(place) {
+                sum.tokens = sum.tokens.saturating_sub(self.cost.tokens);
+                sum.micros = sum.micros.saturating_sub(self.cost.micros);
+                if *sum == Cost::default() {
+                    reserved.remove(place);
+                }
+            }
+        }
+    }
+}
+
+/// What a call costs with a reply of so many tokens; a model whose prices nobody knows costs nothing.
+fn micros(wanted: &Wanted<'_>, reply: u64) -> u64 {
+    let prices = wanted.facts.prices;
+    prices.map_or(0, |prices| (wanted.prompt as f64 * prices.input + reply as f64 * prices.output).ceil() as u64)
+}
+
+fn dollars(micros: u64) -> String {
+    format!("${:.4}", micros as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests;

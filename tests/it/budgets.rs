@@ -1,0 +1,70 @@
+//! What models may use, and what happens when it is used up.
+
+use serde_json::Value;
+
+use crate::host::Home;
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, say};
+
+fn home(provider: &Provider, limits: &str) -> Home {
+    // Prices are the owner's own here: ten cents for each token of a reply. The provider counts four in each.
+    let config = provider.config_with(Wire::OpenAi, limits);
+    let model = "models: {'m-1': {prices: {input: 0, output: 100000}}}, wire:";
+    Home::new().env(KEY_VARIABLE, KEY).config(&config.replacen("wire:", model, 1)).file("notes.md", &"milk, eggs and bread for the week\n".repeat(200))
+}
+
+fn answer(text: &str) -> Answer {
+    Answer::Whole(say(&[text]))
+}
+
+fn limit(error: &Value) -> String {
+    assert_eq!(error["state"], "error", "{error}");
+    error["errorMessage"].as_str().unwrap().to_owned()
+}
+
+// ML-26
+#[tokio::test]
+async fn a_run_that_calls_on_and_on_ends_at_its_budget_and_the_conversation_goes_on() {
+    let read = |n: usize| Answer::Whole(call("read", &format!(r#"{{"path":"notes.md","offset":{n}}}"#)));
+    let provider = Provider::start((1..20).map(read)).await;
+    // Instructions and tools take some 4,000 tokens, and each result 2,000.
+    let home = home(&provider, "{tokens: {run: 20000}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "read all").await;
+    let why = limit(&client.ended("r1").await.unwrap_err());
+    assert!(why.contains("the run may use 20000 tokens") && why.contains("`limits.tokens.run`"), "{why}");
+    let asked = provider.asked().len();
+    assert!((3..12).contains(&asked), "{asked} calls");
+    // The next run has a budget of its own.
+    client.say("main", "r2", "and again").await;
+    client.ended("r2").await.unwrap_err();
+    assert!(provider.asked().len() > asked);
+}
+
+#[tokio::test]
+async fn a_conversations_money_lasts_over_a_restart_and_others_have_their_own() {
+    let provider = Provider::start((0..20).map(|_| answer("Yes."))).await;
+    let home = home(&provider, "{usd: {session: 27}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let mut runs = (0..20).map(|n| format!("r{n}"));
+    let mut answered = 0;
+    let why = loop {
+        let run = runs.next().expect("the money has no end");
+        client.say("main", &run, "well?").await;
+        match client.ended(&run).await {
+            Ok(_) => answered += 1,
+            Err(error) => break limit(&error),
+        }
+    };
+    // Room for the shortest reply that is worth its prompt costs 25.60.
+    assert!(answered == 4 && why.contains("may cost $27.0000 and has cost $1.6000"), "{answered}: {why}");
+    assert_eq!(provider.asked()[0].body["max_tokens"], 270, "{}", provider.asked()[0].body);
+    drop(running);
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "again", "well?").await;
+    assert!(limit(&client.ended("again").await.unwrap_err()).contains("`limits.usd.session`"));
+    client.say("other", "elsewhere", "well?").await;
+    assert_eq!(client.ended("elsewhere").await.unwrap(), "Yes.");
+}
