@@ -1,4 +1,5 @@
-//! Killed between any two steps of a run, or without room on the disk: nothing that was acknowledged is lost, and no effect happens twice.
+//! Killed between any two steps of a run, or without room on the disk: nothing that was acknowledged is lost, and no
+//! effect happens twice.
 
 use serde_json::{Value, json};
 
