@@ -1,9 +1,12 @@
-//! Killed between any two steps of a run: nothing that was acknowledged is lost, and no effect happens twice.
+//! Killed between any two steps of a run, or without room on the disk: nothing that was acknowledged is lost, and no
+//! effect happens twice.
 
 use serde_json::{Value, json};
 
 use crate::client::{Client, text_of};
 use crate::host::{Home, Host, weakened};
+
+mod full;
 
 const MESSAGE: &str = r#"tool exec {"argv":["tee","-a","effects.log"],"stdin":"effect\n"}"#;
 

@@ -23,7 +23,7 @@ pub struct LaneLimits {
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A durable message wants to run.
+    /// A durable message wants to run; one that runs or waits already changes nothing.
     Arrived(SessionKey, RunId),
     /// A started run has ended, however it ended.
     Finished(SessionKey),
@@ -88,7 +88,16 @@ impl Lanes {
         lane.running.iter().chain(&lane.waiting).cloned().collect()
     }
 
+    /// Whether a run of a session is at work or waits.
+    pub fn has(&self, session: &SessionKey, run: &RunId) -> bool {
+        let lane = self.lanes.get(session);
+        lane.is_some_and(|lane| lane.running.as_ref() == Some(run) || lane.waiting.contains(run))
+    }
+
     fn arrived(&mut self, session: SessionKey, run: RunId) -> Vec<Action> {
+        if self.has(&session, &run) {
+            return Vec::new();
+        }
         let lane = self.lanes.entry(session.clone()).or_default();
         if lane.waiting.len() >= self.limits.waiting_per_session {
             return vec![Action::Refuse(run)];

@@ -13,12 +13,12 @@ use crate::rng::Rng;
 const CASES: u64 = 10_000;
 const TIME: Duration = Duration::from_secs(2);
 /// The seed in ordinary tests: they must not fail by chance.
-const SEED: u64 = 0x0c1a;
+pub(crate) const SEED: u64 = 0x0c1a;
 
 /// Minutes that every campaign and every soak test goes on for, instead of its usual bound.
 const SOAK_VARIABLE: &str = "OPENCLAW_TEST_SOAK";
 /// A seed to use instead of the usual or a fresh one: that of a run that failed.
-const SEED_VARIABLE: &str = "OPENCLAW_TEST_SEED";
+pub(crate) const SEED_VARIABLE: &str = "OPENCLAW_TEST_SEED";
 
 /// One target, and where its inputs come from.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ pub fn soak_time() -> Option<Duration> {
     environment(SOAK_VARIABLE).map(|minutes| Duration::from_secs(minutes.saturating_mul(60)))
 }
 
-fn environment(name: &str) -> Option<u64> {
+pub(crate) fn environment(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads how long and from what seed to test")]
     let value = std::env::var(name).ok()?;
     let number = value.parse();

@@ -2,11 +2,12 @@
 //!
 //! A *target* is a `fn(&[u8])` in the crate it attacks; it panics if a promise is broken. It never needs a fuzzer:
 //! [`Campaign`] runs it in ordinary tests, for a few seconds or, in a soak, for as long as one likes. `fuzz/` hands the
-//! same functions to libFuzzer. This crate is in no program that ships.
+//! same functions to libFuzzer. [`crash_points`] tries a story with many faults. This crate is in no program that ships.
 
 mod draw;
 
 mod campaign;
+mod points;
 mod rng;
 
 mod memory;
@@ -14,3 +15,5 @@ mod memory;
 pub use campaign::{Campaign, soak_time};
 pub use draw::Draw;
 pub use memory::{Meter, peak_bytes};
+pub use points::crash_points;
+pub use rng::Rng;

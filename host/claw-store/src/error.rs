@@ -62,7 +62,7 @@ pub enum StoreError {
         /// The store's file.
         path: PathBuf,
     },
-    /// Reading or writing failed. Nothing was written.
+    /// Reading or writing failed. Nothing was written; only if the disk failed at the very last, all of it may have been.
     #[error("store `{path}` cannot be read or written; check the disk")]
     Io {
         /// The store's file.

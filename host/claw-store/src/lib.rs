@@ -71,4 +71,6 @@ pub use stats::{Stats, TableStats};
 pub use store::Store;
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod fixture;

@@ -206,7 +206,12 @@ impl Api {
                 known["duplicate"] = json!(true);
                 Ok(known)
             }
-            Ok(Accepted::Duplicate(_)) => Ok(reply("in_flight")),
+            Ok(Accepted::Duplicate(_)) => {
+                // Nobody may be at it: its client or the disk may have failed between its acceptance and its start, or
+                // the disk since.
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), timeout)).await?;
+                Ok(reply("in_flight"))
+            }
             Err(err) => Err(stored(err)),
         }
     }

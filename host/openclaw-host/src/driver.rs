@@ -60,7 +60,9 @@ impl Driver {
             tokio::select! {
                 event = self.events.recv() => match event {
                     Some(DriverEvent::Arrived(session, run, limit)) => {
-                        self.limits.extend(limit.map(|limit| (run.clone(), limit)));
+                        if !self.lanes.has(&session, &run) {
+                            self.limits.extend(limit.map(|limit| (run.clone(), limit)));
+                        }
                         self.on(Event::Arrived(session, run)).await;
                     }
                     Some(DriverEvent::Stop(session, run, reply)) => {

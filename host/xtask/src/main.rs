@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that building, running and testing openclaw-host takes, in one place.
 
 mod bench;
+mod crash;
 mod foreign;
 mod guards;
 mod languages;
@@ -27,6 +28,7 @@ usage: cargo xtask COMMAND
   run [ARGS…]        set up, build and start the host on 127.0.0.1 (ARGS go to `openclaw-host run`)
   test [FILTER…]     set up, build, and run every test
   soak [MINUTES]     fuzz and stress with fresh seeds, each for that long (10 if not said)
+  crash --points N [--seed S]  try so many crash points on the store, from a fresh seed if none is said
   bench [NAME…]      measure; prints a table and writes target/bench/report.json (--quick: few samples)
   ci                 what CI runs: formatting, lints, guards, test";
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         ["soak"] => setup().and_then(|()| guests()).and_then(|()| soak::run_soak(soak::MINUTES)),
         ["soak", minutes] => soak::minutes(minutes)
             .and_then(|minutes| setup().and_then(|()| guests()).and_then(|()| soak::run_soak(minutes))),
+        ["crash", rest @ ..] => crash::points(rest).and_then(|points| crash::run_crash(&points)),
         ["bench", rest @ ..] => setup().and_then(|()| guests()).and_then(|()| bench::run_benches(rest)),
         ["ci"] => ci(),
         _ => {

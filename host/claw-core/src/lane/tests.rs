@@ -30,6 +30,19 @@ fn a_session_runs_one_message_at_a_time_and_in_order() {
 }
 
 #[test]
+fn a_message_that_runs_or_waits_arrives_only_once() {
+    let mut lanes = lanes(1);
+    lanes.on(Event::Arrived(session("a"), run(1)));
+    lanes.on(Event::Arrived(session("a"), run(2)));
+    for again in [1, 2] {
+        assert_eq!(lanes.on(Event::Arrived(session("a"), run(again))), []);
+    }
+    assert_eq!(lanes.on(Event::Finished(session("a"))), [Action::Start(session("a"), run(2))]);
+    assert_eq!(lanes.on(Event::Arrived(session("a"), run(1))), [], "one that has ended may come again");
+    assert_eq!(lanes.on(Event::Finished(session("a"))), [Action::Start(session("a"), run(1))]);
+}
+
+#[test]
 fn sessions_run_in_parallel_up_to_the_limit_and_then_in_order_of_arrival() {
     let mut lanes = lanes(2);
     assert_eq!(lanes.on(Event::Arrived(session("a"), run(1))).len(), 1);

@@ -182,3 +182,35 @@ async fn a_commit_is_made_in_two_phases() {
     let bytes = std::fs::read(home.path().join("store.redb")).unwrap();
     assert_eq!(bytes[9] & 0b100, 0b100);
 }
+
+#[tokio::test]
+async fn a_hundred_writes_at_once_to_each_of_a_thousand_conversations_are_all_there_and_in_order() {
+    // ST-12
+    let (home, store) = store();
+    let conversation = |number: usize| {
+        let (store, name) = (store.clone(), format!("s{number}"));
+        tokio::spawn(async move {
+            store.accept(inbound_to(&name, &name), at(1)).await.unwrap();
+            let writes: Vec<_> = (0..100)
+                .map(|write| {
+                    let (store, id) = (store.clone(), run(&name));
+                    tokio::spawn(async move { store.record(&id, entries([notice(&format!("{write}"))]), at(2)).await })
+                })
+                .collect();
+            for write in writes {
+                write.await.unwrap().unwrap();
+            }
+        })
+    };
+    let conversations: Vec<_> = (0..1000).map(conversation).collect();
+    for conversation in conversations {
+        conversation.await.unwrap();
+    }
+    let store = reopen(&home, store);
+    for number in 0..1000 {
+        let name = format!("s{number}");
+        let log = lines(&store.transcript(&key(&name)).unwrap());
+        let written = (0..100).map(|write| format!("{} {name} notice {write}", write + 2));
+        assert_eq!(log, std::iter::once(format!("1 {name} user")).chain(written).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,171 @@
+//! What a host does with its store, as a story that can be taken up wherever it was cut off.
+
+use std::cell::RefCell;
+
+use claw_core::approval::{Answer, ApprovalState};
+use claw_core::event::RunEnd;
+use claw_core::id::ApprovalId;
+use claw_core::message::Message;
+
+use super::disk::explains;
+use super::world::World;
+use crate::fixture::*;
+use crate::{AuditEntry, AuditKind, JournalStep, Record, Repeatable, ResolveError, RunState, Store, StoreError};
+
+/// The conversations. Each has one run at a time.
+pub const SESSIONS: [&str; 3] = ["main", "second", "third"];
+
+/// Fills pages, so that a commit writes more than one.
+const PADDING: &str = "and some more words that nobody reads ";
+
+/// Ends what was begun and then lives through `runs` runs of each conversation, until that is done or the store
+/// fails. Returns whether it was done.
+///
+/// # Panics
+/// If the store refuses what it must take.
+pub async fn live(store: &Store, world: &RefCell<World>, runs: u32, together: bool) -> bool {
+    let [main, second, third] = SESSIONS.map(|session| converse(store, world, session, runs));
+    let done = if together {
+        let (main, second, third) = tokio::join!(main, second, third);
+        [main, second, third]
+    } else {
+        [main.await, second.await, third.await]
+    };
+    for failed in done.iter().filter_map(|done| done.as_ref().err()) {
+        assert!(explains(failed), "the store refuses what it must take: {failed:?}");
+    }
+    done.iter().all(Result::is_ok)
+}
+
+async fn converse(store: &Store, world: &RefCell<World>, session: &str, runs: u32) -> Result<(), StoreError> {
+    for number in 0..runs {
+        let life = Life { store, world, session, number, name: format!("{session}-{number}") };
+        life.to_its_end().await?;
+    }
+    Ok(())
+}
+
+/// One run.
+struct Life<'a> {
+    store: &'a Store,
+    world: &'a RefCell<World>,
+    session: &'a str,
+    number: u32,
+    name: String,
+}
+
+impl Life<'_> {
+    async fn to_its_end(&self) -> Result<(), StoreError> {
+        let id = run(&self.name);
+        if self.store.run(&id)?.is_some_and(|row| matches!(row.state, RunState::Ended(_))) {
+            return Ok(());
+        }
+        self.note("sends", "");
+        self.store.accept(inbound_to(&self.name, self.session), at(1)).await?;
+        self.note("accepted", "");
+        if !self.store.run_entries(&id)?.is_empty() {
+            self.store.begin_attempt(&id, at(2)).await?;
+        }
+        match self.number % 2 {
+            0 => self.act().await?,
+            _ => self.talk().await?,
+        }
+        let entry = AuditEntry::new(AuditKind::DecisionAllow, "component:probe", at(3));
+        let sequence = self.store.audit(entry).await?;
+        self.world.borrow_mut().note(&format!("audited {sequence}"));
+        Ok(())
+    }
+
+    /// A run that only speaks, in several records.
+    async fn talk(&self) -> Result<(), StoreError> {
+        let spoken = self.store.run_entries(&run(&self.name))?;
+        let spoken = spoken.iter().filter(|entry| matches!(entry.message, Message::Assistant { .. })).count();
+        for part in spoken / 2..3 {
+            let tags = [format!("{part}a"), format!("{part}b")];
+            let messages = tags.iter().map(|tag| said(&format!("{tag} {}", PADDING.repeat(60)))).collect();
+            let last = part == 2;
+            self.record(
+                &tags.join(" "),
+                Record { entries: messages, end: done().filter(|_| last), ..Record::default() },
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// A run with an effect that needs an approval.
+    async fn act(&self) -> Result<(), StoreError> {
+        let journal = self.store.journal(&run(&self.name))?;
+        if journal.iter().any(|step| matches!(step, JournalStep::EffectStarted { .. })) {
+            return self.end_after_the_effect(&journal).await;
+        }
+        if journal.is_empty() {
+            let step = JournalStep::CallStarted {
+                call: call("c"),
+                tool: tool(),
+                component: component(),
+                repeatable: Repeatable::No,
+            };
+            self.record("asks", Record { steps: vec![step], ..entries([asks(&["c"])]) }).await?;
+        }
+        let approval = self.approved().await?;
+        let index = 0;
+        let step = JournalStep::EffectStarted { call: call("c"), index, digest: digest(7), approval: Some(approval) };
+        self.record("", Record { steps: vec![step], ..Record::default() }).await?;
+        self.note("effect", "");
+        let steps = vec![
+            JournalStep::EffectEnded { call: call("c"), index, summary: "ran".to_owned() },
+            JournalStep::CallEnded { call: call("c") },
+        ];
+        self.record("answer", Record { steps, ..entries([answers("c")]) }).await?;
+        self.record("bye", Record { end: done(), ..entries([said("bye")]) }).await
+    }
+
+    /// It was cut off after it had begun its effect: that is not done again.
+    async fn end_after_the_effect(&self, journal: &[JournalStep]) -> Result<(), StoreError> {
+        if journal.iter().any(|step| matches!(step, JournalStep::CallEnded { .. })) {
+            return self.record("bye", Record { end: done(), ..entries([said("bye")]) }).await;
+        }
+        let end = RunEnd::Failed { kind: "unknown".to_owned(), message: "the host was restarted".to_owned() };
+        self.record("notice", Record { end: Some(end), ..entries([notice("nobody knows")]) }).await
+    }
+
+    async fn approved(&self) -> Result<ApprovalId, StoreError> {
+        let session = SESSIONS.iter().position(|name| *name == self.session).unwrap();
+        let number = u128::from(self.number) * 8 + session as u128;
+        let asked = approval(number, &self.name);
+        let id = asked.id.clone();
+        let found = self.store.approval(&id)?;
+        if found.is_none() {
+            self.store.park(claw_core::approval::Approval { session: key(self.session), ..asked }).await?;
+        }
+        if found.is_none_or(|found| found.state == ApprovalState::Pending) {
+            match self.store.resolve(id.as_str(), Answer::Once, "cli", at(2)).await {
+                Ok(_) => {}
+                Err(ResolveError::Store(err)) => return Err(err),
+                Err(err) => panic!("{}: {err}", self.name),
+            }
+        }
+        Ok(id)
+    }
+
+    /// Records, and tells the world before and after.
+    async fn record(&self, tags: &str, record: Record) -> Result<(), StoreError> {
+        let ends = record.end.is_some();
+        if ends {
+            self.note("ends", "");
+        }
+        self.note("tries", tags);
+        self.store.record(&run(&self.name), record, at(2)).await?;
+        self.note("said", "");
+        if ends {
+            self.note("ended", "");
+        }
+        Ok(())
+    }
+
+    fn note(&self, what: &str, of: &str) {
+        let event = format!("{what} {} {of}", self.name);
+        self.world.borrow_mut().note(event.trim_end());
+    }
+}

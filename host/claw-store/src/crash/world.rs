@@ -1,0 +1,198 @@
+//! What the world outside of the store knows: what it was promised, and which effects have happened.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+
+use claw_core::event::RunEnd;
+use claw_core::message::{Entry, Message};
+use claw_core::outcome::{FailureKind, ToolOutcome};
+
+use crate::fixture::*;
+use crate::{ApprovalFilter, JournalStep, RunState, Store};
+
+/// The other side of the account. It takes events as lines, so that it can be told by a process that was killed.
+#[derive(Debug, Default)]
+pub struct World {
+    runs: BTreeMap<String, Known>,
+    /// The last entry of the record that was acknowledged.
+    audited: u64,
+    /// Where each event is kept at once.
+    ledger: Option<File>,
+}
+
+/// What is known of one message and its run.
+#[derive(Debug, Default)]
+struct Known {
+    accepted: bool,
+    /// Entries that are durable, then those that may be.
+    said: Vec<String>,
+    trying: Vec<String>,
+    ending: bool,
+    ended: bool,
+    effects: usize,
+}
+
+impl World {
+    /// Also keeps each event in a file.
+    pub fn with_ledger(file: File) -> World {
+        World { ledger: Some(file), ..World::default() }
+    }
+
+    /// Learns what a ledger says.
+    pub fn read(&mut self, ledger: &str) {
+        ledger.lines().for_each(|line| self.take(line));
+    }
+
+    /// One event.
+    pub fn note(&mut self, event: &str) {
+        if let Some(file) = &mut self.ledger {
+            file.write_all(format!("{event}\n").as_bytes()).unwrap();
+        }
+        self.take(event);
+    }
+
+    fn take(&mut self, event: &str) {
+        let words: Vec<&str> = event.split(' ').collect();
+        let [what, name, rest @ ..] = &words[..] else { panic!("`{event}` is no event") };
+        if *what == "audited" {
+            self.audited = self.audited.max(name.parse().unwrap());
+            return;
+        }
+        let run = self.runs.entry((*name).to_owned()).or_default();
+        match *what {
+            "sends" => {}
+            "accepted" => run.accepted = true,
+            "tries" => run.trying = rest.iter().map(|tag| (*tag).to_owned()).collect(),
+            "said" => run.said.append(&mut run.trying),
+            "ends" => run.ending = true,
+            "ended" => run.ended = true,
+            "effect" => run.effects += 1,
+            _ => panic!("`{event}` is no event"),
+        }
+    }
+
+    /// Compares the account with the store, and learns what became of what was open.
+    ///
+    /// Every acknowledged message is there, and ended or waiting; each acknowledged entry is there once and in order,
+    /// and what was not acknowledged is there as a whole or not at all; no effect happened twice, or without the store
+    /// knowing of it; indexes, logs and record hold.
+    #[track_caller]
+    pub fn check(&mut self, store: &Store) {
+        let waiting: Vec<_> = store.unfinished_runs().unwrap().into_iter().map(|row| row.run).collect();
+        let mut there = 0;
+        for (name, known) in &mut self.runs {
+            let id = run(name);
+            let Some(row) = store.run(&id).unwrap() else {
+                assert!(!known.accepted, "the acknowledged message of {name} is lost");
+                continue;
+            };
+            there += 1;
+            known.accepted = true;
+            known.check_entries(name, &store.run_entries(&id).unwrap());
+            let over = matches!(row.state, RunState::Ended(_));
+            assert!(over || !known.ended, "{name} has ended and is at work again");
+            assert!(!over || known.ending, "{name} has ended by itself");
+            known.ended = over;
+            assert_eq!(waiting.contains(&id), !over, "{name} is neither over nor waiting");
+            known.check_effects(name, store);
+        }
+        assert!(waiting.len() <= there, "runs that nobody sent: {waiting:?}");
+        let last = store.verify_audit().unwrap().last;
+        assert!(last >= self.audited, "the record ends at {last}, but {} was acknowledged", self.audited);
+        self.audited = last;
+        let checked = store.check().unwrap();
+        assert!(checked.faults.is_empty(), "{:#?}", checked.faults);
+    }
+
+    /// That all is done: every message is answered or failed with a notice, and every log is in pairs.
+    #[track_caller]
+    pub fn check_end(&mut self, store: &Store) {
+        self.check(store);
+        for (name, known) in &self.runs {
+            assert!(known.ended, "{name} was not brought to its end");
+            let id = run(name);
+            let Some(RunState::Ended(end)) = store.run(&id).unwrap().map(|row| row.state) else {
+                panic!("{name} is not there");
+            };
+            let told =
+                store.run_entries(&id).unwrap().iter().any(|entry| matches!(entry.message, Message::Notice { .. }));
+            assert!(matches!(end, RunEnd::Done { .. }) || told, "{name} failed without a notice");
+        }
+        for session in super::story::SESSIONS {
+            in_pairs(&store.transcript(&key(session)).unwrap());
+        }
+        assert!(store.approvals(ApprovalFilter::Pending).unwrap().is_empty());
+    }
+}
+
+impl Known {
+    #[track_caller]
+    fn check_entries(&mut self, name: &str, entries: &[Entry]) {
+        let stored: Vec<String> = entries.iter().filter_map(tag).collect();
+        let mut all = self.said.clone();
+        all.append(&mut self.trying);
+        assert!(
+            stored == self.said || stored == all,
+            "{name}: {:?} were acknowledged, {:?} were tried, {stored:?} are there",
+            self.said,
+            &all[self.said.len()..],
+        );
+        let heard = entries.iter().filter(|entry| matches!(entry.message, Message::User { .. })).count();
+        assert!(heard <= 1, "{name} was heard {heard} times");
+        if self.effects > 0 {
+            // Its outcome may be unknown; that it did not happen may not be said.
+            let denied = |entry: &Entry| match &entry.message {
+                Message::Tool { outcome: ToolOutcome::Failed(failure), .. } => {
+                    failure.kind != FailureKind::OutcomeUnknown
+                }
+                _ => false,
+            };
+            assert!(!entries.iter().any(denied), "{name}: its effect has happened and is denied");
+        }
+        self.said = stored;
+    }
+
+    #[track_caller]
+    fn check_effects(&self, name: &str, store: &Store) {
+        assert!(self.effects <= 1, "the effect of {name} happened {} times", self.effects);
+        let journal = store.journal(&run(name)).unwrap();
+        let started = journal.iter().filter(|step| matches!(step, JournalStep::EffectStarted { .. })).count();
+        assert!(self.effects <= started && started <= 1, "{name}: {} effects, {started} noted", self.effects);
+        let all = store.approvals(ApprovalFilter::All).unwrap();
+        let used = all.iter().filter(|approval| approval.run.as_str() == name && approval.state.as_str() == "used");
+        assert_eq!(used.count(), started, "{name}: an effect uses its approval, in one step");
+    }
+}
+
+/// What the world calls an entry; the store's own (the message, the answers that it adds at the end) have no name.
+fn tag(entry: &Entry) -> Option<String> {
+    match &entry.message {
+        Message::Assistant { text, calls, .. } if calls.is_empty() => text.split(' ').next().map(str::to_owned),
+        Message::Assistant { .. } => Some("asks".to_owned()),
+        Message::Tool { outcome: ToolOutcome::Done { .. }, .. } => Some("answer".to_owned()),
+        Message::Notice { .. } => Some("notice".to_owned()),
+        _ => None,
+    }
+}
+
+/// Each call is answered once, and before anybody else speaks: what the strictest provider demands.
+#[track_caller]
+fn in_pairs(log: &[Entry]) {
+    let mut open: Vec<&str> = Vec::new();
+    for entry in log {
+        match &entry.message {
+            Message::Tool { call, .. } => {
+                let place = open.iter().position(|open| *open == call.as_str());
+                open.remove(place.unwrap_or_else(|| panic!("entry {} answers what nobody asked", entry.seq.0)));
+            }
+            Message::Notice { .. } => {}
+            Message::Assistant { calls, .. } => {
+                assert!(open.is_empty(), "entry {} speaks before {open:?} are answered", entry.seq.0);
+                open.extend(calls.iter().map(|call| call.id.as_str()));
+            }
+            _ => assert!(open.is_empty(), "entry {} speaks before {open:?} are answered", entry.seq.0),
+        }
+    }
+    assert!(open.is_empty(), "{open:?} are never answered");
+}
