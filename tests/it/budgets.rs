@@ -9,7 +9,10 @@ fn home(provider: &Provider, limits: &str) -> Home {
     // Prices are the owner's own here: ten cents for each token of a reply. The provider counts four in each.
     let config = provider.config_with(Wire::OpenAi, limits);
     let model = "models: {'m-1': {prices: {input: 0, output: 100000}}}, wire:";
-    Home::new().env(KEY_VARIABLE, KEY).config(&config.replacen("wire:", model, 1)).file("notes.md", &"milk, eggs and bread for the week\n".repeat(200))
+    Home::new()
+        .env(KEY_VARIABLE, KEY)
+        .config(&config.replacen("wire:", model, 1))
+        .file("notes.md", &"milk, eggs and bread for the week\n".repeat(200))
 }
 
 fn answer(text: &str) -> Answer {

@@ -32,6 +32,7 @@ mod plain;
 mod projects;
 mod provider_keys;
 mod providers;
+mod queue;
 mod registry;
 mod revocations;
 mod roots;

@@ -33,6 +33,7 @@ use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
+use crate::queue;
 use crate::replay;
 use crate::rights::ChangeError;
 use crate::run_clock::RunClock;
@@ -192,13 +193,14 @@ impl Api {
             }
             return Ok(reply(status));
         }
+        let queueing = queue::arriving(&self.host, &caller.source.channel, &text);
         let inbound =
             Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
         crash_point::pass("received");
         match self.host.store.accept(inbound, now()).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
-                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), timeout)).await?;
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await?;
                 Ok(reply(status))
             }
             Ok(Accepted::Duplicate(RunState::Ended(end))) => {
@@ -284,7 +286,9 @@ impl Api {
         self.host.driver.send(event).await.map_err(|_| stopping())
     }
 
-    async fn wait(&self, run: RunId, patience: Duration) -> Result<Value, RpcError> {
+    /// Waits for the end of a run, or of the one that answers it instead.
+    async fn wait(&self, mut run: RunId, patience: Duration) -> Result<Value, RpcError> {
+        let mut asked = None;
         let mut events = self.host.events.subscribe();
         if let Some(end) = self.remembered(&run) {
             return Ok(view::run_end(&run, &end, None));
@@ -293,8 +297,18 @@ impl Api {
         loop {
             let row = self.host.store.run(&run).map_err(stored)?;
             let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
+            if let RunState::Ended(RunEnd::Joined { run: other }) = &row.state {
+                asked.get_or_insert(run);
+                run = other.clone();
+                continue;
+            }
             if let RunState::Ended(end) = &row.state {
-                return Ok(view::run_end(&run, end, Some((row.received_at, row.ended_at))));
+                let mut ended =
+                    view::run_end(asked.as_ref().unwrap_or(&run), end, Some((row.received_at, row.ended_at)));
+                if asked.is_some() {
+                    ended["joinedRunId"] = json!(run);
+                }
+                return Ok(ended);
             }
             loop {
                 match tokio::time::timeout_at(deadline, events.recv()).await {

@@ -3,6 +3,7 @@
 mod kept;
 mod models;
 mod packages;
+mod queue;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::kept::{AuditFile, SessionsFile};
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
+pub use self::queue::{DropWord, QueueFile, QueueWord};
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +53,8 @@ pub struct ConfigFile {
     pub clawhub: ClawHubFile,
     /// What of a conversation the model gets to see.
     pub context: ContextFile,
+    /// What becomes of messages that arrive while others are at work.
+    pub queue: QueueFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.
