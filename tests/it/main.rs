@@ -13,6 +13,7 @@ mod audit;
 mod bad_input;
 mod budgets;
 mod clawhub;
+mod commands;
 mod conformance;
 mod context;
 mod crash;

@@ -2,6 +2,7 @@
 
 mod command;
 mod hub;
+mod obey;
 mod packages;
 mod run_view;
 mod session_view;
@@ -26,7 +27,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::command::Slash;
+pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::audit;
 use crate::crash_point;
@@ -222,44 +223,6 @@ impl Api {
             return None;
         }
         self.host.skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
-    }
-
-    /// Does what a slash command says and answers it like a run, without a row: it is no part of the conversation.
-    async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
-        self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
-        let text = match slash {
-            Slash::Approve { .. } | Slash::More if !caller.scopes.allows(Scope::Approvals) => {
-                let why = "this client may not answer approvals; it lacks the scope `operator.approvals`";
-                audit::refused(&self.host, by(caller), "/approve", NOT_AN_APPROVER, why.to_owned()).await;
-                format!("{NOT_AN_APPROVER}: {why}")
-            }
-            Slash::Approve { ids, answer } => {
-                match self.host.gate.resolve_all(&self.host, &ids, answer, &by(caller)).await {
-                    Ok(resolved) => resolved.iter().map(answered).collect::<Vec<_>>().join("\n"),
-                    Err(err) => stored(err).message,
-                }
-            }
-            Slash::More => {
-                self.host.gate.budget.refill(session);
-                "this conversation may ask again".to_owned()
-            }
-            Slash::Malformed(help) => help.to_owned(),
-            Slash::NoSkill(help) => help,
-            Slash::Stop => match self.stop(session.clone(), None).await {
-                Ok(runs) if runs.is_empty() => "nothing is running in this conversation".to_owned(),
-                Ok(runs) => format!("stopped {} run(s)", runs.len()),
-                Err(err) => err.message,
-            },
-        };
-        let end = RunEnd::Done { text, usage: Usage::default() };
-        {
-            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.push_back((run.clone(), end.clone()));
-            if commands.len() > REMEMBERED {
-                commands.pop_front();
-            }
-        }
-        self.host.tell(HostEvent::RunEnded { run, session: session.clone(), end: Arc::new(end), at: now() });
     }
 
     fn remembered(&self, run: &RunId) -> Option<RunEnd> {
