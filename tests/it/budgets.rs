@@ -9,7 +9,10 @@ fn home(provider: &Provider, limits: &str) -> Home {
     // Prices are the owner's own here: ten cents for each token of a reply. The provider counts four in each.
     let config = provider.config_with(Wire::OpenAi, limits);
     let model = "models: {'m-1': {price: {input: 0, output: 100000}}}, wire:";
-    Home::new().env(KEY_VARIABLE, KEY).config(&config.replacen("wire:", model, 1)).file("notes.md", &"milk, eggs and bread for the week\n".repeat(200))
+    Home::new()
+        .env(KEY_VARIABLE, KEY)
+        .config(&config.replacen("wire:", model, 1))
+        .file("notes.md", &"milk, eggs and bread for the week\n".repeat(200))
 }
 
 fn answer(text: &str) -> Answer {
@@ -35,10 +38,10 @@ async fn a_run_that_calls_on_and_on_ends_at_its_budget_and_the_conversation_goes
     assert!(why.contains("the run may use 20000 tokens") && why.contains("`limits.tokens.run`"), "{why}");
     let asked = provider.asked().len();
     assert!((3..12).contains(&asked), "{asked} calls");
-    // The next run has a budget of its own.
-    client.say("main", "r2", "and again").await;
+    // Another run has a budget of its own.
+    client.say("other", "r2", "and again").await;
     client.ended("r2").await.unwrap_err();
-    assert!(provider.asked().len() > asked);
+    assert!(provider.asked().len() > asked, "nothing was left for it");
 }
 
 #[tokio::test]

@@ -130,7 +130,8 @@ pub enum RunEnd {
     },
     /// Without one.
     Failed {
-        /// `rate_limit`, `auth`, `timeout`, `context_length`, `refusal`, `limit`, `unknown`.
+        /// `rate_limit`, `auth`, `timeout`, `context_length`, `refusal`, `limit`, `left-out`, `summarised`,
+        /// `unknown`.
         kind: String,
         /// What failed and what to do next.
         message: String,
@@ -140,4 +141,16 @@ pub enum RunEnd {
         /// What had been said until then.
         text: String,
     },
+    /// Its message became part of another run, which answers it.
+    Joined {
+        /// The other run.
+        run: RunId,
+    },
+}
+
+impl RunEnd {
+    /// The kind of failure of a message that nobody answered, and that the model is not to see.
+    pub const LEFT_OUT: &str = "left-out";
+    /// The same, but the model gets to see how the message began.
+    pub const SUMMARISED: &str = "summarised";
 }

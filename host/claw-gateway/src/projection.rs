@@ -252,6 +252,10 @@ impl Run {
                 }
                 (chat, json!({"phase": "end", "startedAt": self.started, "endedAt": at, "aborted": true}))
             }
+            RunEnd::Joined { run } => (
+                json!({"state": "final", "stopReason": "joined", "joinedRunId": run}),
+                json!({"phase": "end", "startedAt": self.started, "endedAt": at, "joinedRunId": run}),
+            ),
         };
         vec![self.chat(run, Urgency::Kept, chat), self.agent(run, at, "lifecycle", Urgency::Kept, data)]
     }

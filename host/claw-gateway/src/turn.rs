@@ -61,6 +61,10 @@ pub(crate) async fn watch(
         match events.recv().await {
             Ok(HostEvent::RunStarted { run: begun, at, .. }) if begun == *run => started = Some(at),
             Ok(HostEvent::RunEnded { run: ended, end, at, .. }) if ended == *run => {
+                // The host knows who answers instead, and waits for that one.
+                if let RunEnd::Joined { .. } = *end {
+                    return ask(link, caller, run).await;
+                }
                 return Ok(Ended { end: (*end).clone(), duration: between(started.unwrap_or(at), at) });
             }
             Ok(_) => {}
@@ -125,6 +129,7 @@ impl Ended {
             }
             RunEnd::Failed { message, .. } => ("error", message.as_str(), "", Usage::default()),
             RunEnd::Aborted { text } => ("error", "aborted", text.as_str(), Usage::default()),
+            RunEnd::Joined { .. } => ("ok", "joined", "", Usage::default()),
         };
         let payloads = if text.is_empty() { json!([]) } else { json!([{"text": text}]) };
         let millis = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);

@@ -58,7 +58,7 @@ impl Model {
     pub fn of(&self, session: &str) -> (String, ModelFacts) {
         match self {
             Model::Http(chain) => chain.of(session),
-            Model::Rehearsal => (self.name(), ModelFacts::default()),
+            Model::Rehearsal => (self.name(), rehearsal::FACTS),
         }
     }
 
@@ -66,7 +66,7 @@ impl Model {
     pub fn models(&self) -> Vec<(String, ModelFacts)> {
         match self {
             Model::Http(chain) => chain.models(),
-            Model::Rehearsal => vec![(self.name(), ModelFacts::default())],
+            Model::Rehearsal => vec![(self.name(), rehearsal::FACTS)],
         }
     }
 

@@ -14,7 +14,18 @@ use claw_core::id::{CallId, ToolName};
 use claw_core::message::{Message, ToolCall, Usage};
 
 use crate::draft::CallIds;
+use crate::facts::ModelFacts;
 use crate::prompt::{Prompt, Reply, StopReason};
+
+/// It reads whatever it is given.
+pub(crate) const FACTS: ModelFacts = ModelFacts {
+    context_tokens: 10_000_000,
+    max_output_tokens: 1_000_000,
+    prices: None,
+    tools: true,
+    images: false,
+    thinking: false,
+};
 
 /// Answers in as many pieces at most, so that streaming can be seen.
 const PIECES: usize = 4;

@@ -39,6 +39,9 @@ pub struct Record {
     pub spends: Vec<Spent>,
     /// What the model has used for it.
     pub cost: Cost,
+    /// Runs of the session that have not begun: behind the entries their messages become part of this run, and they
+    /// end. One that has ended meanwhile is left out.
+    pub joins: Vec<RunId>,
     /// What has flowed into the run; it has flowed into its conversation with what is appended.
     pub labels: Labels,
 }
@@ -117,14 +120,14 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, audit, end, spends, cost, labels } = record;
+    let Record { entries, steps, recordings, audit, end, spends, cost, joins, labels } = record;
     let session = row.session.clone();
     let mut step_changes = journal_changes(tables, run, &steps, at)?;
     for spend in spends {
         let missing = || StoreError::NotGranted { grant: spend.grant.clone() };
         step_changes.push(grants::spent(tables, &spend, at)?.ok_or_else(missing)?);
     }
-    let mut draft = Draft::open(tables, &row, at)?;
+    let mut draft = Draft::open(tables, &row, end.as_ref(), at)?;
     draft.label(&labels);
     let unheard = row.epoch.is_none() && !draft.calls().is_empty();
     let silent = steps.is_empty() && entries.iter().all(|message| matches!(message, Message::Notice { .. }));
@@ -134,6 +137,7 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     } else {
         row.epoch = Some(draft.epoch());
         append(tables, run, &mut draft, entries, &steps, end.as_ref())?;
+        joins.iter().try_for_each(|joined| draft.join(run, joined, tables))?;
     }
     row.running = true;
     row.ended_at = end.as_ref().map(|_| at);

@@ -151,6 +151,9 @@ pub(crate) enum StoredEnd {
         text: String,
         usage: StoredUsage,
     },
+    Joined {
+        run: RunId,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -243,6 +246,7 @@ impl From<RunEnd> for StoredEnd {
             RunEnd::Done { text, usage } => StoredEnd::Metered { text, usage: usage.into() },
             RunEnd::Failed { kind, message } => StoredEnd::Failed { kind, message },
             RunEnd::Aborted { text } => StoredEnd::Aborted { text },
+            RunEnd::Joined { run } => StoredEnd::Joined { run },
         }
     }
 }
@@ -256,6 +260,7 @@ impl From<StoredEnd> for RunEnd {
             StoredEnd::Metered { text, usage } => RunEnd::Done { text, usage: usage.into() },
             StoredEnd::Failed { kind, message } => RunEnd::Failed { kind, message },
             StoredEnd::Aborted { text } => RunEnd::Aborted { text },
+            StoredEnd::Joined { run } => RunEnd::Joined { run },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod hub;
+mod obey;
 mod packages;
 mod run_view;
 mod session_view;
@@ -26,13 +27,14 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::command::Slash;
+pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
+use crate::queue;
 use crate::replay;
 use crate::rights::ChangeError;
 use crate::run_clock::RunClock;
@@ -192,13 +194,14 @@ impl Api {
             }
             return Ok(reply(status));
         }
+        let queueing = queue::arriving(&self.host, &caller.source.channel, &text);
         let inbound =
             Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
         crash_point::pass("received");
         match self.host.store.accept(inbound, now()).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
-                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), timeout)).await?;
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await?;
                 Ok(reply(status))
             }
             Ok(Accepted::Duplicate(RunState::Ended(end))) => {
@@ -209,7 +212,8 @@ impl Api {
             Ok(Accepted::Duplicate(_)) => {
                 // Nobody may be at it: its client or the disk may have failed between its acceptance and its start, or
                 // the disk since.
-                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), timeout)).await?;
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queue::taken_up(), timeout))
+                    .await?;
                 Ok(reply("in_flight"))
             }
             Err(err) => Err(stored(err)),
@@ -225,44 +229,6 @@ impl Api {
             return None;
         }
         self.host.skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
-    }
-
-    /// Does what a slash command says and answers it like a run, without a row: it is no part of the conversation.
-    async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
-        self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
-        let text = match slash {
-            Slash::Approve { .. } | Slash::More if !caller.scopes.allows(Scope::Approvals) => {
-                let why = "this client may not answer approvals; it lacks the scope `operator.approvals`";
-                audit::refused(&self.host, by(caller), "/approve", NOT_AN_APPROVER, why.to_owned()).await;
-                format!("{NOT_AN_APPROVER}: {why}")
-            }
-            Slash::Approve { ids, answer } => {
-                match self.host.gate.resolve_all(&self.host, &ids, answer, &by(caller)).await {
-                    Ok(resolved) => resolved.iter().map(answered).collect::<Vec<_>>().join("\n"),
-                    Err(err) => stored(err).message,
-                }
-            }
-            Slash::More => {
-                self.host.gate.budget.refill(session);
-                "this conversation may ask again".to_owned()
-            }
-            Slash::Malformed(help) => help.to_owned(),
-            Slash::NoSkill(help) => help,
-            Slash::Stop => match self.stop(session.clone(), None).await {
-                Ok(runs) if runs.is_empty() => "nothing is running in this conversation".to_owned(),
-                Ok(runs) => format!("stopped {} run(s)", runs.len()),
-                Err(err) => err.message,
-            },
-        };
-        let end = RunEnd::Done { text, usage: Usage::default() };
-        {
-            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.push_back((run.clone(), end.clone()));
-            if commands.len() > REMEMBERED {
-                commands.pop_front();
-            }
-        }
-        self.host.tell(HostEvent::RunEnded { run, session: session.clone(), end: Arc::new(end), at: now() });
     }
 
     fn remembered(&self, run: &RunId) -> Option<RunEnd> {
@@ -289,7 +255,9 @@ impl Api {
         self.host.driver.send(event).await.map_err(|_| stopping())
     }
 
-    async fn wait(&self, run: RunId, patience: Duration) -> Result<Value, RpcError> {
+    /// Waits for the end of a run, or of the one that answers it instead.
+    async fn wait(&self, mut run: RunId, patience: Duration) -> Result<Value, RpcError> {
+        let mut asked = None;
         let mut events = self.host.events.subscribe();
         if let Some(end) = self.remembered(&run) {
             return Ok(view::run_end(&run, &end, None));
@@ -298,8 +266,18 @@ impl Api {
         loop {
             let row = self.host.store.run(&run).map_err(stored)?;
             let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
+            if let RunState::Ended(RunEnd::Joined { run: other }) = &row.state {
+                asked.get_or_insert(run);
+                run = other.clone();
+                continue;
+            }
             if let RunState::Ended(end) = &row.state {
-                return Ok(view::run_end(&run, end, Some((row.received_at, row.ended_at))));
+                let mut ended =
+                    view::run_end(asked.as_ref().unwrap_or(&run), end, Some((row.received_at, row.ended_at)));
+                if asked.is_some() {
+                    ended["joinedRunId"] = json!(run);
+                }
+                return Ok(ended);
             }
             loop {
                 match tokio::time::timeout_at(deadline, events.recv()).await {

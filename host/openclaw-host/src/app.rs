@@ -36,6 +36,7 @@ use crate::hub::Hub;
 use crate::owner_policies::OwnerPolicies;
 use crate::packages::Packages;
 use crate::provider_key;
+use crate::queue;
 use crate::retention;
 use crate::revocations::Revocations;
 use crate::run;
@@ -159,6 +160,7 @@ impl App {
             gauge: Gauge::default(),
             fences: Fences::default(),
             retention: Retention { age: settings.sessions.keep, count: settings.sessions.keep_count },
+            queue: settings.queue,
             limits: limits(settings),
             about: About {
                 started: now(),
@@ -240,7 +242,7 @@ async fn take_up(host: &Arc<Host>) {
             }
             Ok(attempt) => {
                 tracing::info!(run = %row.run, session = %row.session, attempt, "a cut-off run goes on");
-                let _ = host.driver.send(DriverEvent::Arrived(row.session, row.run, None)).await;
+                let _ = host.driver.send(DriverEvent::Arrived(row.session, row.run, queue::taken_up(), None)).await;
             }
             Err(err) => tracing::error!(run = %row.run, error = %err, "a cut-off run cannot go on"),
         }

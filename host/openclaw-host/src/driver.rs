@@ -6,34 +6,40 @@ use std::time::Duration;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{RunId, SessionKey};
-use claw_core::lane::{Action, Event, LaneLimits, Lanes};
+use claw_core::lane::{Action, Dropped, Event, Lanes, Queueing};
+use claw_store::RunState;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::host::Host;
+use crate::queue;
 use crate::run;
 
 /// What the driver is told.
 #[derive(Debug)]
 pub enum DriverEvent {
     /// A durable message wants to run, at most this long if its client wants less than the host allows.
-    Arrived(SessionKey, RunId, Option<Duration>),
+    Arrived(SessionKey, RunId, Queueing, Option<Duration>),
+    /// The run of this session is about to ask its model again; answers with those that join it.
+    Boundary(SessionKey, oneshot::Sender<Vec<RunId>>),
     /// Stop one run or all of a session; answers with those that it concerned.
     Stop(SessionKey, Option<RunId>, oneshot::Sender<Vec<RunId>>),
 }
-
-/// Runs at the same time over all sessions, and messages that wait in one.
-const LIMITS: LaneLimits = LaneLimits { running: 64, waiting_per_session: 20 };
 
 /// The driver.
 pub struct Driver {
     host: Arc<Host>,
     events: mpsc::Receiver<DriverEvent>,
     lanes: Lanes,
+    /// When the lanes' time began.
+    began: Instant,
     runs: JoinSet<SessionKey>,
     cancels: HashMap<RunId, CancellationToken>,
+    /// The messages that were handed to a run, which ends them.
+    joins: HashMap<RunId, Vec<RunId>>,
     /// What clients want of runs that wait.
     limits: HashMap<RunId, Duration>,
     sessions: HashMap<tokio::task::Id, (SessionKey, RunId)>,
@@ -43,11 +49,13 @@ impl Driver {
     /// A driver without runs.
     pub fn new(host: Arc<Host>, events: mpsc::Receiver<DriverEvent>) -> Self {
         Driver {
+            lanes: Lanes::new(host.queue.parallel),
             host,
             events,
-            lanes: Lanes::new(LIMITS),
+            began: Instant::now(),
             runs: JoinSet::new(),
             cancels: HashMap::new(),
+            joins: HashMap::new(),
             limits: HashMap::new(),
             sessions: HashMap::new(),
         }
@@ -57,13 +65,18 @@ impl Driver {
     /// off: they go on at the next start.
     pub async fn run(mut self, stop: CancellationToken, cut_off: CancellationToken) -> usize {
         loop {
+            let wake_at = self.lanes.wake_at().map(|at| self.began + at);
             tokio::select! {
                 event = self.events.recv() => match event {
-                    Some(DriverEvent::Arrived(session, run, limit)) => {
+                    Some(DriverEvent::Arrived(session, run, queueing, limit)) => {
                         if !self.lanes.has(&session, &run) {
                             self.limits.extend(limit.map(|limit| (run.clone(), limit)));
                         }
-                        self.on(Event::Arrived(session, run)).await;
+                        self.on(Event::Arrived(session, run, queueing)).await;
+                    }
+                    Some(DriverEvent::Boundary(session, reply)) => {
+                        let joins = self.on(Event::Boundary(session)).await;
+                        let _ = reply.send(joins);
                     }
                     Some(DriverEvent::Stop(session, run, reply)) => {
                         let meant = |id: &RunId| run.as_ref().is_none_or(|only| only == id);
@@ -74,6 +87,9 @@ impl Driver {
                     None => break,
                 },
                 Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await,
+                () = sleep_until(wake_at.unwrap_or(self.began)), if wake_at.is_some() => {
+                    self.on(Event::Tick).await;
+                }
                 () = stop.cancelled() => break,
             }
         }
@@ -81,6 +97,9 @@ impl Driver {
     }
 
     async fn drain(mut self, cut_off: CancellationToken) -> usize {
+        // No run may wait for an answer that nobody gives.
+        self.events.close();
+        while self.events.try_recv().is_ok() {}
         while !self.runs.is_empty() {
             tokio::select! {
                 _ = self.runs.join_next() => {}
@@ -103,47 +122,80 @@ impl Driver {
             // A bug in one turn ends that turn, never the host.
             tracing::error!(%run, %session, error = %err, "a run panicked");
             let message = "the host has a fault that ended this run; its log says where".to_owned();
-            run::end_unstarted(&self.host, run, RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
+            run::end_unstarted(&self.host, run.clone(), RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
         }
-        self.on(Event::Finished(session)).await;
+        let left = self.joins.remove(&run).unwrap_or_default();
+        self.on(Event::Finished(session.clone())).await;
+        for run in left {
+            // A run that failed may not have come to what was handed to it.
+            if let Ok(Some(row)) = self.host.store.run(&run)
+                && row.state == RunState::Received
+            {
+                self.on(Event::Arrived(session.clone(), run, queue::taken_up())).await;
+            }
+        }
     }
 
-    async fn on(&mut self, event: Event) {
-        for action in self.lanes.on(event) {
+    /// Performs what follows; gives the runs that join the one that asked.
+    async fn on(&mut self, event: Event) -> Vec<RunId> {
+        let mut joining = Vec::new();
+        for action in self.lanes.on(self.began.elapsed(), event) {
             match action {
-                Action::Start(session, id) => {
-                    let cancel = CancellationToken::new();
-                    self.cancels.insert(id.clone(), cancel.clone());
-                    let limit = self.limits.remove(&id);
-                    let work = run::run(Arc::clone(&self.host), id.clone(), limit, cancel);
-                    let kept = session.clone();
-                    // Every line of the run's log carries its names.
-                    let span = tracing::info_span!("run", runId = %id, %session);
-                    let task = self.runs.spawn(
-                        async move {
-                            work.await;
-                            kept
-                        }
-                        .instrument(span),
-                    );
-                    self.sessions.insert(task.id(), (session, id));
+                Action::Start(session, id, joins) => self.start(session, id, joins),
+                Action::Join(id, joins) => {
+                    self.limits.retain(|run, _| !joins.contains(run));
+                    self.joins.entry(id).or_default().extend(joins.iter().cloned());
+                    joining = joins;
                 }
                 Action::Cancel(id) => {
                     if let Some(cancel) = self.cancels.get(&id) {
                         cancel.cancel();
                     }
                 }
-                Action::Drop(id) => {
+                Action::Drop(id, why) => {
                     self.limits.remove(&id);
-                    run::end_unstarted(&self.host, id, RunEnd::Aborted { text: String::new() }).await;
-                }
-                Action::Refuse(id) => {
-                    self.limits.remove(&id);
-                    let waiting = LIMITS.waiting_per_session;
-                    let message = format!("{waiting} messages of this conversation wait already; send it again later");
-                    run::end_unstarted(&self.host, id, RunEnd::Failed { kind: "limit".to_owned(), message }).await;
+                    run::end_unstarted(&self.host, id, end_of(why)).await;
                 }
             }
         }
+        joining
+    }
+
+    fn start(&mut self, session: SessionKey, id: RunId, joins: Vec<RunId>) {
+        let cancel = CancellationToken::new();
+        self.cancels.insert(id.clone(), cancel.clone());
+        let limit = self.limits.remove(&id);
+        if !joins.is_empty() {
+            self.limits.retain(|run, _| !joins.contains(run));
+            self.joins.insert(id.clone(), joins.clone());
+        }
+        let work = run::run(Arc::clone(&self.host), id.clone(), joins, limit, cancel);
+        let kept = session.clone();
+        // Every line of the run's log carries its names.
+        let span = tracing::info_span!("run", runId = %id, %session);
+        let task = self.runs.spawn(
+            async move {
+                work.await;
+                kept
+            }
+            .instrument(span),
+        );
+        self.sessions.insert(task.id(), (session, id));
+    }
+}
+
+/// How a run ends that waited and never started.
+fn end_of(why: Dropped) -> RunEnd {
+    let failed = |kind: &str, message: &str| RunEnd::Failed { kind: kind.to_owned(), message: message.to_owned() };
+    match why {
+        Dropped::Stopped => RunEnd::Aborted { text: String::new() },
+        Dropped::Replaced => failed(RunEnd::LEFT_OUT, "a newer message took its place before it was looked at"),
+        Dropped::TooMany => {
+            failed(RunEnd::LEFT_OUT, "too many messages of this conversation wait (`queue.cap`); send it again later")
+        }
+        Dropped::Summarized => failed(
+            RunEnd::SUMMARISED,
+            "too many messages of this conversation wait (`queue.cap`); the model is told how this one began",
+        ),
     }
 }

@@ -22,7 +22,7 @@ use crate::gauge::{Fences, Gauge};
 use crate::hub::Hub;
 use crate::packages::Packages;
 use crate::revocations::Revocations;
-use crate::settings::{ContextSettings, Unattended};
+use crate::settings::{ContextSettings, QueueSettings, Unattended};
 use crate::skills::Skills;
 use crate::spending::Spending;
 
@@ -78,6 +78,8 @@ pub struct Host {
     pub fences: Fences,
     /// Which conversations are kept.
     pub retention: Retention,
+    /// How messages wait.
+    pub queue: QueueSettings,
     /// Limits of runs and calls.
     pub limits: RunLimits,
     /// Facts for `status`.

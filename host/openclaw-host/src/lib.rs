@@ -29,6 +29,7 @@ mod api;
 mod crash_point;
 mod driver;
 mod prompt;
+mod queue;
 mod run;
 mod run_clock;
 

@@ -30,6 +30,7 @@ use crate::tool_call::{self, CallContext, Called};
 mod aside;
 mod asking;
 mod compaction;
+mod joining;
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;
@@ -38,8 +39,8 @@ const SAME_OUTCOMES: u32 = 5;
 /// A run that took the host down with it this often is not tried again.
 pub const ATTEMPTS: u32 = 3;
 
-/// Runs one accepted message to its end, or goes on with one that was cut off.
-pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: CancellationToken) {
+/// Runs one accepted message to its end, with those that join it, or goes on with one that was cut off.
+pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<Duration>, cancel: CancellationToken) {
     let row = match host.store.run(&id) {
         Ok(Some(row)) => row,
         Ok(None) => return tracing::error!(run = %id, "a run without a row was started"),
@@ -71,6 +72,8 @@ pub async fn run(host: Arc<Host>, id: RunId, limit: Option<Duration>, cancel: Ca
         row,
         cancel,
         clock,
+        joining,
+        has_asked: false,
         log: Vec::new(),
         is_heard: false,
         narrower: 1.0,
@@ -132,6 +135,7 @@ fn end_word(end: &RunEnd) -> &'static str {
         RunEnd::Done { .. } => "done",
         RunEnd::Failed { .. } => "failed",
         RunEnd::Aborted { .. } => "aborted",
+        RunEnd::Joined { .. } => "joined",
     }
 }
 
@@ -144,6 +148,10 @@ struct Shell {
     command: Option<Command>,
     cancel: CancellationToken,
     clock: Arc<RunClock>,
+    /// Messages that become part of this run before its model is asked.
+    joining: Vec<RunId>,
+    /// Whether the model was asked in this run.
+    has_asked: bool,
     /// What the model may see of the conversation, oldest first. The run's own message is its last entry, even while
     /// that is not in the store's log yet.
     log: Vec<Entry>,
@@ -191,7 +199,7 @@ impl Shell {
         self.cut_off = self.cut_off()?;
         loop {
             match turn.next() {
-                Step::Ask => match self.reply(&system).await? {
+                Step::Ask => match self.question(&system).await? {
                     Asked::Reply(reply) => {
                         crash_point::pass("replied");
                         let recorded = turn.take(reply.text, reply.calls, reply.replay, reply.usage);
@@ -218,6 +226,12 @@ impl Shell {
                 Step::Done(end) => return self.end(Vec::new(), end).await,
             }
         }
+    }
+
+    /// Asks about all that was said until now.
+    async fn question(&mut self, system: &str) -> Result<Asked, StoreError> {
+        self.take_joining().await?;
+        self.reply(system).await
     }
 
     fn read_log(&mut self) -> Result<(), StoreError> {
@@ -371,8 +385,12 @@ impl Shell {
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
         let entries = self.notices.drain(..).chain(entries).collect();
+        self.append(Record { entries, steps, recordings, ..Record::default() }).await
+    }
+
+    async fn append(&mut self, record: Record) -> Result<(), StoreError> {
         let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
-        let record = Record { entries, steps, recordings, labels, cost, ..Record::default() };
+        let record = Record { labels, cost, ..record };
         let entries = self.host.store.record(&self.row.run, record, now()).await?;
         self.reservation = None;
         crash_point::pass("recorded");
@@ -388,7 +406,7 @@ impl Shell {
     async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
         let mut entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
         match &end {
-            RunEnd::Done { .. } => {}
+            RunEnd::Done { .. } | RunEnd::Joined { .. } => {}
             RunEnd::Failed { message, .. } => entries.push(Message::Notice { text: message.clone() }),
             RunEnd::Aborted { text } => {
                 let said = if text.is_empty() { String::new() } else { format!(" It had said: {text}") };

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claw_core::id::ComponentName;
+use claw_core::lane::Queueing;
 use claw_effects::TrustRoots;
 use claw_model::{KeyHeader, ModelFacts, Thinking, WireFormat};
 use claw_package::Url;
@@ -78,6 +79,8 @@ pub struct Settings {
     pub clawhub: Url,
     /// What of a conversation the model gets to see.
     pub context: ContextSettings,
+    /// What becomes of messages that arrive while others are at work.
+    pub queue: QueueSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -241,6 +244,15 @@ pub struct ContextSettings {
     pub tools: u64,
     /// Whether notes are taken before a summary.
     pub notes: bool,
+}
+
+/// What becomes of messages that arrive while others are at work.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueSettings {
+    /// How they wait, unless their conversation's owner wants it differently.
+    pub waiting: Queueing,
+    /// Runs at the same time, over all conversations.
+    pub parallel: usize,
 }
 
 /// Where runs and calls end.

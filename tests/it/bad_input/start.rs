@@ -55,7 +55,7 @@ async fn a_damaged_database_is_refused_and_left_as_it_is() {
 async fn a_second_host_on_the_same_home_is_refused_and_the_first_goes_on() {
     let home = home();
     let running = home.start();
-    check_refused(&home, &RUN, 75, &["host.redb", "another host runs on this home"]).await;
+    check_refused(&home, &RUN, 75, &["host.redb", "runs on this home; stop it first"]).await;
     // The refused one has not taken the first one's announcement away.
     let status = home.run(&["status"]);
     assert!(status.status.success(), "{status:?}");

@@ -162,6 +162,8 @@ fn whole(label: &Label, ended: Ended) -> Result<Response<Body>, Problem> {
     let (text, usage) = match ended.end {
         RunEnd::Done { text, usage } => (text, usage),
         RunEnd::Aborted { text } => (text, Usage::default()),
+        // Requests wait for their turn; none joins another run.
+        RunEnd::Joined { .. } => (String::new(), Usage::default()),
         RunEnd::Failed { kind, message } => return Err(failed(&kind, message)),
     };
     let answer = json!({

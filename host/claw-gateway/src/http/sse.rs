@@ -154,6 +154,7 @@ impl Answer {
         let (text, usage) = match end {
             Ok(RunEnd::Done { text, usage }) => (text, usage),
             Ok(RunEnd::Aborted { text }) => (text, Usage::default()),
+            Ok(RunEnd::Joined { .. }) => (String::new(), Usage::default()),
             Ok(RunEnd::Failed { kind, message }) => return Self::problem(&failed(&kind, message)),
             Err(error) => return Self::problem(&Problem::from(error)),
         };

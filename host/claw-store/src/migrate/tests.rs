@@ -78,6 +78,7 @@ fn state(state: &RunState) -> String {
         }
         RunState::Ended(RunEnd::Failed { kind, message }) => format!("failed {kind} {message}"),
         RunState::Ended(RunEnd::Aborted { text }) => format!("aborted {text}"),
+        RunState::Ended(RunEnd::Joined { run }) => format!("joined {run}"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The part of a log that one record is about to append.
 
+use claw_core::event::{HOST_MARK, RunEnd};
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
@@ -20,7 +21,8 @@ use crate::tables::Tables;
 /// New entries of one session, checked one by one; nothing is written before `finish`.
 pub(super) struct Draft {
     session: SessionKey,
-    text: Option<String>,
+    /// The run's own message, unless that is in the log.
+    own: Option<Message>,
     at: Timestamp,
     epoch: u64,
     was: StoredSession,
@@ -36,8 +38,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Reads the end of the log that `run` writes to.
-    pub fn open(tables: &Tables<'_>, run: &StoredRun, at: Timestamp) -> Result<Self, Failure> {
+    /// Reads the end of the log that `run` writes to; with `end` it ends.
+    pub fn open(tables: &Tables<'_>, run: &StoredRun, end: Option<&RunEnd>, at: Timestamp) -> Result<Self, Failure> {
         let session = run.session.clone();
         let missing = || StoreError::Row { kind: "session", key: session.to_string(), err: cause("it is missing") };
         let was = session::find(&tables.sessions, &session)?.ok_or_else(missing)?;
@@ -53,10 +55,10 @@ impl Draft {
         let newest = tables.entries.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.next_back().transpose()?;
         let next = newest.map_or(1, |(position, _)| position.value().2 + 1);
         // Once its message is in the log, a run has nothing more to say for itself.
-        let text = run.epoch.is_none().then(|| run.text.clone());
+        let own = run.epoch.is_none().then(|| heard(&run.text, end));
         let row = was.clone();
         let (entries, heard) = (Vec::new(), Vec::new());
-        Ok(Draft { text, at, epoch, was, row, segments, left, calls, next, entries, heard, session })
+        Ok(Draft { own, at, epoch, was, row, segments, left, calls, next, entries, heard, session })
     }
 
     /// The epoch that the entries go to.
@@ -78,13 +80,28 @@ impl Draft {
 
     /// Writes the run's own message if that is still to come.
     pub fn begin(&mut self, run: &RunId, tables: &Tables<'_>) -> Result<(), Failure> {
-        match self.text.take() {
+        match self.own.take() {
             None => Ok(()),
-            Some(text) => {
+            Some(message) => {
                 self.hear_deferred(tables)?;
-                self.push(run, Message::User { text })
+                self.push(run, message)
             }
         }
+    }
+
+    /// Makes the message of `joined` part of `run`, unless it has been heard or has ended.
+    pub fn join(&mut self, run: &RunId, joined: &RunId, tables: &Tables<'_>) -> Result<(), Failure> {
+        let Some(mut row) = run::find(&tables.runs, joined)? else { return Ok(()) };
+        if row.session != self.session || row.epoch.is_some() || row.end.is_some() {
+            return Ok(());
+        }
+        self.push(joined, Message::User { text: row.text.clone() })?;
+        row.epoch = Some(self.epoch);
+        row.running = true;
+        row.ended_at = Some(self.at);
+        row.end = Some(RunEnd::Joined { run: run.clone() }.into());
+        self.heard.push(row);
+        Ok(())
     }
 
     /// Appends one message, if it may follow what is there.
@@ -137,7 +154,8 @@ impl Draft {
         }
         for id in std::mem::take(&mut self.row.deferred) {
             if let Some(mut row) = run::find(&tables.runs, &id)? {
-                self.push(&id, Message::User { text: row.text.clone() })?;
+                let end = row.end.clone().map(RunEnd::from);
+                self.push(&id, heard(&row.text, end.as_ref()))?;
                 row.epoch = Some(self.epoch);
                 self.heard.push(row);
             }
@@ -161,6 +179,20 @@ impl Draft {
         }
         changes.push(Change::Session { key, was: Some(was), row });
         (entries, changes)
+    }
+}
+
+/// How the message of a run gets into the log.
+fn heard(text: &str, end: Option<&RunEnd>) -> Message {
+    match end {
+        Some(RunEnd::Failed { kind, .. }) if kind == RunEnd::LEFT_OUT => {
+            Message::Notice { text: format!("{HOST_MARK} not answered: {text}") }
+        }
+        Some(RunEnd::Failed { kind, .. }) if kind == RunEnd::SUMMARISED => {
+            let start = session::preview(text);
+            Message::User { text: format!("{HOST_MARK} too many messages waited, and this one was left out: {start}") }
+        }
+        _ => Message::User { text: text.to_owned() },
     }
 }
 

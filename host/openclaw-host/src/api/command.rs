@@ -1,6 +1,7 @@
 //! Slash commands that the host itself obeys. They never reach the model.
 
 use claw_core::approval::{Always, Answer};
+use claw_gateway::Scope;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,26 @@ pub enum Slash {
     More,
     /// `/stop`: ends the conversation's runs.
     Stop,
+    /// `/new`, `/reset`: begins the conversation afresh.
+    Reset,
+    /// `/undo`: takes the last message back, and what followed it.
+    Undo,
+    /// `/status`: model, conversation, runs and queue.
+    Status,
+    /// `/model`: which one answers; with a name, another one.
+    Model(Option<String>),
+    /// `/models`: those that are in use.
+    Models,
+    /// `/tools`: components, their tools and grants.
+    Tools,
+    /// `/agents`: who there is to talk to.
+    Agents,
+    /// `/sessions`: the newest conversations.
+    Sessions,
+    /// `/whoami`: what this client may do.
+    Whoami,
+    /// `/help`: the commands.
+    Help,
     /// A command whose rest makes no sense; the text says how it is written.
     Malformed(&'static str),
     /// `/skill` without a skill that can be started; the text names those that can.
@@ -24,19 +45,125 @@ impl Slash {
             return None;
         }
         let mut words = text.split_whitespace();
-        match words.next()? {
-            "/approve" => {
-                let words: Vec<_> = words.collect();
-                Some(match words.as_slice() {
-                    ["more"] => Slash::More,
-                    words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
-                })
-            }
-            "/stop" if words.next().is_none() => Some(Slash::Stop),
-            _ => None,
+        let name = words.next()?.strip_prefix('/')?;
+        let command = COMMANDS.iter().find(|command| command.names().any(|known| known == name))?;
+        (command.read)(&words.collect::<Vec<_>>())
+    }
+
+    /// What a client has to be allowed to do for it.
+    pub fn scope(&self) -> Scope {
+        match self {
+            Slash::Approve { .. } | Slash::More => Scope::Approvals,
+            Slash::Reset | Slash::Undo | Slash::Model(Some(_)) => Scope::Admin,
+            Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
+            Slash::Status
+            | Slash::Model(None)
+            | Slash::Models
+            | Slash::Tools
+            | Slash::Agents
+            | Slash::Sessions
+            | Slash::Whoami
+            | Slash::Help => Scope::Read,
+        }
+    }
+
+    /// What stands in the record when it is refused.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Slash::Approve { .. } | Slash::More => "/approve",
+            Slash::Reset => "/reset",
+            Slash::Undo => "/undo",
+            Slash::Model(_) => "/model",
+            _ => "/command",
         }
     }
 }
+
+/// A command as it is typed. `commands.list`, `/help`, the reader above and the docs share these.
+#[derive(Debug)]
+pub struct Command {
+    /// Behind the slash.
+    pub name: &'static str,
+    /// What else may stand there.
+    pub aliases: &'static [&'static str],
+    /// What stands behind it; empty for nothing.
+    pub takes: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// Reads the words behind it; `None` leaves the message to the model.
+    read: fn(&[&str]) -> Option<Slash>,
+}
+
+impl Command {
+    /// All that may stand behind the slash.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// How it is written.
+    pub fn usage(&self) -> String {
+        let takes = if self.takes.is_empty() { String::new() } else { format!(" {}", self.takes) };
+        format!("/{}{takes}", self.name)
+    }
+}
+
+/// A command that takes nothing: with words behind it, it is a message like others.
+macro_rules! plain {
+    ($name:literal, $aliases:expr, $help:literal, $slash:expr) => {
+        Command {
+            name: $name,
+            aliases: $aliases,
+            takes: "",
+            help: $help,
+            read: |words| words.is_empty().then_some($slash),
+        }
+    };
+}
+
+/// The host's own commands.
+pub const COMMANDS: &[Command] = &[
+    plain!("help", &["commands"], "list the commands", Slash::Help),
+    plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
+    plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
+    plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
+    plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
+    Command {
+        name: "compact",
+        aliases: &[],
+        takes: "[WISH]",
+        help: "replace what was said by a summary, for the model",
+        // It takes its turn among the messages, as a run.
+        read: |_| None,
+    },
+    Command {
+        name: "model",
+        aliases: &[],
+        takes: "[NAME|default]",
+        help: "tell which model answers here, or choose another one until the host stops",
+        read: |words| match words {
+            [] => Some(Slash::Model(None)),
+            [name] => Some(Slash::Model(Some((*name).to_owned()))),
+            _ => None,
+        },
+    },
+    plain!("models", &[], "list the models that are in use", Slash::Models),
+    plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
+    Command {
+        name: "approve",
+        aliases: &[],
+        takes: "ID once|always|deny|pause, or more",
+        help: "answer a call that waits, or let the conversation ask more often",
+        read: |words| {
+            Some(match words {
+                ["more"] => Slash::More,
+                words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
+            })
+        },
+    },
+    plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
+    plain!("agents", &[], "list the agents", Slash::Agents),
+    plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
+];
 
 const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \
                     shows the id. Several ids can have one answer, but not `always`, behind which can stand the number \
@@ -115,6 +242,29 @@ mod tests {
             "/approve ab12 once and more",
         ] {
             assert!(matches!(Slash::parse(bad), Some(Slash::Malformed(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_name_means_one_command() {
+        let mut names: Vec<_> = COMMANDS.iter().flat_map(Command::names).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for name in ["/reset", "/new"] {
+            assert_eq!(Slash::parse(name), Some(Slash::Reset));
+        }
+        assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Some("a/b".to_owned()))));
+        assert_eq!(Slash::parse("/compact the trip"), None, "a run does it");
+    }
+
+    #[test]
+    fn the_page_on_chatting_has_each_command() {
+        let page = include_str!("../../../../docs/chat.md");
+        for command in COMMANDS {
+            let row = format!("| `{}` | {} |", command.usage().replace('|', "\\|"), command.help);
+            assert!(page.contains(&row), "docs/chat.md lacks: {row}");
         }
     }
 

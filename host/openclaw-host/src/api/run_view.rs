@@ -17,6 +17,7 @@ pub(super) fn run_in_full(row: &RunRow, entries: &[Entry], recordings: &[(CallId
         RunState::Ended(RunEnd::Done { .. }) => "done".to_owned(),
         RunState::Ended(RunEnd::Failed { kind, .. }) => format!("failed ({kind})"),
         RunState::Ended(RunEnd::Aborted { .. }) => "aborted".to_owned(),
+        RunState::Ended(RunEnd::Joined { run }) => format!("joined {run}"),
     };
     let calls = entries.iter().flat_map(|entry| match &entry.message {
         Message::Assistant { calls, .. } => calls.as_slice(),

@@ -131,7 +131,7 @@ impl Api {
         Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&row)}))
     }
 
-    async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
+    pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
         self.known_agent(&key.agent())?;
         self.stop(key.clone(), None).await?;
         let id = format!("{:032x}", random_bits());
@@ -151,7 +151,7 @@ impl Api {
         Ok(view::stale(&stale))
     }
 
-    fn changed(&self, key: &SessionKey, reason: &'static str) {
+    pub(super) fn changed(&self, key: &SessionKey, reason: &'static str) {
         self.host.tell(HostEvent::SessionChanged { session: key.clone(), reason, at: now() });
     }
 }
@@ -170,7 +170,7 @@ fn unknown(key: &SessionKey) -> RpcError {
 }
 
 /// What the caller can do something about is their fault, not the store's.
-fn refused(err: StoreError) -> RpcError {
+pub(super) fn refused(err: StoreError) -> RpcError {
     match err {
         StoreError::UnknownSession { .. }
         | StoreError::UnknownBranch { .. }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::COMMANDS;
 use crate::host::Host;
 use crate::skills::{Gate, Shelf, Skill};
 
@@ -30,7 +31,17 @@ pub fn commands(shelf: &Shelf) -> Value {
             "acceptsArgs": true,
         }))
     };
-    json!({ "commands": shelf.skills.iter().filter_map(command).collect::<Vec<_>>() })
+    let own = COMMANDS.iter().map(|command| {
+        json!({
+            "name": command.name,
+            "textAliases": command.names().map(|name| format!("/{name}")).collect::<Vec<_>>(),
+            "description": command.help,
+            "source": "command",
+            "scope": "text",
+            "acceptsArgs": !command.takes.is_empty(),
+        })
+    });
+    json!({ "commands": shelf.skills.iter().filter_map(command).chain(own).collect::<Vec<_>>() })
 }
 
 fn skill(host: &Host, skill: &Skill) -> Value {

@@ -21,6 +21,7 @@ pub(super) fn run_end(run: &RunId, end: &RunEnd, times: Times) -> Value {
         RunEnd::Done { text, usage } => json!({"status": "ok", "text": text, "usage": usage_of(*usage)}),
         RunEnd::Failed { kind, message } => json!({"status": "error", "error": message, "errorKind": kind}),
         RunEnd::Aborted { text } => json!({"status": "error", "error": "aborted", "aborted": true, "text": text}),
+        RunEnd::Joined { run } => json!({"status": "ok", "text": "", "joinedRunId": run}),
     };
     value["runId"] = json!(run);
     if let Some((started, ended)) = times {

@@ -31,6 +31,7 @@ what you type is sent to the assistant, except:
   /approve ID pause   refuse it, and stop the component
   /approve more       let the conversation ask you more often
   /NAME WORDS         start the skill of this name; `openclaw-host skills list` lists them
+  /commands           list what the host itself obeys: /status, /undo, /model and more
   /abort              stop what runs
   /quit               leave; Ctrl-D does the same";
 
@@ -128,7 +129,7 @@ impl<W: io::Write> Chat<W> {
                 Ok(()) => {}
                 Err(failure) => self.complain(failure)?,
             },
-            Line::Other(text) if self.is_skill(&text).await? => self.say(&text).await?,
+            Line::Other(text) if self.is_known(&text).await? => self.say(&text).await?,
             Line::Other(_) => self.conversation.tell(UNKNOWN)?,
             Line::Unclear(why) => self.conversation.tell(&why)?,
         }
@@ -136,15 +137,16 @@ impl<W: io::Write> Chat<W> {
         Ok(Flow::On)
     }
 
-    /// Whether a line starts a skill; a mistyped command is nothing for the model.
-    async fn is_skill(&mut self, text: &str) -> Result<bool, Failure> {
+    /// Whether a line is a command of the host or starts a skill; a mistyped command is nothing for the model.
+    async fn is_known(&mut self, text: &str) -> Result<bool, Failure> {
         let word = text.split_whitespace().next().unwrap_or_default().to_lowercase().replace('-', "_");
         if word == "/skill" {
             return Ok(true);
         }
         let known = self.client.call("commands.list", json!({})).await?;
-        let mut names = known["commands"].as_array().into_iter().flatten().filter_map(|known| known["name"].as_str());
-        Ok(names.any(|name| word.strip_prefix('/') == Some(name)))
+        let commands = known["commands"].as_array().into_iter().flatten();
+        let mut names = commands.flat_map(|known| known["textAliases"].as_array().into_iter().flatten());
+        Ok(names.any(|name| name.as_str() == Some(word.as_str())))
     }
 
     /// Answers approvals; several of them in one message, so that the host takes it as one answer.

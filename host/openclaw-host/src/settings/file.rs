@@ -1,8 +1,10 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
 mod kept;
+mod logging;
 mod models;
 mod packages;
+mod queue;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,8 +13,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::kept::{AuditFile, SessionsFile};
+pub use self::logging::LoggingFile;
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
+pub use self::queue::{DropWord, QueueFile, QueueWord};
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +55,8 @@ pub struct ConfigFile {
     pub clawhub: ClawHubFile,
     /// What of a conversation the model gets to see.
     pub context: ContextFile,
+    /// What becomes of messages that arrive while others are at work.
+    pub queue: QueueFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.
@@ -427,15 +433,6 @@ pub struct AgentFile {
     pub workspace: Option<PathBuf>,
 }
 
-/// What is written to the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct LoggingFile {
-    /// `error`, `warn`, `info`, `debug` or `trace`, also per room: `info,claw_gateway=debug`.
-    pub level: String,
-}
-
 // === defaults ===
 
 /// A password manager may have to unlock itself first.
@@ -479,12 +476,6 @@ impl Default for LimitsFile {
             tokens: TokensFile::default(),
             usd: UsdFile::default(),
         }
-    }
-}
-
-impl Default for LoggingFile {
-    fn default() -> Self {
-        LoggingFile { level: "info".to_owned() }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use claw_core::id::ComponentName;
+use claw_core::lane::Queueing;
 use claw_effects::TrustRoots;
 use claw_package::Url;
 use claw_policy::{Folder, FsGrant, Grant};
@@ -20,8 +21,8 @@ use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
-    LimitSettings, LogSettings, PolicySettings, SandboxSettings, SessionSettings, Settings, SettingsError,
-    SpendingLimit, SpendingSettings, provider,
+    LimitSettings, LogSettings, PolicySettings, QueueSettings, SandboxSettings, SessionSettings, Settings,
+    SettingsError, SpendingLimit, SpendingSettings, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -106,6 +107,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         packages: merge.packages(home),
         clawhub: merge.clawhub(&config.clawhub.url),
         context: merge.context(config),
+        queue: merge.queue(config),
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),
@@ -331,6 +333,16 @@ impl Merge<'_> {
             session: limit("session", tokens.session, usd.session),
             day: limit("day", tokens.day, usd.day),
         }
+    }
+
+    fn queue(&mut self, config: &ConfigFile) -> QueueSettings {
+        let queue = &config.queue;
+        let (mode, drop) = (self.plain("queue.mode", queue.mode), self.plain("queue.drop", queue.drop));
+        let debounce = Duration::from_millis(self.plain("queue.debounceMs", queue.debounce_ms));
+        // The schema keeps both small.
+        let cap = self.plain("queue.cap", queue.cap) as usize;
+        let waiting = Queueing { mode: mode.into(), debounce, cap, drop: drop.into() };
+        QueueSettings { waiting, parallel: self.plain("queue.parallel", queue.parallel) as usize }
     }
 
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {

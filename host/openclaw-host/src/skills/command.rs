@@ -10,11 +10,11 @@ use claw_core::outcome::ToolOutcome;
 use serde_json::json;
 
 use super::{Shelf, Skill, TOOL};
+use crate::api::COMMANDS;
 use crate::host::random_bits;
 
-/// Words that clients and the host obey themselves.
-const TAKEN: [&str; 12] =
-    ["approve", "stop", "skill", "skills", "help", "quit", "exit", "abort", "new", "reset", "status", "model"];
+/// Words that clients obey themselves, or that begin a skill; those of the host come on top.
+const TAKEN: [&str; 5] = ["skill", "skills", "quit", "exit", "abort"];
 /// Source: OpenClaw, "Slash commands".
 const MAX_NAME: usize = 32;
 
@@ -40,7 +40,8 @@ pub enum Scripted {
 
 /// Gives each skill that its owner may start a word of its own.
 pub(super) fn name(skills: &mut [Skill]) {
-    let mut taken: Vec<String> = TAKEN.map(str::to_owned).to_vec();
+    let own = COMMANDS.iter().flat_map(|command| command.names());
+    let mut taken: Vec<String> = TAKEN.into_iter().chain(own).map(str::to_owned).collect();
     for skill in skills.iter_mut().filter(|skill| skill.card.user_invocable && skill.is_eligible()) {
         let base = plain(&skill.name);
         let numbered = (2..).map(|number| format!("{base}_{number}"));

@@ -1,0 +1,210 @@
+//! What slash commands do. They are answered like runs, without a row: they are no part of the conversation.
+
+use std::fmt::Write;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use claw_core::event::{HostEvent, RunEnd};
+use claw_core::id::{RunId, SessionKey};
+use claw_core::message::Usage;
+use claw_gateway::{Caller, RpcError, Scope};
+use claw_store::{JournalStep, Point, SessionQuery};
+
+use super::command::{COMMANDS, Slash};
+use super::{Api, NOT_AN_APPROVER, REMEMBERED, answered, by, stored};
+use crate::audit;
+use crate::host::now;
+
+/// Conversations that `/sessions` lists.
+const LISTED: usize = 20;
+/// How long `/stop` waits for runs to end before it says what they did. What it stops ends sooner.
+const ENDING: Duration = Duration::from_secs(1);
+
+impl Api {
+    /// Does what a slash command says and answers it like a run.
+    pub(super) async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
+        self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
+        let scope = slash.scope();
+        let text = if caller.scopes.allows(scope) {
+            self.result(caller, session, slash).await.unwrap_or_else(|err| err.message)
+        } else {
+            let code = if scope == Scope::Approvals { NOT_AN_APPROVER } else { "FORBIDDEN" };
+            let why = match scope {
+                Scope::Approvals => {
+                    "this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
+                }
+                scope => format!("this client may not do that; it lacks the scope `{}`", scope.as_str()),
+            };
+            audit::refused(&self.host, by(caller), slash.name(), code, why.clone()).await;
+            format!("{code}: {why}")
+        };
+        let end = RunEnd::Done { text, usage: Usage::default() };
+        {
+            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+            commands.push_back((run.clone(), end.clone()));
+            if commands.len() > REMEMBERED {
+                commands.pop_front();
+            }
+        }
+        self.host.tell(HostEvent::RunEnded { run, session: session.clone(), end: Arc::new(end), at: now() });
+    }
+
+    async fn result(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> Result<String, RpcError> {
+        Ok(match slash {
+            Slash::Approve { ids, answer } => {
+                let resolved = self.host.gate.resolve_all(&self.host, &ids, answer, &by(caller)).await;
+                resolved.map_err(stored)?.iter().map(answered).collect::<Vec<_>>().join("\n")
+            }
+            Slash::More => {
+                self.host.gate.budget.refill(session);
+                "this conversation may ask again".to_owned()
+            }
+            Slash::Malformed(help) => help.to_owned(),
+            Slash::NoSkill(help) => help,
+            Slash::Stop => self.stopped(session).await?,
+            Slash::Reset => {
+                self.reset(session.clone()).await?;
+                "a new conversation begins; `openclaw-host sessions branches` lists what was said before".to_owned()
+            }
+            Slash::Undo => self.undone(session).await?,
+            Slash::Status => self.status_of(session)?,
+            Slash::Model(wish) => self.model(session, wish.as_deref())?,
+            Slash::Models => self.models_for(session),
+            Slash::Tools => self.tools(),
+            Slash::Agents => {
+                let about = &self.host.about;
+                format!("{}: works in {}", about.agent, about.workspace.display())
+            }
+            Slash::Sessions => self.recent_sessions()?,
+            Slash::Whoami => {
+                let scopes = Scope::ALL.into_iter().filter(|scope| caller.scopes.allows(*scope)).map(Scope::as_str);
+                format!("{}, the owner; may: {}", by(caller), scopes.collect::<Vec<_>>().join(", "))
+            }
+            Slash::Help => self.help().await,
+        })
+    }
+
+    async fn stopped(&self, session: &SessionKey) -> Result<String, RpcError> {
+        let runs = self.stop(session.clone(), None).await?;
+        if runs.is_empty() {
+            return Ok("nothing is running in this conversation".to_owned());
+        }
+        let mut text = format!("stopped {} run(s)", runs.len());
+        for run in runs {
+            self.wait(run.clone(), ENDING).await?;
+            for done in done_by(&self.host.store.journal(&run).map_err(stored)?) {
+                let _ = write!(text, "\n- {done}");
+            }
+        }
+        Ok(text)
+    }
+
+    async fn undone(&self, session: &SessionKey) -> Result<String, RpcError> {
+        let rewound = self.host.store.rewind(session, Point::Turns(1), now()).await;
+        let rewound = rewound.map_err(super::sessions::refused)?;
+        self.changed(session, "rewind");
+        let Some(branch) = rewound.branch else { return Ok("there is nothing to take back".to_owned()) };
+        let said = rewound.text.unwrap_or_default();
+        Ok(format!(
+            "taken back: {said}\n{} messages are branch {branch} now; files and all that tools did stay as they are",
+            rewound.dropped
+        ))
+    }
+
+    fn status_of(&self, session: &SessionKey) -> Result<String, RpcError> {
+        let host = &self.host;
+        let row = host.store.session(session).map_err(stored)?;
+        let unfinished = host.store.unfinished_runs().map_err(stored)?;
+        let mine = unfinished.iter().filter(|run| run.session == *session).count();
+        let queue = &host.queue.waiting;
+        let mut text = format!(
+            "openclaw-host {}\nmodel: {}\nconversation: {session}",
+            env!("CARGO_PKG_VERSION"),
+            host.model.of(session.as_str()).0,
+        );
+        if let Some(row) = row {
+            let _ = write!(text, ", {} messages", row.entries);
+            let flowed = [("outside content", row.labels.tainted), ("private data", row.labels.private)];
+            for (what, cause) in flowed {
+                let _ = write!(text, "\n{what}: {}", cause.as_deref().unwrap_or("none"));
+            }
+        }
+        let all = unfinished.len();
+        let (mode, cap, drop) = (queue.mode.as_str(), queue.cap, queue.drop.as_str());
+        let _ = write!(text, "\nruns: {mine} here, {all} in all\nqueue: {mode}, at most {cap} wait, then {drop}");
+        Ok(text)
+    }
+
+    fn model(&self, session: &SessionKey, wish: Option<&str>) -> Result<String, RpcError> {
+        let model = &self.host.model;
+        let Some(wish) = wish else { return Ok(self.models_for(session)) };
+        let wish = Some(wish).filter(|wish| *wish != "default");
+        let name = model.choose(session.as_str(), wish).map_err(|err| RpcError::invalid(err.to_string()))?;
+        Ok(format!("this conversation asks {name} until the host stops"))
+    }
+
+    fn models_for(&self, session: &SessionKey) -> String {
+        let model = &self.host.model;
+        let chosen = model.of(session.as_str()).0;
+        let mut lines = vec![format!("this conversation asks {chosen}")];
+        let line = |(name, facts): (String, claw_model::ModelFacts)| {
+            format!("- {name}: {} tokens of context", facts.context_tokens)
+        };
+        lines.extend(model.models().into_iter().map(line));
+        lines.join("\n")
+    }
+
+    fn tools(&self) -> String {
+        let catalog = self.host.catalog();
+        let line = |installed: &Arc<crate::catalog::Installed>| {
+            let component = &installed.component;
+            let tools: Vec<_> = component.manifest.tools.iter().map(|tool| tool.name.as_str()).collect();
+            let grants: Vec<_> = installed.subject().grants.iter().map(ToString::to_string).collect();
+            let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join("; ") };
+            format!("- {}: {} (granted: {grants})", component.name, tools.join(", "))
+        };
+        catalog.components().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn recent_sessions(&self) -> Result<String, RpcError> {
+        let query = SessionQuery { limit: LISTED, ..SessionQuery::default() };
+        let rows = self.host.store.sessions(&query).map_err(stored)?.rows;
+        let line = |row: claw_store::SessionRow| {
+            let title = row.title.map(|title| format!(" ({title})")).unwrap_or_default();
+            format!("- {}{title}: {}", row.key, row.last_message)
+        };
+        let lines: Vec<_> = rows.into_iter().map(line).collect();
+        Ok(if lines.is_empty() { "there is none yet".to_owned() } else { lines.join("\n") })
+    }
+
+    async fn help(&self) -> String {
+        let mut lines: Vec<_> =
+            COMMANDS.iter().map(|command| format!("{}: {}", command.usage(), command.help)).collect();
+        let shelf = self.host.skills.shelf(&self.host).await;
+        let skills: Vec<_> = shelf.skills.iter().filter_map(|skill| skill.command.as_deref()).collect();
+        if !skills.is_empty() {
+            lines.push(format!("skills: /{}", skills.join(", /")));
+        }
+        lines.join("\n")
+    }
+}
+
+/// What a run has done outside of itself, and what it had begun.
+fn done_by(journal: &[JournalStep]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in journal {
+        match step {
+            JournalStep::EffectEnded { summary, .. } => lines.push(format!("done: {summary}")),
+            JournalStep::EffectStarted { call, index, .. } => {
+                let ended = journal.iter().any(|other| {
+                    matches!(other, JournalStep::EffectEnded { call: of, index: at, .. } if of == call && at == index)
+                });
+                if !ended {
+                    lines.push(format!("begun and ended by the stop: an effect of call `{call}`"));
+                }
+            }
+            JournalStep::CallStarted { .. } | JournalStep::CallEnded { .. } => {}
+        }
+    }
+    lines
+}

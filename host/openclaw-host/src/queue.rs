@@ -1,0 +1,22 @@
+//! How messages wait whose conversation is at work.
+
+use std::time::Duration;
+
+use claw_core::lane::{DropPolicy, QueueMode, Queueing};
+
+use crate::host::Host;
+
+/// How a message that has just been accepted waits.
+pub fn arriving(host: &Host, channel: &str, text: &str) -> Queueing {
+    let wanted = host.queue.waiting;
+    // Who asks over HTTP waits for an answer of its own, and a command is no part of what others talk about.
+    if channel == "http" || text.starts_with('/') {
+        return Queueing { mode: QueueMode::Followup, drop: DropPolicy::New, ..wanted };
+    }
+    wanted
+}
+
+/// How a message waits that was accepted before the host started: one after the other, and all of them.
+pub fn taken_up() -> Queueing {
+    Queueing { mode: QueueMode::Followup, debounce: Duration::ZERO, cap: usize::MAX, drop: DropPolicy::New }
+}

@@ -1,0 +1,88 @@
+//! Slash commands: each answers with what is so, and none reaches the model.
+
+use serde_json::json;
+
+use crate::client::{Client, text_of};
+use crate::host::Home;
+
+const EFFECT: &str = r#"tool exec {"argv":["tee","-a","effects.log"],"stdin":"effect\n"}"#;
+
+#[tokio::test]
+async fn each_command_tells_how_things_are() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", "say one").await;
+    let expected = [
+        ("/help", "/undo: take your last message back"),
+        ("/commands", "/stop: end what runs"),
+        ("/status", "model: rehearsal\nconversation: agent:main:main, 2 messages"),
+        ("/status", "queue: steer, at most 20 wait, then summarize"),
+        ("/model", "this conversation asks rehearsal"),
+        ("/model a/b", "no provider is set up"),
+        ("/models", "- rehearsal: 128000 tokens"),
+        ("/tools", "- exec: exec"),
+        ("/sessions", "- agent:main:main: one"),
+        ("/agents", "main: works in "),
+        ("/whoami", "ws:owner, the owner; may: operator.read"),
+        ("/stop", "nothing is running"),
+    ];
+    for (number, (command, part)) in expected.into_iter().enumerate() {
+        let answer = client.ask(&format!("c{number}"), command).await;
+        assert!(answer.contains(part), "{command}: {answer}");
+    }
+    // With words behind it, it is a message.
+    assert!(client.ask("r2", "/status of the trip").await.contains("rehearsal"));
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    assert_eq!(history["totalMessages"], 4, "{history}");
+    let known = client.call("commands.list", json!({})).await.unwrap();
+    let known = known["commands"].as_array().unwrap();
+    assert!(known.iter().any(|known| known["textAliases"] == json!(["/new", "/reset"])), "{known:?}");
+}
+
+#[tokio::test]
+async fn what_was_said_is_taken_back_and_begun_afresh() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", "say one").await;
+    client.ask("r2", "say two").await;
+    let undone = client.ask("c1", "/undo").await;
+    assert!(undone.starts_with("taken back: say two\n2 messages are branch 1"), "{undone}");
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    assert_eq!(text_of(history["messages"].as_array().unwrap().last().unwrap()), "one", "{history}");
+    client.ask("c2", "/new").await;
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    assert_eq!(history["totalMessages"], 0, "{history}");
+}
+
+#[tokio::test]
+async fn a_client_that_may_only_write_changes_no_conversation() {
+    let home = Home::new();
+    let running = home.start();
+    running.connect().await.ask("r1", "say one").await;
+    let mut client = Client::with_scopes(&running.url, &running.token, &["operator.write"]).await;
+    for command in ["/undo", "/reset", "/model default"] {
+        let answer = client.ask(&format!("c{}", command.len()), command).await;
+        assert!(answer.starts_with("FORBIDDEN") && answer.contains("operator.admin"), "{command}: {answer}");
+    }
+    assert!(client.ask("c1", "/status").await.contains("2 messages"));
+}
+
+// ML-20
+#[tokio::test]
+async fn stop_tells_what_had_happened_already() {
+    let home = Home::new().config("{policy: {preset: 'trusting'}, queue: {mode: 'followup'}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let slow = r#"tool exec {"argv":["sleep","60"]}"#;
+    client.say("main", "r1", &format!("{EFFECT}\n{slow}")).await;
+    let payload = |event: &serde_json::Value| event["payload"].clone();
+    client.event(|event| payload(event)["runId"] == "r1" && payload(event)["data"]["phase"] == "result").await;
+    client.say("main", "r2", "say two").await;
+    let stopped = client.ask("c1", "/stop").await;
+    assert!(stopped.starts_with("stopped 2 run(s)\n- done: "), "{stopped}");
+    for run in ["r1", "r2"] {
+        assert_eq!(client.ended(run).await.unwrap_err()["state"], "aborted");
+    }
+}
