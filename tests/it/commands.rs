@@ -20,7 +20,7 @@ async fn each_command_tells_how_things_are() {
         ("/status", "queue: steer, at most 20 wait, then summarize"),
         ("/model", "this conversation asks rehearsal"),
         ("/model a/b", "no provider is set up"),
-        ("/models", "- rehearsal: 128000 tokens"),
+        ("/models", "- rehearsal: 10000000 tokens"),
         ("/tools", "- exec: exec"),
         ("/sessions", "- agent:main:main: one"),
         ("/agents", "main: works in "),

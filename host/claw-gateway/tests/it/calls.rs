@@ -95,6 +95,7 @@ async fn each_method_needs_exactly_its_scope() {
         plugin.approval.list: admin approvals
         taskSuggestions.list: read write admin
         commands.list: read write admin
+        models.status: read write admin
         skills.status: read write admin
     "#]]
     .assert_eq(&table);

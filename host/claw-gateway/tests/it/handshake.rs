@@ -104,6 +104,7 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "plugin.approval.list",
                 "taskSuggestions.list",
                 "commands.list",
+                "models.status",
                 "skills.status"
               ],
               "events": [
