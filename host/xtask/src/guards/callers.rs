@@ -17,7 +17,7 @@ const MEANS: [&str; 8] = [
 ];
 
 /// A file, and why what it reaches needs no other check.
-const CALLERS: [(&str, &str); 10] = [
+const CALLERS: [(&str, &str); 11] = [
     ("host/claw-effects/src/dial.rs", "dials what the lookup has checked"),
     ("host/claw-effects/src/dial/lookup.rs", "checks each address that it finds"),
     ("host/claw-effects/src/http/broker.rs", "is given the checked lookup as its resolver"),
@@ -26,6 +26,7 @@ const CALLERS: [(&str, &str); 10] = [
     ("host/claw-sandbox/src/worker/native.rs", "runs behind the walls that it tries out, in builds for tests"),
     ("host/claw-package/src/fetch.rs", "fetches what the owner named, and follows no redirect inward"),
     ("host/claw-model/src/http.rs", "resolves by a lookup that refuses the services of clouds"),
+    ("host/claw-model/src/listing.rs", "asks servers on this machine, when their owner looks for some"),
     ("host/claw-model/src/http/lookup.rs", "checks each address that it finds"),
     ("host/openclaw-host/src/client.rs", "is the command line's way to the running host"),
 ];
