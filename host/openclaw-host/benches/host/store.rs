@@ -173,7 +173,7 @@ fn open(path: &Path) -> Result<Store> {
 }
 
 fn said() -> Message {
-    Message::Assistant { text: TEXT.repeat(2), calls: Vec::new() }
+    Message::Assistant { text: TEXT.repeat(2), calls: Vec::new(), replay: None }
 }
 
 fn run_id(number: u64) -> Result<RunId> {
