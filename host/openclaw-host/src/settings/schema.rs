@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 16] = [
+const STRICT: [&str; 15] = [
     "gateway",
     "vault",
     "network",
@@ -23,7 +23,6 @@ const STRICT: [&str; 16] = [
     "audit",
     "packages",
     "sessions",
-    "queue",
     "clawhub",
     "models.providers",
 ];
