@@ -1,11 +1,7 @@
-//! How far a model's own count of tokens is from ours, and the marks around what comes from outside: two things that the
-//! prompts of all runs share.
+//! How far a model's own count of tokens is from ours.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
-
-use claw_core::id::{CallId, SessionKey};
 
 /// The provider's count over ours, by model. A restart forgets it.
 #[derive(Debug, Default)]
@@ -36,17 +32,5 @@ impl Gauge {
         let mut ratios = self.ratios.lock().unwrap_or_else(PoisonError::into_inner);
         let known = ratios.entry(model.to_owned()).or_insert(ratio);
         *known += (ratio - *known) * NEWS;
-    }
-}
-
-/// The marks between which content from outside stands. Whoever writes it cannot know them, and for a call they stay the
-/// same, so that providers find the beginning of a prompt in their caches.
-#[derive(Debug, Default)]
-pub struct Fences(RandomState);
-
-impl Fences {
-    /// The mark for what a call brought.
-    pub fn mark(&self, session: &SessionKey, call: &CallId) -> String {
-        format!("{:012x}", self.0.hash_one((session.as_str(), call.as_str())) >> 16)
     }
 }

@@ -16,9 +16,10 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
+use crate::fences::Fences;
 use crate::folders::Folders;
 use crate::gate::Gate;
-use crate::gauge::{Fences, Gauge};
+use crate::gauge::Gauge;
 use crate::hub::Hub;
 use crate::packages::Packages;
 use crate::revocations::Revocations;

@@ -37,6 +37,7 @@ mod audit;
 mod budget;
 mod catalog;
 mod effects;
+mod fences;
 mod gate;
 mod gauge;
 mod hub;
