@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
+use claw_core::context;
 use claw_core::id::ToolName;
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::outcome::{FailureKind, ToolOutcome};
@@ -40,7 +41,7 @@ struct Query {
 /// The tools to list in at most about `most` tokens: all if they fit; else those that the conversation knows, those that
 /// came with the host, and as many others as there is room for, with the tool that finds the rest.
 pub fn offer(catalog: &Catalog, log: &[Entry], most: u64, is_offered: impl Fn(&ToolName) -> bool) -> Offer {
-    let tokens = |spec: &ToolSpec| catalog.tool(&spec.name).map_or(0, |tool| tool.tokens);
+    let tokens = |spec: &ToolSpec| catalog.tool(&spec.name).map_or_else(|| context::of_tool(spec), |tool| tool.tokens);
     let all: Vec<_> = catalog.specs().iter().filter(|spec| is_offered(&spec.name)).collect();
     let taken = all.iter().copied().map(tokens).sum();
     if taken <= most {
