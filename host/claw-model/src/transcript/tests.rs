@@ -1,3 +1,5 @@
+use claw_core::id::Seq;
+
 use super::*;
 use crate::sample::{assistant, call, denied, done, user};
 
@@ -48,6 +50,12 @@ fn an_id_that_repeats_in_a_later_exchange_keeps_its_own_outcome() {
 fn notices_empty_texts_and_outcomes_without_call_are_left_out() {
     let notice = Message::Notice { text: "approval card 1234".to_owned() };
     assert_eq!(show(&[done("a", "x"), notice, user(" "), assistant("", vec![]), user("hi")]), ["user hi"]);
+}
+
+#[test]
+fn a_summary_is_told_as_what_it_is() {
+    let summary = Message::Summary { text: "they met".to_owned(), kept_from: Seq(3) };
+    assert_eq!(show(&[summary, user("hi")]), [format!("user {SUMMARY}they met"), "user hi".to_owned()]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use claw_core::context::{self, Room};
+use claw_core::event::HOST_MARK;
 use claw_core::message::{Message, ToolSpec};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::rfc3339;
@@ -10,7 +11,7 @@ use claw_core::turn::{Step, Turn, TurnLimits};
 use claw_sandbox::Place;
 use claw_store::{JournalStep, StoreError};
 
-use super::asking::Aloud;
+use super::asking::{Aloud, Excerpt};
 use super::{Asked, CALLS_PER_REPLY, SAME_OUTCOMES, Shell};
 use crate::host::now;
 use crate::tool_call;
@@ -30,7 +31,7 @@ impl Shell {
         }
         let day = rfc3339::format(now());
         let text = format!(
-            "[openclaw-host] The older part of this conversation is about to be replaced by a summary. If something in it \
+            "{HOST_MARK} The older part of this conversation is about to be replaced by a summary. If something in it \
              is worth knowing beyond this conversation (decisions, preferences, facts about the owner, open tasks) and \
              is not noted yet, add it to `memory/{}.md` in the workspace now, and keep what stands there. Then, or if \
              there is nothing to note, answer NO_REPLY.",
@@ -44,9 +45,9 @@ impl Shell {
         loop {
             match turn.next() {
                 Step::Ask => {
-                    let (mut prompt, tokens) = self.prompt(system, &tools, room);
-                    prompt.messages = newest(prompt.messages, room.free());
-                    let Asked::Reply(reply) = self.complete((prompt, tokens), Aloud::No).await else { return Ok(()) };
+                    let excerpt = newest(self.excerpt(&context::seen(&self.log), room), room.free());
+                    let prompt = self.prompt(system, &tools, room, excerpt);
+                    let Asked::Reply(reply) = self.complete(prompt, Aloud::No).await else { return Ok(()) };
                     let recorded = turn.take(reply.text, reply.calls, reply.replay, reply.usage);
                     let steps = self.starting(&turn.next());
                     self.record(recorded, steps).await?;
@@ -99,8 +100,8 @@ impl Shell {
 }
 
 /// The newest messages that fit, whole exchanges each.
-fn newest(messages: Vec<Message>, room: u64) -> Vec<Message> {
-    let mut taken = 0;
+fn newest(Excerpt { mut messages, .. }: Excerpt, room: u64) -> Excerpt {
+    let (mut taken, mut tokens) = (0, 0);
     let mut from = messages.len();
     for (at, message) in messages.iter().enumerate().rev() {
         taken += context::of_message(message);
@@ -109,8 +110,8 @@ fn newest(messages: Vec<Message>, room: u64) -> Vec<Message> {
         }
         // Some providers want to hear the user first.
         if !matches!(message, Message::Tool { .. } | Message::Assistant { .. }) {
-            from = at;
+            (from, tokens) = (at, taken);
         }
     }
-    messages.into_iter().skip(from).collect()
+    Excerpt { messages: messages.split_off(from), tokens }
 }

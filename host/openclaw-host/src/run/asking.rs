@@ -5,7 +5,7 @@ use std::sync::Arc;
 use claw_core::context::{self, Room};
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::ToolName;
-use claw_core::message::{Message, ToolSpec};
+use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
 use claw_model::{Heard, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError};
@@ -24,6 +24,13 @@ const OUTPUT_TOKENS: u64 = 8192;
 const NARROWER: f64 = 0.7;
 const TIMES_NARROWER: u32 = 3;
 
+/// What of a conversation is sent.
+pub(super) struct Excerpt {
+    pub(super) messages: Vec<Message>,
+    /// By our count.
+    pub(super) tokens: u64,
+}
+
 /// Whether the chat hears what the model says.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Aloud {
@@ -39,8 +46,8 @@ impl Shell {
         let mut times = 0;
         loop {
             let room = self.room(system, offer.tokens);
-            self.make_room(system, &room).await?;
-            let asked = self.complete(self.prompt(system, &offer.specs, &room), Aloud::Yes).await;
+            let excerpt = self.fitting(system, &room).await?;
+            let asked = self.complete(self.prompt(system, &offer.specs, &room, excerpt), Aloud::Yes).await;
             let is_too_long = matches!(asked, Asked::Failed(ModelError::ContextTooLong { .. }));
             // What was heard cannot be taken back.
             if !is_too_long || !self.said.is_empty() || times == TIMES_NARROWER {
@@ -62,16 +69,18 @@ impl Shell {
     }
 
     /// What is sent, and its tokens by our count.
-    pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec], room: &Room) -> (Prompt, u64) {
-        let messages = self.messages(room);
-        let tokens = room.taken + messages.iter().map(context::of_message).sum::<u64>();
+    pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec], room: &Room, excerpt: Excerpt) -> (Prompt, u64) {
+        let Excerpt { messages, tokens } = excerpt;
         let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
         let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.host.thinking);
-        (Prompt { system, messages, tools, max_output_tokens, thinking }, tokens)
+        (Prompt { system, messages, tools, max_output_tokens, thinking }, room.taken + tokens)
     }
 
-    pub(super) fn messages(&self, room: &Room) -> Vec<Message> {
-        context::messages(&context::seen(&self.log), room, |call| self.host.fences.mark(&self.row.session, call))
+    /// These entries as a model gets to see them.
+    pub(super) fn excerpt(&self, entries: &[&Entry], room: &Room) -> Excerpt {
+        let messages = context::messages(entries, room, |call| self.host.fences.mark(&self.row.session, call));
+        let tokens = messages.iter().map(context::of_message).sum();
+        Excerpt { messages, tokens }
     }
 
     /// The tools on offer; that for skills only where there is one.

@@ -8,6 +8,7 @@ use claw_core::message::{Entry, Message, Usage};
 use claw_store::{Cost, RunRow, StoreError};
 
 use super::Shell;
+use super::asking::Excerpt;
 use crate::summary;
 
 /// What its owner types to have it done now.
@@ -21,16 +22,18 @@ pub(super) fn asked_for(row: &RunRow) -> Option<String> {
 }
 
 impl Shell {
-    /// Makes room if the conversation takes more than it may.
-    pub(super) async fn make_room(&mut self, system: &str, room: &Room) -> Result<(), StoreError> {
-        let taken: u64 = self.messages(room).iter().map(context::of_message).sum();
-        if taken <= room.free() {
-            return Ok(());
+    /// What of the conversation is sent; makes room first if it takes more than it may.
+    pub(super) async fn fitting(&mut self, system: &str, room: &Room) -> Result<Excerpt, StoreError> {
+        let seen = context::seen(&self.log);
+        let all = self.excerpt(&seen, room);
+        if all.tokens <= room.free() {
+            return Ok(all);
         }
         let keep = self.host.limits.context.keep_recent.min(room.free() / 3);
-        let Some(kept_from) = context::cut_before(&context::seen(&self.log), keep) else { return Ok(()) };
+        let Some(kept_from) = context::cut_before(&seen, keep) else { return Ok(all) };
         self.take_notes(system, room).await?;
-        self.compact(kept_from, "", room, taken).await.map(|_| ())
+        self.compact(kept_from, "", room, all.tokens).await?;
+        Ok(self.excerpt(&context::seen(&self.log), room))
     }
 
     /// Does what a message asked for that is a command: a summary of all that was said before it.
@@ -57,7 +60,7 @@ impl Shell {
     async fn compact(&mut self, kept_from: Seq, wish: &str, room: &Room, taken: u64) -> Result<u64, StoreError> {
         self.tell_compaction(None);
         let old: Vec<_> = context::seen(&self.log).into_iter().filter(|entry| is_before(entry, kept_from)).collect();
-        let old: Vec<_> = old.into_iter().map(|entry| entry.message.clone()).collect();
+        let old = self.excerpt(&old, room).messages;
         let (text, cost) = tokio::select! {
             summary = summary::of(&self.host, &old, wish, room) => summary,
             // Whoever stopped the run does not wait for it; the summary without a model is there at once.
