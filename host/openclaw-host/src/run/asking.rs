@@ -144,6 +144,8 @@ impl Shell {
 
     /// Reserves what a call may use; gives the most tokens of its reply, or how the run ends.
     fn reserve(&mut self, prompt: u64, reply: u32) -> Result<u32, RunEnd> {
+        // What a call has reserved that came to nothing is free for the next one.
+        self.reservation = None;
         let host = &self.host;
         let (_, facts) = host.model.of(self.row.session.as_str());
         let (session, reply) = (&self.row.session, u64::from(reply));
