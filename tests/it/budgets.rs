@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::host::Home;
-use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, say};
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, fail, say};
 
 fn home(provider: &Provider, limits: &str) -> Home {
     // Prices are the owner's own here: ten cents for each token of a reply. The provider counts four in each.
@@ -70,4 +70,14 @@ async fn a_conversations_money_lasts_over_a_restart_and_others_have_their_own() 
     assert!(limit(&client.ended("again").await.unwrap_err()).contains("`limits.usd.session`"));
     client.say("other", "elsewhere", "well?").await;
     assert_eq!(client.ended("elsewhere").await.unwrap(), "Yes.");
+}
+
+#[tokio::test]
+async fn a_prompt_that_the_provider_found_too_long_takes_nothing_from_the_budget_of_the_shorter_one() {
+    let overflow = fail(400, "This model's maximum context length is 4096 tokens");
+    let provider = Provider::start([overflow, answer("one")]).await;
+    // Each attempt reserves all that is left: some 3,000 tokens for the prompt, and the rest for the reply.
+    let home = home(&provider, "{tokens: {session: 11000}}");
+    let running = home.start();
+    assert_eq!(running.connect().await.ask("r1", "hello").await, "one");
 }
