@@ -27,6 +27,8 @@ use crate::tables::Tables;
 pub(crate) enum Change {
     /// Creates or replaces a run.
     Run(StoredRun),
+    /// Puts a new run among those that have not ended.
+    Arrival { arrival: u64, run: RunId },
     /// Creates or replaces a session; `was` is its row before, if it had one.
     Session { key: SessionKey, was: Option<StoredSession>, row: StoredSession },
     /// Creates or replaces a branch that is no longer spoken on or, without a row, forgets it.
@@ -82,6 +84,7 @@ impl Change {
     pub fn apply(self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         match self {
             Change::Run(row) => apply_run(tables, &row)?,
+            Change::Arrival { arrival, run } => drop(tables.unfinished.insert(arrival, run.as_str())?),
             Change::Session { key, was, row } => apply_session(tables, &key, was.as_ref(), &row)?,
             Change::Branch { key, number, row: Some(row) } => {
                 tables.branches.insert((key.as_str(), number), encode(&row).as_slice())?;
@@ -150,10 +153,12 @@ fn apply_session(
     row: &StoredSession,
 ) -> Result<(), Failure> {
     let key = key.as_str();
-    if let Some(was) = was {
-        tables.recent.remove((was.updated.0, key))?;
+    if was.is_none_or(|was| was.updated != row.updated) {
+        if let Some(was) = was {
+            tables.recent.remove((was.updated.0, key))?;
+        }
+        tables.recent.insert((row.updated.0, key), ())?;
     }
-    tables.recent.insert((row.updated.0, key), ())?;
     let old = was.and_then(|was| was.title.as_deref());
     if old != row.title.as_deref() {
         if let Some(title) = old {
@@ -170,8 +175,6 @@ fn apply_session(
 fn apply_run(tables: &mut Tables<'_>, row: &StoredRun) -> Result<(), Failure> {
     if row.end.is_some() {
         tables.unfinished.remove(row.arrival)?;
-    } else {
-        tables.unfinished.insert(row.arrival, row.run.as_str())?;
     }
     tables.runs.insert(row.run.as_str(), encode(row).as_slice())?;
     Ok(())

@@ -51,7 +51,9 @@ fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decide
     row.runs += 1;
     row.updated = row.updated.max(at);
     row.preview = session::preview(&inbound.text);
-    let changes = vec![Change::Run(StoredRun::received(inbound, arrival, at)), Change::Session { key, was, row }];
+    let arrived = Change::Arrival { arrival, run: inbound.run.clone() };
+    let run = Change::Run(StoredRun::received(inbound, arrival, at));
+    let changes = vec![arrived, run, Change::Session { key, was, row }];
     Ok(Decided { answer: Accepted::New, changes })
 }
 

@@ -122,6 +122,7 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     let mut row = run::live(&tables.runs, run)?;
     let Record { entries, steps, recordings, audit, end, spends, cost, joins, labels } = record;
     let session = row.session.clone();
+    let before = (row.running, row.epoch);
     let mut step_changes = journal_changes(tables, run, &steps, at)?;
     for spend in spends {
         let missing = || StoreError::NotGranted { grant: spend.grant.clone() };
@@ -145,7 +146,9 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     let (entries, mut changes) = draft.finish();
     let noted = audit::of_steps(&row, &steps, at).into_iter().chain(audit);
     let noted: Vec<_> = noted.map(|entry| Change::Audit(Box::new(entry))).collect();
-    changes.push(Change::Run(row));
+    if row.end.is_some() || (row.running, row.epoch) != before {
+        changes.push(Change::Run(row));
+    }
     changes.extend(step_changes);
     changes.extend(noted);
     changes.extend(cost::of(&session, cost, at));
@@ -186,6 +189,9 @@ fn journal_changes(
 ) -> Result<Vec<Change>, Failure> {
     let mut used = BTreeSet::new();
     let mut changes = Vec::new();
+    if steps.is_empty() {
+        return Ok(changes);
+    }
     let first = (run.as_str(), 0);
     let last =
         redb::ReadableTable::range(&tables.journal, first..=(run.as_str(), u32::MAX))?.next_back().transpose()?;
