@@ -15,6 +15,7 @@ mod setup;
 mod call;
 mod exec;
 mod install;
+mod load;
 mod memory;
 mod sandbox;
 mod start;
@@ -27,13 +28,17 @@ use anyhow::{Result, bail};
 
 use crate::report::{Effort, Report};
 
+/// Fewer samples.
+const QUICK: &str = "--quick";
+
 /// One group of measurements.
 type Section = fn(&mut Report) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 8] = [
+const SECTIONS: [(&str, Section); 9] = [
     ("call", call::measure),
     ("sandbox", sandbox::measure),
     ("turn", turn::measure),
+    ("load", load::measure),
     ("start", start::measure),
     ("memory", memory::measure),
     ("exec", exec::measure),
@@ -42,10 +47,8 @@ const SECTIONS: [(&str, Section); 8] = [
 ];
 
 fn main() -> ExitCode {
-    // Cargo adds a flag of its own that says that this is a benchmark.
-    let (flags, names): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|arg| arg.starts_with('-'));
-    let effort = if flags.iter().any(|flag| flag == "--quick") { Effort::Quick } else { Effort::Full };
-    match run(&names, effort) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("error: {err:#}");
@@ -54,14 +57,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(names: &[String], effort: Effort) -> Result<()> {
+fn run(args: &[String]) -> Result<()> {
+    // Cargo adds a flag of its own that says that this is a benchmark.
+    let args: Vec<&str> = args.iter().map(String::as_str).filter(|arg| *arg != "--bench").collect();
     let known = SECTIONS.map(|(name, _)| name);
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("nothing is measured under the name `{unknown}`; there are: {}", known.join(", "));
+    if let Some(unknown) = args.iter().find(|arg| **arg != QUICK && !known.contains(*arg)) {
+        bail!("nothing is measured under the name `{unknown}`; there are: {}, and {QUICK}", known.join(", "));
     }
+    let names: Vec<&str> = args.iter().copied().filter(|arg| *arg != QUICK).collect();
+    let effort = if names.len() < args.len() { Effort::Quick } else { Effort::Full };
     let mut report = Report::begin(effort);
     for (name, section) in SECTIONS {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
+        if names.is_empty() || names.contains(&name) {
             section(&mut report)?;
         }
     }

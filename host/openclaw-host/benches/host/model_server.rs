@@ -35,6 +35,12 @@ impl ModelServer {
         Ok(ModelServer { base, asked })
     }
 
+    /// The settings of a host that asks it.
+    pub fn config(&self) -> String {
+        let provider = format!("{{ wire: 'openai-chat', baseUrl: '{}' }}", self.base);
+        format!("{{ models: {{ default: 'bench/m', providers: {{ bench: {provider} }} }} }}")
+    }
+
     /// The bodies of the last requests, to send them again without the host.
     pub fn last(&self, count: usize) -> Vec<Bytes> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);

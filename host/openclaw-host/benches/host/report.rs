@@ -99,6 +99,12 @@ impl Row {
         Row::new(path.into(), shown, json!({ "p50_us": round(median) }), median).note("a difference of medians")
     }
 
+    /// An average.
+    pub fn mean(path: impl Into<String>, mean: f64) -> Row {
+        let shown = format!("{:>12} {:>12}", time(mean), "");
+        Row::new(path.into(), shown, json!({ "mean_us": round(mean) }), mean)
+    }
+
     /// Memory, from KiB.
     pub fn memory(path: impl Into<String>, kib: u64) -> Row {
         #[expect(clippy::cast_precision_loss, reason = "memory sizes are far below 2^53")]

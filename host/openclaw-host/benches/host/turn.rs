@@ -26,10 +26,7 @@ const KINDS: [(&str, &str, usize, &str); 2] =
 pub fn measure(report: &mut Report) -> Result<()> {
     let runtime = runtime()?;
     let server = runtime.block_on(ModelServer::start())?;
-    let home = Home::warm(&format!(
-        "{{ models: {{ default: 'bench/m', providers: {{ bench: {{ wire: 'openai-chat', baseUrl: '{}' }} }} }} }}",
-        server.base
-    ))?;
+    let home = Home::warm(&server.config())?;
     report.add(Row::time("turn.durable_write", &durable_writes(&home, report.times(WRITES))?));
     let host = home.start()?;
     let turns = report.times(TURNS);
@@ -101,7 +98,8 @@ async fn over_websocket(home: &Home, kind: &str, words: &str, turns: usize) -> R
     Ok(Samples::new(times.split_off(WARM_UP)))
 }
 
-async fn ended(client: &mut Client, run: &str) -> Result<()> {
+/// Waits for the end of a run.
+pub async fn ended(client: &mut Client, run: &str) -> Result<()> {
     loop {
         match client.next().await? {
             Incoming::Event(event) if event.name == "chat" && event.payload["runId"] == run => {
