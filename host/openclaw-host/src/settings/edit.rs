@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::keys::{Key, layout};
 use super::load::parse;
 use super::{CONFIG_NAME, SettingsError};
 
@@ -61,30 +62,23 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
 
 /// The text of a file with one value changed or added. `text` is valid JSON5 with an object, or blank.
 fn set(text: &str, path: &[&str], value: &Value) -> String {
-    let mut scanner = Scanner { text: text.as_bytes(), at: 0 };
-    scanner.gap();
-    if scanner.peek() != Some(b'{') {
-        return format!("{}{{\n  {},\n}}\n", text, member(path, value));
+    let (mut place, keys) = layout(text);
+    if place.is_empty() {
+        return format!("{text}{{\n  {},\n}}\n", member(path, value));
     }
-    let mut depth = 1;
-    let mut rest = path;
+    let mut depth = 0;
     loop {
-        let (&key, deeper) = rest.split_first().expect("edit: a path has at least one key");
-        let inside = scanner.at + 1;
-        match scanner.find(key) {
-            Some(found) if !deeper.is_empty() && text.as_bytes()[found.0] == b'{' => {
-                scanner.at = found.0;
+        let (prefix, deeper) = (path[..=depth].join("."), &path[depth + 1..]);
+        let is_it = |key: &&Key| key.path == prefix && place.start < key.value.start && key.value.end < place.end;
+        match keys.iter().find(is_it).map(|key| key.value.clone()) {
+            Some(found) if !deeper.is_empty() && text[found.clone()].starts_with('{') => {
+                place = found;
                 depth += 1;
-                rest = deeper;
             }
-            Some((start, end)) => {
-                let value =
-                    deeper.iter().rfold(value.to_string(), |inner, key| format!("{{ {}: {inner} }}", name(key)));
-                return format!("{}{value}{}", &text[..start], &text[end..]);
-            }
+            Some(found) => return format!("{}{}{}", &text[..found.start], nested(deeper, value), &text[found.end..]),
             None => {
-                let indent = "  ".repeat(depth);
-                return format!("{}\n{indent}{},{}", &text[..inside], member(rest, value), &text[inside..]);
+                let (inside, indent) = (place.start + 1, "  ".repeat(depth + 1));
+                return format!("{}\n{indent}{},{}", &text[..inside], member(&path[depth..], value), &text[inside..]);
             }
         }
     }
@@ -93,8 +87,12 @@ fn set(text: &str, path: &[&str], value: &Value) -> String {
 /// `a: { b: value }` for the path `a`, `b`.
 fn member(path: &[&str], value: &Value) -> String {
     let (key, deeper) = path.split_first().expect("edit: a path has at least one key");
-    let value = deeper.iter().rfold(value.to_string(), |inner, key| format!("{{ {}: {inner} }}", name(key)));
-    format!("{}: {value}", name(key))
+    format!("{}: {}", name(key), nested(deeper, value))
+}
+
+/// `{ a: { b: value } }` for the path `a`, `b`.
+fn nested(path: &[&str], value: &Value) -> String {
+    path.iter().rfold(value.to_string(), |inner, key| format!("{{ {}: {inner} }}", name(key)))
 }
 
 /// A key as it may stand in a file.
@@ -104,101 +102,6 @@ fn name(key: &str) -> String {
         key.to_owned()
     } else {
         Value::from(key).to_string()
-    }
-}
-
-/// Walks over JSON5 that was accepted by the real parser, and so may be lenient.
-struct Scanner<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl Scanner<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    /// Skips white space, commas, colons and comments: all that stands between keys and values.
-    fn gap(&mut self) {
-        while let Some(byte) = self.peek() {
-            match byte {
-                b'/' if self.text.get(self.at + 1) == Some(&b'*') => self.past(b"*/"),
-                b'/' => self.past(b"\n"),
-                b',' | b':' => self.at += 1,
-                _ if byte.is_ascii_whitespace() || byte == 0x0b => self.at += 1,
-                // A byte order mark, and the white space of Unicode.
-                0xef if self.text[self.at..].starts_with("\u{feff}".as_bytes()) => self.at += 3,
-                0xc2 if self.text[self.at..].starts_with("\u{a0}".as_bytes()) => self.at += 2,
-                _ => return,
-            }
-        }
-    }
-
-    fn past(&mut self, mark: &[u8]) {
-        let found = self.text[self.at..].windows(mark.len()).position(|window| window == mark);
-        self.at = found.map_or(self.text.len(), |found| self.at + found + mark.len());
-    }
-
-    /// Where the value of `key` starts and ends in the object that starts here.
-    fn find(&mut self, key: &str) -> Option<(usize, usize)> {
-        self.at += 1;
-        loop {
-            self.gap();
-            if matches!(self.peek(), None | Some(b'}')) {
-                return None;
-            }
-            let start = self.at;
-            self.value();
-            let found = &self.text[start..self.at];
-            let found = match found.first() {
-                Some(b'"' | b'\'') => found.get(1..found.len().saturating_sub(1)).unwrap_or_default(),
-                _ => found,
-            };
-            let is_it = found == key.as_bytes();
-            self.gap();
-            let start = self.at;
-            self.value();
-            if is_it {
-                return Some((start, self.at));
-            }
-        }
-    }
-
-    /// Skips a value or a key.
-    fn value(&mut self) {
-        match self.peek() {
-            Some(quote @ (b'"' | b'\'')) => {
-                self.at += 1;
-                while let Some(byte) = self.peek() {
-                    self.at += if byte == b'\\' { 2 } else { 1 };
-                    if byte == quote {
-                        return;
-                    }
-                }
-            }
-            Some(b'{' | b'[') => {
-                self.at += 1;
-                loop {
-                    self.gap();
-                    match self.peek() {
-                        None => return,
-                        Some(b'}' | b']') => {
-                            self.at += 1;
-                            return;
-                        }
-                        Some(_) => self.value(),
-                    }
-                }
-            }
-            _ => {
-                let is_end = |byte: u8| byte.is_ascii_whitespace() || b",:{}[]/\"'".contains(&byte);
-                // A byte that ends a word cannot start one in valid JSON5; it is passed so that the walk ends.
-                self.at += 1;
-                while self.peek().is_some_and(|byte| !is_end(byte)) {
-                    self.at += 1;
-                }
-            }
-        }
     }
 }
 

@@ -1,10 +1,10 @@
-//! Where each key of a JSON5 text stands, so that a complaint can name line and column.
+//! Where each key of a JSON5 text stands, so that a complaint can name line and column, and a value can be replaced.
 //!
 //! Runs only on texts that the real parser has accepted, so it may be lenient: it follows brackets, strings and
 //! comments and looks at nothing else.
 
 use std::fmt;
-use std::iter::Peekable;
+use std::ops::Range;
 use std::str::Chars;
 
 /// A place in a text; both count from 1.
@@ -29,17 +29,26 @@ pub struct Key {
     pub path: String,
     /// Where the key (or the element) starts.
     pub position: Position,
+    /// The bytes of its value.
+    pub value: Range<usize>,
 }
 
 /// Lists all keys of `text`.
 pub fn keys(text: &str) -> Vec<Key> {
-    let mut scanner = Scanner { rest: text.chars().peekable(), at: Position { line: 1, column: 1 }, keys: Vec::new() };
-    scanner.value("");
-    scanner.keys
+    layout(text).1
+}
+
+/// The bytes of the whole value, without what stands around it, and its keys.
+pub fn layout(text: &str) -> (Range<usize>, Vec<Key>) {
+    let at = Position { line: 1, column: 1 };
+    let mut scanner = Scanner { len: text.len(), rest: text.chars(), at, keys: Vec::new() };
+    let root = scanner.value("");
+    (root, scanner.keys)
 }
 
 struct Scanner<'a> {
-    rest: Peekable<Chars<'a>>,
+    len: usize,
+    rest: Chars<'a>,
     at: Position,
     keys: Vec<Key>,
 }
@@ -55,8 +64,17 @@ impl Scanner<'_> {
         Some(c)
     }
 
+    fn peek(&self) -> Option<char> {
+        self.rest.clone().next()
+    }
+
+    /// Bytes before the next character.
+    fn offset(&self) -> usize {
+        self.len - self.rest.as_str().len()
+    }
+
     fn eat(&mut self, expected: char) -> bool {
-        let found = self.rest.peek() == Some(&expected);
+        let found = self.peek() == Some(expected);
         if found {
             self.next();
         }
@@ -65,7 +83,7 @@ impl Scanner<'_> {
 
     /// Skips white space and comments.
     fn gap(&mut self) {
-        while let Some(&c) = self.rest.peek() {
+        while let Some(c) = self.peek() {
             if c.is_whitespace() || c == '\u{feff}' {
                 self.next();
             } else if c == '/' {
@@ -91,9 +109,10 @@ impl Scanner<'_> {
         }
     }
 
-    fn value(&mut self, path: &str) {
+    fn value(&mut self, path: &str) -> Range<usize> {
         self.gap();
-        match self.rest.peek() {
+        let start = self.offset();
+        match self.peek() {
             Some('{') => self.object(path),
             Some('[') => self.array(path),
             Some('"' | '\'') => {
@@ -103,6 +122,16 @@ impl Scanner<'_> {
                 self.word(|c| matches!(c, ',' | '}' | ']' | '/'));
             }
         }
+        start..self.offset()
+    }
+
+    /// The value of a key that stands at `position`.
+    fn keyed(&mut self, path: String, position: Position) {
+        let place = self.keys.len();
+        self.keys.push(Key { path: path.clone(), position, value: 0..0 });
+        self.keys[place].value = self.value(&path);
+        self.gap();
+        self.eat(',');
     }
 
     fn object(&mut self, path: &str) {
@@ -110,7 +139,7 @@ impl Scanner<'_> {
         loop {
             self.gap();
             let position = self.at;
-            let key = match self.rest.peek() {
+            let key = match self.peek() {
                 None => return,
                 Some('}') => {
                     self.next();
@@ -120,12 +149,9 @@ impl Scanner<'_> {
                 Some(_) => self.word(|c| matches!(c, ':' | '/' | '}' | ',')),
             };
             let path = if path.is_empty() { key } else { format!("{path}.{key}") };
-            self.keys.push(Key { path: path.clone(), position });
             self.gap();
             self.eat(':');
-            self.value(&path);
-            self.gap();
-            self.eat(',');
+            self.keyed(path, position);
         }
     }
 
@@ -133,14 +159,10 @@ impl Scanner<'_> {
         self.next();
         for index in 0.. {
             self.gap();
-            if self.rest.peek().is_none() || self.eat(']') {
+            if self.peek().is_none() || self.eat(']') {
                 return;
             }
-            let path = format!("{path}[{index}]");
-            self.keys.push(Key { path: path.clone(), position: self.at });
-            self.value(&path);
-            self.gap();
-            self.eat(',');
+            self.keyed(format!("{path}[{index}]"), self.at);
         }
     }
 
@@ -164,7 +186,7 @@ impl Scanner<'_> {
 
     fn word(&mut self, ends: fn(char) -> bool) -> String {
         let mut text = String::new();
-        while let Some(&c) = self.rest.peek() {
+        while let Some(c) = self.peek() {
             if c.is_whitespace() || ends(c) {
                 break;
             }
