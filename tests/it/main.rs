@@ -7,6 +7,7 @@ mod policy_commands;
 mod provider;
 mod terminal;
 mod vitals;
+mod wasm;
 
 mod approvals;
 mod audit;

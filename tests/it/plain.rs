@@ -8,31 +8,14 @@ use crate::client::Client;
 use crate::first_party::{call, server, text};
 use crate::host::{Home, test_guest};
 use crate::packages::with_tail;
+use crate::wasm::custom;
 
 fn guest(name: &str) -> Vec<u8> {
     std::fs::read(test_guest(name)).unwrap()
 }
 
-/// The same component with one more custom section.
-fn with_section(mut bytes: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
-    let number = |mut value: usize| {
-        let mut bytes = Vec::new();
-        while value > 0x7f {
-            bytes.push((value & 0x7f) as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    };
-    let content = [&number(name.len())[..], name.as_bytes(), data].concat();
-    bytes.push(0);
-    bytes.extend(number(content.len()));
-    bytes.extend(content);
-    bytes
-}
-
 fn with_docs(bytes: Vec<u8>, docs: &Value) -> Vec<u8> {
-    with_section(bytes, "package-docs", format!("\u{1}{docs}").as_bytes())
+    [bytes, custom("package-docs", format!("\u{1}{docs}").as_bytes())].concat()
 }
 
 impl Home {

@@ -6,8 +6,9 @@ use claw_core::outcome::{FailureKind, ToolOutcome};
 use serde_json::json;
 
 use crate::facts::ModelFacts;
-use crate::prompt::{Prompt, Thinking};
-use crate::wire::Reader;
+use crate::prompt::{Prompt, Reply, Thinking};
+use crate::provider::WireFormat;
+use crate::wire::{Decoder, Fault, Reader};
 
 pub(crate) fn prompt(messages: Vec<Message>) -> Prompt {
     Prompt { system: String::new(), messages, tools: Vec::new(), max_output_tokens: 100, thinking: Thinking::Off }
@@ -79,4 +80,13 @@ fn outcome(id: &str, outcome: ToolOutcome) -> Message {
 /// A stream of events as a provider sends it.
 pub(crate) fn sse(events: &[&str]) -> String {
     events.iter().map(|data| format!("data: {data}\n\n")).collect()
+}
+
+/// What a stream of these events says; `None` if it does not end.
+pub(crate) fn decoded(wire: WireFormat, events: &[&str]) -> Result<Option<Reply>, Fault> {
+    let mut decoder = Decoder::new(wire);
+    for data in events {
+        decoder.take(data, &mut |_| {})?;
+    }
+    Ok(decoder.finish(&prompt(vec![]), "o"))
 }

@@ -3,23 +3,10 @@
 use claw_sandbox::{Component, Refusal, SandboxError, Wasm};
 
 use super::*;
+use crate::wasm::{number, section};
 
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-
-fn number(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 0x7f {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [&[id], &number(content.len())[..], content].concat()
-}
 
 /// A component with one module of this many functions, each of this body, that claims to offer tools.
 fn functions(count: usize, body: &[u8]) -> Vec<u8> {

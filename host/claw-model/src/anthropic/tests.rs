@@ -4,15 +4,12 @@ use super::*;
 use claw_core::message::Message;
 
 use crate::prompt::{Reply, Thinking};
+use crate::provider::WireFormat;
 use crate::replay::{Kept, pack};
-use crate::sample::{assistant, call, denied, done, full_prompt, prompt, reader, user};
+use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
-    let mut gathered = Gathered::default();
-    for data in events {
-        take(&mut gathered, data, &mut |_| {})?;
-    }
-    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]), "o")))
+    decoded(WireFormat::AnthropicMessages, events)
 }
 
 #[test]

@@ -3,15 +3,12 @@ use serde_json::json;
 
 use super::*;
 use crate::prompt::Reply;
+use crate::provider::WireFormat;
 use crate::replay::pack;
-use crate::sample::{assistant, call, denied, done, full_prompt, prompt, reader, user};
+use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
-    let mut gathered = Gathered::default();
-    for data in events {
-        take(&mut gathered, data, &mut |_| {})?;
-    }
-    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]), "o")))
+    decoded(WireFormat::Gemini, events)
 }
 
 #[test]

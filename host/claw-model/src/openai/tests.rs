@@ -5,15 +5,10 @@ use claw_core::message::Message;
 
 use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
-use crate::sample::{call, done, full_prompt, prompt, reader, user};
-use crate::wire::Decoder;
+use crate::sample::{call, decoded, done, full_prompt, prompt, reader, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
-    let mut decoder = Decoder::new(WireFormat::OpenAiChat);
-    for data in events {
-        decoder.take(data, &mut |_| {})?;
-    }
-    Ok(decoder.finish(&prompt(vec![]), "o"))
+    decoded(WireFormat::OpenAiChat, events)
 }
 
 /// Streams of which only `tool_calls` matters.

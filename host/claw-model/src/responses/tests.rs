@@ -3,15 +3,12 @@ use serde_json::json;
 
 use super::*;
 use crate::prompt::{Reply, Thinking};
+use crate::provider::WireFormat;
 use crate::replay::{Kept, pack};
-use crate::sample::{call, done, full_prompt, prompt, reader, user};
+use crate::sample::{call, decoded, done, full_prompt, prompt, reader, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
-    let mut gathered = Gathered::default();
-    for data in events {
-        take(&mut gathered, data, &mut |_| {})?;
-    }
-    Ok(gathered.stop.map(|stop| gathered.draft.finish(stop, &prompt(vec![]), "o")))
+    decoded(WireFormat::OpenAiResponses, events)
 }
 
 #[test]

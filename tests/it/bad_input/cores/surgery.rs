@@ -1,5 +1,7 @@
 //! Adds to the sections of a component's first core module. Knows no more of the format than that takes.
 
+use crate::wasm;
+
 const HEADER_BYTES: usize = 8;
 /// A core module among the sections of a component.
 const CORE_MODULE: u8 = 1;
@@ -173,14 +175,8 @@ fn read(bytes: &[u8]) -> (u32, &[u8]) {
     (digits.fold(0, |number, byte| number << 7 | u32::from(byte & 0x7f)), &bytes[length..])
 }
 
-fn leb(mut number: u32) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 0x7f {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
+fn leb(number: u32) -> Vec<u8> {
+    wasm::number(number as usize)
 }
 
 /// As [`leb`], with a last byte whose sign bit is clear.
