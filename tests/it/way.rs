@@ -226,6 +226,24 @@ async fn the_command_line_reaches_everything() {
     assert_eq!(gone.status.code(), Some(69), "{gone:?}");
 }
 
+#[test]
+fn one_message_needs_no_running_host() {
+    let host = home();
+    let local = |text: &str| host.run(&["agent", "--local", "-m", text]);
+    for text in ["one", "two"] {
+        let agent = local(&format!("say {text}"));
+        assert_eq!(String::from_utf8_lossy(&agent.stdout).trim(), text, "{agent:?}");
+    }
+    assert_eq!(host.run(&["status"]).status.code(), Some(69), "it has ended with the answer");
+    // It is the same conversation as ever, and no second host works on it.
+    let running = host.start();
+    let sessions = host.run(&["sessions", "show", "main"]);
+    assert!(String::from_utf8_lossy(&sessions.stdout).contains("say two"), "{sessions:?}");
+    let refused = local("say three");
+    assert_eq!(refused.status.code(), Some(75), "{refused:?}");
+    drop(running);
+}
+
 #[tokio::test]
 async fn the_conversation_survives_a_kill() {
     let host = home();

@@ -14,6 +14,7 @@ mod exit;
 mod inspect;
 mod models;
 mod output;
+mod own_host;
 mod policy;
 mod rights;
 mod run;
@@ -98,6 +99,9 @@ enum Command {
         /// Stop the run after this many seconds, waiting for approvals included
         #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
+        /// Start a host for this message alone, where none runs
+        #[arg(long)]
+        local: bool,
     },
     /// List tools, and call one without a model
     #[command(subcommand)]
@@ -277,8 +281,12 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
     // What can be wrong with the words themselves is found before the host is troubled.
     match command {
         Command::Chat { session } => chat::chat(home, &sessions::parse_key(&session)?, output).await,
-        Command::Agent { message, session, timeout } => {
-            agent::agent(home, &sessions::parse_key(&session)?, &message, timeout, &output).await
+        Command::Agent { message, session, timeout, local } => {
+            let session = sessions::parse_key(&session)?;
+            match local {
+                true => agent::local(home, &session, &message, timeout, &output).await,
+                false => agent::agent(home, &session, &message, timeout, &output).await,
+            }
         }
         Command::Tool(ToolCommand::Call { name, arguments, session }) => {
             let (session, arguments) = (sessions::parse_key(&session)?, tool::parse_arguments(&arguments)?);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::card::{Surface, Waiting};
+use super::own_host::OwnHost;
 use super::{Exit, Failure, Output};
 use crate::client::{Client, ClientError, Event, Incoming, RequestId, idempotency_key};
 
@@ -18,6 +19,20 @@ enum Ended {
     Interrupted,
 }
 
+/// Starts a host for this one message, and ends it with the answer.
+pub(super) async fn local(
+    home: &Path,
+    session: &SessionKey,
+    message: &str,
+    seconds: u64,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    check(message)?;
+    let said = tempfile::NamedTempFile::new()?;
+    let _host = OwnHost::start(&mut OwnHost::command(home)?, said.path())?;
+    agent(home, session, message, seconds, output).await
+}
+
 pub(super) async fn agent(
     home: &Path,
     session: &SessionKey,
@@ -25,9 +40,7 @@ pub(super) async fn agent(
     seconds: u64,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    if message.trim().is_empty() {
-        return Err(Failure::message(Exit::Usage, "the message is empty"));
-    }
+    check(message)?;
     let mut client = Client::connect(home).await?;
     let run = idempotency_key()?;
     let params = json!({
@@ -59,6 +72,13 @@ pub(super) async fn agent(
     };
     client.close().await;
     exit
+}
+
+fn check(message: &str) -> Result<(), Failure> {
+    match message.trim().is_empty() {
+        true => Err(Failure::message(Exit::Usage, "the message is empty")),
+        false => Ok(()),
+    }
 }
 
 /// Waits for the answer to `request` that is not just "accepted", and shows the calls of `session` that wait

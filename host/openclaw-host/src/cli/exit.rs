@@ -47,6 +47,12 @@ impl Exit {
         }
     }
 
+    /// What a process means that ended with this code.
+    pub fn of_code(code: i32) -> Exit {
+        let all = [Exit::Ok, Exit::Usage, Exit::Config, Exit::Unreachable, Exit::Temporary, Exit::Refused];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failed)
+    }
+
     /// The word that JSON errors carry.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use claw_vault::{Audience, Zeroizing};
 use serde_json::{Map, Value, json};
 
-use crate::app;
 use crate::cli::output::word;
+use crate::cli::own_host::OwnHost;
 use crate::cli::{Exit, Failure};
 use crate::client::{Client, ClientError, Incoming};
 use crate::host::now;
@@ -36,13 +35,13 @@ pub(super) struct Setup<'a> {
 pub(super) struct Rig {
     home: PathBuf,
     config: Value,
-    arguments: Vec<String>,
+    answers: Option<PathBuf>,
     running: Option<Running>,
 }
 
 struct Running {
-    child: Child,
     client: Client,
+    _host: OwnHost,
 }
 
 impl Rig {
@@ -62,11 +61,8 @@ impl Rig {
                 vault.set(name, Zeroizing::new((*value).to_owned()), servers, Vec::new(), now())?;
             }
         }
-        let mut arguments = ["--json", "run", "--port", "0"].map(str::to_owned).to_vec();
-        if let Some(answers) = setup.answers {
-            arguments.extend(["--http-answers".to_owned(), answers.display().to_string()]);
-        }
-        let mut rig = Rig { home: home.to_owned(), config, arguments, running: None };
+        let answers = setup.answers.map(Path::to_owned);
+        let mut rig = Rig { home: home.to_owned(), config, answers, running: None };
         rig.run().await?;
         Ok(rig)
     }
@@ -87,29 +83,15 @@ impl Rig {
 
     async fn run(&mut self) -> Result<(), Failure> {
         fs::write(self.home.join("config.json5"), self.config.to_string())?;
-        let said = self.home.join("stderr.txt");
-        let mut host = Command::new(app::program()?);
+        let mut host = OwnHost::command(&self.home)?;
+        if let Some(answers) = &self.answers {
+            host.arg("--http-answers").arg(answers);
+        }
         // Nothing of the owner's environment concerns it.
-        host.arg("--home").arg(&self.home).args(&self.arguments).env_clear();
-        host.envs(Env::default().and(["PATH"]).get("PATH").map(|path| ("PATH", path)));
-        let mut child = host.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(&said)?).spawn()?;
-        let mut ready = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut ready)?;
-        }
-        if ready.is_empty() {
-            let _ = child.wait();
-            let why = fs::read_to_string(&said).unwrap_or_default();
-            return Err(Failure::message(Exit::Failed, format!("the host that tries the skill out: {}", why.trim())));
-        }
-        let connected = Client::connect(&self.home).await;
-        match connected {
-            Ok(client) => self.running = Some(Running { child, client }),
-            Err(err) => {
-                end(&mut child);
-                return Err(err.into());
-            }
-        }
+        host.env_clear().envs(Env::default().and(["PATH"]).get("PATH").map(|path| ("PATH", path)));
+        let host = OwnHost::start(host.stdin(Stdio::null()), &self.home.join("stderr.txt"))?;
+        let client = Client::connect(&self.home).await?;
+        self.running = Some(Running { client, _host: host });
         Ok(())
     }
 
@@ -171,23 +153,8 @@ impl Rig {
 
     /// Ends the host in its own way, so that its files are whole.
     pub(super) fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            end(&mut running.child);
-        }
+        self.running = None;
     }
-}
-
-impl Drop for Rig {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-fn end(child: &mut Child) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-    }
-    let _ = child.wait();
 }
 
 /// The grants that a skill asks for and that can be given.
