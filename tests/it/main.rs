@@ -31,6 +31,7 @@ mod obedient;
 mod owner;
 mod packages;
 mod plain;
+mod preferences;
 mod projects;
 mod provider_keys;
 mod providers;

@@ -118,8 +118,8 @@ async fn a_conversation_is_found_by_its_label_and_by_what_was_said() {
     let lines = told(&home, &["sessions", "export", "main", "--format", "jsonl"]);
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), messages(&home, &["sessions", "show", "main"]).len());
-    let refused = client.call("sessions.patch", json!({"key": "main", "label": "x", "model": "y"})).await.unwrap_err();
-    assert!(refused["message"].as_str().unwrap().contains("unknown field `model`"), "{refused}");
+    let refused = client.call("sessions.patch", json!({"key": "main", "label": "x", "icon": "y"})).await.unwrap_err();
+    assert!(refused["message"].as_str().unwrap().contains("unknown field `icon`"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,12 +38,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::accept`].
-    pub async fn accept_with(
-        &self,
-        inbound: Inbound,
-        own: Preferences,
-        at: Timestamp,
-    ) -> Result<Accepted, StoreError> {
+    pub async fn accept_with(&self, inbound: Inbound, own: Preferences, at: Timestamp) -> Result<Accepted, StoreError> {
         self.write(move |tables| {
             let of = PreferencesOf::Run(inbound.run.clone());
             let mut decided = accept(tables, inbound, at)?;

@@ -4,6 +4,7 @@ mod command;
 mod hub;
 mod obey;
 mod packages;
+mod preferences;
 mod run_view;
 mod session_view;
 mod sessions;
@@ -194,7 +195,8 @@ impl Api {
             }
             return Ok(reply(status));
         }
-        let queueing = queue::arriving(&self.host, &caller.source.channel, &text);
+        let waiting = self.ways(&session)?.1.waiting;
+        let queueing = queue::arriving(waiting, &caller.source.channel, &text);
         let inbound =
             Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
         crash_point::pass("received");

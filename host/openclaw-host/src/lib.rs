@@ -32,6 +32,7 @@ mod prompt;
 mod queue;
 mod run;
 mod run_clock;
+mod ways;
 
 mod audit;
 mod budget;

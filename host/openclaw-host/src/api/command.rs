@@ -1,7 +1,9 @@
 //! Slash commands that the host itself obeys. They never reach the model.
 
 use claw_core::approval::{Always, Answer};
+use claw_core::lane::QueueMode;
 use claw_gateway::Scope;
+use claw_model::Thinking;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +20,12 @@ pub enum Slash {
     Undo,
     /// `/status`: model, conversation, runs and queue.
     Status,
-    /// `/model`: which one answers; with a name, another one.
-    Model(Option<String>),
+    /// `/model`: which one answers.
+    Model(Wish<String>),
+    /// `/think`: how much it thinks.
+    Think(Wish<Thinking>),
+    /// `/queue`: what becomes of messages that arrive while a run works.
+    Queue(Wish<QueueMode>),
     /// `/models`: those that are in use.
     Models,
     /// `/tools`: components, their tools and grants.
@@ -38,6 +44,38 @@ pub enum Slash {
     NoSkill(String),
 }
 
+/// What is wished for a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish<T> {
+    /// To know how it is.
+    Tell,
+    /// What the host does elsewhere.
+    Default,
+    /// This.
+    Set(T),
+}
+
+impl<T> Wish<T> {
+    /// Reads the words behind a command; `None` if they are no wish.
+    fn read(words: &[&str], value: impl Fn(&str) -> Option<T>) -> Option<Wish<T>> {
+        match words {
+            [] => Some(Wish::Tell),
+            ["default"] => Some(Wish::Default),
+            [word] => value(word).map(Wish::Set),
+            _ => None,
+        }
+    }
+
+    /// What is to be set, if anything; `Some(None)` for what is done elsewhere.
+    pub fn change(self) -> Option<Option<T>> {
+        match self {
+            Wish::Tell => None,
+            Wish::Default => Some(None),
+            Wish::Set(value) => Some(Some(value)),
+        }
+    }
+}
+
 impl Slash {
     /// Reads a message; `None` if it is not one of the host's commands. A space in front makes it a text.
     pub fn parse(text: &str) -> Option<Slash> {
@@ -54,10 +92,10 @@ impl Slash {
     pub fn scope(&self) -> Scope {
         match self {
             Slash::Approve { .. } | Slash::More => Scope::Approvals,
-            Slash::Reset | Slash::Undo | Slash::Model(Some(_)) => Scope::Admin,
-            Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
+            Slash::Model(Wish::Tell) | Slash::Think(Wish::Tell) | Slash::Queue(Wish::Tell) => Scope::Read,
+            Slash::Reset | Slash::Undo | Slash::Model(_) => Scope::Admin,
+            Slash::Think(_) | Slash::Queue(_) | Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
             Slash::Status
-            | Slash::Model(None)
             | Slash::Models
             | Slash::Tools
             | Slash::Agents
@@ -74,6 +112,8 @@ impl Slash {
             Slash::Reset => "/reset",
             Slash::Undo => "/undo",
             Slash::Model(_) => "/model",
+            Slash::Think(_) => "/think",
+            Slash::Queue(_) => "/queue",
             _ => "/command",
         }
     }
@@ -139,11 +179,27 @@ pub const COMMANDS: &[Command] = &[
         name: "model",
         aliases: &[],
         takes: "[NAME|default]",
-        help: "tell which model answers here, or choose another one until the host stops",
+        help: "tell which model answers here, or choose another one",
+        read: |words| Wish::read(words, |name| Some(name.to_owned())).map(Slash::Model),
+    },
+    Command {
+        name: "think",
+        aliases: &[],
+        takes: "[off|low|medium|high|default]",
+        help: "tell how much the model thinks here, or say how much it should",
         read: |words| match words {
-            [] => Some(Slash::Model(None)),
-            [name] => Some(Slash::Model(Some((*name).to_owned()))),
-            _ => None,
+            [_, _, ..] => None,
+            words => Some(Wish::read(words, Thinking::named).map_or(Slash::Malformed(THINK_HELP), Slash::Think)),
+        },
+    },
+    Command {
+        name: "queue",
+        aliases: &[],
+        takes: "[steer|followup|collect|interrupt|default]",
+        help: "tell what becomes of messages that arrive while a run works here, or choose it",
+        read: |words| match words {
+            [_, _, ..] => None,
+            words => Some(Wish::read(words, QueueMode::named).map_or(Slash::Malformed(QUEUE_HELP), Slash::Queue)),
         },
     },
     plain!("models", &[], "list the models that are in use", Slash::Models),
@@ -165,6 +221,9 @@ pub const COMMANDS: &[Command] = &[
     plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
 ];
 
+const THINK_HELP: &str = "write `/think`, or `/think` and one of `off`, `low`, `medium`, `high` and `default`";
+const QUEUE_HELP: &str =
+    "write `/queue`, or `/queue` and one of `steer`, `followup`, `collect`, `interrupt` and `default`";
 const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \
                     shows the id. Several ids can have one answer, but not `always`, behind which can stand the number \
                     of a choice, `uses N` and `for 7d`";
@@ -255,7 +314,13 @@ mod tests {
         for name in ["/reset", "/new"] {
             assert_eq!(Slash::parse(name), Some(Slash::Reset));
         }
-        assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Some("a/b".to_owned()))));
+        assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Wish::Set("a/b".to_owned()))));
+        assert_eq!(Slash::parse("/think default"), Some(Slash::Think(Wish::Default)));
+        assert_eq!(Slash::parse("/queue collect"), Some(Slash::Queue(Wish::Set(QueueMode::Collect))));
+        assert_eq!(Slash::parse("/think of the trip"), None);
+        for mistyped in ["/think hard", "/queue loudly"] {
+            assert!(matches!(Slash::parse(mistyped), Some(Slash::Malformed(_))), "{mistyped}");
+        }
         assert_eq!(Slash::parse("/compact the trip"), None, "a run does it");
     }
 

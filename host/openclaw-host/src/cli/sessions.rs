@@ -281,6 +281,7 @@ async fn show(client: &mut Client, params: Value, output: &Output) -> Result<Exi
     output.data(&history, |history| {
         let messages = history["messages"].as_array().into_iter().flatten();
         let text = messages.map(message_text).collect::<Vec<_>>().join("\n\n");
+        let text = preferred(&history["sessionInfo"]) + &text;
         let first = &history["messages"][0]["__openclaw"]["seq"];
         match (text.is_empty(), &history["hasMore"]) {
             (true, _) => "nothing was said yet".to_owned(),
@@ -289,6 +290,14 @@ async fn show(client: &mut Client, params: Value, output: &Output) -> Result<Exi
         }
     })?;
     Ok(Exit::Ok)
+}
+
+/// What is preferred in the conversation, on a line of its own.
+fn preferred(info: &Value) -> String {
+    let fields = [("model", "modelOverride"), ("thinking", "thinkingLevel"), ("queue", "queueMode")];
+    let said = fields.iter().filter(|(_, field)| !info[field].is_null());
+    let said: Vec<_> = said.map(|(name, field)| format!("{name}: {}", word(&info[field]))).collect();
+    if said.is_empty() { String::new() } else { format!("here, {}\n\n", said.join(", ")) }
 }
 
 fn message_text(message: &Value) -> String {

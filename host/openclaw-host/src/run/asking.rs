@@ -7,7 +7,7 @@ use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::ToolName;
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{Heard, ModelError, Prompt, Reply};
+use claw_model::{Chosen, Heard, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError};
 
 use super::{Asked, Shell};
@@ -61,10 +61,10 @@ impl Shell {
     /// The room of the conversation beside instructions and tools, which take so many tokens.
     pub(super) fn room(&self, system: &str, tools: u64) -> Room {
         let host = &self.host;
-        let (model, facts) = host.model.of(self.row.session.as_str());
+        let Chosen { name: model, facts, .. } = &self.ways.model;
         let all = facts.context_tokens.min(host.limits.context.tokens) as f64;
         // The count of tokens is corrected by what the model's provider counted before.
-        let window = (all * self.narrower / host.gauge.ratio(&model)) as u64;
+        let window = (all * self.narrower / host.gauge.ratio(model)) as u64;
         Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
     }
 
@@ -72,7 +72,7 @@ impl Shell {
     pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec], room: &Room, excerpt: Excerpt) -> (Prompt, u64) {
         let Excerpt { messages, tokens } = excerpt;
         let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
-        let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.host.thinking);
+        let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.ways.thinking);
         (Prompt { system, messages, tools, max_output_tokens, thinking }, room.taken + tokens)
     }
 
@@ -122,7 +122,7 @@ impl Shell {
             }
         };
         let replied = tokio::select! {
-            reply = host.model.ask(Some(session.as_str()), &prompt, &mut hear) => Some(reply),
+            reply = host.model.ask(Some(session.as_str()), &self.ways.model, &prompt, &mut hear) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
@@ -133,7 +133,7 @@ impl Shell {
                 if !is_silent(&reply.text) {
                     reply.text = Spoken::of(&reply.text);
                 }
-                host.gauge.counted(&host.model.of(session.as_str()).0, tokens, reply.usage.input_tokens);
+                host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
                 self.count(&reply, tokens);
                 Asked::Reply(masking::masked_reply(&mask, reply))
             }
@@ -147,7 +147,7 @@ impl Shell {
         // What a call has reserved that came to nothing is free for the next one.
         self.reservation = None;
         let host = &self.host;
-        let (_, facts) = host.model.of(self.row.session.as_str());
+        let facts = self.ways.model.facts;
         let (session, reply) = (&self.row.session, u64::from(reply));
         let wanted = Wanted { session, run: self.used, prompt, reply, facts, at: now() };
         match host.spending.reserve(&host.store, &wanted) {
