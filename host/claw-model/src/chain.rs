@@ -135,7 +135,7 @@ impl Chain {
         let chosen = match same {
             Some(same) => Arc::clone(same),
             None => {
-                let facts = crate::catalogue::facts(provider, model).unwrap_or_default();
+                let facts = known.facts_of(model);
                 Arc::new(known.asking(model, facts)?)
             }
         };
