@@ -21,7 +21,7 @@ use crate::causes;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
-use crate::prompt;
+use crate::prompt::{self, Speaker};
 use crate::run_clock::RunClock;
 use crate::skills::{Command, Scripted, Shelf};
 use crate::spending::Reservation;
@@ -31,7 +31,10 @@ use crate::ways::Ways;
 mod aside;
 mod asking;
 mod compaction;
+mod figures;
 mod joining;
+
+pub use figures::{Figures, figures};
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;
@@ -202,8 +205,10 @@ impl Shell {
         };
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
         let skills = host.skills.listing(&self.shelf);
+        let (session, channel) = (&self.row.session, self.row.source.channel.as_str());
+        let speaker = Speaker { session, origin: self.row.origin, channel };
         let prompt::System { text: system, private } =
-            prompt::system(&host.about.workspace, skills.as_deref(), &self.row, now());
+            prompt::system(&host.about.workspace, skills.as_deref(), &speaker, now());
         if let Some(file) = private {
             self.labels.join(&Labels::private(&format!("`{file}` is part of the prompt")));
         }

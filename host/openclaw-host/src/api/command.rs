@@ -28,6 +28,10 @@ pub enum Slash {
     Queue(Wish<QueueMode>),
     /// `/models`: those that are in use.
     Models,
+    /// `/usage`: what was used, and what is left.
+    Usage,
+    /// `/context`: what the model's window holds.
+    Context,
     /// `/tools`: components, their tools and grants.
     Tools,
     /// `/agents`: who there is to talk to.
@@ -96,6 +100,8 @@ impl Slash {
             Slash::Reset | Slash::Undo | Slash::Model(_) => Scope::Admin,
             Slash::Think(_) | Slash::Queue(_) | Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
             Slash::Status
+            | Slash::Usage
+            | Slash::Context
             | Slash::Models
             | Slash::Tools
             | Slash::Agents
@@ -203,6 +209,8 @@ pub const COMMANDS: &[Command] = &[
         },
     },
     plain!("models", &[], "list the models that are in use", Slash::Models),
+    plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
+    plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
     plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
     Command {
         name: "approve",

@@ -72,6 +72,8 @@ impl Api {
             Slash::Think(wish) => self.think(session, wish).await?,
             Slash::Queue(wish) => self.queue(session, wish).await?,
             Slash::Models => self.models_for(session)?,
+            Slash::Usage => self.usage(session)?,
+            Slash::Context => self.context(caller, session).await?,
             Slash::Tools => self.tools(),
             Slash::Agents => {
                 let about = &self.host.about;
