@@ -1,6 +1,7 @@
 //! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
 
 mod command;
+mod exporting;
 mod figures;
 mod hub;
 mod obey;

@@ -18,6 +18,7 @@ pub mod doctor;
 mod selftest;
 
 mod exec_approvals;
+mod export;
 mod legible;
 
 mod answers;

@@ -5,6 +5,8 @@ use claw_core::lane::QueueMode;
 use claw_gateway::Scope;
 use claw_model::Thinking;
 
+use crate::export::Form;
+
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slash {
@@ -32,6 +34,8 @@ pub enum Slash {
     Usage,
     /// `/context`: what the model's window holds.
     Context,
+    /// `/export`: a file of the conversation.
+    Export(Form),
     /// `/tools`: components, their tools and grants.
     Tools,
     /// `/agents`: who there is to talk to.
@@ -97,7 +101,7 @@ impl Slash {
         match self {
             Slash::Approve { .. } | Slash::More => Scope::Approvals,
             Slash::Model(Wish::Tell) | Slash::Think(Wish::Tell) | Slash::Queue(Wish::Tell) => Scope::Read,
-            Slash::Reset | Slash::Undo | Slash::Model(_) => Scope::Admin,
+            Slash::Reset | Slash::Undo | Slash::Model(_) | Slash::Export(_) => Scope::Admin,
             Slash::Think(_) | Slash::Queue(_) | Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
             Slash::Status
             | Slash::Usage
@@ -120,6 +124,7 @@ impl Slash {
             Slash::Model(_) => "/model",
             Slash::Think(_) => "/think",
             Slash::Queue(_) => "/queue",
+            Slash::Export(_) => "/export",
             _ => "/command",
         }
     }
@@ -167,67 +172,85 @@ macro_rules! plain {
 }
 
 /// The host's own commands.
-pub const COMMANDS: &[Command] = &[
-    plain!("help", &["commands"], "list the commands", Slash::Help),
-    plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
-    plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
-    plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
-    plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
-    Command {
-        name: "compact",
-        aliases: &[],
-        takes: "[WISH]",
-        help: "replace what was said by a summary, for the model",
-        // It takes its turn among the messages, as a run.
-        read: |_| None,
-    },
-    Command {
-        name: "model",
-        aliases: &[],
-        takes: "[NAME|default]",
-        help: "tell which model answers here, or choose another one",
-        read: |words| Wish::read(words, |name| Some(name.to_owned())).map(Slash::Model),
-    },
-    Command {
-        name: "think",
-        aliases: &[],
-        takes: "[off|low|medium|high|default]",
-        help: "tell how much the model thinks here, or say how much it should",
-        read: |words| match words {
-            [_, _, ..] => None,
-            words => Some(Wish::read(words, Thinking::named).map_or(Slash::Malformed(THINK_HELP), Slash::Think)),
+pub const COMMANDS: &[Command] =
+    &[
+        plain!("help", &["commands"], "list the commands", Slash::Help),
+        plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
+        plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
+        plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
+        plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
+        Command {
+            name: "compact",
+            aliases: &[],
+            takes: "[WISH]",
+            help: "replace what was said by a summary, for the model",
+            // It takes its turn among the messages, as a run.
+            read: |_| None,
         },
-    },
-    Command {
-        name: "queue",
-        aliases: &[],
-        takes: "[steer|followup|collect|interrupt|default]",
-        help: "tell what becomes of messages that arrive while a run works here, or choose it",
-        read: |words| match words {
-            [_, _, ..] => None,
-            words => Some(Wish::read(words, QueueMode::named).map_or(Slash::Malformed(QUEUE_HELP), Slash::Queue)),
+        Command {
+            name: "model",
+            aliases: &[],
+            takes: "[NAME|default]",
+            help: "tell which model answers here, or choose another one",
+            read: |words| Wish::read(words, |name| Some(name.to_owned())).map(Slash::Model),
         },
-    },
-    plain!("models", &[], "list the models that are in use", Slash::Models),
-    plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
-    plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
-    plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
-    Command {
-        name: "approve",
-        aliases: &[],
-        takes: "ID once|always|deny|pause, or more",
-        help: "answer a call that waits, or let the conversation ask more often",
-        read: |words| {
-            Some(match words {
-                ["more"] => Slash::More,
-                words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
-            })
+        Command {
+            name: "think",
+            aliases: &[],
+            takes: "[off|low|medium|high|default]",
+            help: "tell how much the model thinks here, or say how much it should",
+            read: |words| match words {
+                [_, _, ..] => None,
+                words => Some(Wish::read(words, Thinking::named).map_or(Slash::Malformed(THINK_HELP), Slash::Think)),
+            },
         },
-    },
-    plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
-    plain!("agents", &[], "list the agents", Slash::Agents),
-    plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
-];
+        Command {
+            name: "queue",
+            aliases: &[],
+            takes: "[steer|followup|collect|interrupt|default]",
+            help: "tell what becomes of messages that arrive while a run works here, or choose it",
+            read: |words| match words {
+                [_, _, ..] => None,
+                words => Some(Wish::read(words, QueueMode::named).map_or(Slash::Malformed(QUEUE_HELP), Slash::Queue)),
+            },
+        },
+        plain!("models", &[], "list the models that are in use", Slash::Models),
+        plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
+        plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
+        Command {
+            name: "export",
+            aliases: &["export-session"],
+            takes: "[md|jsonl|html]",
+            help: "write the conversation into a file of the workspace",
+            read: |words| match words {
+                [] => Some(Slash::Export(Form::Md)),
+                [word] => {
+                    let form = Form::ALL.into_iter().find(|form| form.as_str() == *word);
+                    Some(form.map_or(
+                        Slash::Malformed("write `/export md`, `/export jsonl` or `/export html`"),
+                        Slash::Export,
+                    ))
+                }
+                _ => None,
+            },
+        },
+        plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
+        Command {
+            name: "approve",
+            aliases: &[],
+            takes: "ID once|always|deny|pause, or more",
+            help: "answer a call that waits, or let the conversation ask more often",
+            read: |words| {
+                Some(match words {
+                    ["more"] => Slash::More,
+                    words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
+                })
+            },
+        },
+        plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
+        plain!("agents", &[], "list the agents", Slash::Agents),
+        plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
+    ];
 
 const THINK_HELP: &str = "write `/think`, or `/think` and one of `off`, `low`, `medium`, `high` and `default`";
 const QUEUE_HELP: &str =

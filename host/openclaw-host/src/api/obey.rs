@@ -74,6 +74,7 @@ impl Api {
             Slash::Models => self.models_for(session)?,
             Slash::Usage => self.usage(session)?,
             Slash::Context => self.context(caller, session).await?,
+            Slash::Export(form) => self.export(session, form).await?,
             Slash::Tools => self.tools(),
             Slash::Agents => {
                 let about = &self.host.about;
