@@ -147,3 +147,55 @@ async fn messages_wait_as_their_conversation_prefers() {
     client.call("exec.approval.resolve", resolve).await.unwrap();
     assert_eq!(client.ended("r2").await.unwrap(), "four");
 }
+
+#[tokio::test]
+async fn directives_in_front_of_a_message_hold_for_its_answer_alone_and_the_model_does_not_see_them() {
+    let provider = provider().await;
+    let home = home(&provider);
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("c1", "/think low").await;
+    client.ask("r1", "/think high /model local/m-2 what is\nit?").await;
+    assert_eq!(asked(&provider), ("m-2".to_owned(), json!("high")));
+    let said = provider.asked().pop().unwrap().messages().last().unwrap()["content"].clone();
+    assert_eq!(said, "what is\nit?");
+    client.ask("r2", "and now?").await;
+    assert_eq!(asked(&provider), ("m-1".to_owned(), json!("low")), "the next one is as the conversation");
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    assert_eq!(text_of(&history["messages"][0]), "what is\nit?");
+    // What is none stays, and is no command either.
+    client.ask("r3", "/think hard about it").await;
+    let said = provider.asked().pop().unwrap().messages().last().unwrap()["content"].clone();
+    assert_eq!(said, "/think hard about it");
+}
+
+#[tokio::test]
+async fn a_model_that_a_sender_cannot_have_answers_no_message() {
+    let provider = provider().await;
+    let home = home(&provider);
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert!(client.ask("r1", "/model nobody/m well?").await.contains("provider `nobody` is not in use"));
+    let mut writer = Client::with_scopes(&running.url, &running.token, &["operator.write"]).await;
+    assert!(writer.ask("r2", "/model local/m-2 well?").await.starts_with("FORBIDDEN"));
+    assert_eq!(provider.asked().len(), 0);
+    assert_eq!(client.call("sessions.list", json!({})).await.unwrap()["count"], 0);
+    writer.ask("r3", "/think high well?").await;
+    assert_eq!(asked(&provider), ("m-1".to_owned(), json!("high")));
+}
+
+#[tokio::test]
+async fn what_a_message_prefers_outlasts_a_crash_before_its_answer() {
+    let provider = Provider::start([Answer::Hang, Answer::Whole(say(&["Yes."]))]).await;
+    let home = home(&provider);
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "/model local/m-2 well?").await;
+    client.event(|event| event["event"] == "chat" && event["payload"]["deltaText"] == "…").await;
+    running.kill();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let waited = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 60_000})).await.unwrap();
+    assert_eq!(waited["text"], "Yes.", "{waited}");
+    assert_eq!(asked(&provider).0, "m-2");
+}
