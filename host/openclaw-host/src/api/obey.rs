@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{RunId, SessionKey};
-use claw_core::message::Usage;
+use claw_core::message::{Message, Usage};
 use claw_gateway::{Caller, RpcError, Scope};
-use claw_store::{JournalStep, Point, SessionQuery};
+use claw_store::{JournalStep, Page, PageEnd, Point, SessionQuery};
 
 use super::command::{COMMANDS, Slash};
 use super::{Api, NOT_AN_APPROVER, REMEMBERED, answered, by, stored};
@@ -110,10 +110,17 @@ impl Api {
         self.changed(session, "rewind");
         let Some(branch) = rewound.branch else { return Ok("there is nothing to take back".to_owned()) };
         let said = rewound.text.unwrap_or_default();
-        Ok(format!(
+        let mut text = format!(
             "taken back: {said}\n{} messages are branch {branch} now; files and all that tools did stay as they are",
             rewound.dropped
-        ))
+        );
+        // What was answered together with it has lost its answer.
+        let page = Page { end: PageEnd::Newest, limit: 1 };
+        let last = self.host.store.history(session, None, page).map_err(stored)?.entries.pop();
+        if last.is_some_and(|last| matches!(last.message, Message::User { .. } | Message::Tool { .. })) {
+            text.push_str("\nwhat you said before it has no answer now: `/undo` takes that back, too");
+        }
+        Ok(text)
     }
 
     fn status_of(&self, session: &SessionKey) -> Result<String, RpcError> {
