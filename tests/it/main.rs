@@ -47,6 +47,7 @@ mod sessions;
 mod sigstore;
 mod skills;
 mod soak;
+mod stop;
 mod uploads;
 mod walls;
 mod way;
