@@ -201,8 +201,8 @@ impl Api {
             }
             return Ok(reply(status));
         }
-        let waiting = self.ways(&session)?.1.waiting;
-        let queueing = queue::arriving(waiting, &caller.source.channel, &text);
+        let channel = caller.source.channel.clone();
+        let is_slash = text.starts_with('/');
         let (own, text) = directed.unwrap_or_else(|| (Preferences::default(), text));
         let inbound =
             Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
@@ -210,6 +210,9 @@ impl Api {
         match self.host.store.accept_with(inbound, own, now()).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
+                // Read only now: after a full disk it is a write that opens the store again.
+                let waiting = self.ways(&session)?.1.waiting;
+                let queueing = queue::arriving(waiting, &channel, is_slash);
                 self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await?;
                 Ok(reply(status))
             }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use claw_core::lane::{DropPolicy, QueueMode, Queueing};
 
 /// How a message that has just been accepted waits, where the others of its conversation wait as `wanted`.
-pub fn arriving(wanted: Queueing, channel: &str, text: &str) -> Queueing {
+pub fn arriving(wanted: Queueing, channel: &str, is_slash: bool) -> Queueing {
     // Who asks over HTTP waits for an answer of its own, and a command is no part of what others talk about.
-    if channel == "http" || text.starts_with('/') {
+    if channel == "http" || is_slash {
         return Queueing { mode: QueueMode::Followup, drop: DropPolicy::New, ..wanted };
     }
     wanted
