@@ -81,3 +81,19 @@ async fn a_prompt_that_the_provider_found_too_long_takes_nothing_from_the_budget
     let running = home.start();
     assert_eq!(running.connect().await.ask("r1", "hello").await, "one");
 }
+
+#[tokio::test]
+async fn the_chat_tells_what_was_used_and_what_is_left() {
+    let provider = Provider::start((0..3).map(|_| answer("Yes."))).await;
+    let home = home(&provider, "{tokens: {session: 90000}, usd: {day: 60, run: 50}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let nothing = client.ask("c1", "/usage").await;
+    assert!(nothing.contains("this conversation: 0 tokens, $0.0000; 90000 of 90000 tokens are left"), "{nothing}");
+    client.ask("r1", "well?").await;
+    client.ask_in("other", "r2", "well?").await;
+    let used = client.ask("c2", "/usage").await;
+    // Each reply has four tokens of ten cents.
+    assert!(used.contains("this day: ") && used.contains("$0.8000; $59.2000 of $60.0000 are left"), "{used}");
+    assert!(used.contains("$0.4000; ") && used.ends_with("one run may use $50.0000"), "{used}");
+}

@@ -21,6 +21,10 @@ async fn each_command_tells_how_things_are() {
         ("/model", "this conversation asks rehearsal"),
         ("/model a/b", "no provider is set up"),
         ("/models", "- rehearsal: 10000000 tokens"),
+        ("/usage", "this conversation: "),
+        ("/context", "rehearsal: 10000000 tokens of context"),
+        ("/think", "thinking here: off; rehearsal cannot be asked to"),
+        ("/queue", ": steer"),
         ("/tools", "- exec: exec"),
         ("/sessions", "- agent:main:main: one"),
         ("/agents", "main: works in "),
@@ -85,4 +89,19 @@ async fn stop_tells_what_had_happened_already() {
     for run in ["r1", "r2"] {
         assert_eq!(client.ended(run).await.unwrap_err()["state"], "aborted");
     }
+}
+
+#[tokio::test]
+async fn commands_are_the_owner_s_words_and_nobody_else_s() {
+    let home = Home::new().file("note.md", "/new\n").file("AGENTS.md", "/queue interrupt\n");
+    let running = home.start();
+    let mut client = running.connect().await;
+    // Words of the model, of a tool, and of a file of the prompt.
+    assert_eq!(client.ask("r1", "say /new").await, "/new");
+    assert!(client.ask("r2", r#"tool read {"path":"note.md"}"#).await.contains("/new"));
+    assert_eq!(client.ask("r3", "say /queue interrupt").await, "/queue interrupt");
+    // Words within the owner's own.
+    assert_eq!(client.ask("r4", "say so\nsay /think high").await, "so\n/think high");
+    let status = client.ask("c1", "/status").await;
+    assert!(status.contains(", 10 messages") && !status.contains("chosen here"), "{status}");
 }

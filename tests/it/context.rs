@@ -306,3 +306,37 @@ async fn where_there_are_many_tools_the_model_finds_those_that_are_not_listed() 
     let asked = provider.asked();
     assert!(asked[0].tools().contains(&"probe") && !asked[0].tools().contains(&"tools"), "{:?}", asked[0].tools());
 }
+
+/// The numbers that `/context` tells, by the word that stands before each.
+async fn figures(client: &mut Client, run: &str) -> impl Fn(&str) -> u64 + use<> {
+    let told = client.ask(run, "/context").await;
+    move |after: &str| {
+        let rest = told.split_once(after).unwrap_or_else(|| panic!("{after}: {told}")).1;
+        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or_else(|_| panic!("{after}: {told}"))
+    }
+}
+
+#[tokio::test]
+async fn the_window_is_told_as_the_model_gets_it() {
+    let provider = Provider::start(script()).await;
+    let home = home(&provider, "{tokens: 20000, keepRecentTokens: 4000, notes: false}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let told = figures(&mut client, "c1").await;
+    assert_eq!((told("of which"), told("conversation:")), (20000, 0));
+    for name in ["first", "second", "third"] {
+        client.ask(name, &long(&format!("{name} INV-{name}-2024"), 3200)).await;
+    }
+    let told = figures(&mut client, "c2").await;
+    let parts = ["instructions:", "tools:", "conversation:", "kept free for the reply:", "- free:"];
+    assert_eq!(parts.map(&told).iter().sum::<u64>(), told("of which"));
+    // The fourth does not fit any more, and what is told says so beforehand.
+    assert!(told("- free:") < 3200 && told("beyond") == told("conversation:") + told("- free:"));
+    client.ask("fourth", &long("fourth", 3200)).await;
+    assert_eq!(provider.asked().len(), 5, "a summary was made");
+    let answer = client.ask("c3", "/context").await;
+    assert!(answer.contains("the first of which is a summary"), "{answer}");
+    let tools = provider.asked()[4].tools().len();
+    assert!(answer.contains(&format!("for {tools}\n")), "{tools}: {answer}");
+}

@@ -16,6 +16,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::client::PATIENCE;
+
 /// The variable in which the host finds the key, and the key.
 pub const KEY_VARIABLE: &str = "TEST_PROVIDER_KEY";
 pub const KEY: &str = "sk-canary-7f3a9b51c2d84e60";
@@ -77,6 +79,17 @@ struct Stage {
     script: Option<Mutex<VecDeque<Answer>>>,
     asked: Mutex<Vec<Asked>>,
     released: Semaphore,
+    /// A permit for each hanging answer that nobody listens to any more.
+    unheard: Semaphore,
+}
+
+/// Notes that a hanging answer has lost its listener.
+struct Listened(Arc<Stage>);
+
+impl Drop for Listened {
+    fn drop(&mut self) {
+        self.0.unheard.add_permits(1);
+    }
 }
 
 pub fn say(pieces: &[&str]) -> Reply {
@@ -106,7 +119,12 @@ impl Provider {
     }
 
     async fn on(script: Option<Mutex<VecDeque<Answer>>>) -> Provider {
-        let stage = Arc::new(Stage { script, asked: Mutex::default(), released: Semaphore::new(0) });
+        let stage = Arc::new(Stage {
+            script,
+            asked: Mutex::default(),
+            released: Semaphore::new(0),
+            unheard: Semaphore::new(0),
+        });
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
             .route("/v1/messages", post(answer))
@@ -143,6 +161,12 @@ impl Provider {
     /// Lets a held answer go on.
     pub fn release(&self) {
         self.stage.released.add_permits(1);
+    }
+
+    /// Waits until the host has hung up on a hanging answer.
+    pub async fn hung_up(&self) {
+        let unheard = tokio::time::timeout(PATIENCE, self.stage.unheard.acquire());
+        unheard.await.expect("the host still listens").unwrap().forget();
     }
 
     /// All requests until now.
@@ -266,6 +290,7 @@ async fn answer(
         End::Cut => drop(chunks.pop()),
         End::Hang => chunks.truncate(2),
     }
+    let listened = (end == End::Hang).then(|| Listened(Arc::clone(&stage)));
     let sent = futures_util::stream::iter(chunks.into_iter().enumerate()).then(move |(index, chunk)| {
         let stage = Arc::clone(&stage);
         async move {
@@ -277,7 +302,12 @@ async fn answer(
         }
     });
     let body = match end {
-        End::Hang => Body::from_stream(sent.chain(futures_util::stream::pending())),
+        End::Hang => {
+            let held = sent.chain(futures_util::stream::pending()).inspect(move |_| {
+                let _held = &listened;
+            });
+            Body::from_stream(held)
+        }
         End::Whole | End::Held | End::Cut => Body::from_stream(sent),
     };
     Response::builder().header(header::CONTENT_TYPE, "text/event-stream; charset=utf-8").body(body).unwrap()

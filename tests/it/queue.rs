@@ -204,3 +204,27 @@ async fn check(host: &Host, acknowledged: &[&str], place: Option<&String>) {
         assert!(times == 1 || (times == 0 && !acknowledged.contains(&run)), "{place:?}: {run}: {log:#?}");
     }
 }
+
+#[tokio::test]
+async fn what_steered_a_run_is_taken_back_alone_and_what_it_steered_comes_next() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r0", "say zero").await;
+    client.say("main", "r1", SLOW).await;
+    let card = client.card("r1").await;
+    client.say("main", "r2", "say and also this").await;
+    answer(&mut client, &card).await;
+    assert_eq!(client.ended("r1").await.unwrap(), "and also this");
+    let undone = client.ask("c1", "/undo").await;
+    assert!(undone.starts_with("taken back: say and also this\n2 messages are branch 1"), "{undone}");
+    assert!(undone.ends_with("what you said before it has no answer now: `/undo` takes that back, too"), "{undone}");
+    let said = log(&mut client).await;
+    assert_eq!(roles(&said), ["user", "assistant", "user", "assistant", "toolResult"], "{said:#?}");
+    // It can be said anew: the model sees what the tool did.
+    assert_eq!(client.ask("r3", "say instead").await, "instead");
+    client.ask("c2", "/undo").await;
+    let undone = client.ask("c3", "/undo").await;
+    assert!(undone.starts_with(&format!("taken back: {SLOW}")) && !undone.contains("has no answer"), "{undone}");
+    assert_eq!(log(&mut client).await, ["user: say zero", "assistant: zero"]);
+}

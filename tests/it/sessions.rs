@@ -118,8 +118,8 @@ async fn a_conversation_is_found_by_its_label_and_by_what_was_said() {
     let lines = told(&home, &["sessions", "export", "main", "--format", "jsonl"]);
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), messages(&home, &["sessions", "show", "main"]).len());
-    let refused = client.call("sessions.patch", json!({"key": "main", "label": "x", "model": "y"})).await.unwrap_err();
-    assert!(refused["message"].as_str().unwrap().contains("unknown field `model`"), "{refused}");
+    let refused = client.call("sessions.patch", json!({"key": "main", "label": "x", "icon": "y"})).await.unwrap_err();
+    assert!(refused["message"].as_str().unwrap().contains("unknown field `icon`"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,4 +179,33 @@ async fn what_is_not_kept_is_deleted_at_the_start_and_when_the_owner_says_so() {
     assert_eq!(keys(&home), ["agent:main:s4"]);
     let record = home.json(&["audit", "list", "--kind", "session.deleted"]);
     assert_eq!(record.as_array().unwrap().len(), 3, "{record}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_in_the_chat_is_the_file_that_the_command_line_writes() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    turns(&mut client).await;
+    for form in ["md", "jsonl", "html"] {
+        let told = client.ask(form, &format!("/export {form}")).await;
+        let (count, path) = told.split_once(" messages are in ").unwrap_or_else(|| panic!("{told}"));
+        let path = Path::new(path);
+        assert_eq!(count, "8");
+        assert!(path.starts_with(home.workspace()) && path.extension().unwrap() == form, "{told}");
+        let expected = told_by(&home, form);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert!(client.ask("c1", "/export pdf").await.starts_with("write `/export md`"));
+    // Who may only write gets no file.
+    let mut writer = Client::with_scopes(&running.url, &running.token, &["operator.write"]).await;
+    let before = std::fs::read_dir(home.workspace()).unwrap().count();
+    assert!(writer.ask("c2", "/export").await.starts_with("FORBIDDEN"));
+    assert_eq!(std::fs::read_dir(home.workspace()).unwrap().count(), before);
+}
+
+fn told_by(home: &Home, form: &str) -> String {
+    told(home, &["sessions", "export", "main", "--format", form])
 }

@@ -40,6 +40,11 @@ impl QueueMode {
             QueueMode::Interrupt => "interrupt",
         }
     }
+
+    /// The mode of this name.
+    pub fn named(name: &str) -> Option<QueueMode> {
+        QueueMode::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
 }
 
 /// Which message goes when too many wait.

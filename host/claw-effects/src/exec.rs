@@ -6,7 +6,7 @@
 //!   └──── control socket: order ►, ◄ reports ───┘
 //! ```
 //!
-//! The supervisor outlives the host's interest by half a second at most: when the control socket closes, because the
+//! The supervisor outlives the host's interest by half a second at most, and by 50 ms when its owner stops the run: when the control socket closes, because the
 //! call was cancelled, ran out of time or the host itself died, it ends the program and everything that descends from
 //! it. See `docs/exec.md`.
 

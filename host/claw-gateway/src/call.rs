@@ -215,6 +215,19 @@ pub struct AgentTurn {
     pub timeout: Option<Duration>,
 }
 
+/// What is to change about a conversation; at least one field has a value, and `Some(None)` takes it away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionPatch {
+    /// What it is called.
+    pub label: Option<Option<String>>,
+    /// The model that answers in it.
+    pub model: Option<Option<String>>,
+    /// How much that thinks.
+    pub thinking: Option<Option<String>>,
+    /// What becomes of messages that arrive while a run works.
+    pub queue: Option<Option<String>>,
+}
+
 /// What is asked about conversations. Each variant names the shape of its reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCall {
@@ -230,12 +243,12 @@ pub enum SessionCall {
         /// Its key or its label.
         name: SessionName,
     },
-    /// `{ok:true, key, entry}`
-    Label {
+    /// `{ok:true, key, entry, resolved:{modelProvider, model}}`; the entry is `null` for one that has not begun.
+    Patch {
         /// Which.
         key: SessionKey,
-        /// What it is to be called; nothing takes the label away.
-        label: Option<String>,
+        /// What is to change.
+        patch: SessionPatch,
     },
     /// `{results:[{sessionKey, label?, seq, role, timestamp, excerpt}], scanned, nextCursor?}`
     Search {

@@ -18,7 +18,7 @@ use crate::model::Heard;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
 
-/// Sessions whose key and model are remembered; beyond it, those that chose nothing are forgotten.
+/// Sessions whose keys are remembered; beyond it, all are forgotten: a key is only found again.
 const SESSIONS: usize = 4096;
 
 /// A pause that its user is told about.
@@ -35,12 +35,23 @@ pub struct Chain {
 /// What a session stays with.
 #[derive(Clone, Debug, Default)]
 struct Sticky {
-    /// The model that was chosen for it.
-    chosen: Option<Arc<HttpModel>>,
-    /// The key that worked last, or was chosen, by provider: a provider's cache belongs to one key.
+    /// The key that worked last, by provider: a provider's cache belongs to one key.
     slots: HashMap<String, usize>,
-    /// The model that answered last.
-    answered: Option<String>,
+    /// The model that was wanted last, and the one that answered.
+    answered: Option<(String, String)>,
+}
+
+/// A model to ask, as it was wished for.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Its name for people, e.g. `openai/gpt-5`.
+    pub name: String,
+    /// What is known of it.
+    pub facts: ModelFacts,
+    /// `None` for the rehearsal.
+    pub(crate) http: Option<Arc<HttpModel>>,
+    /// The key to ask with first.
+    pub(crate) slot: Option<usize>,
 }
 
 /// One way to ask.
@@ -87,11 +98,9 @@ impl Chain {
         self.models.iter().map(|model| (model.name(), model.facts())).collect()
     }
 
-    /// The model of a session.
-    pub(crate) fn of(&self, session: &str) -> (String, ModelFacts) {
-        let chosen = self.sessions().get(session).and_then(|sticky| sticky.chosen.clone());
-        let model = chosen.unwrap_or_else(|| Arc::clone(&self.models[0]));
-        (model.name(), model.facts())
+    /// The first model.
+    pub(crate) fn usual(&self) -> Chosen {
+        Chosen::of(Arc::clone(&self.models[0]), None)
     }
 
     /// How the keys are.
@@ -105,12 +114,8 @@ impl Chain {
         rings.into_iter().flat_map(|ring| ring.status(now)).collect()
     }
 
-    /// Chooses a session's model, see [`crate::Model::choose`].
-    pub(crate) fn choose(&self, session: &str, wish: Option<&str>) -> Result<String, ModelError> {
-        let Some(wish) = wish else {
-            self.sessions().remove(session);
-            return Ok(self.name());
-        };
+    /// Chooses a model, see [`crate::Model::choose`].
+    pub(crate) fn choose(&self, wish: &str) -> Result<Chosen, ModelError> {
         let unknown = |reason: String| ModelError::Choice { reason };
         let Some((provider, rest)) = wish.split_once('/') else {
             return Err(unknown(format!("`{wish}` is not of the form `provider/model` or `provider/model@key`")));
@@ -130,22 +135,18 @@ impl Chain {
         let chosen = match same {
             Some(same) => Arc::clone(same),
             None => {
-                let facts = crate::catalogue::facts(provider, model).unwrap_or_default();
+                let facts = known.facts_of(model);
                 Arc::new(known.asking(model, facts)?)
             }
         };
-        let name = chosen.name();
-        let mut sessions = self.sessions();
-        let sticky = sessions.entry(session.to_owned()).or_default();
-        sticky.slots.extend(slot.map(|slot| (provider.to_owned(), slot)));
-        sticky.chosen = Some(chosen);
-        Ok(name)
+        Ok(Chosen::of(chosen, slot))
     }
 
     /// Asks, see [`crate::Model::ask`].
     pub(crate) async fn ask(
         &self,
         session: Option<&str>,
+        chosen: &Chosen,
         prompt: &Prompt,
         hear: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> Result<Reply, ModelError> {
@@ -155,7 +156,7 @@ impl Chain {
         loop {
             let mut has_streamed = false;
             let mut pause: Option<Duration> = None;
-            let mut ways = self.ways(session).into_iter().peekable();
+            let mut ways = self.ways(session, chosen).into_iter().peekable();
             let error = loop {
                 let Way { model, slot } = ways.next().expect("chain: there is always a way");
                 let body = body(&mut bodies, &model, prompt);
@@ -166,7 +167,7 @@ impl Chain {
                 let error = match model.attempt(slot, body, prompt, &mut on_text).await {
                     Ok(reply) => {
                         model.keys().worked(slot);
-                        if let Some(notice) = self.remember(session, &model, slot).filter(|_| !told) {
+                        if let Some(notice) = self.remember(session, chosen, &model, slot).filter(|_| !told) {
                             hear(Heard::Notice(&notice));
                         }
                         return Ok(reply);
@@ -206,13 +207,17 @@ impl Chain {
 
     /// The ways to ask now, best first. Where all rest, the one that rests the shortest is asked nevertheless: a rest
     /// only means that others are better.
-    fn ways(&self, session: Option<&str>) -> Vec<Way> {
+    fn ways(&self, session: Option<&str>, chosen: &Chosen) -> Vec<Way> {
         let sticky = session.and_then(|session| self.sessions().get(session).cloned()).unwrap_or_default();
-        let is_other = |model: &&Arc<HttpModel>| sticky.chosen.as_ref().is_none_or(|it| it.name() != model.name());
-        let models: Vec<_> = sticky.chosen.iter().chain(self.models.iter().filter(is_other)).collect();
+        let is_other = |model: &&Arc<HttpModel>| chosen.name != model.name();
+        let models: Vec<_> = chosen.http.iter().chain(self.models.iter().filter(is_other)).collect();
+        let wished = |model: &HttpModel| {
+            let of = chosen.http.as_ref().filter(|http| http.provider() == model.provider());
+            chosen.slot.filter(|_| of.is_some())
+        };
         let now = Instant::now();
         let ready = |model: &&Arc<HttpModel>| {
-            let first = sticky.slots.get(model.provider()).copied();
+            let first = wished(model).or_else(|| sticky.slots.get(model.provider()).copied());
             let model = Arc::clone(model);
             let slots = model.keys().ready(first, now);
             slots.into_iter().map(move |slot| Way { model: Arc::clone(&model), slot })
@@ -228,23 +233,30 @@ impl Chain {
     }
 
     /// Lets a session stay with what worked, and gives a notice where that is another model than before.
-    fn remember(&self, session: Option<&str>, model: &Arc<HttpModel>, slot: usize) -> Option<String> {
+    fn remember(&self, session: Option<&str>, chosen: &Chosen, model: &Arc<HttpModel>, slot: usize) -> Option<String> {
         let session = session?;
         let mut sessions = self.sessions();
         if sessions.len() >= SESSIONS && !sessions.contains_key(session) {
-            sessions.retain(|_, sticky| sticky.chosen.is_some());
+            sessions.clear();
         }
         let sticky = sessions.entry(session.to_owned()).or_default();
         sticky.slots.insert(model.provider().to_owned(), slot);
-        let name = model.name();
-        let wanted = sticky.chosen.as_ref().unwrap_or(&self.models[0]).name();
-        let before = sticky.answered.replace(name.clone()).unwrap_or_else(|| wanted.clone());
+        let (name, wanted) = (model.name(), chosen.name.clone());
+        let before = sticky.answered.replace((wanted.clone(), name.clone()));
+        // Who wishes for another model knows who answers.
+        let before = before.filter(|(of, _)| *of == wanted).map_or_else(|| wanted.clone(), |(_, name)| name);
         let how = if name == wanted { "again".to_owned() } else { format!("in place of `{wanted}`") };
         (before != name).then(|| format!("`{name}` answers {how}."))
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Sticky>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Chosen {
+    fn of(model: Arc<HttpModel>, slot: Option<usize>) -> Self {
+        Chosen { name: model.name(), facts: model.facts(), http: Some(model), slot }
     }
 }
 

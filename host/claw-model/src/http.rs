@@ -103,6 +103,12 @@ impl HttpModel {
         self.config.facts
     }
 
+    /// What is known of another model of this provider.
+    pub(crate) fn facts_of(&self, model: &str) -> ModelFacts {
+        let said = self.config.others.get(model).copied();
+        said.or_else(|| crate::catalogue::facts(&self.config.id, model)).unwrap_or_default()
+    }
+
     pub(crate) fn keys(&self) -> &Arc<Keyring> {
         &self.keys
     }

@@ -38,7 +38,7 @@ mod error;
 mod sample;
 
 pub use catalogue::{KnownModel, Vendor, facts, vendor, vendors};
-pub use chain::Chain;
+pub use chain::{Chain, Chosen};
 pub use error::ModelError;
 pub use facts::{ModelFacts, Prices};
 pub use keyring::{KeyState, KeyStatus};

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Chosen};
 use crate::error::ModelError;
 use crate::facts::ModelFacts;
 use crate::keyring::KeyStatus;
@@ -54,14 +54,6 @@ impl Model {
         }
     }
 
-    /// The model that a session asks, and what is known of it.
-    pub fn of(&self, session: &str) -> (String, ModelFacts) {
-        match self {
-            Model::Http(chain) => chain.of(session),
-            Model::Rehearsal => (self.name(), rehearsal::FACTS),
-        }
-    }
-
     /// The model, then those that stand in for it, with what is known of each.
     pub fn models(&self) -> Vec<(String, ModelFacts)> {
         match self {
@@ -78,16 +70,22 @@ impl Model {
         }
     }
 
-    /// Chooses a session's model until the host stops: `provider/model` or `provider/model@key`, of a provider that is
-    /// in use; `None` goes back to the default. Gives the name of the model that will be asked.
+    /// The model that is asked where nobody wishes for another one.
+    pub fn usual(&self) -> Chosen {
+        match self {
+            Model::Http(chain) => chain.usual(),
+            Model::Rehearsal => Chosen { name: self.name(), facts: rehearsal::FACTS, http: None, slot: None },
+        }
+    }
+
+    /// The model that somebody wishes for: `provider/model` or `provider/model@key`, of a provider that is in use.
     ///
     /// # Errors
     /// [`ModelError::Choice`] if there is no such provider, or the model is the rehearsal.
-    pub fn choose(&self, session: &str, wish: Option<&str>) -> Result<String, ModelError> {
-        match (self, wish) {
-            (Model::Http(chain), wish) => chain.choose(session, wish),
-            (Model::Rehearsal, None) => Ok(self.name()),
-            (Model::Rehearsal, Some(_)) => {
+    pub fn choose(&self, wish: &str) -> Result<Chosen, ModelError> {
+        match self {
+            Model::Http(chain) => chain.choose(wish),
+            Model::Rehearsal => {
                 Err(ModelError::Choice { reason: "no provider is set up; see `models.default`".to_owned() })
             }
         }
@@ -103,11 +101,11 @@ impl Model {
             Heard::Text(text) => on_text(text),
             Heard::Notice(_) => {}
         };
-        self.ask(None, prompt, &mut hear).await
+        self.ask(None, &self.usual(), prompt, &mut hear).await
     }
 
-    /// Asks the model of a session and waits for its whole reply; `hear` receives the text piece by piece meanwhile,
-    /// and notices for people.
+    /// Asks a chosen model, or those that stand in for it, and waits for the whole reply; `hear` receives the text piece
+    /// by piece meanwhile, and notices for people. A session stays with the key that worked for it.
     ///
     /// Calls that failed are repeated with other keys, other models or after a pause, as long as no text was heard; so
     /// the pieces always join to the text of one reply. Cancel-safe: dropping the future ends the request.
@@ -117,11 +115,12 @@ impl Model {
     pub async fn ask(
         &self,
         session: Option<&str>,
+        chosen: &Chosen,
         prompt: &Prompt,
         hear: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> Result<Reply, ModelError> {
         match self {
-            Model::Http(chain) => chain.ask(session, prompt, hear).await,
+            Model::Http(chain) => chain.ask(session, chosen, prompt, hear).await,
             Model::Rehearsal => {
                 let reply = rehearsal::answer(prompt);
                 for piece in rehearsal::pieces(&reply.text) {

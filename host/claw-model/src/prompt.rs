@@ -33,14 +33,27 @@ pub enum Thinking {
 }
 
 impl Thinking {
+    /// All of them.
+    pub const ALL: [Thinking; 4] = [Thinking::Off, Thinking::Low, Thinking::Medium, Thinking::High];
+
+    /// Its name in settings and commands.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Thinking::Off => "off",
+            Thinking::Low => "low",
+            Thinking::Medium => "medium",
+            Thinking::High => "high",
+        }
+    }
+
+    /// The level of this name.
+    pub fn named(name: &str) -> Option<Thinking> {
+        Thinking::ALL.into_iter().find(|level| level.as_str() == name)
+    }
+
     /// The word that most formats use; `None` for [`Thinking::Off`].
     pub(crate) fn effort(self) -> Option<&'static str> {
-        match self {
-            Thinking::Off => None,
-            Thinking::Low => Some("low"),
-            Thinking::Medium => Some("medium"),
-            Thinking::High => Some("high"),
-        }
+        (self != Thinking::Off).then(|| self.as_str())
     }
 
     /// Tokens for thoughts where a format counts them.

@@ -1,5 +1,6 @@
 //! Who is asked: one provider with its address, key and limits.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub struct ProviderConfig {
     pub model: String,
     /// What is known of the model.
     pub facts: ModelFacts,
+    /// What is known of its other models, where its owner says so; of the rest, [`crate::facts`] knows.
+    pub others: BTreeMap<String, ModelFacts>,
     /// How long the provider may stay silent, before the answer and in the middle of it. More than zero.
     pub idle_timeout: Duration,
     /// How often a call that failed for the moment is repeated; at most 10.

@@ -15,6 +15,7 @@ use redb::ReadableTable;
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::log::OpenCalls;
+use crate::preference::{self, PreferencesOf};
 use crate::row::{StoredBranch, StoredFork, StoredLabels, StoredSession, decode};
 use crate::run;
 use crate::segments::Segments;
@@ -101,7 +102,8 @@ impl Store {
         .await
     }
 
-    /// Begins a new session with a copy of what was said in another one up to a point, its labels included.
+    /// Begins a new session with a copy of what was said in another one up to a point, its labels and preferences
+    /// included.
     ///
     /// # Errors
     /// As [`Store::rewind`]; [`StoreError::SessionTaken`] if the new one exists.
@@ -134,11 +136,13 @@ impl Store {
             row.segments = Segments::first(count);
             row.preview = newest_words(tables, &key, from.epoch, &from.segments.keep(count))?;
             row.labels = from.labels;
+            let own = preference::find(&tables.preferences, &PreferencesOf::Session(key.clone()))?;
             row.fork = Some(StoredFork { session: key, session_id: from.session_id, seq });
-            let answer = session::shown(new.clone(), row.clone());
+            let kept = preference::set(&PreferencesOf::Session(new.clone()), &own);
+            let answer = session::shown(new.clone(), row.clone(), own);
             let entry = |entry| Change::Entry { key: new.clone(), epoch: 1, entry };
             let mut changes: Vec<_> = copies.into_iter().map(entry).collect();
-            changes.push(Change::Session { key: new, was: None, row });
+            changes.extend([Change::Session { key: new, was: None, row }, kept]);
             Ok(Decided { answer, changes })
         })
         .await

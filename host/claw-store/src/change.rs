@@ -14,6 +14,7 @@ use crate::forget::Forgotten;
 use crate::grants;
 use crate::kv::{KvKey, Used};
 use crate::package::{self, Package};
+use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
     StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
@@ -49,6 +50,8 @@ pub(crate) enum Change {
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
     /// Adds to what a conversation or a day has cost.
     Cost { place: String, cost: Cost },
+    /// Sets what is preferred at a place or, without a row, forgets it.
+    Preferences { place: String, row: Option<Preferences> },
     /// Sets the labels of a place.
     Labels { place: String, labels: Labels },
     /// Sets what the owner thinks of a component, and records whether it is paused by that or let go on.
@@ -134,6 +137,10 @@ impl Change {
                 tables.packages.insert(name.as_str(), encode(&StoredPackage::from(package)).as_slice())?;
             }
             Change::Package { name, row: None } => drop(tables.packages.remove(name.as_str())?),
+            Change::Preferences { place, row: Some(row) } => {
+                tables.preferences.insert(place.as_str(), encode(&row).as_slice())?;
+            }
+            Change::Preferences { place, row: None } => drop(tables.preferences.remove(place.as_str())?),
             Change::ForgetComponent { component } => package::forget(tables, &component)?,
             Change::Labels { place, labels } => {
                 tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;

@@ -11,6 +11,7 @@ use redb::{Key, ReadableTable, TableDefinition, TableHandle};
 
 use crate::error::{Failure, StoreError};
 use crate::log::OpenCalls;
+use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
     Row, StoredApproval, StoredBranch, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
@@ -82,6 +83,7 @@ impl Check<'_> {
         self.table::<_, StoredGrants>(tables::GRANTS)?;
         self.table::<_, StoredStanding>(tables::STANDING)?;
         self.table::<_, StoredPackage>(tables::PACKAGES)?;
+        self.table::<_, Preferences>(tables::PREFERENCES)?;
         self.table::<_, StoredLabels>(tables::LABELS)?;
         self.sealed(tables::RECORDINGS)?;
         self.sealed(tables::KV)

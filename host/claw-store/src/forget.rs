@@ -14,6 +14,7 @@ use crate::change::{Change, Decided};
 use crate::cost::CostOf;
 use crate::error::{Failure, StoreError};
 use crate::listing::{self, SessionQuery};
+use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredEntry, StoredRun, StoredSession, decode};
 use crate::run;
 use crate::session;
@@ -59,9 +60,12 @@ impl Store {
     pub async fn delete_session(&self, key: &SessionKey, by: &str, at: Timestamp) -> Result<bool, StoreError> {
         let key = key.clone();
         let entry = AuditEntry { session: Some(key.clone()), ..AuditEntry::new(AuditKind::SessionDeleted, by, at) };
+        let of = PreferencesOf::Session(key.clone());
         self.write(move |tables| {
             let Some(row) = session::find(&tables.sessions, &key)? else {
-                return Ok(Decided::unchanged(false));
+                let own = preference::find(&tables.preferences, &of)?;
+                let left = (!own.is_empty()).then(|| preference::set(&of, &Preferences::default()));
+                return Ok(Decided { answer: false, changes: left.into_iter().collect() });
             };
             branch::busy(tables, &key)?;
             let runs = runs_of(tables, &key, &row)?;
@@ -120,7 +124,9 @@ impl Forgotten {
     pub fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         let key = self.key.as_str();
         tables.costs.remove(CostOf::Session(self.key.clone()).place().as_str())?;
+        tables.preferences.remove(PreferencesOf::Session(self.key.clone()).place().as_str())?;
         for StoredRun { run, arrival, end, .. } in &self.runs {
+            tables.preferences.remove(PreferencesOf::Run(run.clone()).place().as_str())?;
             let (run, next) = (run.as_str(), after(run.as_str()));
             if end.is_none() {
                 tables.unfinished.remove(arrival)?;

@@ -5,6 +5,7 @@ use claw_core::inbound::Inbound;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredRun, StoredSession};
 use crate::run::{self, RunState};
 use crate::session;
@@ -30,7 +31,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::RunTaken`] if the run id came from another source or into another conversation before.
     pub async fn accept(&self, inbound: Inbound, at: Timestamp) -> Result<Accepted, StoreError> {
-        self.write(move |tables| accept(tables, inbound, at)).await
+        self.accept_with(inbound, Preferences::default(), at).await
+    }
+
+    /// As [`Store::accept`], for a message that has preferences of its own.
+    ///
+    /// # Errors
+    /// As [`Store::accept`].
+    pub async fn accept_with(&self, inbound: Inbound, own: Preferences, at: Timestamp) -> Result<Accepted, StoreError> {
+        self.write(move |tables| {
+            let of = PreferencesOf::Run(inbound.run.clone());
+            let mut decided = accept(tables, inbound, at)?;
+            if decided.answer == Accepted::New && !own.is_empty() {
+                decided.changes.push(preference::set(&of, &own));
+            }
+            Ok(decided)
+        })
+        .await
     }
 }
 

@@ -28,6 +28,7 @@ mod grants;
 mod kv;
 mod label;
 mod package;
+mod preference;
 mod standing;
 
 mod check;
@@ -62,6 +63,7 @@ pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
 pub use listing::{SessionCursor, SessionPage, SessionQuery};
 pub use package::{Package, Receipt};
+pub use preference::{PreferenceChange, Preferences, PreferencesOf};
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};
 pub use search::{Found, SearchCursor, SearchPage};

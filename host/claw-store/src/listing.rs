@@ -5,6 +5,7 @@ use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::preference::{self, PreferencesOf};
 use crate::session::{self, MAX_PAGE, SessionRow};
 use crate::store::Store;
 use crate::tables::{self, Bytes, Snapshot};
@@ -111,7 +112,8 @@ impl Store {
                 return Ok(Decided::unchanged(None));
             };
             let row = crate::row::StoredSession { title, ..was.clone() };
-            let answer = Some(session::shown(key.clone(), row.clone()));
+            let own = preference::find(&tables.preferences, &PreferencesOf::Session(key.clone()))?;
+            let answer = Some(session::shown(key.clone(), row.clone(), own));
             Ok(Decided { answer, changes: vec![Change::Session { key, was: Some(was), row }] })
         })
         .await
@@ -145,7 +147,7 @@ fn recent(snapshot: &Snapshot, query: &SessionQuery) -> Result<Listing, Failure>
         }
         listing.scanned += 1;
         let matching = query.agent.as_ref().is_none_or(|agent| *agent == key.agent());
-        if matching && let Some(row) = find_matching(&sessions, query, &key)? {
+        if matching && let Some(row) = find_matching(snapshot, &sessions, query, &key)? {
             listing.page.rows.push(row);
         }
         last = Some(SessionCursor { updated, key });
@@ -173,18 +175,22 @@ pub(crate) fn positions(
 }
 
 fn find_matching(
+    snapshot: &Snapshot,
     sessions: &impl ReadableTable<&'static str, Bytes>,
     query: &SessionQuery,
     key: &SessionKey,
 ) -> Result<Option<SessionRow>, Failure> {
-    let row = session::find(sessions, key)?.map(|row| session::shown(key.clone(), row));
-    Ok(row.filter(|row| query.text.as_ref().is_none_or(|text| has_text(row, text))))
+    let Some(row) = session::find(sessions, key)? else { return Ok(None) };
+    if query.text.as_ref().is_some_and(|text| !has_text(key, row.title.as_deref(), text)) {
+        return Ok(None);
+    }
+    let own = preference::seen(snapshot, &PreferencesOf::Session(key.clone()))?;
+    Ok(Some(session::shown(key.clone(), row, own)))
 }
 
-fn has_text(row: &SessionRow, text: &str) -> bool {
+fn has_text(key: &SessionKey, title: Option<&str>, text: &str) -> bool {
     let text = text.to_lowercase();
-    row.key.as_str().to_lowercase().contains(&text)
-        || row.title.as_ref().is_some_and(|title| title.to_lowercase().contains(&text))
+    key.as_str().to_lowercase().contains(&text) || title.is_some_and(|title| title.to_lowercase().contains(&text))
 }
 
 /// The sessions of one title, through the index. More than a page of the same title are cut off.
@@ -201,7 +207,7 @@ fn titled(snapshot: &Snapshot, query: &SessionQuery, title: &str) -> Result<List
         scanned += 1;
         let key = SessionKey::try_from(key.to_owned()).map_err(|err| unreadable(key, err))?;
         if query.agent.as_ref().is_none_or(|agent| *agent == key.agent()) {
-            rows.extend(find_matching(&sessions, query, &key)?);
+            rows.extend(find_matching(snapshot, &sessions, query, &key)?);
         }
     }
     rows.retain(|row| query.updated_since.is_none_or(|since| row.updated >= since));

@@ -11,6 +11,7 @@ use redb::ReadableTable;
 
 use crate::branch;
 use crate::error::{Failure, StoreError, cause};
+use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredBranch, StoredEntry, StoredFork, StoredSession, decode};
 use crate::run;
 use crate::segments::Segments;
@@ -90,6 +91,8 @@ pub struct SessionRow {
     pub title: Option<String>,
     /// Where its first entries were copied from.
     pub fork: Option<Fork>,
+    /// What its owner prefers in it.
+    pub preferences: Preferences,
 }
 
 /// Where a conversation branched off another one.
@@ -140,7 +143,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn session(&self, key: &SessionKey) -> Result<Option<SessionRow>, StoreError> {
-        self.read(|snapshot| Ok(find(&snapshot.table(tables::SESSIONS)?, key)?.map(|row| shown(key.clone(), row))))
+        self.read(|snapshot| {
+            let Some(row) = find(&snapshot.table(tables::SESSIONS)?, key)? else { return Ok(None) };
+            let own = preference::seen(snapshot, &PreferencesOf::Session(key.clone()))?;
+            Ok(Some(shown(key.clone(), row, own)))
+        })
     }
 }
 
@@ -281,11 +288,11 @@ fn pending(snapshot: &Snapshot, session: &SessionKey, row: &StoredSession) -> Re
 }
 
 /// A session as callers see it.
-pub(crate) fn shown(key: SessionKey, row: StoredSession) -> SessionRow {
+pub(crate) fn shown(key: SessionKey, row: StoredSession, preferences: Preferences) -> SessionRow {
     let entries = row.segments.len();
     let StoredSession { session_id, created, updated, runs, preview, labels, title, fork, .. } = row;
     let (labels, last_message, fork) = (labels.into(), preview, fork.map(Fork::from));
-    SessionRow { key, session_id, created, updated, entries, runs, last_message, labels, title, fork }
+    SessionRow { key, session_id, created, updated, entries, runs, last_message, labels, title, fork, preferences }
 }
 
 impl From<StoredFork> for Fork {

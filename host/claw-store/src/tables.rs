@@ -52,6 +52,8 @@ pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinit
 pub(crate) const COSTS: TableDefinition<Text, (u64, u64)> = TableDefinition::new("costs");
 /// Component → what its owner thinks of it. See `standing`.
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
+/// `session/KEY` or `run/ID` → what is preferred there. See `preference`. Files of earlier releases lack it.
+pub(crate) const PREFERENCES: TableDefinition<Text, Bytes> = TableDefinition::new("preferences");
 /// Component → package. See `package`.
 pub(crate) const PACKAGES: TableDefinition<Text, Bytes> = TableDefinition::new("packages");
 /// Place → labels of what lies there. See `label`.
@@ -93,6 +95,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(RECORDINGS)?;
     visitor.visit(COSTS)?;
     visitor.visit(STANDING)?;
+    visitor.visit(PREFERENCES)?;
     visitor.visit(PACKAGES)?;
     visitor.visit(LABELS)?;
     visitor.visit(AUDIT)?;
@@ -118,6 +121,7 @@ pub(crate) struct Tables<'txn> {
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
     pub costs: Table<'txn, Text, (u64, u64)>,
+    pub preferences: Table<'txn, Text, Bytes>,
     pub packages: Table<'txn, Text, Bytes>,
     pub labels: Table<'txn, Text, Bytes>,
     pub standing: Table<'txn, Text, Bytes>,
@@ -147,6 +151,7 @@ impl<'txn> Tables<'txn> {
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
             costs: txn.open_table(COSTS)?,
+            preferences: txn.open_table(PREFERENCES)?,
             packages: txn.open_table(PACKAGES)?,
             labels: txn.open_table(LABELS)?,
             standing: txn.open_table(STANDING)?,

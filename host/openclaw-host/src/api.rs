@@ -1,9 +1,13 @@
 //! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
 
 mod command;
+mod directive;
+mod exporting;
+mod figures;
 mod hub;
 mod obey;
 mod packages;
+mod preferences;
 mod run_view;
 mod session_view;
 mod sessions;
@@ -21,12 +25,13 @@ use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, ChatSend, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
-use claw_store::{Accepted, ApprovalFilter, Record, ResolveError, RunState, SessionQuery, StoreError};
+use claw_store::{Accepted, ApprovalFilter, Preferences, Record, ResolveError, RunState, SessionQuery, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::command::Wish;
 pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::audit;
@@ -188,19 +193,26 @@ impl Api {
         self.known_agent(&session.agent())?;
         let agent = session.agent();
         let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
-        if let Some(slash) = self.slash(&text).await {
+        let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
+        let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(&caller, own));
+        if let Some(slash) = self.slash(&text).await.or(refused) {
             if self.remembered(&run).is_none() {
                 self.obey(&caller, &session, run.clone(), slash).await;
             }
             return Ok(reply(status));
         }
-        let queueing = queue::arriving(&self.host, &caller.source.channel, &text);
+        let channel = caller.source.channel.clone();
+        let is_slash = text.starts_with('/');
+        let (own, text) = directed.unwrap_or_else(|| (Preferences::default(), text));
         let inbound =
             Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
         crash_point::pass("received");
-        match self.host.store.accept(inbound, now()).await {
+        match self.host.store.accept_with(inbound, own, now()).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
+                // Read only now: after a full disk it is a write that opens the store again.
+                let waiting = self.ways(&session)?.1.waiting;
+                let queueing = queue::arriving(waiting, &channel, is_slash);
                 self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await?;
                 Ok(reply(status))
             }
@@ -229,6 +241,14 @@ impl Api {
             return None;
         }
         self.host.skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
+    }
+
+    /// What answers a message that wishes for a model which its sender cannot have: `/model` says why.
+    fn refusal_of(&self, caller: &Caller, own: &Preferences) -> Option<Slash> {
+        let slash = Slash::Model(Wish::Set(own.model.clone()?));
+        let has_it = |model: &str| self.host.model.choose(model).is_ok();
+        let can_have = caller.scopes.allows(slash.scope()) && own.model.as_deref().is_some_and(has_it);
+        (!can_have).then_some(slash)
     }
 
     fn remembered(&self, run: &RunId) -> Option<RunEnd> {

@@ -18,6 +18,7 @@ pub mod doctor;
 mod selftest;
 
 mod exec_approvals;
+mod export;
 mod legible;
 
 mod answers;
@@ -32,6 +33,7 @@ mod prompt;
 mod queue;
 mod run;
 mod run_clock;
+mod ways;
 
 mod audit;
 mod budget;

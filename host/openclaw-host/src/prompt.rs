@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use claw_core::id::Timestamp;
+use claw_core::id::{SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::rfc3339;
-use claw_store::RunRow;
 
 /// Files in the order in which they stand in the prompt. Source: OpenClaw's workspace files.
 const FILES: [&str; 6] = ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md", "MEMORY.md"];
@@ -26,9 +25,20 @@ pub struct System {
     pub private: Option<&'static str>,
 }
 
+/// Who speaks to the model, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// The conversation.
+    pub session: &'a SessionKey,
+    /// Who.
+    pub origin: Origin,
+    /// Over what.
+    pub channel: &'a str,
+}
+
 /// Makes the system prompt of one run. What changes from run to run stands at its end, so that providers find the rest in
 /// their caches.
-pub fn system(workspace: &Path, skills: Option<&str>, run: &RunRow, at: Timestamp) -> System {
+pub fn system(workspace: &Path, skills: Option<&str>, speaker: &Speaker<'_>, at: Timestamp) -> System {
     let mut private = None;
     let mut prompt = String::from(
         "You are a personal assistant. You act through tools; each runs in a sandbox, and some ask the owner first. A \
@@ -55,14 +65,14 @@ pub fn system(workspace: &Path, skills: Option<&str>, run: &RunRow, at: Timestam
     }
     prompt.push_str(skills.unwrap_or_default());
     let day = rfc3339::format(at);
-    let sender = match run.origin {
+    let sender = match speaker.origin {
         Origin::Owner => "the owner",
     };
     prompt.push_str(&format!(
         "\n## This run\nToday is {}. The conversation is `{}`; {sender} writes over `{}`.\n",
         &day[..10],
-        run.session,
-        run.source.channel
+        speaker.session,
+        speaker.channel
     ));
     System { text: prompt, private }
 }
@@ -95,9 +105,7 @@ fn cut(text: &str, max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use claw_core::id::{AgentId, RunId, SessionKey};
-    use claw_core::inbound::Source;
-    use claw_store::RunState;
+    use claw_core::id::AgentId;
 
     use super::*;
 
@@ -116,18 +124,9 @@ mod tests {
         std::os::unix::fs::symlink(&secret, workspace.path().join("SOUL.md")).unwrap();
         std::fs::write(workspace.path().join("USER.md"), "Ada").unwrap();
         let agent = AgentId::parse("main").unwrap();
-        let run = RunRow {
-            run: RunId::parse("r").unwrap(),
-            session: SessionKey::parse("main", &agent).unwrap(),
-            origin: Origin::Owner,
-            source: Source { channel: "ws".to_owned(), account: "owner".to_owned() },
-            text: String::new(),
-            state: RunState::Received,
-            attempts: 0,
-            received_at: Timestamp(0),
-            ended_at: None,
-        };
-        let System { text: prompt, private } = system(workspace.path(), None, &run, Timestamp(0));
+        let session = SessionKey::parse("main", &agent).unwrap();
+        let speaker = Speaker { session: &session, origin: Origin::Owner, channel: "ws" };
+        let System { text: prompt, private } = system(workspace.path(), None, &speaker, Timestamp(0));
         assert_eq!(private, Some("USER.md"));
         assert!(prompt.contains("Ada") && !prompt.contains("canary") && prompt.contains("Today is 1970-01-01"));
     }

@@ -105,6 +105,7 @@ pub async fn with_keys(
         keys,
         model: provider.model.clone(),
         facts: provider.facts,
+        others: provider.others.clone(),
         idle_timeout: IDLE_TIMEOUT,
         retries: RETRIES,
         extra_roots: roots.extra().to_vec(),

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use claw_core::lane::{DropPolicy, QueueMode, Queueing};
 
-use crate::host::Host;
-
-/// How a message that has just been accepted waits.
-pub fn arriving(host: &Host, channel: &str, text: &str) -> Queueing {
-    let wanted = host.queue.waiting;
+/// How a message that has just been accepted waits, where the others of its conversation wait as `wanted`.
+pub fn arriving(wanted: Queueing, channel: &str, is_slash: bool) -> Queueing {
     // Who asks over HTTP waits for an answer of its own, and a command is no part of what others talk about.
-    if channel == "http" || text.starts_with('/') {
+    if channel == "http" || is_slash {
         return Queueing { mode: QueueMode::Followup, drop: DropPolicy::New, ..wanted };
     }
     wanted

@@ -21,16 +21,20 @@ use crate::causes;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
-use crate::prompt;
+use crate::prompt::{self, Speaker};
 use crate::run_clock::RunClock;
 use crate::skills::{Command, Scripted, Shelf};
 use crate::spending::Reservation;
 use crate::tool_call::{self, CallContext, Called};
+use crate::ways::Ways;
 
 mod aside;
 mod asking;
 mod compaction;
+mod figures;
 mod joining;
+
+pub use figures::{Figures, figures};
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;
@@ -62,6 +66,10 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         Ok(session) => session.map(|session| session.labels).unwrap_or_default(),
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
+    let ways = match Ways::of_run(&host, &row) {
+        Ok(ways) => ways,
+        Err(err) => return tracing::error!(run = %id, error = %err, "what is preferred in a run cannot be read"),
+    };
     let shelf = host.skills.shelf(&host).await;
     let mut shell = Shell {
         host: Arc::clone(&host),
@@ -72,6 +80,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         row,
         cancel,
         clock,
+        ways,
         joining,
         has_asked: false,
         log: Vec::new(),
@@ -148,6 +157,8 @@ struct Shell {
     command: Option<Command>,
     cancel: CancellationToken,
     clock: Arc<RunClock>,
+    /// Who answers, and how.
+    ways: Ways,
     /// Messages that become part of this run before its model is asked.
     joining: Vec<RunId>,
     /// Whether the model was asked in this run.
@@ -180,6 +191,9 @@ impl Shell {
     async fn go(&mut self) -> Result<RunEnd, StoreError> {
         let host = Arc::clone(&self.host);
         self.read_log()?;
+        if let Some(gone) = self.ways.gone.take() {
+            self.notice(&format!("`{gone}` is not in use any more; {} answers.", self.ways.model.name));
+        }
         if let Some(wish) = compaction::asked_for(&self.row) {
             return self.compact_on_request(&wish).await;
         }
@@ -191,8 +205,10 @@ impl Shell {
         };
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
         let skills = host.skills.listing(&self.shelf);
+        let (session, channel) = (&self.row.session, self.row.source.channel.as_str());
+        let speaker = Speaker { session, origin: self.row.origin, channel };
         let prompt::System { text: system, private } =
-            prompt::system(&host.about.workspace, skills.as_deref(), &self.row, now());
+            prompt::system(&host.about.workspace, skills.as_deref(), &speaker, now());
         if let Some(file) = private {
             self.labels.join(&Labels::private(&format!("`{file}` is part of the prompt")));
         }
@@ -243,6 +259,13 @@ impl Shell {
             self.log.push(Entry { seq, at: now(), run: self.row.run.clone(), message });
         }
         Ok(())
+    }
+
+    /// Tells people something about who answers; it is recorded with what comes next.
+    fn notice(&mut self, notice: &str) {
+        self.notices.push(Message::Notice { text: notice.to_owned() });
+        let (run, session) = (self.row.run.clone(), self.row.session.clone());
+        self.host.tell(HostEvent::Noticed { run, session, text: format!("{HOST_MARK} {notice}").into() });
     }
 
     /// The journal's note of the call that comes next, so that its start is durable before it runs.

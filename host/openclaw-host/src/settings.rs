@@ -131,6 +131,8 @@ pub struct ProviderSettings {
     pub model: String,
     /// What is known of the model.
     pub facts: ModelFacts,
+    /// What is known of its other models that the configuration names.
+    pub others: BTreeMap<String, ModelFacts>,
 }
 
 /// One key of a provider.

@@ -55,6 +55,19 @@ pub enum Refused {
     Store(#[from] StoreError),
 }
 
+/// What somebody has used, and what a limit leaves of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Who, in words.
+    pub of: &'static str,
+    /// What was counted.
+    pub cost: Cost,
+    /// What may be used.
+    pub limit: SpendingLimit,
+    /// What may still be reserved: without what calls at work have reserved already.
+    pub left: SpendingLimit,
+}
+
 /// One limit and what counts against it.
 struct Budget {
     name: &'static str,
@@ -101,6 +114,31 @@ impl Spending {
         }
         drop(reserved);
         Ok((reply, Reservation { spending: Arc::clone(self), places, cost }))
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &SpendingSettings {
+        &self.limits
+    }
+
+    /// What a conversation and the day of this moment have used.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn used(&self, store: &Store, session: &SessionKey, at: Timestamp) -> Result<[Used; 2], StoreError> {
+        let used = |of: &'static str, limit: SpendingLimit, place: CostOf| {
+            let cost = store.cost(&place)?;
+            let all = cost.and(self.lock().get(&place).copied().unwrap_or_default());
+            let left = SpendingLimit {
+                tokens: limit.tokens.map(|limit| limit.saturating_sub(all.tokens)),
+                micros: limit.micros.map(|limit| limit.saturating_sub(all.micros)),
+            };
+            Ok(Used { of, cost, limit, left })
+        };
+        Ok([
+            used("this conversation", self.limits.session, CostOf::Session(session.clone()))?,
+            used("this day", self.limits.day, CostOf::day(at))?,
+        ])
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<CostOf, Cost>> {
@@ -166,7 +204,8 @@ fn micros(wanted: &Wanted<'_>, reply: u64) -> u64 {
     prices.map_or(0, |prices| (wanted.prompt as f64 * prices.input + reply as f64 * prices.output).ceil() as u64)
 }
 
-fn dollars(micros: u64) -> String {
+/// Millionths of a dollar for people.
+pub fn dollars(micros: u64) -> String {
     format!("${:.4}", micros as f64 / 1e6)
 }
 

@@ -1,6 +1,7 @@
 //! One tool call of a run: checked, decided, run in the sandbox, its effects answered one by one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use claw_core::id::{ComponentName, ToolName};
 use claw_core::label::Labels;
@@ -23,6 +24,9 @@ use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
 use crate::{skills, tool_search};
+
+/// How long effects may take to end that were stopped with their call. What they run ends sooner.
+const EFFECTS_END: Duration = Duration::from_secs(1);
 
 /// What a call is part of.
 #[derive(Clone)]
@@ -205,6 +209,11 @@ async fn in_sandbox(
                 }
                 if trace.log_dropped > 0 {
                     tracing::warn!(call = %call.id, tool = %call.tool, "{} log lines dropped", trace.log_dropped);
+                }
+                if stopping {
+                    // What it began ends before the run does, e.g. a program with all that it has started.
+                    let ended = async { while tasks.join_next().await.is_some() {} };
+                    let _ = tokio::time::timeout(EFFECTS_END, ended).await;
                 }
                 tasks.shutdown().await;
                 let recording = effects.recording(Recording { clock: trace.clock, ..recording });

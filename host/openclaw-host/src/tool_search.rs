@@ -30,6 +30,8 @@ pub struct Offer {
     pub specs: Vec<ToolSpec>,
     /// What that takes, in tokens.
     pub tokens: u64,
+    /// Tools that are not listed.
+    pub hidden: usize,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +47,7 @@ pub fn offer(catalog: &Catalog, log: &[Entry], most: u64, is_offered: impl Fn(&T
     let all: Vec<_> = catalog.specs().iter().filter(|spec| is_offered(&spec.name)).collect();
     let taken = all.iter().copied().map(tokens).sum();
     if taken <= most {
-        return Offer { specs: all.into_iter().cloned().collect(), tokens: taken };
+        return Offer { specs: all.into_iter().cloned().collect(), tokens: taken, hidden: 0 };
     }
     let known = known(log);
     let is_shipped = |spec: &ToolSpec| {
@@ -70,9 +72,10 @@ pub fn offer(catalog: &Catalog, log: &[Entry], most: u64, is_offered: impl Fn(&T
         .collect();
     // In the order of the catalog, so that the list is the same from prompt to prompt.
     let mut specs: Vec<_> = all.iter().filter(|spec| listed.contains(&spec.name)).map(|spec| (*spec).clone()).collect();
-    specs.push(search(all.len() - listed.len()));
+    let hidden = all.len() - listed.len();
+    specs.push(search(hidden));
     let tokens = specs.iter().map(tokens).sum();
-    Offer { specs, tokens }
+    Offer { specs, tokens, hidden }
 }
 
 /// Answers a search.

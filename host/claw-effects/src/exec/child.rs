@@ -33,6 +33,10 @@ use system::Fork;
 
 /// From SIGTERM to SIGKILL.
 pub(super) const GRACE: Duration = Duration::from_millis(500);
+/// The same where somebody waits for it: its owner has stopped the run.
+const HURRY: Duration = Duration::from_millis(50);
+/// What the host says before it closes its side if somebody waits for the end.
+pub(super) const HURRIED: u8 = b'!';
 /// How long killed processes may take to be gone; one that hangs in the kernel longer is left behind.
 const KILLING: Duration = Duration::from_secs(5);
 /// How often the kill is repeated: processes forked during one round are met in the next.
@@ -218,7 +222,7 @@ impl Watch<'_> {
                 Phase::Waiting if self.main_status.is_some() => Phase::Killing(at + KILLING),
                 Phase::Waiting if stop_asked => {
                     descendants::signal_all(Signal::TERM);
-                    Phase::Terminating(at + GRACE)
+                    Phase::Terminating(at + self.grace())
                 }
                 Phase::Terminating(until) if self.main_status.is_some() || at >= until => Phase::Killing(at + KILLING),
                 Phase::Killing(until) if at >= until => return self.main_status,
@@ -245,8 +249,18 @@ impl Watch<'_> {
             return false;
         }
         system::drain_events(&self.events);
-        // The host says nothing after its order: readable means closed.
+        // After its order the host says at most that it is in a hurry, and then closes its side.
         watched == 2 && !fds[1].revents().is_empty()
+    }
+
+    /// How long the program may take to end by itself, now that the host has asked for it.
+    fn grace(&self) -> Duration {
+        let mut said = [0];
+        let mut control = self.control;
+        match control.read(&mut said) {
+            Ok(1) if said[0] == HURRIED => HURRY,
+            _ => GRACE,
+        }
     }
 
     /// Collects ended children; true if none are left.

@@ -173,7 +173,14 @@ impl Supervised {
         };
         match end_of(first)? {
             Some(ended) => Ok(ended),
-            None => self.conclude(timeout, cancel).await,
+            None => {
+                let gently = CancellationToken::new();
+                tokio::select! {
+                    ended = self.conclude(timeout, &gently) => ended,
+                    // Somebody waits for it, as for no other end.
+                    () = cancel.cancelled() => self.stop_now().await.and(Ok(ExecEnd::Cancelled)),
+                }
+            }
         }
     }
 
@@ -191,6 +198,12 @@ impl Supervised {
             () = tokio::time::sleep(timeout) => self.stop().await.and(Ok(ExecEnd::TimedOut)),
             () = cancel.cancelled() => self.stop().await.and(Ok(ExecEnd::Cancelled)),
         }
+    }
+
+    /// As [`Supervised::stop`], with less time for the program to end by itself.
+    async fn stop_now(&mut self) -> Result<(), EffectError> {
+        let _ = self.control.write_all(&[child::HURRIED]).await;
+        self.stop().await
     }
 
     /// Tells the supervisor to end it all, and waits until it has.

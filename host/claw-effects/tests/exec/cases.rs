@@ -104,7 +104,12 @@ impl Ground {
 
     /// A named pipe in the workspace.
     pub fn named_pipe(&self) -> PathBuf {
-        let path = self.paths.workspace.join("pids");
+        self.pipe("pids")
+    }
+
+    /// A named pipe of this name in the workspace.
+    pub fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.paths.workspace.join(name);
         mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         path
     }

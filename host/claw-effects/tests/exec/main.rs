@@ -7,6 +7,7 @@ mod cases;
 #[path = "../harness.rs"]
 mod harness;
 mod probe;
+mod stop;
 mod walls;
 
 use std::process::ExitCode;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         ["background-host", workspace, scratch] => background::be_a_host(workspace, scratch),
         ["host", workspace, scratch] => cases::be_a_host(workspace, scratch),
         ["measure"] => bench::measure(),
-        _ => return harness::run(&args, &[cases::ALL, walls::ALL, background::ALL].concat()),
+        _ => return harness::run(&args, &[cases::ALL, walls::ALL, background::ALL, stop::ALL].concat()),
     }
     ExitCode::SUCCESS
 }

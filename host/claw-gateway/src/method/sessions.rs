@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Request, here, host, page, parse, saturating, session};
-use crate::call::{BranchName, Call, Place, SessionCall, SessionName, SessionsList};
+use crate::call::{BranchName, Call, Place, SessionCall, SessionName, SessionPatch, SessionsList};
 
 /// Bytes of what is searched for.
 const SEARCH_BYTES: usize = 1000;
@@ -110,17 +110,28 @@ pub(super) fn search(params: Value) -> Result<Request, String> {
 struct PatchParams {
     key: String,
     agent_id: Option<AgentId>,
-    label: Value,
+    #[serde(default, deserialize_with = "given")]
+    label: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    model: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    thinking_level: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    queue_mode: Option<Option<String>>,
+}
+
+/// Tells a `null`, which takes a value away, from a field that is not there.
+fn given<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(field).map(Some)
 }
 
 pub(super) fn patch(params: Value) -> Result<Request, String> {
-    let PatchParams { key, agent_id, label } = parse(params)?;
-    let label = match label {
-        Value::Null => None,
-        Value::String(label) => Some(label),
-        _ => return Err("`label` must be a text or null".to_owned()),
-    };
-    asked(SessionCall::Label { key: session(Some(&key), agent_id)?, label })
+    let PatchParams { key, agent_id, label, model, thinking_level: thinking, queue_mode: queue } = parse(params)?;
+    let patch = SessionPatch { label, model, thinking, queue };
+    if patch == SessionPatch::default() {
+        return Err("give `label`, `model`, `thinkingLevel` or `queueMode`".to_owned());
+    }
+    asked(SessionCall::Patch { key: session(Some(&key), agent_id)?, patch })
 }
 
 #[derive(Deserialize)]

@@ -20,13 +20,17 @@ fn config(fake: &FakeProvider, id: &str, keys: &[&str]) -> ProviderConfig {
 
 /// The text of the answer and all notices.
 async fn ask(model: &Model, session: &str) -> (Result<String, ModelError>, Vec<String>) {
+    ask_chosen(model, session, &model.usual()).await
+}
+
+async fn ask_chosen(model: &Model, session: &str, chosen: &Chosen) -> (Result<String, ModelError>, Vec<String>) {
     let mut notices = Vec::new();
     let mut hear = |heard: Heard<'_>| {
         if let Heard::Notice(text) = heard {
             notices.push(text.to_owned());
         }
     };
-    let reply = model.ask(Some(session), &prompt(vec![user("hi")]), &mut hear).await;
+    let reply = model.ask(Some(session), chosen, &prompt(vec![user("hi")]), &mut hear).await;
     (reply.map(|reply| reply.text), notices)
 }
 
@@ -130,21 +134,24 @@ async fn a_session_chooses_its_model_and_key_and_goes_back() {
     let mut first = FakeProvider::start(answers()).await;
     let mut second = FakeProvider::start(answers()).await;
     let model = Model::with_fallbacks(config(&first, "p", &["a", "b"]), vec![config(&second, "q", &["c"])]).unwrap();
-    assert_eq!(model.choose("s", Some("p/other@b")).unwrap(), "p/other");
-    assert_eq!(model.of("s").0, "p/other");
-    ask(&model, "s").await.0.unwrap();
+    let other = model.choose("p/other@b").unwrap();
+    assert_eq!(other.name, "p/other");
+    let (reply, notices) = ask_chosen(&model, "s", &other).await;
+    assert!(reply.is_ok() && notices.is_empty(), "{notices:?}");
     let asked = first.asked.recv().await.unwrap();
     assert!(asked.body["model"] == "other" && asked.headers["authorization"] == "Bearer sk-b");
     // Others keep the default, and a model's own `@` is no key.
-    assert_eq!(model.of("t").0, "p/m-1");
-    assert_eq!(model.choose("t", Some("q/m@2")).unwrap(), "q/m@2");
-    ask(&model, "t").await.0.unwrap();
+    let at = model.choose("q/m@2").unwrap();
+    assert_eq!(at.name, "q/m@2");
+    ask_chosen(&model, "t", &at).await.0.unwrap();
     assert_eq!(second.unseen(), 1);
-    assert_eq!(model.choose("s", None).unwrap(), "p/m-1");
-    ask(&model, "s").await.0.unwrap();
+    assert_eq!(model.usual().name, "p/m-1");
+    // It is no news to its owner that the usual one answers again.
+    let (reply, notices) = ask(&model, "s").await;
+    assert!(reply.is_ok() && notices.is_empty(), "{notices:?}");
     assert_eq!(first.asked.recv().await.unwrap().body["model"], "m-1");
     for (wish, message) in [("m", "not of the form"), ("r/m", "only `p`, `q`")] {
-        let error = model.choose("s", Some(wish)).unwrap_err();
+        let error = model.choose(wish).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }
 }

@@ -19,6 +19,7 @@ mod load;
 mod memory;
 mod sandbox;
 mod start;
+mod stop;
 mod store;
 mod turn;
 
@@ -34,7 +35,7 @@ const QUICK: &str = "--quick";
 /// One group of measurements.
 type Section = fn(&mut Report) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("call", call::measure),
     ("sandbox", sandbox::measure),
     ("turn", turn::measure),
@@ -44,6 +45,7 @@ const SECTIONS: [(&str, Section); 9] = [
     ("exec", exec::measure),
     ("install", install::measure),
     ("store", store::measure),
+    ("stop", stop::measure),
 ];
 
 fn main() -> ExitCode {

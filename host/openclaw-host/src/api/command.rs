@@ -1,7 +1,11 @@
 //! Slash commands that the host itself obeys. They never reach the model.
 
 use claw_core::approval::{Always, Answer};
+use claw_core::lane::QueueMode;
 use claw_gateway::Scope;
+use claw_model::Thinking;
+
+use crate::export::Form;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +22,20 @@ pub enum Slash {
     Undo,
     /// `/status`: model, conversation, runs and queue.
     Status,
-    /// `/model`: which one answers; with a name, another one.
-    Model(Option<String>),
+    /// `/model`: which one answers.
+    Model(Wish<String>),
+    /// `/think`: how much it thinks.
+    Think(Wish<Thinking>),
+    /// `/queue`: what becomes of messages that arrive while a run works.
+    Queue(Wish<QueueMode>),
     /// `/models`: those that are in use.
     Models,
+    /// `/usage`: what was used, and what is left.
+    Usage,
+    /// `/context`: what the model's window holds.
+    Context,
+    /// `/export`: a file of the conversation.
+    Export(Form),
     /// `/tools`: components, their tools and grants.
     Tools,
     /// `/agents`: who there is to talk to.
@@ -36,6 +50,38 @@ pub enum Slash {
     Malformed(&'static str),
     /// `/skill` without a skill that can be started; the text names those that can.
     NoSkill(String),
+}
+
+/// What is wished for a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish<T> {
+    /// To know how it is.
+    Tell,
+    /// What the host does elsewhere.
+    Default,
+    /// This.
+    Set(T),
+}
+
+impl<T> Wish<T> {
+    /// Reads the words behind a command; `None` if they are no wish.
+    fn read(words: &[&str], value: impl Fn(&str) -> Option<T>) -> Option<Wish<T>> {
+        match words {
+            [] => Some(Wish::Tell),
+            ["default"] => Some(Wish::Default),
+            [word] => value(word).map(Wish::Set),
+            _ => None,
+        }
+    }
+
+    /// What is to be set, if anything; `Some(None)` for what is done elsewhere.
+    pub fn change(self) -> Option<Option<T>> {
+        match self {
+            Wish::Tell => None,
+            Wish::Default => Some(None),
+            Wish::Set(value) => Some(Some(value)),
+        }
+    }
 }
 
 impl Slash {
@@ -54,10 +100,12 @@ impl Slash {
     pub fn scope(&self) -> Scope {
         match self {
             Slash::Approve { .. } | Slash::More => Scope::Approvals,
-            Slash::Reset | Slash::Undo | Slash::Model(Some(_)) => Scope::Admin,
-            Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
+            Slash::Model(Wish::Tell) | Slash::Think(Wish::Tell) | Slash::Queue(Wish::Tell) => Scope::Read,
+            Slash::Reset | Slash::Undo | Slash::Model(_) | Slash::Export(_) => Scope::Admin,
+            Slash::Think(_) | Slash::Queue(_) | Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
             Slash::Status
-            | Slash::Model(None)
+            | Slash::Usage
+            | Slash::Context
             | Slash::Models
             | Slash::Tools
             | Slash::Agents
@@ -74,6 +122,9 @@ impl Slash {
             Slash::Reset => "/reset",
             Slash::Undo => "/undo",
             Slash::Model(_) => "/model",
+            Slash::Think(_) => "/think",
+            Slash::Queue(_) => "/queue",
+            Slash::Export(_) => "/export",
             _ => "/command",
         }
     }
@@ -121,50 +172,89 @@ macro_rules! plain {
 }
 
 /// The host's own commands.
-pub const COMMANDS: &[Command] = &[
-    plain!("help", &["commands"], "list the commands", Slash::Help),
-    plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
-    plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
-    plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
-    plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
-    Command {
-        name: "compact",
-        aliases: &[],
-        takes: "[WISH]",
-        help: "replace what was said by a summary, for the model",
-        // It takes its turn among the messages, as a run.
-        read: |_| None,
-    },
-    Command {
-        name: "model",
-        aliases: &[],
-        takes: "[NAME|default]",
-        help: "tell which model answers here, or choose another one until the host stops",
-        read: |words| match words {
-            [] => Some(Slash::Model(None)),
-            [name] => Some(Slash::Model(Some((*name).to_owned()))),
-            _ => None,
+pub const COMMANDS: &[Command] =
+    &[
+        plain!("help", &["commands"], "list the commands", Slash::Help),
+        plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
+        plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
+        plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
+        plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
+        Command {
+            name: "compact",
+            aliases: &[],
+            takes: "[WISH]",
+            help: "replace what was said by a summary, for the model",
+            // It takes its turn among the messages, as a run.
+            read: |_| None,
         },
-    },
-    plain!("models", &[], "list the models that are in use", Slash::Models),
-    plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
-    Command {
-        name: "approve",
-        aliases: &[],
-        takes: "ID once|always|deny|pause, or more",
-        help: "answer a call that waits, or let the conversation ask more often",
-        read: |words| {
-            Some(match words {
-                ["more"] => Slash::More,
-                words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
-            })
+        Command {
+            name: "model",
+            aliases: &[],
+            takes: "[NAME|default]",
+            help: "tell which model answers here, or choose another one",
+            read: |words| Wish::read(words, |name| Some(name.to_owned())).map(Slash::Model),
         },
-    },
-    plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
-    plain!("agents", &[], "list the agents", Slash::Agents),
-    plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
-];
+        Command {
+            name: "think",
+            aliases: &[],
+            takes: "[off|low|medium|high|default]",
+            help: "tell how much the model thinks here, or say how much it should",
+            read: |words| match words {
+                [_, _, ..] => None,
+                words => Some(Wish::read(words, Thinking::named).map_or(Slash::Malformed(THINK_HELP), Slash::Think)),
+            },
+        },
+        Command {
+            name: "queue",
+            aliases: &[],
+            takes: "[steer|followup|collect|interrupt|default]",
+            help: "tell what becomes of messages that arrive while a run works here, or choose it",
+            read: |words| match words {
+                [_, _, ..] => None,
+                words => Some(Wish::read(words, QueueMode::named).map_or(Slash::Malformed(QUEUE_HELP), Slash::Queue)),
+            },
+        },
+        plain!("models", &[], "list the models that are in use", Slash::Models),
+        plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
+        plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
+        Command {
+            name: "export",
+            aliases: &["export-session"],
+            takes: "[md|jsonl|html]",
+            help: "write the conversation into a file of the workspace",
+            read: |words| match words {
+                [] => Some(Slash::Export(Form::Md)),
+                [word] => {
+                    let form = Form::ALL.into_iter().find(|form| form.as_str() == *word);
+                    Some(form.map_or(
+                        Slash::Malformed("write `/export md`, `/export jsonl` or `/export html`"),
+                        Slash::Export,
+                    ))
+                }
+                _ => None,
+            },
+        },
+        plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
+        Command {
+            name: "approve",
+            aliases: &[],
+            takes: "ID once|always|deny|pause, or more",
+            help: "answer a call that waits, or let the conversation ask more often",
+            read: |words| {
+                Some(match words {
+                    ["more"] => Slash::More,
+                    words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
+                })
+            },
+        },
+        plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
+        plain!("agents", &[], "list the agents", Slash::Agents),
+        plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
+    ];
 
+const THINK_HELP: &str = "write `/think`, or `/think` and one of `off`, `low`, `medium`, `high` and `default`";
+const QUEUE_HELP: &str =
+    "write `/queue`, or `/queue` and one of `steer`, `followup`, `collect`, `interrupt` and `default`";
 const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \
                     shows the id. Several ids can have one answer, but not `always`, behind which can stand the number \
                     of a choice, `uses N` and `for 7d`";
@@ -255,7 +345,13 @@ mod tests {
         for name in ["/reset", "/new"] {
             assert_eq!(Slash::parse(name), Some(Slash::Reset));
         }
-        assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Some("a/b".to_owned()))));
+        assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Wish::Set("a/b".to_owned()))));
+        assert_eq!(Slash::parse("/think default"), Some(Slash::Think(Wish::Default)));
+        assert_eq!(Slash::parse("/queue collect"), Some(Slash::Queue(Wish::Set(QueueMode::Collect))));
+        assert_eq!(Slash::parse("/think of the trip"), None);
+        for mistyped in ["/think hard", "/queue loudly"] {
+            assert!(matches!(Slash::parse(mistyped), Some(Slash::Malformed(_))), "{mistyped}");
+        }
         assert_eq!(Slash::parse("/compact the trip"), None, "a run does it");
     }
 

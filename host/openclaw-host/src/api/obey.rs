@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{RunId, SessionKey};
-use claw_core::message::Usage;
+use claw_core::message::{Message, Usage};
 use claw_gateway::{Caller, RpcError, Scope};
-use claw_store::{JournalStep, Point, SessionQuery};
+use claw_store::{JournalStep, Page, PageEnd, Point, SessionQuery};
 
 use super::command::{COMMANDS, Slash};
 use super::{Api, NOT_AN_APPROVER, REMEMBERED, answered, by, stored};
@@ -68,8 +68,13 @@ impl Api {
             }
             Slash::Undo => self.undone(session).await?,
             Slash::Status => self.status_of(session)?,
-            Slash::Model(wish) => self.model(session, wish.as_deref())?,
-            Slash::Models => self.models_for(session),
+            Slash::Model(wish) => self.model(session, wish).await?,
+            Slash::Think(wish) => self.think(session, wish).await?,
+            Slash::Queue(wish) => self.queue(session, wish).await?,
+            Slash::Models => self.models_for(session)?,
+            Slash::Usage => self.usage(session)?,
+            Slash::Context => self.context(caller, session).await?,
+            Slash::Export(form) => self.export(session, form).await?,
             Slash::Tools => self.tools(),
             Slash::Agents => {
                 let about = &self.host.about;
@@ -105,10 +110,17 @@ impl Api {
         self.changed(session, "rewind");
         let Some(branch) = rewound.branch else { return Ok("there is nothing to take back".to_owned()) };
         let said = rewound.text.unwrap_or_default();
-        Ok(format!(
+        let mut text = format!(
             "taken back: {said}\n{} messages are branch {branch} now; files and all that tools did stay as they are",
             rewound.dropped
-        ))
+        );
+        // What was answered together with it has lost its answer.
+        let page = Page { end: PageEnd::Newest, limit: 1 };
+        let last = self.host.store.history(session, None, page).map_err(stored)?.entries.pop();
+        if last.is_some_and(|last| matches!(last.message, Message::User { .. } | Message::Tool { .. })) {
+            text.push_str("\nwhat you said before it has no answer now: `/undo` takes that back, too");
+        }
+        Ok(text)
     }
 
     fn status_of(&self, session: &SessionKey) -> Result<String, RpcError> {
@@ -116,11 +128,13 @@ impl Api {
         let row = host.store.session(session).map_err(stored)?;
         let unfinished = host.store.unfinished_runs().map_err(stored)?;
         let mine = unfinished.iter().filter(|run| run.session == *session).count();
-        let queue = &host.queue.waiting;
+        let (own, ways) = self.ways(session)?;
+        let here = |is_own: bool| if is_own { " (chosen here)" } else { "" };
         let mut text = format!(
-            "openclaw-host {}\nmodel: {}\nconversation: {session}",
+            "openclaw-host {}\nmodel: {}{}\nconversation: {session}",
             env!("CARGO_PKG_VERSION"),
-            host.model.of(session.as_str()).0,
+            ways.model.name,
+            here(own.model.is_some() && ways.gone.is_none()),
         );
         if let Some(row) = row {
             let _ = write!(text, ", {} messages", row.entries);
@@ -129,29 +143,27 @@ impl Api {
                 let _ = write!(text, "\n{what}: {}", cause.as_deref().unwrap_or("none"));
             }
         }
-        let all = unfinished.len();
+        if let Some(gone) = &ways.gone {
+            let _ = write!(text, "\nchosen here and not in use any more: {gone}");
+        }
+        let _ = write!(text, "\nthinking: {}{}", ways.thinking.as_str(), here(own.thinking.is_some()));
+        let (all, queue) = (unfinished.len(), ways.waiting);
         let (mode, cap, drop) = (queue.mode.as_str(), queue.cap, queue.drop.as_str());
-        let _ = write!(text, "\nruns: {mine} here, {all} in all\nqueue: {mode}, at most {cap} wait, then {drop}");
+        let chosen = here(own.queue.is_some());
+        let _ =
+            write!(text, "\nruns: {mine} here, {all} in all\nqueue: {mode}{chosen}, at most {cap} wait, then {drop}");
         Ok(text)
     }
 
-    fn model(&self, session: &SessionKey, wish: Option<&str>) -> Result<String, RpcError> {
+    pub(super) fn models_for(&self, session: &SessionKey) -> Result<String, RpcError> {
         let model = &self.host.model;
-        let Some(wish) = wish else { return Ok(self.models_for(session)) };
-        let wish = Some(wish).filter(|wish| *wish != "default");
-        let name = model.choose(session.as_str(), wish).map_err(|err| RpcError::invalid(err.to_string()))?;
-        Ok(format!("this conversation asks {name} until the host stops"))
-    }
-
-    fn models_for(&self, session: &SessionKey) -> String {
-        let model = &self.host.model;
-        let chosen = model.of(session.as_str()).0;
+        let chosen = self.ways(session)?.1.model.name;
         let mut lines = vec![format!("this conversation asks {chosen}")];
         let line = |(name, facts): (String, claw_model::ModelFacts)| {
             format!("- {name}: {} tokens of context", facts.context_tokens)
         };
         lines.extend(model.models().into_iter().map(line));
-        lines.join("\n")
+        Ok(lines.join("\n"))
     }
 
     fn tools(&self) -> String {

@@ -5,19 +5,26 @@ use claw_core::message::{Entry, Message};
 use claw_core::rfc3339;
 use claw_core::text::is_silent;
 use claw_gateway::{ChatHistory, SessionsList};
-use claw_store::{Branch, Fork, Found, History, Rewound, SearchPage, SessionPage, SessionRow, Stale};
+use claw_store::{Branch, Fork, Found, History, Preferences, Rewound, SearchPage, SessionPage, SessionRow, Stale};
 use serde_json::{Value, json};
 
 use crate::host::Host;
 use crate::retention::Deleted;
+use crate::ways::Ways;
 
-pub(super) fn history(host: &Host, page: &ChatHistory, history: &History) -> Value {
+pub(super) fn history(host: &Host, page: &ChatHistory, history: &History, ways: (&Preferences, &Ways)) -> Value {
     let mut messages: Vec<Value> = history.entries.iter().map(entry).collect();
     let next = history.entries.last().map_or(0, |entry| entry.seq.0) + 1;
     messages.extend(history.pending.iter().zip(next..).map(|(pending, seq)| {
         row("user", text_parts(&pending.inbound.text), pending.at, seq, &pending.inbound.run, None)
     }));
     let runs: Vec<_> = history.pending.iter().map(|pending| &pending.inbound.run).collect();
+    let (own, ways) = ways;
+    let mut info = resolved(ways);
+    info["key"] = json!(page.session);
+    info["kind"] = json!("direct");
+    info["sessionId"] = json!(history.session_id);
+    preferred(&mut info, own);
     json!({
         "sessionKey": page.session,
         "sessionId": history.session_id,
@@ -26,7 +33,8 @@ pub(super) fn history(host: &Host, page: &ChatHistory, history: &History) -> Val
         "totalMessages": history.total,
         "pendingInputs": runs,
         "defaults": defaults(host),
-        "sessionInfo": {"key": page.session, "kind": "direct", "sessionId": history.session_id},
+        "sessionInfo": info,
+        "thinkingLevel": ways.thinking.as_str(),
     })
 }
 
@@ -77,13 +85,26 @@ fn row(role: &str, content: Vec<Value>, at: Timestamp, seq: u64, run: &RunId, ki
 }
 
 fn defaults(host: &Host) -> Value {
-    let name = host.model.name();
-    let (provider, model) = name.split_once('/').unwrap_or((&name, &name));
+    resolved(&Ways::of(host, &Preferences::default()))
+}
+
+/// The model that answers.
+pub(super) fn resolved(ways: &Ways) -> Value {
+    let name = &ways.model.name;
+    let (provider, model) = name.split_once('/').unwrap_or((name, name));
     json!({"modelProvider": provider, "model": model})
 }
 
+/// What is preferred in a conversation; what is not said is as usual.
+fn preferred(row: &mut Value, own: &Preferences) {
+    let Preferences { model, thinking, queue } = own;
+    row["modelOverride"] = json!(model);
+    row["thinkingLevel"] = json!(thinking);
+    row["queueMode"] = json!(queue);
+}
+
 pub(super) fn sessions(host: &Host, list: &SessionsList, page: &SessionPage) -> Value {
-    let rows: Vec<_> = page.rows.iter().skip(list.offset).map(session).collect();
+    let rows: Vec<_> = page.rows.iter().skip(list.offset).map(|row| session(host, row)).collect();
     json!({
         "ts": crate::host::now().0,
         "count": rows.len(),
@@ -96,15 +117,19 @@ pub(super) fn sessions(host: &Host, list: &SessionsList, page: &SessionPage) -> 
     })
 }
 
-pub(super) fn session(row: &SessionRow) -> Value {
-    let SessionRow { key, session_id, created, updated, entries, runs, last_message, labels, title, fork } = row;
+pub(super) fn session(host: &Host, row: &SessionRow) -> Value {
+    let SessionRow { key, session_id, created, updated, entries, runs, last_message, labels, title, fork, preferences } =
+        row;
     let fork = fork
         .as_ref()
         .map(|Fork { session, session_id, seq }| json!({"key": session, "sessionId": session_id, "seq": seq}));
-    json!({
+    let ways = resolved(&Ways::of(host, preferences));
+    let mut value = json!({
         "key": key,
         "kind": "direct",
         "sessionId": session_id,
+        "modelProvider": ways["modelProvider"],
+        "model": ways["model"],
         "agentId": key.agent(),
         "label": title,
         "createdAt": created.0,
@@ -115,7 +140,9 @@ pub(super) fn session(row: &SessionRow) -> Value {
         "forkedFrom": fork,
         "tainted": labels.tainted,
         "private": labels.private,
-    })
+    });
+    preferred(&mut value, preferences);
+    value
 }
 
 /// The name of an entry among all of its conversation.

@@ -5,15 +5,13 @@ mod export;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use claw_core::id::{AgentId, SessionKey, Timestamp};
-use claw_core::rfc3339;
+use claw_core::id::{AgentId, SessionKey};
 use serde_json::{Map, Value, json};
 
 use super::output::{table, word};
 use super::{Exit, Failure, Output};
 use crate::client::Client;
-
-pub(super) use export::Form;
+use crate::export::{Form, content_text, moment, speaker};
 
 /// The agent that bare keys belong to.
 const DEFAULT_AGENT: &str = "main";
@@ -264,10 +262,6 @@ fn short(text: &Value) -> String {
     word(text).chars().take(WIDTH).collect()
 }
 
-fn moment(at: &Value) -> String {
-    at.as_u64().map(|at| rfc3339::format(Timestamp(at))).unwrap_or_default()
-}
-
 /// Says how to go on if there is more.
 fn more(text: String, cursor: &Value) -> String {
     match cursor {
@@ -281,6 +275,7 @@ async fn show(client: &mut Client, params: Value, output: &Output) -> Result<Exi
     output.data(&history, |history| {
         let messages = history["messages"].as_array().into_iter().flatten();
         let text = messages.map(message_text).collect::<Vec<_>>().join("\n\n");
+        let text = preferred(&history["sessionInfo"]) + &text;
         let first = &history["messages"][0]["__openclaw"]["seq"];
         match (text.is_empty(), &history["hasMore"]) {
             (true, _) => "nothing was said yet".to_owned(),
@@ -291,6 +286,14 @@ async fn show(client: &mut Client, params: Value, output: &Output) -> Result<Exi
     Ok(Exit::Ok)
 }
 
+/// What is preferred in the conversation, on a line of its own.
+fn preferred(info: &Value) -> String {
+    let fields = [("model", "modelOverride"), ("thinking", "thinkingLevel"), ("queue", "queueMode")];
+    let said = fields.iter().filter(|(_, field)| !info[field].is_null());
+    let said: Vec<_> = said.map(|(name, field)| format!("{name}: {}", word(&info[field]))).collect();
+    if said.is_empty() { String::new() } else { format!("here, {}\n\n", said.join(", ")) }
+}
+
 fn message_text(message: &Value) -> String {
     let parts = message["content"].as_array().into_iter().flatten();
     let calls = parts.filter(|part| part["type"] == "toolCall");
@@ -298,25 +301,6 @@ fn message_text(message: &Value) -> String {
     let text = Some(content_text(&message["content"])).filter(|text| !text.is_empty());
     let lines: Vec<String> = text.into_iter().chain(calls).collect();
     format!("[{}] {}: {}", word(&message["__openclaw"]["seq"]), speaker(message), lines.join("\n"))
-}
-
-/// Who said it: a role, or the tool.
-fn speaker(message: &Value) -> String {
-    match message["toolName"].as_str() {
-        Some(tool) => tool.to_owned(),
-        None => word(&message["role"]),
-    }
-}
-
-/// The text of a message: a plain text, or the text parts among others.
-pub(super) fn content_text(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        parts => {
-            let parts = parts.as_array().into_iter().flatten();
-            parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
-        }
-    }
 }
 
 /// Asks until so many are found or all was looked at: the host looks at a bounded part at a time.

@@ -89,14 +89,13 @@ impl Effects {
     /// Reserves what a question may use; its answer may get shorter by it.
     fn reserve(&self, prompt: &mut Prompt) -> Result<Reservation, EffectError> {
         let host = &self.context.host;
-        let (_, facts) = host.model.of(self.context.facts.session.as_str());
         let asked = context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
         let wanted = Wanted {
             session: &self.context.facts.session,
             run: Cost::default(),
             prompt: asked,
             reply: u64::from(prompt.max_output_tokens),
-            facts,
+            facts: host.model.usual().facts,
             at: now(),
         };
         let (reply, reservation) = host.spending.reserve(&host.store, &wanted).map_err(|err| match err {

@@ -19,6 +19,7 @@ fn provider() -> ProviderSettings {
         keys: Vec::new(),
         model: "m".to_owned(),
         facts: ModelFacts::default(),
+        others: std::collections::BTreeMap::default(),
     }
 }
 

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use claw_core::context::{self, Room};
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
-use claw_core::id::ToolName;
+use claw_core::id::{SessionKey, ToolName};
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{Heard, ModelError, Prompt, Reply};
+use claw_model::{Chosen, Heard, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError};
 
 use super::{Asked, Shell};
-use crate::host::now;
+use crate::host::{Host, now};
 use crate::masking;
-use crate::skills;
+use crate::skills::{self, Shelf};
 use crate::spending::{Refused, Wanted};
 use crate::tool_search::{self, Offer};
 
@@ -60,33 +60,25 @@ impl Shell {
 
     /// The room of the conversation beside instructions and tools, which take so many tokens.
     pub(super) fn room(&self, system: &str, tools: u64) -> Room {
-        let host = &self.host;
-        let (model, facts) = host.model.of(self.row.session.as_str());
-        let all = facts.context_tokens.min(host.limits.context.tokens) as f64;
-        // The count of tokens is corrected by what the model's provider counted before.
-        let window = (all * self.narrower / host.gauge.ratio(&model)) as u64;
-        Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
+        room(&self.host, &self.ways.model, self.narrower, system, tools)
     }
 
     /// What is sent, and its tokens by our count.
     pub(super) fn prompt(&self, system: &str, tools: &[ToolSpec], room: &Room, excerpt: Excerpt) -> (Prompt, u64) {
         let Excerpt { messages, tokens } = excerpt;
         let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
-        let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.host.thinking);
+        let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.ways.thinking);
         (Prompt { system, messages, tools, max_output_tokens, thinking }, room.taken + tokens)
     }
 
     /// These entries as a model gets to see them.
     pub(super) fn excerpt(&self, entries: &[&Entry], room: &Room) -> Excerpt {
-        let messages = context::messages(entries, room, |call| self.host.fences.mark(&self.row.session, call));
-        let tokens = messages.iter().map(context::of_message).sum();
-        Excerpt { messages, tokens }
+        excerpt(&self.host, &self.row.session, entries, room)
     }
 
     /// The tools on offer; that for skills only where there is one.
     fn offer(&self) -> Offer {
-        let is_offered = |name: &ToolName| name.as_str() != skills::TOOL || self.shelf.offers_any();
-        tool_search::offer(&self.host.catalog(), &self.log, self.host.limits.context.tools, is_offered)
+        offer(&self.host, &self.shelf, &self.log)
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
@@ -122,7 +114,7 @@ impl Shell {
             }
         };
         let replied = tokio::select! {
-            reply = host.model.ask(Some(session.as_str()), &prompt, &mut hear) => Some(reply),
+            reply = host.model.ask(Some(session.as_str()), &self.ways.model, &prompt, &mut hear) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
@@ -133,7 +125,7 @@ impl Shell {
                 if !is_silent(&reply.text) {
                     reply.text = Spoken::of(&reply.text);
                 }
-                host.gauge.counted(&host.model.of(session.as_str()).0, tokens, reply.usage.input_tokens);
+                host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
                 self.count(&reply, tokens);
                 Asked::Reply(masking::masked_reply(&mask, reply))
             }
@@ -147,7 +139,7 @@ impl Shell {
         // What a call has reserved that came to nothing is free for the next one.
         self.reservation = None;
         let host = &self.host;
-        let (_, facts) = host.model.of(self.row.session.as_str());
+        let facts = self.ways.model.facts;
         let (session, reply) = (&self.row.session, u64::from(reply));
         let wanted = Wanted { session, run: self.used, prompt, reply, facts, at: now() };
         match host.spending.reserve(&host.store, &wanted) {
@@ -171,4 +163,25 @@ impl Shell {
         self.used = self.used.and(cost);
         self.unsettled = self.unsettled.and(cost);
     }
+}
+
+/// The room of a conversation that this model answers; of its window, the part `narrower` is used.
+pub(super) fn room(host: &Host, model: &Chosen, narrower: f64, system: &str, tools: u64) -> Room {
+    let all = model.facts.context_tokens.min(host.limits.context.tokens) as f64;
+    // The count of tokens is corrected by what the model's provider counted before.
+    let window = (all * narrower / host.gauge.ratio(&model.name)) as u64;
+    Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
+}
+
+/// Entries of a conversation as a model gets to see them.
+pub(super) fn excerpt(host: &Host, session: &SessionKey, entries: &[&Entry], room: &Room) -> Excerpt {
+    let messages = context::messages(entries, room, |call| host.fences.mark(session, call));
+    let tokens = messages.iter().map(context::of_message).sum();
+    Excerpt { messages, tokens }
+}
+
+/// The tools on offer in a conversation; that for skills only where there is one.
+pub(super) fn offer(host: &Host, shelf: &Shelf, log: &[Entry]) -> Offer {
+    let is_offered = |name: &ToolName| name.as_str() != skills::TOOL || shelf.offers_any();
+    tool_search::offer(&host.catalog(), log, host.limits.context.tools, is_offered)
 }

@@ -9,6 +9,7 @@ use claw_store::{Cost, RunRow, StoreError};
 
 use super::Shell;
 use super::asking::Excerpt;
+use crate::host::Host;
 use crate::summary;
 
 /// What its owner types to have it done now.
@@ -21,6 +22,11 @@ pub(super) fn asked_for(row: &RunRow) -> Option<String> {
     (wish.is_empty() || wish.starts_with(char::is_whitespace)).then(|| wish.trim().to_owned())
 }
 
+/// Tokens of the newest messages that a summary leaves as they are.
+pub(super) fn kept(host: &Host, room: &Room) -> u64 {
+    host.limits.context.keep_recent.min(room.free() / 3)
+}
+
 impl Shell {
     /// What of the conversation is sent; makes room first if it takes more than it may.
     pub(super) async fn fitting(&mut self, system: &str, room: &Room) -> Result<Excerpt, StoreError> {
@@ -29,8 +35,7 @@ impl Shell {
         if all.tokens <= room.free() {
             return Ok(all);
         }
-        let keep = self.host.limits.context.keep_recent.min(room.free() / 3);
-        let Some(kept_from) = context::cut_before(&seen, keep) else { return Ok(all) };
+        let Some(kept_from) = context::cut_before(&seen, kept(&self.host, room)) else { return Ok(all) };
         self.take_notes(system, room).await?;
         self.compact(kept_from, "", room, all.tokens).await?;
         Ok(self.excerpt(&context::seen(&self.log), room))

@@ -281,9 +281,11 @@ fn finish(
     // A variable that is not set is no key, where there are others or none is needed.
     let keys = keys.into_iter().filter(|(_, key)| is_there(key));
     let (origins, keys) = keys.map(|(origin, key)| (origin, KeySettings { place: key.place.at(home), ..key })).unzip();
+    let named = file.into_iter().flat_map(|file| file.models.keys());
+    let others = named.map(|other| (other.clone(), facts(&id, other, file))).collect();
     let facts = facts(&id, &model, file);
     let base_url = base_url.trim_end_matches('/').to_owned();
-    Ok((ProviderSettings { id, wire, base_url, key_header, keys, model, facts }, url_origin, origins))
+    Ok((ProviderSettings { id, wire, base_url, key_header, keys, model, facts, others }, url_origin, origins))
 }
 
 /// What is known of a model, corrected by what its owner says.

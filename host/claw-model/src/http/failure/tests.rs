@@ -13,6 +13,7 @@ fn config() -> ProviderConfig {
         keys: Vec::new(),
         model: "m".to_owned(),
         facts: ModelFacts::default(),
+        others: std::collections::BTreeMap::default(),
         idle_timeout: Duration::from_secs(1),
         retries: 0,
         extra_roots: Vec::new(),

@@ -143,6 +143,7 @@ pub(crate) fn config(wire: WireFormat, base_url: &str) -> ProviderConfig {
         key_header: wire.key_header(),
         keys: vec![credential("default", KEY)],
         facts: ModelFacts::default(),
+        others: std::collections::BTreeMap::default(),
         model: "m-1".to_owned(),
         idle_timeout: Duration::from_secs(100_000),
         retries: 2,

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::view::View;
 use crate::cli::card::{Surface, Waiting};
 use crate::cli::output::{Format, word};
-use crate::cli::sessions::content_text;
 use crate::client::Event;
+use crate::export::content_text;
 
 /// Characters of a tool's arguments that an aside shows.
 const MAX_ASIDE: usize = 160;

@@ -1,0 +1,103 @@
+//! What the owner prefers in one conversation: through `sessions.patch`, and through `/model`, `/think` and `/queue`.
+
+use claw_core::id::SessionKey;
+use claw_core::lane::QueueMode;
+use claw_gateway::{Caller, RpcError, Scope, SessionPatch};
+use claw_model::Thinking;
+use claw_store::{PreferenceChange, Preferences, PreferencesOf};
+use serde_json::{Value, json};
+
+use super::command::Wish;
+use super::{Api, by, session_view as view, sessions, stored};
+use crate::audit;
+use crate::ways::Ways;
+
+impl Api {
+    /// Changes what is said of a conversation: its label, and what is preferred in it.
+    pub(super) async fn patch(&self, caller: &Caller, key: SessionKey, patch: SessionPatch) -> Result<Value, RpcError> {
+        self.known_agent(&key.agent())?;
+        let SessionPatch { label, model, thinking, queue } = patch;
+        if model.is_some() && !caller.scopes.allows(Scope::Admin) {
+            let why = format!("choosing a model needs the scope `{}`", Scope::Admin.as_str());
+            audit::refused(&self.host, by(caller), "sessions.patch", "FORBIDDEN", why.clone()).await;
+            return Err(RpcError::new(claw_gateway::ErrorCode::Forbidden, why));
+        }
+        let change = PreferenceChange { model, thinking, queue };
+        self.check(&change)?;
+        if let Some(label) = label {
+            let row = self.host.store.title_session(&key, label.as_deref()).await.map_err(sessions::refused)?;
+            row.ok_or_else(|| sessions::unknown(&key))?;
+        }
+        let ways = self.prefer(&key, change).await?;
+        let row = self.host.store.session(&key).map_err(stored)?;
+        let entry = row.as_ref().map(|row| view::session(&self.host, row));
+        Ok(json!({"ok": true, "key": key, "entry": entry, "resolved": view::resolved(&ways)}))
+    }
+
+    /// The ways of a conversation, as its next message finds them.
+    pub(super) fn ways(&self, session: &SessionKey) -> Result<(Preferences, Ways), RpcError> {
+        let own = self.host.store.preferences(&PreferencesOf::Session(session.clone())).map_err(stored)?;
+        let ways = Ways::of(&self.host, &own);
+        Ok((own, ways))
+    }
+
+    pub(super) async fn model(&self, session: &SessionKey, wish: Wish<String>) -> Result<String, RpcError> {
+        let Some(model) = wish.change() else { return self.models_for(session) };
+        let change = PreferenceChange { model: Some(model), ..PreferenceChange::default() };
+        self.check(&change)?;
+        let ways = self.prefer(session, change).await?;
+        Ok(format!("this conversation asks {} from the next message on", ways.model.name))
+    }
+
+    pub(super) async fn think(&self, session: &SessionKey, wish: Wish<Thinking>) -> Result<String, RpcError> {
+        let ways = match wish.change() {
+            None => self.ways(session)?.1,
+            Some(level) => {
+                let level = level.map(|level| level.as_str().to_owned());
+                self.prefer(session, PreferenceChange { thinking: Some(level), ..PreferenceChange::default() }).await?
+            }
+        };
+        let but = match ways.model.facts.thinking {
+            true => String::new(),
+            false => format!("; {} cannot be asked to", ways.model.name),
+        };
+        Ok(format!("thinking here: {}{but}", ways.thinking.as_str()))
+    }
+
+    pub(super) async fn queue(&self, session: &SessionKey, wish: Wish<QueueMode>) -> Result<String, RpcError> {
+        let ways = match wish.change() {
+            None => self.ways(session)?.1,
+            Some(mode) => {
+                let mode = mode.map(|mode| mode.as_str().to_owned());
+                self.prefer(session, PreferenceChange { queue: Some(mode), ..PreferenceChange::default() }).await?
+            }
+        };
+        Ok(format!("messages that arrive while a run works here: {}", ways.waiting.mode.as_str()))
+    }
+
+    /// Refuses names that mean nothing here.
+    fn check(&self, change: &PreferenceChange) -> Result<(), RpcError> {
+        if let Some(Some(wish)) = &change.model {
+            self.host.model.choose(wish).map_err(|err| RpcError::invalid(err.to_string()))?;
+        }
+        if let Some(Some(level)) = &change.thinking
+            && Thinking::named(level).is_none()
+        {
+            let known = Thinking::ALL.map(Thinking::as_str).join(", ");
+            return Err(RpcError::invalid(format!("invalid thinkingLevel `{level}`; there are {known}")));
+        }
+        if let Some(Some(mode)) = &change.queue
+            && QueueMode::named(mode).is_none()
+        {
+            let known = QueueMode::ALL.map(QueueMode::as_str).join(", ");
+            return Err(RpcError::invalid(format!("invalid queueMode `{mode}`; there are {known}")));
+        }
+        Ok(())
+    }
+
+    async fn prefer(&self, session: &SessionKey, change: PreferenceChange) -> Result<Ways, RpcError> {
+        let own = self.host.store.prefer(session, change).await.map_err(stored)?;
+        self.changed(session, "patch");
+        Ok(Ways::of(&self.host, &own))
+    }
+}

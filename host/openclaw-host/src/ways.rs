@@ -1,0 +1,49 @@
+//! How things are done in one conversation: as its owner prefers there, and else as the host does.
+
+use claw_core::lane::{QueueMode, Queueing};
+use claw_model::{Chosen, Thinking};
+use claw_store::{Preferences, PreferencesOf, RunRow, StoreError};
+
+use crate::host::Host;
+
+/// How one run, or the next ones of a conversation, are done.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    /// Who answers.
+    pub model: Chosen,
+    /// How much it thinks.
+    pub thinking: Thinking,
+    /// How messages wait.
+    pub waiting: Queueing,
+    /// A model that is preferred, and was in use when it was chosen.
+    pub gone: Option<String>,
+}
+
+impl Ways {
+    /// The ways of those who prefer this. A name that the host does not know any more, say because the configuration
+    /// has changed since, prefers nothing.
+    pub fn of(host: &Host, preferences: &Preferences) -> Ways {
+        let wish = preferences.model.as_deref();
+        let chosen = wish.and_then(|wish| host.model.choose(wish).ok());
+        let gone = wish.filter(|_| chosen.is_none()).map(str::to_owned);
+        let thinking = preferences.thinking.as_deref().and_then(Thinking::named);
+        let mode = preferences.queue.as_deref().and_then(QueueMode::named);
+        let usual = host.queue.waiting;
+        Ways {
+            model: chosen.unwrap_or_else(|| host.model.usual()),
+            thinking: thinking.unwrap_or(host.thinking),
+            waiting: Queueing { mode: mode.unwrap_or(usual.mode), ..usual },
+            gone,
+        }
+    }
+
+    /// The ways of a run: its own, then those of its conversation.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn of_run(host: &Host, run: &RunRow) -> Result<Ways, StoreError> {
+        let own = host.store.preferences(&PreferencesOf::Run(run.run.clone()))?;
+        let session = host.store.preferences(&PreferencesOf::Session(run.session.clone()))?;
+        Ok(Ways::of(host, &own.or(session)))
+    }
+}
