@@ -83,7 +83,7 @@ fn messages(turns: &[Turn<'_>]) -> Value {
     let mut messages = Alternating::new(|| text_block(transcript::LEFT_OUT));
     for turn in turns {
         match turn {
-            Turn::User(text) => messages.add("user", vec![text_block(&text)]),
+            Turn::User(text) => messages.add("user", vec![text_block(text)]),
             Turn::Assistant { text, calls, kept } => {
                 let block = |piece| match piece {
                     Piece::Kept(thought) => Value::clone(thought),

@@ -56,7 +56,7 @@ fn contents(reader: &Reader<'_>, prompt: &Prompt) -> Value {
     let mut contents = Alternating::new(|| text_part(transcript::LEFT_OUT));
     for (at, turn) in turns.iter().enumerate() {
         match turn {
-            Turn::User(text) => contents.add("user", vec![text_part(&text)]),
+            Turn::User(text) => contents.add("user", vec![text_part(text)]),
             Turn::Assistant { text, calls, kept } => {
                 let must_sign = at >= exchange && !has_budget(reader.model);
                 contents.add("model", model_parts(text, calls, kept, must_sign));

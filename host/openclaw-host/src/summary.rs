@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use claw_core::context::{self, Room};
 use claw_core::message::Message;
-use claw_model::{Model, Prompt, Reply, Thinking};
+use claw_model::{Chosen, Heard, Model, Prompt, Reply, Thinking};
 use claw_store::Cost;
 
 use crate::host::Host;
@@ -37,9 +37,9 @@ const WORDS_CHARS: usize = 3_000;
 const PLAIN_CHARS: usize = 300;
 const PLAIN_MESSAGES: usize = 20;
 
-/// What is to be known of these messages, as a model gets to see them, and what it cost to find out. `wish` is what the owner wants of it, and may be
+/// What is to be known of these messages, as `model` gets to see them, and what it cost to find out. `wish` is what the owner wants of it, and may be
 /// empty.
-pub async fn of(host: &Host, messages: &[Message], wish: &str, room: &Room) -> (String, Cost) {
+pub async fn of(host: &Host, model: &Chosen, messages: &[Message], wish: &str, room: &Room) -> (String, Cost) {
     // It follows scripts, and has nothing to say about others.
     if matches!(host.model, Model::Rehearsal) {
         return (plain(messages), Cost::default());
@@ -49,7 +49,7 @@ pub async fn of(host: &Host, messages: &[Message], wish: &str, room: &Room) -> (
     let pieces = pieces(&script, room.window / 2);
     let (mut summary, mut cost) = (String::new(), Cost::default());
     for piece in &pieces[pieces.len().saturating_sub(PIECES)..] {
-        match ask(host, &summary, piece, wish).await {
+        match ask(host, model, &summary, piece, wish).await {
             Some(reply) => {
                 cost = cost.and(reply.usage.into());
                 summary = reply.text.trim().to_owned();
@@ -86,7 +86,7 @@ pub fn plain(messages: &[Message]) -> String {
     with_words(cut(&text, CHARS), messages)
 }
 
-async fn ask(host: &Host, before: &str, piece: &str, wish: &str) -> Option<Reply> {
+async fn ask(host: &Host, model: &Chosen, before: &str, piece: &str, wish: &str) -> Option<Reply> {
     let mut text = String::new();
     if !before.is_empty() {
         let _ = write!(text, "The minutes so far:\n\n{before}\n\nBring them up to date with what follows.\n\n");
@@ -102,8 +102,8 @@ async fn ask(host: &Host, before: &str, piece: &str, wish: &str) -> Option<Reply
         max_output_tokens: TOKENS,
         thinking: Thinking::Off,
     };
-    let mut nobody = |_: &str| {};
-    match tokio::time::timeout(WITHIN, host.model.complete(&prompt, &mut nobody)).await {
+    let mut nobody = |_: Heard<'_>| {};
+    match tokio::time::timeout(WITHIN, host.model.ask(None, model, &prompt, &mut nobody)).await {
         Ok(Ok(reply)) => {
             let reply = masking::masked_reply(&masking::mask(&host.vault), reply);
             (!reply.text.trim().is_empty()).then_some(reply)

@@ -67,7 +67,7 @@ impl Shell {
         let old: Vec<_> = context::seen(&self.log).into_iter().filter(|entry| is_before(entry, kept_from)).collect();
         let old = self.excerpt(&old, room).messages;
         let (text, cost) = tokio::select! {
-            summary = summary::of(&self.host, &old, wish, room) => summary,
+            summary = summary::of(&self.host, &self.ways.model, &old, wish, room) => summary,
             // Whoever stopped the run does not wait for it; the summary without a model is there at once.
             () = self.cancel.cancelled() => (summary::plain(&old), Cost::default()),
             () = self.clock.reached() => (summary::plain(&old), Cost::default()),
