@@ -2,6 +2,7 @@
 
 use claw_core::id::Timestamp;
 use claw_core::inbound::Inbound;
+use claw_core::label::Labels;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
@@ -30,11 +31,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::RunTaken`] if the run id came from another source or into another conversation before.
     pub async fn accept(&self, inbound: Inbound, at: Timestamp) -> Result<Accepted, StoreError> {
-        self.write(move |tables| accept(tables, inbound, at)).await
+        self.write(move |tables| accept(tables, inbound, &Labels::default(), at)).await
     }
 }
 
-fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decided<Accepted>, Failure> {
+/// Takes a message in that brings these labels with it.
+pub(crate) fn accept(
+    tables: &Tables<'_>,
+    inbound: Inbound,
+    labels: &Labels,
+    at: Timestamp,
+) -> Result<Decided<Accepted>, Failure> {
     if let Some(known) = run::find(&tables.runs, &inbound.run)? {
         let state = known.state();
         let known = known.inbound();
@@ -50,6 +57,7 @@ fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decide
     let mut row = was.clone().unwrap_or_else(|| StoredSession::new(inbound.run.to_string(), at));
     row.runs += 1;
     row.updated = row.updated.max(at);
+    row.labels.join(labels);
     row.preview = session::preview(&inbound.text);
     let arrived = Change::Arrival { arrival, run: inbound.run.clone() };
     let run = Change::Run(StoredRun::received(inbound, arrival, at));

@@ -29,6 +29,7 @@ mod kv;
 mod label;
 mod package;
 mod standing;
+mod task;
 
 mod check;
 mod compact;
@@ -69,6 +70,7 @@ pub use session::{Fork, History, Page, PageEnd, Pending, SessionRow};
 pub use standing::Paused;
 pub use stats::{Stats, TableStats};
 pub use store::Store;
+pub use task::{HandOver, SubAgent, Task, TaskRow};
 
 #[cfg(test)]
 mod crash;
