@@ -46,6 +46,7 @@ mod sessions;
 mod sigstore;
 mod skills;
 mod soak;
+mod sub_agents;
 mod uploads;
 mod walls;
 mod way;

@@ -14,7 +14,7 @@ use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
     PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
-use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
+use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, SessionsPlan, Target};
 use claw_core::rfc3339;
 
 use self::files::parse_file;
@@ -43,6 +43,9 @@ pub(crate) struct Engine {
     use_store: Door,
     ask_model: Door,
     send_message: Door,
+    read_sessions: Door,
+    send_to_session: Door,
+    spawn_session: Door,
 }
 
 /// One action: its name, what it is done to, and the policies that can apply to it.
@@ -174,6 +177,9 @@ impl Engine {
             use_store: door("kv.use", "Store"),
             ask_model: door("llm.complete", "Model"),
             send_message: door("message.send", "Recipient"),
+            read_sessions: door("sessions.read", "Conversation"),
+            send_to_session: door("sessions.send", "Conversation"),
+            spawn_session: door("sessions.spawn", "Model"),
         })
     }
 
@@ -198,6 +204,9 @@ impl Engine {
             Object::Action(Action::UseStore(_)) => &self.use_store,
             Object::Action(Action::AskModel(_)) => &self.ask_model,
             Object::Action(Action::SendMessage(_)) => &self.send_message,
+            Object::Action(Action::UseSessions(SessionsPlan::Read(_))) => &self.read_sessions,
+            Object::Action(Action::UseSessions(SessionsPlan::Send { .. })) => &self.send_to_session,
+            Object::Action(Action::UseSessions(SessionsPlan::Spawn(_))) => &self.spawn_session,
             Object::Folder(_, Access::Read) => &self.read_folder,
             Object::Folder(_, Access::ReadWrite) => &self.write_folder,
         }
@@ -242,6 +251,11 @@ impl Engine {
             Object::Action(Action::SendMessage(message)) => {
                 context.push(("text_bytes".to_owned(), size(message.text.len())));
                 uid(&door.resource, &message.to)
+            }
+            Object::Action(Action::UseSessions(plan)) => {
+                let (conversation, facts) = sessions_context(plan);
+                context.extend(facts);
+                uid(&door.resource, conversation)
             }
             Object::Folder(folder, _) => uid(&door.resource, folder.as_str()),
         };
@@ -388,6 +402,28 @@ fn connection_context(plan: &ConnectPlan) -> [(String, Value); 3] {
         ("query".to_owned(), text(query)),
         ("protocols".to_owned(), Value::new_set(protocols)),
     ]
+}
+
+/// What is used of conversations, and the facts of that use.
+fn sessions_context(plan: &SessionsPlan) -> (&str, Vec<(String, Value)>) {
+    let fact = |key: &str, value| (key.to_owned(), value);
+    match plan {
+        SessionsPlan::Read(reach) => (&reach.key, vec![fact("own", Value::new_bool(reach.own))]),
+        SessionsPlan::Send { to, text } => {
+            (&to.key, vec![fact("own", Value::new_bool(to.own)), fact("text_bytes", size(text.len()))])
+        }
+        SessionsPlan::Spawn(plan) => {
+            let tools = Value::new_set(plan.tools.iter().flatten().map(|tool| text(tool)));
+            let facts = vec![
+                fact("text_bytes", size(plan.task.len())),
+                fact("all_tools", Value::new_bool(plan.tools.is_none())),
+                fact("tools", tools),
+                fact("seconds", Value::new_long(i64::try_from(plan.seconds).unwrap_or(i64::MAX))),
+                fact("depth", Value::new_long(i64::from(plan.depth))),
+            ];
+            (&plan.model, facts)
+        }
+    }
 }
 
 fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {

@@ -160,6 +160,7 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     changes.extend(cost::of(tables, &session, Some(run), cost, at)?);
     if let Some(inbound) = announce
         && session::find(&tables.sessions, &inbound.session)?.is_some()
+        && run::find(&tables.runs, &inbound.run)?.is_none()
     {
         changes.extend(inbox::accept(tables, inbound, &labels, at)?.changes);
     }

@@ -57,6 +57,7 @@ pub fn system(workspace: &Path, skills: Option<&str>, run: &RunRow, at: Timestam
     let day = rfc3339::format(at);
     let sender = match run.origin {
         Origin::Owner => "the owner",
+        Origin::SubAgent => "another conversation of the owner's assistant",
     };
     prompt.push_str(&format!(
         "\n## This run\nToday is {}. The conversation is `{}`; {sender} writes over `{}`.\n",

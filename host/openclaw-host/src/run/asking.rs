@@ -8,7 +8,7 @@ use claw_core::id::ToolName;
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
 use claw_model::{Heard, ModelError, Prompt, Reply};
-use claw_store::{Cost, StoreError};
+use claw_store::{Cost, CostOf, StoreError};
 
 use super::{Asked, Shell};
 use crate::host::now;
@@ -86,7 +86,8 @@ impl Shell {
     /// The tools on offer; that for skills only where there is one.
     fn offer(&self) -> Offer {
         let is_offered = |name: &ToolName| name.as_str() != skills::TOOL || self.shelf.offers_any();
-        tool_search::offer(&self.host.catalog(), &self.log, self.host.limits.context.tools, is_offered)
+        let is_left = |name: &ToolName| is_offered(name) && self.lineage.offers(&self.host, name);
+        tool_search::offer(&self.host.catalog(), &self.log, self.host.limits.context.tools, is_left)
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
@@ -149,7 +150,15 @@ impl Shell {
         let host = &self.host;
         let (_, facts) = host.model.of(self.row.session.as_str());
         let (session, reply) = (&self.row.session, u64::from(reply));
-        let wanted = Wanted { session, run: self.used, prompt, reply, facts, at: now() };
+        let lineage = &self.lineage;
+        // Once it has handed something over, its account says what all of them have used.
+        let run = match host.store.cost(&CostOf::Run(lineage.root.clone())) {
+            Ok(used) if used != Cost::default() => used.and(self.unsettled),
+            Ok(_) => self.used,
+            Err(err) => return Err(RunEnd::Failed { kind: "unknown".to_owned(), message: err.to_string() }),
+        };
+        let (above, account) = (lineage.above.as_slice(), Some(&lineage.root));
+        let wanted = Wanted { session, above, account, run, prompt, reply, facts, at: now() };
         match host.spending.reserve(&host.store, &wanted) {
             Ok((reply, reservation)) => {
                 self.reservation = Some(reservation);
