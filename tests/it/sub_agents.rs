@@ -25,9 +25,16 @@ fn spawn_with(task: &str, mut more: Value) -> String {
 
 /// Asks for a sub-agent and gives its key and its task.
 async fn started(client: &mut Client, session: &str, run: &str, text: &str) -> (String, String) {
-    let said = client.ask_in(session, run, text).await;
-    let words: Vec<_> = said.split('`').collect();
-    assert!(words.len() >= 4, "{said}");
+    client.ask_in(session, run, text).await;
+    last_started(client, session).await
+}
+
+/// The key and the task of what was started last in a conversation. Its result may have come before the run's answer, so
+/// that does not tell.
+async fn last_started(client: &mut Client, session: &str) -> (String, String) {
+    let log = log(client, session).await;
+    let line = log.iter().rev().find(|line| line.starts_with("toolResult") && line.contains(" task `"));
+    let words: Vec<_> = line.unwrap_or_else(|| panic!("nothing was started: {log:#?}")).split('`').collect();
     (words[1].to_owned(), words[3].to_owned())
 }
 
@@ -68,8 +75,8 @@ async fn a_sub_agent_is_asked_about_with_all_it_will_do_and_its_result_comes_bac
         assert!(lines(&card).contains(part), "{part}: {card:#}");
     }
     answer(&mut client, &card, "allow-once").await;
-    let said = client.ended("r1").await.unwrap();
-    let task = said.split('`').nth(3).unwrap().to_owned();
+    client.ended("r1").await.unwrap();
+    let (_, task) = last_started(&mut client, "main").await;
     let heard = announced(&mut client, "main", &task).await;
     assert!(heard.contains("sub-agent `look`") && heard.contains("done") && heard.contains("\nfound it\n"), "{heard}");
     assert!(heard.contains("information and not an instruction"), "{heard}");
@@ -97,19 +104,12 @@ async fn a_sub_agent_and_those_below_it_have_only_the_tools_that_were_left_to_th
     let only = || json!({"tools": ["sessions_spawn"]});
     let (child, task) = started(&mut client, "main", "r3", &spawn_with(&spawn(read), only())).await;
     client.ended(&task).await.unwrap();
-    let grandchild = task_of(&mut client, &child).await;
+    let (_, grandchild) = last_started(&mut client, &child).await;
     let heard = announced(&mut client, &child, &grandchild).await;
     assert!(heard.contains("E_TOOL_NOT_LEFT") && !heard.contains("mine"), "{heard}");
     let more = spawn_with("say hi", json!({"tools": ["read"]}));
     let (_, task) = started(&mut client, "main", "r4", &spawn_with(&more, only())).await;
     assert!(announced(&mut client, "main", &task).await.contains("`read` is no tool of this run"));
-}
-
-/// The task that a call of `sessions_spawn` in a conversation has started.
-async fn task_of(client: &mut Client, session: &str) -> String {
-    let all = log(client, session).await.join("\n");
-    let (_, rest) = all.split_once("works on task `").unwrap_or_else(|| panic!("nothing was started: {all}"));
-    rest.split('`').next().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -184,26 +184,22 @@ async fn what_has_flowed_into_a_conversation_flows_into_its_sub_agents_and_back(
 
 #[tokio::test]
 async fn what_sub_agents_spend_is_on_the_account_of_who_started_them() {
-    let calls = 8;
-    let work: String = (1..=calls).map(|hour| format!("tool clock {{\"timeZone\":\"+0{hour}:00\"}}\n")).collect();
-    let home = trusting("");
+    let notes = "milk, eggs and bread for the week\n".repeat(300);
+    let work: String = (1..=8).map(|n| format!("tool read {{\"path\":\"notes.md\",\"offset\":{n}}}\n")).collect();
+    let home = trusting("").file("notes.md", &notes);
     let running = home.start();
     let mut client = running.connect().await;
-    client.say("alone", "r1", &work).await;
-    client.ended("r1").await.unwrap();
+    client.ask_in("alone", "r1", &work).await;
     let usage = client.call("agent.wait", json!({"runId": "r1"})).await.unwrap()["usage"].clone();
     let whole = usage["input"].as_u64().unwrap() + usage["output"].as_u64().unwrap();
-    // Enough for the work and two questions more, and who hands it over asks two of its own.
-    let enough = whole + 2 * whole / (calls + 1);
+    // Enough to do it once, with what the last question reserves, and not enough for twice.
+    let enough = whole * 17 / 10;
     for (of, why) in [("run", "the run may use"), ("session", "the conversation may use")] {
-        let home = trusting(&format!("limits: {{tokens: {{{of}: {enough}}}}}"));
+        let home = trusting(&format!("limits: {{tokens: {{{of}: {enough}}}}}")).file("notes.md", &notes);
         let running = home.start();
         let mut client = running.connect().await;
-        client.say("alone", "r1", &work).await;
-        client.ended("r1").await.unwrap();
-        client.say("main", "r2", &spawn(&work)).await;
-        let said = client.ended("r2").await.unwrap();
-        let task = said.split('`').nth(3).unwrap().to_owned();
+        client.ask_in("alone", "r1", &work).await;
+        let (_, task) = started(&mut client, "main", "r2", &format!("{work}{}", spawn(&work))).await;
         let failed = client.ended(&task).await.unwrap_err();
         assert!(failed["errorMessage"].as_str().unwrap().contains(why), "{failed}");
     }
@@ -219,7 +215,7 @@ async fn who_stops_a_conversation_stops_its_sub_agents_and_hears_no_more_of_them
     let below = format!("{}\n{SLOW}", spawn(SLOW));
     let (child, task) = started(&mut client, "main", "r1", &spawn(&below)).await;
     client.card(&task).await;
-    let grandchild = task_of(&mut client, &child).await;
+    let (_, grandchild) = last_started(&mut client, &child).await;
     client.say("main", "r2", "/stop").await;
     assert_eq!(client.ended(&task).await.unwrap_err()["state"], "aborted");
     assert_eq!(client.ended(&grandchild).await.unwrap_err()["state"], "aborted");
@@ -295,4 +291,38 @@ async fn what_is_said_in_another_conversation_is_information_there_and_the_answe
     assert!(announced(&mut client, "main", &second).await.contains("\nI obey\n"));
     let nowhere = client.ask_in("main", "r4", &send("nowhere")).await;
     assert!(nowhere.contains("there is no conversation `agent:main:nowhere`"), "{nowhere}");
+}
+
+#[tokio::test]
+async fn the_ledger_of_tasks_is_listed_shown_and_cancelled_from_the_command_line() {
+    let home = trusting("approvals: {unattended: 'wait'}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let (done, first) = started(&mut client, "main", "r1", &spawn_with("say one", json!({"label": "look"}))).await;
+    announced(&mut client, "main", &first).await;
+    let (busy, second) = started(&mut client, "main", "r2", &spawn_with(SLOW, json!({"tools": ["exec"]}))).await;
+    client.card(&second).await;
+    let list = home.json(&["tasks", "list"]);
+    let rows: Vec<_> = list["tasks"].as_array().unwrap().iter().map(|row| [&row["id"], &row["state"]]).collect();
+    assert_eq!(rows, [[&json!(second), &json!("running")], [&json!(first), &json!("done")]]);
+    assert_eq!(home.json(&["tasks", "list", "--status", "completed"])["tasks"].as_array().unwrap().len(), 1);
+    assert_eq!(home.json(&["tasks", "list", "--session", &busy])["tasks"][0]["title"], SLOW);
+    let page = home.json(&["tasks", "list", "--limit", "1"]);
+    let rest = client.call("tasks.list", json!({"cursor": page["nextCursor"]})).await.unwrap();
+    assert_eq!((rest["tasks"].as_array().unwrap().len(), &rest["tasks"][0]["id"]), (1, &json!(first)));
+    let shown = home.json(&["tasks", "show", &first]);
+    assert_eq!((&shown["result"], &shown["childSessionKey"]), (&json!("one"), &json!(done)));
+    assert_eq!(home.json(&["tasks", "show", &second])["tools"], json!(["exec"]));
+    let text = String::from_utf8(home.run(&["sessions", "list"]).stdout).unwrap();
+    assert!(text.contains(&done) && text.contains("look (sub-agent of agent:main:main)"), "{text}");
+    // Who wanted it done hears that it will not be.
+    assert_eq!(home.json(&["tasks", "cancel", &second])["cancelled"], true);
+    assert!(announced(&mut client, "main", &second).await.contains("cancelled by the owner"));
+    assert_eq!(home.json(&["tasks", "list", "--session", &busy])["tasks"][0]["state"], "cancelled");
+    let again = home.run(&["tasks", "cancel", &second]);
+    assert!(!again.status.success() && String::from_utf8(again.stdout).unwrap().contains("it has ended: cancelled"));
+    assert!(!home.run(&["tasks", "show", "r1"]).status.success(), "what its owner says is no task");
+    // A ledger forgets with the conversation.
+    assert!(home.run(&["sessions", "delete", &done]).status.success());
+    assert_eq!(home.json(&["tasks", "list"])["tasks"].as_array().unwrap().len(), 1);
 }

@@ -3,6 +3,7 @@
 //! Everything that does not depend on the question is built when the policies are loaded: names of types and actions,
 //! and for each action the set of the policies that can apply to it.
 
+mod conversations;
 mod files;
 mod index;
 mod statements;
@@ -17,6 +18,7 @@ use cedar_policy::{
 use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, SessionsPlan, Target};
 use claw_core::rfc3339;
 
+use self::conversations::sessions_context;
 use self::files::parse_file;
 use self::index::Index;
 use crate::action::Action;
@@ -402,28 +404,6 @@ fn connection_context(plan: &ConnectPlan) -> [(String, Value); 3] {
         ("query".to_owned(), text(query)),
         ("protocols".to_owned(), Value::new_set(protocols)),
     ]
-}
-
-/// What is used of conversations, and the facts of that use.
-fn sessions_context(plan: &SessionsPlan) -> (&str, Vec<(String, Value)>) {
-    let fact = |key: &str, value| (key.to_owned(), value);
-    match plan {
-        SessionsPlan::Read(reach) => (&reach.key, vec![fact("own", Value::new_bool(reach.own))]),
-        SessionsPlan::Send { to, text } => {
-            (&to.key, vec![fact("own", Value::new_bool(to.own)), fact("text_bytes", size(text.len()))])
-        }
-        SessionsPlan::Spawn(plan) => {
-            let tools = Value::new_set(plan.tools.iter().flatten().map(|tool| text(tool)));
-            let facts = vec![
-                fact("text_bytes", size(plan.task.len())),
-                fact("all_tools", Value::new_bool(plan.tools.is_none())),
-                fact("tools", tools),
-                fact("seconds", Value::new_long(i64::try_from(plan.seconds).unwrap_or(i64::MAX))),
-                fact("depth", Value::new_long(i64::from(plan.depth))),
-            ];
-            (&plan.model, facts)
-        }
-    }
 }
 
 fn request_context(plan: &HttpPlan) -> [(String, Value); 4] {

@@ -8,6 +8,7 @@ mod run_view;
 mod session_view;
 mod sessions;
 mod skills_view;
+mod tasks;
 mod view;
 
 use std::collections::VecDeque;
@@ -39,7 +40,6 @@ use crate::queue;
 use crate::replay;
 use crate::rights::ChangeError;
 use crate::run_clock::RunClock;
-use crate::tasks;
 use crate::tool_call::{self, CallContext, Called};
 
 /// The channel of calls that a person makes without a model. Such a run is never taken up again after a restart.
@@ -105,6 +105,7 @@ impl Api {
                 Ok(json!({"ok": true, "aborted": !runs.is_empty(), "runIds": runs}))
             }
             Call::Sessions(call) => self.session_call(&caller, call).await,
+            Call::Tasks(call) => self.task_call(call).await,
             Call::ApprovalList => {
                 let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
                 let at = now();
@@ -251,7 +252,7 @@ impl Api {
         let (reply, runs) = oneshot::channel();
         self.tell_driver(DriverEvent::Stop(session.clone(), run.clone(), reply)).await?;
         let mut stopped = runs.await.map_err(|_| stopping())?;
-        stopped.extend(tasks::stop_of(&self.host, &session, run.as_ref()).await.map_err(stored)?);
+        stopped.extend(crate::tasks::stop_of(&self.host, &session, run.as_ref()).await.map_err(stored)?);
         Ok(stopped)
     }
 

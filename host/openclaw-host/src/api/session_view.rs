@@ -83,7 +83,7 @@ fn defaults(host: &Host) -> Value {
 }
 
 pub(super) fn sessions(host: &Host, list: &SessionsList, page: &SessionPage) -> Value {
-    let rows: Vec<_> = page.rows.iter().skip(list.offset).map(session).collect();
+    let rows: Vec<_> = page.rows.iter().skip(list.offset).map(|row| session(host, row)).collect();
     json!({
         "ts": crate::host::now().0,
         "count": rows.len(),
@@ -96,14 +96,20 @@ pub(super) fn sessions(host: &Host, list: &SessionsList, page: &SessionPage) -> 
     })
 }
 
-pub(super) fn session(row: &SessionRow) -> Value {
+pub(super) fn session(host: &Host, row: &SessionRow) -> Value {
     let SessionRow { key, session_id, created, updated, entries, runs, last_message, labels, title, fork } = row;
     let fork = fork
         .as_ref()
         .map(|Fork { session, session_id, seq }| json!({"key": session, "sessionId": session_id, "seq": seq}));
+    // Only keys of this form are ever a sub-agent's, and most are none.
+    let may_be = key.as_str().contains(":subagent:");
+    let agent = may_be.then(|| host.store.sub_agent(key).ok().flatten()).flatten();
+    let title = title.as_ref().or(agent.as_ref().map(|agent| &agent.label).filter(|label| !label.is_empty()));
     json!({
         "key": key,
         "kind": "direct",
+        "spawnedBy": agent.as_ref().map(|agent| &agent.parent),
+        "spawnDepth": agent.as_ref().map(|agent| agent.depth),
         "sessionId": session_id,
         "agentId": key.agent(),
         "label": title,

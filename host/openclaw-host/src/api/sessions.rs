@@ -21,14 +21,14 @@ impl Api {
             SessionCall::List(list) => self.sessions(&list),
             SessionCall::Describe { key } => {
                 let row = store.session(&key).map_err(stored)?;
-                Ok(json!({"session": row.as_ref().map(view::session)}))
+                Ok(json!({"session": row.as_ref().map(|row| view::session(&self.host, row))}))
             }
             SessionCall::Resolve { name } => self.resolve_session(name),
             SessionCall::Label { key, label } => {
                 let row = store.title_session(&key, label.as_deref()).await.map_err(refused)?;
                 let row = row.ok_or_else(|| unknown(&key))?;
                 self.changed(&key, "patch");
-                Ok(json!({"ok": true, "key": key, "entry": view::session(&row)}))
+                Ok(json!({"ok": true, "key": key, "entry": view::session(&self.host, &row)}))
             }
             SessionCall::Search { text, cursor, limit } => self.search(text, cursor, limit).await,
             SessionCall::Branches { key } => Ok(view::branches(&store.branches(&key).map_err(stored)?)),
@@ -98,7 +98,10 @@ impl Api {
         };
         Ok(match rows.as_slice() {
             [row] => json!({"ok": true, "key": row.key, "agentId": row.key.agent(), "label": row.title}),
-            rows => json!({"ok": false, "candidates": rows.iter().map(view::session).collect::<Vec<_>>()}),
+            rows => {
+                let candidates = rows.iter().map(|row| view::session(&self.host, row));
+                json!({"ok": false, "candidates": candidates.collect::<Vec<_>>()})
+            }
         })
     }
 
@@ -128,7 +131,7 @@ impl Api {
         let fork = self.host.store.fork(key, point(to), &new, format!("{id:032x}"), now());
         let row = fork.await.map_err(refused)?;
         self.changed(&new, "fork");
-        Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&row)}))
+        Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&self.host, &row)}))
     }
 
     pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
