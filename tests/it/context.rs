@@ -122,7 +122,7 @@ async fn a_provider_that_finds_every_prompt_too_long_is_asked_a_few_times_and_na
 #[tokio::test]
 async fn a_result_larger_than_the_window_is_cut_for_the_model_and_whole_in_the_log() {
     let provider = Provider::start([Answer::Whole(call("read", r#"{"path":"big.txt"}"#)), answer("Long.")]).await;
-    let home = home(&provider, "{tokens: 5000}").file("big.txt", &format!("head\n{}\ntail", "line\n".repeat(12_000)));
+    let home = home(&provider, "{tokens: 5600}").file("big.txt", &format!("head\n{}\ntail", "line\n".repeat(12_000)));
     let running = home.start();
     let mut client = running.connect().await;
     assert_eq!(client.ask("r1", "read it").await, "Long.");

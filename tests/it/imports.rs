@@ -56,7 +56,7 @@ fn of_the_world() -> BTreeSet<Function> {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let mut resolve = Resolve::default();
     // In the order in which they need each other.
-    let needed = ["types", "manifest", "session", "exec", "workspace", "net", "secrets", "llm", "message"];
+    let needed = ["types", "manifest", "session", "exec", "workspace", "net", "secrets", "llm", "message", "sessions"];
     let deps = ["deps/keyvalue", "deps/config", "deps/logging"];
     for folder in needed.iter().chain(&deps) {
         resolve.push_path(wit.join(folder)).unwrap_or_else(|err| panic!("{folder}: {err:#}"));

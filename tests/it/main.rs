@@ -48,6 +48,7 @@ mod sigstore;
 mod skills;
 mod soak;
 mod stop;
+mod sub_agents;
 mod uploads;
 mod walls;
 mod way;

@@ -11,6 +11,7 @@ mod llm;
 mod message;
 mod net;
 mod secret;
+mod sessions;
 mod target;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,10 @@ pub use self::llm::{LlmMessage, LlmReply, LlmRequest};
 pub use self::message::MessageRequest;
 pub use self::net::{ConnectPlan, ConnectRequest, NetMessage, NetReply, NetRequest};
 pub use self::secret::{SecretPurpose, SecretReply, SecretRequest, SecretUse, placeholder};
+pub use self::sessions::{
+    Reach, SessionEntry, SessionPage, SessionSummary, SessionsPlan, SessionsReply, SessionsRequest, SpawnPlan,
+    SpawnRequest, StartedTask,
+};
 pub use self::target::{AddressClass, Target};
 
 /// What a guest asks for.
@@ -46,6 +51,8 @@ pub enum EffectRequest {
     Llm(LlmRequest),
     /// `openclaw:message`.
     Message(MessageRequest),
+    /// `openclaw:sessions`.
+    Sessions(SessionsRequest),
 }
 
 /// What the host answers to an effect request: always of the family that was asked.
@@ -67,6 +74,8 @@ pub enum EffectReply {
     Llm(LlmReply),
     /// The message is on disk.
     Message,
+    /// About other conversations.
+    Sessions(SessionsReply),
 }
 
 /// Why an effect did not happen. Mirrors the error trunk of `openclaw:types`.

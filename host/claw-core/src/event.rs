@@ -131,7 +131,7 @@ pub enum RunEnd {
     /// Without one.
     Failed {
         /// `rate_limit`, `auth`, `timeout`, `context_length`, `refusal`, `limit`, `left-out`, `summarised`,
-        /// `unknown`.
+        /// `lost`, `unknown`.
         kind: String,
         /// What failed and what to do next.
         message: String,
@@ -153,4 +153,6 @@ impl RunEnd {
     pub const LEFT_OUT: &str = "left-out";
     /// The same, but the model gets to see how the message began.
     pub const SUMMARISED: &str = "summarised";
+    /// The kind of failure of a run that the host could not end, however often it was started again.
+    pub const LOST: &str = "lost";
 }

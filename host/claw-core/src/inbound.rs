@@ -10,6 +10,8 @@ use crate::id::{RunId, SessionKey};
 pub enum Origin {
     /// The authenticated owner, on any client.
     Owner,
+    /// Another conversation: it has handed work over, or tells what became of some.
+    SubAgent,
 }
 
 impl Origin {
@@ -17,6 +19,7 @@ impl Origin {
     pub fn as_str(self) -> &'static str {
         match self {
             Origin::Owner => "owner",
+            Origin::SubAgent => "sub-agent",
         }
     }
 }

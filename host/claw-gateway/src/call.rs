@@ -76,6 +76,8 @@ pub enum Call {
     },
     /// What is asked about conversations.
     Sessions(SessionCall),
+    /// What is asked about tasks.
+    Tasks(TaskCall),
     /// An array of [`approval_payload`](crate::approval_payload)s that are pending.
     ApprovalList,
     /// One [`approval_payload`](crate::approval_payload), or `APPROVAL_NOT_FOUND`.
@@ -471,4 +473,30 @@ pub enum PackageCall {
         /// Which.
         name: ComponentName,
     },
+}
+
+/// What is asked about tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskCall {
+    /// `{tasks, nextCursor?}`
+    List(TaskList),
+    /// `{task}`
+    Get(RunId),
+    /// `{found, cancelled, reason?, task?}`
+    Cancel(RunId),
+}
+
+/// Which tasks to list, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskList {
+    /// Only those that stand so, in the protocol's words; empty for all.
+    pub statuses: Vec<String>,
+    /// Only those that this conversation does or wants done.
+    pub session: Option<SessionKey>,
+    /// Only those of this agent.
+    pub agent: Option<AgentId>,
+    /// At most so many.
+    pub limit: usize,
+    /// Those behind this one.
+    pub after: Option<RunId>,
 }

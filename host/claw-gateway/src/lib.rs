@@ -32,7 +32,7 @@ mod socket;
 
 pub use call::{
     AgentTurn, BranchName, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, HubCall, MAX_MESSAGE_BYTES,
-    PackageCall, Place, SessionCall, SessionName, SessionPatch, SessionsList, ToolsInvoke,
+    PackageCall, Place, SessionCall, SessionName, SessionPatch, SessionsList, TaskCall, TaskList, ToolsInvoke,
 };
 pub use config::{Auth, GatewayConfig, GatewayLimits, Secret};
 pub use fanout::Approvers;

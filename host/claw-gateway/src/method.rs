@@ -5,6 +5,7 @@ mod components;
 mod hub;
 mod packages;
 mod sessions;
+mod tasks;
 
 use std::time::Duration;
 
@@ -101,6 +102,9 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "hub.list", scope: Scope::Read, read: |_| host(Call::Hub(HubCall::List)) },
     Method { name: "hub.remove", scope: Scope::Admin, read: hub::remove },
     Method { name: "hub.verify", scope: Scope::Admin, read: hub::verify },
+    Method { name: "tasks.list", scope: Scope::Read, read: tasks::list },
+    Method { name: "tasks.get", scope: Scope::Read, read: tasks::get },
+    Method { name: "tasks.cancel", scope: Scope::Write, read: tasks::cancel },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.

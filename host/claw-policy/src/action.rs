@@ -1,6 +1,8 @@
 //! What can be decided about.
 
-use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, SecretPurpose, SecretUse};
+use claw_core::effect::{
+    ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, SecretPurpose, SecretUse, SessionsPlan,
+};
 use claw_core::id::{CallId, ToolName};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +36,8 @@ pub enum Action {
     AskModel(LlmRequest),
     /// `message.send`.
     SendMessage(MessageRequest),
+    /// `sessions.read`, `sessions.send` or `sessions.spawn`.
+    UseSessions(SessionsPlan),
 }
 
 impl Action {
@@ -49,6 +53,9 @@ impl Action {
             Action::UseStore(_) => "kv.use",
             Action::AskModel(_) => "llm.complete",
             Action::SendMessage(_) => "message.send",
+            Action::UseSessions(SessionsPlan::Read(_)) => "sessions.read",
+            Action::UseSessions(SessionsPlan::Send { .. }) => "sessions.send",
+            Action::UseSessions(SessionsPlan::Spawn(_)) => "sessions.spawn",
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use claw_core::approval::{Approval, Card, Choice};
 use claw_core::effect::{
-    ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse,
+    ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse, SessionsPlan,
 };
 use claw_core::event::HOST_MARK;
 use claw_core::id::Digest;
@@ -32,6 +32,9 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
         Action::UseStore(_) => "use a store of its own",
         Action::AskModel(_) => "ask a model",
         Action::SendMessage(_) => "send a message",
+        Action::UseSessions(SessionsPlan::Read(_)) => "look at your conversations",
+        Action::UseSessions(SessionsPlan::Send { .. }) => "say something in another conversation",
+        Action::UseSessions(SessionsPlan::Spawn(_)) => "start a sub-agent",
     };
     let mut lines = vec![
         line("Component", component(subject)),
@@ -49,6 +52,7 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
         Action::UseStore(store) => lines.push(line("Store", show(store))),
         Action::AskModel(question) => question_lines(question, &mut lines),
         Action::SendMessage(message) => message_lines(message, &mut lines),
+        Action::UseSessions(plan) => sessions_lines(plan, &mut lines),
     }
     Card {
         action: action.name().to_owned(),
@@ -202,6 +206,31 @@ fn question_lines(question: &LlmRequest, lines: &mut Vec<(String, String)>) {
 fn message_lines(message: &MessageRequest, lines: &mut Vec<(String, String)>) {
     lines.push(line("To", show(&message.to)));
     lines.push(line("Text", show(&message.text)));
+}
+
+fn sessions_lines(plan: &SessionsPlan, lines: &mut Vec<(String, String)>) {
+    match plan {
+        SessionsPlan::Read(reach) if reach.key == "*" => {
+            lines.push(line("Conversations", "the list of all of them".to_owned()));
+        }
+        SessionsPlan::Read(reach) => lines.push(line("Conversation", show(&reach.key))),
+        SessionsPlan::Send { to, text } => {
+            lines.push(line("Conversation", show(&to.key)));
+            lines.push(line("Text", show(text)));
+            lines.push(line("Then", "its assistant answers, with the tools it has there".to_owned()));
+        }
+        SessionsPlan::Spawn(plan) => {
+            if !plan.label.is_empty() {
+                lines.push(line("Name", show(&plan.label)));
+            }
+            lines.push(line("Task", show(&plan.task)));
+            let tools = plan.tools.as_ref().map_or_else(|| "all that this run may use".to_owned(), joined);
+            lines.push(line("Tools", tools));
+            lines.push(line("Model", show(&plan.model)));
+            lines.push(line("Works", format!("for at most {} s, on this run's budget", plan.seconds)));
+            lines.push(line("Depth", plan.depth.to_string()));
+        }
+    }
 }
 
 fn joined<'a>(words: impl IntoIterator<Item = &'a String>) -> String {

@@ -1,7 +1,7 @@
 //! What an owner is offered to allow for good: narrow, and only where a grant would really let the same call pass.
 
 use claw_core::approval::Choice;
-use claw_core::effect::ExecPlan;
+use claw_core::effect::{ExecPlan, SessionsPlan};
 use claw_core::grant::Terms;
 
 use crate::action::Action;
@@ -35,6 +35,11 @@ pub(crate) fn candidates(facts: &Facts, action: &Action) -> Vec<(String, Given)>
         }
         // These are opened by a grant only, never by an answer.
         Action::CallTool(_) | Action::UseSecret(_) | Action::UseStore(_) | Action::AskModel(_) => Vec::new(),
+        Action::UseSessions(SessionsPlan::Spawn(_)) => {
+            vec![("sub-agents, whatever their task".to_owned(), Given { grant: narrowest, terms })]
+        }
+        // These words would open every conversation.
+        Action::UseSessions(SessionsPlan::Read(_) | SessionsPlan::Send { .. }) => Vec::new(),
     }
 }
 

@@ -29,10 +29,12 @@ pub enum Family {
     Llm,
     /// Messages.
     Message,
+    /// Other conversations.
+    Sessions,
 }
 
 /// Each family with its grants' first word, what its imports begin with, and what it is in words.
-const FAMILIES: [(Family, &str, &[&str], &str); 8] = [
+const FAMILIES: [(Family, &str, &[&str], &str); 9] = [
     (Family::Fs, "fs", &["wasi:filesystem/", "openclaw:workspace/"], "files"),
     (Family::Http, "http", &["wasi:http/outgoing-handler"], "requests"),
     (Family::Net, "net", &["openclaw:net/"], "connections"),
@@ -41,6 +43,7 @@ const FAMILIES: [(Family, &str, &[&str], &str); 8] = [
     (Family::Kv, "kv", &["wasi:keyvalue/"], "key-value stores"),
     (Family::Llm, "llm", &["openclaw:llm/"], "models"),
     (Family::Message, "message", &["openclaw:message/"], "messages"),
+    (Family::Sessions, "sessions", &["openclaw:sessions/"], "conversations"),
 ];
 
 /// What the owner can give a component.
@@ -95,7 +98,8 @@ impl Grant {
             Grant::Kv(_) => Family::Kv,
             Grant::Llm(_) => Family::Llm,
             Grant::Message(_) => Family::Message,
-            Grant::Memory(_) | Grant::Schedule | Grant::Sessions(_) => return None,
+            Grant::Sessions(_) => Family::Sessions,
+            Grant::Memory(_) | Grant::Schedule => return None,
         })
     }
 }

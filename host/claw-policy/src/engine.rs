@@ -3,6 +3,7 @@
 //! Everything that does not depend on the question is built when the policies are loaded: names of types and actions,
 //! and for each action the set of the policies that can apply to it.
 
+mod conversations;
 mod files;
 mod index;
 mod statements;
@@ -14,9 +15,10 @@ use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId,
     PolicySet, Request, RestrictedExpression as Value, Schema, ValidationMode, Validator,
 };
-use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, Target};
+use claw_core::effect::{ConnectPlan, ExecPlan, HttpPlan, SecretPurpose, SecretUse, SessionsPlan, Target};
 use claw_core::rfc3339;
 
+use self::conversations::sessions_context;
 use self::files::parse_file;
 use self::index::Index;
 use crate::action::Action;
@@ -43,6 +45,9 @@ pub(crate) struct Engine {
     use_store: Door,
     ask_model: Door,
     send_message: Door,
+    read_sessions: Door,
+    send_to_session: Door,
+    spawn_session: Door,
 }
 
 /// One action: its name, what it is done to, and the policies that can apply to it.
@@ -174,6 +179,9 @@ impl Engine {
             use_store: door("kv.use", "Store"),
             ask_model: door("llm.complete", "Model"),
             send_message: door("message.send", "Recipient"),
+            read_sessions: door("sessions.read", "Conversation"),
+            send_to_session: door("sessions.send", "Conversation"),
+            spawn_session: door("sessions.spawn", "Model"),
         })
     }
 
@@ -198,6 +206,9 @@ impl Engine {
             Object::Action(Action::UseStore(_)) => &self.use_store,
             Object::Action(Action::AskModel(_)) => &self.ask_model,
             Object::Action(Action::SendMessage(_)) => &self.send_message,
+            Object::Action(Action::UseSessions(SessionsPlan::Read(_))) => &self.read_sessions,
+            Object::Action(Action::UseSessions(SessionsPlan::Send { .. })) => &self.send_to_session,
+            Object::Action(Action::UseSessions(SessionsPlan::Spawn(_))) => &self.spawn_session,
             Object::Folder(_, Access::Read) => &self.read_folder,
             Object::Folder(_, Access::ReadWrite) => &self.write_folder,
         }
@@ -242,6 +253,11 @@ impl Engine {
             Object::Action(Action::SendMessage(message)) => {
                 context.push(("text_bytes".to_owned(), size(message.text.len())));
                 uid(&door.resource, &message.to)
+            }
+            Object::Action(Action::UseSessions(plan)) => {
+                let (conversation, facts) = sessions_context(plan);
+                context.extend(facts);
+                uid(&door.resource, conversation)
             }
             Object::Folder(folder, _) => uid(&door.resource, folder.as_str()),
         };

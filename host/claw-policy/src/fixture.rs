@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use claw_core::effect::{
-    AddressClass, ConnectPlan, ExecPlan, HttpPlan, LlmMessage, LlmRequest, MessageRequest, RequestBody, SecretPurpose,
-    SecretUse, Target,
+    AddressClass, ConnectPlan, ExecPlan, HttpPlan, LlmMessage, LlmRequest, MessageRequest, Reach, RequestBody,
+    SecretPurpose, SecretUse, SessionsPlan, SpawnPlan, Target,
 };
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Origin;
@@ -35,6 +35,7 @@ pub(crate) fn open_subject(grants: &[&str]) -> Subject {
         "kv cache",
         "llm default",
         "message session",
+        "sessions read-write",
     ];
     subject(&scopes, grants)
 }
@@ -55,7 +56,8 @@ pub(crate) fn nobody_there() -> Facts {
 }
 
 /// `tool <name> <json>`, `exec <argv…>` (found in /usr/bin unless it has a path), `http <METHOD> <url>`, `net <url>`,
-/// `secret <name> hold|reveal|<server>`, `kv <store>`, `llm <model>` or `message <recipient>`.
+/// `secret <name> hold|reveal|<server>`, `kv <store>`, `llm <model>`, `message <recipient>`, `read|send <key>` (own if it has
+/// `subagent`) or `spawn <task>`.
 pub(crate) fn action(text: &str) -> Action {
     let (kind, rest) = text.split_once(' ').unwrap();
     match kind {
@@ -89,6 +91,21 @@ pub(crate) fn action(text: &str) -> Action {
             max_tokens: 100,
         }),
         "message" => Action::SendMessage(MessageRequest { to: rest.to_owned(), text: "Done.".to_owned() }),
+        "read" | "send" => {
+            let reach = Reach { key: rest.to_owned(), own: rest.contains("subagent") };
+            Action::UseSessions(match kind {
+                "read" => SessionsPlan::Read(reach),
+                _ => SessionsPlan::Send { to: reach, text: "Well?".to_owned() },
+            })
+        }
+        "spawn" => Action::UseSessions(SessionsPlan::Spawn(SpawnPlan {
+            task: rest.to_owned(),
+            label: "look".to_owned(),
+            model: "default".to_owned(),
+            tools: Some(vec!["clock".to_owned()]),
+            seconds: 600,
+            depth: 1,
+        })),
         other => panic!("unknown kind of action `{other}`"),
     }
 }

@@ -37,9 +37,11 @@ impl Given {
         let grant = Grant::parse(text)?;
         let refuse = |rule| Err(GrantError::Terms { text: grant.to_string(), rule });
         let is_counted =
-            matches!(grant, Grant::Http(_) | Grant::Exec(_) | Grant::Net(_) | Grant::Llm(_) | Grant::Message(_));
+            !matches!(grant, Grant::Fs(_) | Grant::Secret(_) | Grant::Kv(_) | Grant::Memory(_) | Grant::Schedule);
         if terms.uses.is_some() && !is_counted {
-            return refuse("only programs, requests, connections, questions and messages are counted");
+            return refuse(
+                "only programs, requests, connections, questions, messages and uses of conversations are counted",
+            );
         }
         if (terms.directory.is_some() || terms.like.is_some()) && !matches!(grant, Grant::Exec(_)) {
             return refuse("only programs have a directory and a file of their own");

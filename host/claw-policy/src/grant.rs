@@ -10,6 +10,7 @@ mod http;
 mod name;
 mod net;
 mod server;
+mod sessions;
 mod words;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use self::http::HttpGrant;
 pub use self::name::Name;
 pub use self::net::NetGrant;
 pub(crate) use self::server::at_server;
+pub use self::sessions::SessionsGrant;
 use crate::action::Action;
 
 /// One matcher. Its text form is what owners write and what the store keeps.
@@ -49,8 +51,8 @@ pub enum Grant {
     Memory(Access),
     /// `schedule`; nothing is offered for it yet.
     Schedule,
-    /// `sessions read`; nothing is offered for it yet.
-    Sessions(Access),
+    /// `sessions spawn`
+    Sessions(SessionsGrant),
 }
 
 /// Use of one secret.
@@ -159,7 +161,10 @@ impl Grant {
             "memory" => access("`memory read` or `memory read-write`").map(Grant::Memory),
             "schedule" if rest.is_empty() => Ok(Grant::Schedule),
             "schedule" => Err(GrantError::Form { text: excerpt(text), form: "`schedule` alone" }),
-            "sessions" => access("`sessions read` or `sessions read-write`").map(Grant::Sessions),
+            "sessions" => SessionsGrant::parse(rest).map(Grant::Sessions).ok_or_else(|| GrantError::Form {
+                text: excerpt(text),
+                form: "`sessions own`, `sessions read`, `sessions send`, `sessions spawn` or `sessions read-write`",
+            }),
             _ => Err(GrantError::Family { text: excerpt(text) }),
         }
     }
@@ -176,6 +181,7 @@ impl Grant {
             (Grant::Kv(name), Action::UseStore(store)) => name.as_str() == store,
             (Grant::Llm(name), Action::AskModel(question)) => name.as_str() == question.model,
             (Grant::Message(name), Action::SendMessage(message)) => name.as_str() == message.to,
+            (Grant::Sessions(grant), Action::UseSessions(plan)) => grant.covers(plan),
             _ => false,
         }
     }
@@ -204,6 +210,7 @@ impl Grant {
             Action::UseStore(store) => Name::parse(store).ok().map(Grant::Kv),
             Action::AskModel(question) => Name::parse(&question.model).ok().map(Grant::Llm),
             Action::SendMessage(message) => Name::parse(&message.to).ok().map(Grant::Message),
+            Action::UseSessions(plan) => Some(Grant::Sessions(SessionsGrant::narrowest(plan))),
         };
         grant.filter(|grant| grant.names(action))
     }
@@ -233,7 +240,7 @@ impl fmt::Display for Grant {
             Grant::Message(name) => write!(f, "message {name}"),
             Grant::Memory(access) => write!(f, "memory {access}"),
             Grant::Schedule => f.write_str("schedule"),
-            Grant::Sessions(access) => write!(f, "sessions {access}"),
+            Grant::Sessions(grant) => write!(f, "sessions {grant}"),
         }
     }
 }

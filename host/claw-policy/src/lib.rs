@@ -38,6 +38,7 @@ pub use declared::{Declared, Family};
 pub use given::{Given, GivenGrants};
 pub use grant::{
     Access, ExecGrant, Folder, FsGrant, Grant, GrantError, Grants, HttpGrant, Name, NetGrant, SecretGrant,
+    SessionsGrant,
 };
 pub use permit::Permit;
 pub use policy::{

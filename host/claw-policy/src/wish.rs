@@ -16,7 +16,7 @@ use std::fmt;
 
 use claw_core::effect::{
     Background, ConnectRequest, ExecRequest, HttpRequest, LlmMessage, LlmRequest, MAX_REQUEST_BODY_BYTES,
-    MessageRequest, RequestBody, SecretPurpose, SecretUse, Terminal,
+    MessageRequest, Reach, RequestBody, SecretPurpose, SecretUse, SessionsPlan, SpawnPlan, Terminal,
 };
 use claw_core::id::{CallId, ToolName};
 
@@ -105,7 +105,7 @@ pub enum WishError {
 }
 
 /// All actions, by their names in policies.
-pub const ACTIONS: [&str; 11] = [
+pub const ACTIONS: [&str; 14] = [
     "tool.call",
     "fs.read",
     "fs.write",
@@ -117,6 +117,9 @@ pub const ACTIONS: [&str; 11] = [
     "kv.use",
     "llm.complete",
     "message.send",
+    "sessions.read",
+    "sessions.send",
+    "sessions.spawn",
 ];
 
 /// The most bytes that a fact can claim: no request of a guest is longer.
@@ -167,6 +170,12 @@ impl Wish {
                 let text = "x".repeat(length(given, "text_bytes")?);
                 Wish::Plain(Action::SendMessage(MessageRequest { to: name()?, text }))
             }
+            "sessions.read" => Wish::Plain(Action::UseSessions(SessionsPlan::Read(reach(name()?, given)?))),
+            "sessions.send" => {
+                let text = "x".repeat(length(given, "text_bytes")?);
+                Wish::Plain(Action::UseSessions(SessionsPlan::Send { to: reach(name()?, given)?, text }))
+            }
+            "sessions.spawn" => Wish::Plain(Action::UseSessions(SessionsPlan::Spawn(spawn(name()?, given)?))),
             _ => unreachable!("wish: every action is listed above"),
         })
     }
@@ -197,6 +206,8 @@ fn name_of(action: &Action) -> &str {
         Action::UseStore(store) => store,
         Action::AskModel(question) => &question.model,
         Action::SendMessage(message) => &message.to,
+        Action::UseSessions(SessionsPlan::Read(reach) | SessionsPlan::Send { to: reach, .. }) => &reach.key,
+        Action::UseSessions(SessionsPlan::Spawn(plan)) => &plan.model,
         Action::RunProgram(_) | Action::SendRequest(_) | Action::OpenConnection(_) => "",
     }
 }
@@ -211,6 +222,9 @@ fn details(action: &str) -> &'static [&'static str] {
         "secret.use" => &["to"],
         "llm.complete" => &["input_bytes", "max_tokens"],
         "message.send" => &["text_bytes"],
+        "sessions.read" => &["own"],
+        "sessions.send" => &["own", "text_bytes"],
+        "sessions.spawn" => &["text_bytes", "tools", "seconds", "depth"],
         _ => &[],
     }
 }
@@ -261,6 +275,21 @@ fn model_question(model: String, given: &Circumstances) -> Result<LlmRequest, Wi
     let max_tokens = u32::try_from(number(given, "max_tokens", 1000)?).unwrap_or(u32::MAX);
     let messages = vec![LlmMessage { by_model: false, text }];
     Ok(LlmRequest { model, system: String::new(), messages, max_tokens })
+}
+
+fn reach(key: String, given: &Circumstances) -> Result<Reach, WishError> {
+    Ok(Reach { key, own: flag(given, "own")? })
+}
+
+fn spawn(model: String, given: &Circumstances) -> Result<SpawnPlan, WishError> {
+    Ok(SpawnPlan {
+        task: "x".repeat(length(given, "text_bytes")?),
+        label: String::new(),
+        model,
+        tools: given.detail("tools").map(|text| list(text, ',')),
+        seconds: number(given, "seconds", 600)?,
+        depth: u32::try_from(number(given, "depth", 1)?).unwrap_or(u32::MAX),
+    })
 }
 
 fn list(text: &str, separator: char) -> Vec<String> {

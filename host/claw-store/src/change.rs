@@ -18,10 +18,11 @@ use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
     StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
-    StoredStanding, encode, sealed,
+    StoredStanding, StoredSubAgent, StoredTask, encode, sealed,
 };
 use crate::standing;
 use crate::tables::Tables;
+use crate::task::{SubAgent, Task};
 
 /// One write. The rows around it (indexes) follow by themselves.
 #[derive(Debug)]
@@ -48,6 +49,10 @@ pub(crate) enum Change {
     Kv { key: KvKey, value: Option<Vec<u8>>, used: Used },
     /// Keeps what a replay of a call needs.
     Recording { run: RunId, call: CallId, bytes: Vec<u8> },
+    /// Makes a conversation a sub-agent.
+    SubAgent { key: SessionKey, row: SubAgent },
+    /// Puts a task into the ledger.
+    Task(Box<Task>),
     /// Adds to what a conversation or a day has cost.
     Cost { place: String, cost: Cost },
     /// Sets what is preferred at a place or, without a row, forgets it.
@@ -94,6 +99,13 @@ impl Change {
             }
             Change::Branch { key, number, row: None } => drop(tables.branches.remove((key.as_str(), number))?),
             Change::Forget(forgotten) => forgotten.apply(tables)?,
+            Change::SubAgent { key, row } => {
+                tables.sub_agents.insert(key.as_str(), encode(&StoredSubAgent::from(row)).as_slice())?;
+            }
+            Change::Task(task) => {
+                let run = task.run.clone();
+                tables.tasks.insert(run.as_str(), encode(&StoredTask::from(*task)).as_slice())?;
+            }
             Change::Cost { place, cost } => cost::add(tables, &place, cost)?,
             Change::Entry { key, epoch, entry } => {
                 let bytes = encode(&StoredEntry::from(&entry));

@@ -1,6 +1,6 @@
 //! What the models have cost, by conversation and by day. It is counted in the transaction that records what they said.
 
-use claw_core::id::{SessionKey, Timestamp};
+use claw_core::id::{RunId, SessionKey, Timestamp};
 use claw_core::message::Usage;
 use claw_core::rfc3339;
 use redb::ReadableTable;
@@ -9,6 +9,7 @@ use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::store::Store;
 use crate::tables::{self, Tables};
+use crate::task;
 
 /// What calls of models have used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum CostOf {
     Session(SessionKey),
     /// All conversations on one day, in UTC: `2026-11-22`.
     Day(String),
+    /// A run and all that was handed over on its account, from the first time that something was.
+    Run(RunId),
 }
 
 impl Cost {
@@ -52,6 +55,7 @@ impl CostOf {
         match self {
             CostOf::Session(session) => format!("session/{session}"),
             CostOf::Day(day) => format!("day/{day}"),
+            CostOf::Run(run) => format!("run/{run}"),
         }
     }
 }
@@ -75,18 +79,25 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
     pub async fn add_cost(&self, session: &SessionKey, cost: Cost, at: Timestamp) -> Result<(), StoreError> {
-        let changes = of(session, cost, at);
-        self.write(move |_| Ok(Decided { answer: (), changes })).await
+        let session = session.clone();
+        self.write(move |tables| Ok(Decided { answer: (), changes: of(tables, &session, None, cost, at)? })).await
     }
 }
 
 /// What counts a cost; nothing if there is none.
-pub(crate) fn of(session: &SessionKey, cost: Cost, at: Timestamp) -> Vec<Change> {
+pub(crate) fn of(
+    tables: &Tables<'_>,
+    session: &SessionKey,
+    run: Option<&RunId>,
+    cost: Cost,
+    at: Timestamp,
+) -> Result<Vec<Change>, Failure> {
     if cost == Cost::default() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let places = [CostOf::Session(session.clone()), CostOf::day(at)];
-    places.iter().map(|of| Change::Cost { place: of.place(), cost }).collect()
+    let mut places = vec![CostOf::Session(session.clone()), CostOf::day(at)];
+    places.extend(task::accounts(tables, session, run)?);
+    Ok(places.iter().map(|of| Change::Cost { place: of.place(), cost }).collect())
 }
 
 /// Adds to what stands at a place.

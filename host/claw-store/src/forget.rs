@@ -134,6 +134,8 @@ impl Forgotten {
             tables.journal.retain_in((run, 0)..=(run, u32::MAX), |_, _| false)?;
             tables.recordings.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
             tables.asked.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
+            tables.costs.remove(format!("run/{run}").as_str())?;
+            tables.tasks.remove(run)?;
             tables.runs.remove(run)?;
         }
         for (_, id) in &self.approvals {
@@ -145,6 +147,7 @@ impl Forgotten {
         if let Some(title) = &self.row.title {
             tables.titles.remove((title.as_str(), key))?;
         }
+        tables.sub_agents.remove(key)?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use claw_core::id::Timestamp;
 use claw_core::inbound::Inbound;
+use claw_core::label::Labels;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
@@ -41,7 +42,7 @@ impl Store {
     pub async fn accept_with(&self, inbound: Inbound, own: Preferences, at: Timestamp) -> Result<Accepted, StoreError> {
         self.write(move |tables| {
             let of = PreferencesOf::Run(inbound.run.clone());
-            let mut decided = accept(tables, inbound, at)?;
+            let mut decided = accept(tables, inbound, &Labels::default(), at)?;
             if decided.answer == Accepted::New && !own.is_empty() {
                 decided.changes.push(preference::set(&of, &own));
             }
@@ -51,7 +52,13 @@ impl Store {
     }
 }
 
-fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decided<Accepted>, Failure> {
+/// Takes a message in that brings these labels with it.
+pub(crate) fn accept(
+    tables: &Tables<'_>,
+    inbound: Inbound,
+    labels: &Labels,
+    at: Timestamp,
+) -> Result<Decided<Accepted>, Failure> {
     if let Some(known) = run::find(&tables.runs, &inbound.run)? {
         let state = known.state();
         let known = known.inbound();
@@ -67,6 +74,7 @@ fn accept(tables: &Tables<'_>, inbound: Inbound, at: Timestamp) -> Result<Decide
     let mut row = was.clone().unwrap_or_else(|| StoredSession::new(inbound.run.to_string(), at));
     row.runs += 1;
     row.updated = row.updated.max(at);
+    row.labels.join(labels);
     row.preview = session::preview(&inbound.text);
     let arrived = Change::Arrival { arrival, run: inbound.run.clone() };
     let run = Change::Run(StoredRun::received(inbound, arrival, at));

@@ -30,6 +30,7 @@ mod label;
 mod package;
 mod preference;
 mod standing;
+mod task;
 
 mod check;
 mod compact;
@@ -71,6 +72,7 @@ pub use session::{Fork, History, Page, PageEnd, Pending, SessionRow};
 pub use standing::Paused;
 pub use stats::{Stats, TableStats};
 pub use store::Store;
+pub use task::{HandOver, SubAgent, Task, TaskRow};
 
 #[cfg(test)]
 mod crash;

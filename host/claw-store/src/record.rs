@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{ApprovalId, CallId, ComponentName, Digest, RunId, Timestamp, ToolName};
+use claw_core::inbound::Inbound;
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,9 @@ use crate::change::{Change, Decided};
 use crate::cost::{self, Cost};
 use crate::error::{Failure, StoreError};
 use crate::grants::{self, Spent};
+use crate::inbox;
 use crate::run;
+use crate::session;
 use crate::store::Store;
 use crate::tables::Tables;
 
@@ -42,6 +45,9 @@ pub struct Record {
     /// Runs of the session that have not begun: behind the entries their messages become part of this run, and they
     /// end. One that has ended meanwhile is left out.
     pub joins: Vec<RunId>,
+    /// With an end: what another conversation is told of it, if that is still there. What has flowed into the run flows
+    /// on with it.
+    pub announce: Option<Inbound>,
     /// What has flowed into the run; it has flowed into its conversation with what is appended.
     pub labels: Labels,
 }
@@ -120,7 +126,7 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, audit, end, spends, cost, joins, labels } = record;
+    let Record { entries, steps, recordings, audit, end, spends, cost, joins, announce, labels } = record;
     let session = row.session.clone();
     let before = (row.running, row.epoch);
     let mut step_changes = journal_changes(tables, run, &steps, at)?;
@@ -151,7 +157,13 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     }
     changes.extend(step_changes);
     changes.extend(noted);
-    changes.extend(cost::of(&session, cost, at));
+    changes.extend(cost::of(tables, &session, Some(run), cost, at)?);
+    if let Some(inbound) = announce
+        && session::find(&tables.sessions, &inbound.session)?.is_some()
+        && run::find(&tables.runs, &inbound.run)?.is_none()
+    {
+        changes.extend(inbox::accept(tables, inbound, &labels, at)?.changes);
+    }
     changes.extend(recordings.into_iter().map(|(call, bytes)| Change::Recording { run: run.clone(), call, bytes }));
     Ok(Decided { answer: entries, changes })
 }

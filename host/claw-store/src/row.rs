@@ -8,6 +8,7 @@ mod approval;
 mod grant;
 mod package;
 mod session;
+mod task;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp, ToolName};
@@ -27,6 +28,7 @@ pub(crate) use self::approval::StoredApproval;
 pub(crate) use self::grant::{StoredGrants, StoredStanding};
 pub(crate) use self::package::StoredPackage;
 pub(crate) use self::session::{StoredBranch, StoredFork, StoredSession};
+pub(crate) use self::task::{StoredSubAgent, StoredTask};
 
 /// One kind of row.
 pub(crate) trait Row: Serialize + DeserializeOwned {

@@ -45,10 +45,14 @@ pub(crate) const GRANTS: TableDefinition<(Text, [u8; 32]), Bytes> = TableDefinit
 pub(crate) const KV: TableDefinition<(Text, Text, Text), Bytes> = TableDefinition::new("kv");
 /// Component → (bytes, keys) of all its stores.
 pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::new("kv_used");
+/// Session key → what it is as a sub-agent. See `task`.
+pub(crate) const SUB_AGENTS: TableDefinition<Text, Bytes> = TableDefinition::new("sub_agents");
+/// Run id → the task that it does.
+pub(crate) const TASKS: TableDefinition<Text, Bytes> = TableDefinition::new("tasks");
 /// (Run id, call id) → what a replay of the call needs.
 pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
-/// `session/KEY` or `day/YYYY-MM-DD` → (tokens, millionths of a dollar). See `cost`.
+/// `session/KEY`, `day/YYYY-MM-DD` or `run/ID` → (tokens, millionths of a dollar). See `cost`.
 pub(crate) const COSTS: TableDefinition<Text, (u64, u64)> = TableDefinition::new("costs");
 /// Component → what its owner thinks of it. See `standing`.
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
@@ -93,6 +97,8 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(KV)?;
     visitor.visit(KV_USED)?;
     visitor.visit(RECORDINGS)?;
+    visitor.visit(SUB_AGENTS)?;
+    visitor.visit(TASKS)?;
     visitor.visit(COSTS)?;
     visitor.visit(STANDING)?;
     visitor.visit(PREFERENCES)?;
@@ -120,6 +126,8 @@ pub(crate) struct Tables<'txn> {
     pub kv: Table<'txn, (Text, Text, Text), Bytes>,
     pub kv_used: Table<'txn, Text, (u64, u64)>,
     pub recordings: Table<'txn, (Text, Text), Bytes>,
+    pub sub_agents: Table<'txn, Text, Bytes>,
+    pub tasks: Table<'txn, Text, Bytes>,
     pub costs: Table<'txn, Text, (u64, u64)>,
     pub preferences: Table<'txn, Text, Bytes>,
     pub packages: Table<'txn, Text, Bytes>,
@@ -150,6 +158,8 @@ impl<'txn> Tables<'txn> {
             kv: txn.open_table(KV)?,
             kv_used: txn.open_table(KV_USED)?,
             recordings: txn.open_table(RECORDINGS)?,
+            sub_agents: txn.open_table(SUB_AGENTS)?,
+            tasks: txn.open_table(TASKS)?,
             costs: txn.open_table(COSTS)?,
             preferences: txn.open_table(PREFERENCES)?,
             packages: txn.open_table(PACKAGES)?,

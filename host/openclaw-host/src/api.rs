@@ -12,6 +12,7 @@ mod run_view;
 mod session_view;
 mod sessions;
 mod skills_view;
+mod tasks;
 mod view;
 
 use std::collections::VecDeque;
@@ -25,7 +26,9 @@ use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, ChatSend, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
-use claw_store::{Accepted, ApprovalFilter, Preferences, Record, ResolveError, RunState, SessionQuery, StoreError};
+use claw_store::{
+    Accepted, ApprovalFilter, Cost, Preferences, Record, ResolveError, RunState, SessionQuery, StoreError,
+};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -39,6 +42,7 @@ use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
+use crate::lineage::Lineage;
 use crate::queue;
 use crate::replay;
 use crate::rights::ChangeError;
@@ -108,6 +112,7 @@ impl Api {
                 Ok(json!({"ok": true, "aborted": !runs.is_empty(), "runIds": runs}))
             }
             Call::Sessions(call) => self.session_call(&caller, call).await,
+            Call::Tasks(call) => self.task_call(call).await,
             Call::ApprovalList => {
                 let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
                 let at = now();
@@ -267,8 +272,10 @@ impl Api {
 
     async fn stop(&self, session: SessionKey, run: Option<RunId>) -> Result<Vec<RunId>, RpcError> {
         let (reply, runs) = oneshot::channel();
-        self.tell_driver(DriverEvent::Stop(session, run, reply)).await?;
-        runs.await.map_err(|_| stopping())
+        self.tell_driver(DriverEvent::Stop(session.clone(), run.clone(), reply)).await?;
+        let mut stopped = runs.await.map_err(|_| stopping())?;
+        stopped.extend(crate::tasks::stop_of(&self.host, &session, run.as_ref()).await.map_err(stored)?);
+        Ok(stopped)
     }
 
     async fn tell_driver(&self, event: DriverEvent) -> Result<(), RpcError> {
@@ -368,11 +375,13 @@ impl Api {
             labels: Arc::clone(&labels),
             shows_cards,
             started: None,
+            lineage: Arc::new(Lineage::of(host, session, run).map_err(stored)?),
+            used: Cost::default(),
         };
         if let Some(entry) = audit::requested(&context, &call) {
             host.store.audit(entry).await.map_err(stored)?;
         }
-        let Called { outcome, recording, outside } = tool_call::run(&context, &call).await;
+        let Called { outcome, recording, outside, .. } = tool_call::run(&context, &call).await;
         let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
         let answered =
             Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone(), outside };

@@ -44,6 +44,7 @@ use crate::run;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls};
 use crate::skills::Skills;
 use crate::spending::Spending;
+use crate::tasks::Unheard;
 
 /// How long runs at work may go on after a stop; what is cut off goes on at the next start.
 const GRACE: Duration = Duration::from_secs(10);
@@ -161,6 +162,8 @@ impl App {
             gauge: Gauge::default(),
             fences: Fences::default(),
             retention: Retention { age: settings.sessions.keep, count: settings.sessions.keep_count },
+            sub_agents: settings.sub_agents,
+            unheard: Unheard::default(),
             queue: settings.queue,
             limits: limits(settings),
             about: About {
@@ -239,7 +242,7 @@ async fn take_up(host: &Arc<Host>) {
                      you want that",
                     attempt
                 );
-                run::end_unstarted(host, row.run, RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
+                run::end_unstarted(host, row.run, RunEnd::Failed { kind: RunEnd::LOST.to_owned(), message }).await;
             }
             Ok(attempt) => {
                 tracing::info!(run = %row.run, session = %row.session, attempt, "a cut-off run goes on");

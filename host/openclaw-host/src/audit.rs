@@ -9,7 +9,7 @@ pub mod view;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use claw_core::effect::{EffectRequest, SecretPurpose, SecretRequest, SecretUse};
+use claw_core::effect::{EffectRequest, SecretPurpose, SecretRequest, SecretUse, SessionsPlan, SessionsRequest};
 use claw_core::id::{ApprovalId, Digest, Timestamp};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
@@ -52,6 +52,9 @@ impl Wanted {
             EffectRequest::Kv(_) => "kv.use",
             EffectRequest::Llm(_) => "llm.complete",
             EffectRequest::Message(_) => "message.send",
+            EffectRequest::Sessions(SessionsRequest::Send { .. }) => "sessions.send",
+            EffectRequest::Sessions(SessionsRequest::Spawn(_)) => "sessions.spawn",
+            EffectRequest::Sessions(_) => "sessions.read",
         };
         Wanted { action, subject: what.to_owned(), digest: Some(digest) }
     }
@@ -73,6 +76,8 @@ fn subject(action: &Action) -> String {
         Action::UseStore(store) => store.clone(),
         Action::AskModel(request) => request.model.clone(),
         Action::SendMessage(message) => message.to.clone(),
+        Action::UseSessions(SessionsPlan::Read(reach) | SessionsPlan::Send { to: reach, .. }) => reach.key.clone(),
+        Action::UseSessions(SessionsPlan::Spawn(plan)) => plan.task.clone(),
     }
 }
 

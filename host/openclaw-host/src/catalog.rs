@@ -34,8 +34,9 @@ const PUBLISHER: &str = "openclaw-host";
 const LOCAL: &str = "local file";
 
 /// What each shipped component is granted from the start: its own job, nothing more. `exec` and `web` get nothing, so
-/// that each of their effects asks.
-const OWN_JOB: &[(&str, &str)] = &[("files", "fs workspace read-write"), ("skill-folder", "fs skill read")];
+/// that each of their effects asks; `sessions` asks for all but a look at what its conversation has started itself.
+const OWN_JOB: &[(&str, &str)] =
+    &[("files", "fs workspace read-write"), ("sessions", "sessions own"), ("skill-folder", "fs skill read")];
 
 /// Tools that only the host itself calls: nobody is offered them, nobody else can name them.
 const HOST_ONLY: &[&str] = &[skills::CARD_TOOL];

@@ -23,6 +23,7 @@ mod secret;
 mod sessions;
 mod skill;
 mod skills;
+mod tasks;
 mod tool;
 
 use std::net::IpAddr;
@@ -124,6 +125,9 @@ enum Command {
     /// List conversations, search, read, export, rewind and delete them
     #[command(subcommand)]
     Sessions(sessions::SessionsCommand),
+    /// List the work that conversations have handed to others, look into it and cancel it
+    #[command(subcommand)]
+    Tasks(tasks::TasksCommand),
     /// Check the file of a host that does not run, make it smaller, and tell what is in it
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -315,6 +319,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             approvals::resolve(&mut Client::connect(home).await?, &id, answer, always, &output).await
         }
         Command::Sessions(command) => sessions::sessions(command, home, &output).await,
+        Command::Tasks(command) => tasks::tasks(command, home, &output).await,
         Command::Runs(RunsCommand::Show { run }) => {
             let run = runs::parse_id(&run)?;
             runs::show(&mut Client::connect(home).await?, &run, &output).await

@@ -7,10 +7,11 @@ mod llm;
 mod message;
 mod net;
 mod secret;
+mod sessions;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::id::{ComponentName, Digest};
@@ -49,6 +50,8 @@ pub struct Effects {
     refused: Mutex<HashSet<String>>,
     questions: AtomicU32,
     messages: AtomicU32,
+    /// Why its outcome may hold what somebody outside wrote, if an effect brought that.
+    brought: OnceLock<String>,
     connections: net::Connections,
     next_connection: AtomicU32,
     recorder: Recorder,
@@ -76,6 +79,7 @@ impl Effects {
             refused: Mutex::default(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
+            brought: OnceLock::new(),
             connections: net::Connections::default(),
             next_connection: AtomicU32::new(0),
             recorder: Recorder::default(),
@@ -104,6 +108,7 @@ impl Effects {
             EffectRequest::Kv(request) => self.kv(request).await.map(EffectReply::Kv),
             EffectRequest::Llm(request) => self.llm(request).await.map(EffectReply::Llm),
             EffectRequest::Message(request) => self.message(request).await.map(|()| EffectReply::Message),
+            EffectRequest::Sessions(request) => self.sessions(request).await.map(EffectReply::Sessions),
         };
         let answer = match answer {
             Err(EffectError::Denied { code, reason }) => Err(self.refusal(wanted, code, reason).await),
@@ -116,6 +121,11 @@ impl Effects {
     /// The component that asks.
     fn name(&self) -> &ComponentName {
         &self.installed.component.name
+    }
+
+    /// Why the outcome of the call may hold what somebody outside wrote, if one of its effects brought that.
+    pub fn brought(&self) -> Option<String> {
+        self.brought.get().cloned()
     }
 
     /// What a replay of the call needs.

@@ -225,8 +225,8 @@ impl Gate {
             None => host.store.find_denial(&facts.run, &ask.digest).map_err(Refused::Store)?,
         };
         let Some(approval) = known else {
-            let question = self.question(asker, ask, policy.choices(ask));
-            let may_ask = || self.budget.take(&facts.session, now());
+            let question = self.question(asker, ask, policy.choices(ask))?;
+            let may_ask = || self.budget.take(&question.session, now());
             let answered = self.waiting.line_up(&question, may_ask);
             let answered = answered.map_err(|full| self.too_often(asker, ask, full))?;
             if let Err(err) = host.store.park(question.clone()).await {
@@ -279,18 +279,25 @@ impl Gate {
         }
     }
 
-    fn question(&self, asker: &Asker<'_>, ask: &Ask, choices: Vec<Choice>) -> Approval {
+    /// The question for people; that of a sub-agent is asked where they are, and names it.
+    fn question(&self, asker: &Asker<'_>, ask: &Ask, choices: Vec<Choice>) -> Result<Approval, Refused> {
         let Asker { subject, facts, call, .. } = asker;
         let created = now();
+        let (mut card, mut session) = (ask.card.clone(), facts.session.clone());
+        if let Some(agent) = asker.host.store.sub_agent(&session).map_err(Refused::Store)? {
+            let name = if agent.label.is_empty() { "without a name" } else { &agent.label };
+            card.lines.push(("Sub-agent".to_owned(), format!("{name}, started by {}", agent.parent)));
+            session = agent.chat;
+        }
         let question = Approval {
             id: ApprovalId::from_random(random_bits()),
-            session: facts.session.clone(),
+            session,
             run: facts.run.clone(),
             call: (*call).clone(),
             component: subject.component.clone(),
             build: subject.digest,
             digest: ask.digest,
-            card: ask.card.clone(),
+            card,
             argv: ask.argv.clone(),
             cwd: ask.cwd.clone(),
             choices,
@@ -298,7 +305,7 @@ impl Gate {
             expires: created.plus(self.expiry),
             state: ApprovalState::Pending,
         };
-        masked_question(&mask(&asker.host.vault), question)
+        Ok(masked_question(&mask(&asker.host.vault), question))
     }
 
     /// Refuses a question, and says so in the chat, where somebody can let the conversation ask more.

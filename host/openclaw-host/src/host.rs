@@ -23,9 +23,10 @@ use crate::gauge::Gauge;
 use crate::hub::Hub;
 use crate::packages::Packages;
 use crate::revocations::Revocations;
-use crate::settings::{ContextSettings, QueueSettings, Unattended};
+use crate::settings::{ContextSettings, QueueSettings, SubAgentSettings, Unattended};
 use crate::skills::Skills;
 use crate::spending::Spending;
+use crate::tasks::Unheard;
 
 /// The running host. One value, shared by all tasks.
 pub struct Host {
@@ -79,6 +80,10 @@ pub struct Host {
     pub fences: Fences,
     /// Which conversations are kept.
     pub retention: Retention,
+    /// Where sub-agents end.
+    pub sub_agents: SubAgentSettings,
+    /// Tasks of whose ends nobody is to hear.
+    pub unheard: Unheard,
     /// How messages wait.
     pub queue: QueueSettings,
     /// Limits of runs and calls.

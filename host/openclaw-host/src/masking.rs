@@ -26,11 +26,12 @@ pub fn masked(vault: &Vault, called: Called) -> Called {
     if mask.is_empty() {
         return called;
     }
-    let Called { outcome, recording, outside } = called;
+    let Called { outcome, recording, outside, brought } = called;
     Called {
         outcome: mask_outcome(&mask, outcome),
         recording: recording.map(|recording| unrevealing(&mask, recording)),
         outside,
+        brought,
     }
 }
 

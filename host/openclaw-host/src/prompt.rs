@@ -67,6 +67,7 @@ pub fn system(workspace: &Path, skills: Option<&str>, speaker: &Speaker<'_>, at:
     let day = rfc3339::format(at);
     let sender = match speaker.origin {
         Origin::Owner => "the owner",
+        Origin::SubAgent => "another conversation of the owner's assistant",
     };
     prompt.push_str(&format!(
         "\n## This run\nToday is {}. The conversation is `{}`; {sender} writes over `{}`.\n",

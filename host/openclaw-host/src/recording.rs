@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use claw_core::effect::{EffectError, EffectReply, EffectRequest, HttpRequest, RequestBody, SecretReply};
+use claw_core::effect::{
+    EffectError, EffectReply, EffectRequest, HttpRequest, RequestBody, SecretReply, SessionsRequest,
+};
 use claw_core::id::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -126,5 +128,10 @@ pub fn describe(request: &EffectRequest) -> String {
         EffectRequest::Kv(request) => format!("kv {}", request.store),
         EffectRequest::Llm(request) => format!("llm {}", request.model),
         EffectRequest::Message(request) => format!("message {}", request.to),
+        EffectRequest::Sessions(SessionsRequest::Own { .. }) => "sessions own".to_owned(),
+        EffectRequest::Sessions(SessionsRequest::All { .. }) => "sessions all".to_owned(),
+        EffectRequest::Sessions(SessionsRequest::History { key, .. }) => format!("sessions history {key}"),
+        EffectRequest::Sessions(SessionsRequest::Send { key, .. }) => format!("sessions send {key}"),
+        EffectRequest::Sessions(SessionsRequest::Spawn(_)) => "sessions spawn".to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{CallId, RunId, Seq};
-use claw_core::inbound::Origin;
+use claw_core::inbound::{Inbound, Origin};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall, Usage};
 use claw_core::outcome::{FailureKind, ToolOutcome};
@@ -21,10 +21,12 @@ use crate::causes;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
+use crate::lineage::Lineage;
 use crate::prompt::{self, Speaker};
 use crate::run_clock::RunClock;
 use crate::skills::{Command, Scripted, Shelf};
 use crate::spending::Reservation;
+use crate::tasks;
 use crate::tool_call::{self, CallContext, Called};
 use crate::ways::Ways;
 
@@ -60,13 +62,13 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
             format!("{HOST_MARK} the policies were changed to what is not valid, the last ones stay in force: {why}");
         host.tell(HostEvent::Noticed { run: id.clone(), session: row.session.clone(), text: text.into() });
     }
-    let limit = limit.map_or(host.limits.run, |limit| limit.min(host.limits.run));
-    let clock = Arc::new(RunClock::start(limit));
-    let labels = match host.store.session(&row.session) {
-        Ok(session) => session.map(|session| session.labels).unwrap_or_default(),
+    let (labels, lineage) = match brought(&host, &row) {
+        Ok(brought) => brought,
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
-    let ways = match Ways::of_run(&host, &row) {
+    let limit = limit.into_iter().chain(lineage.limit()).fold(host.limits.run, Duration::min);
+    let clock = Arc::new(RunClock::start(limit));
+    let ways = match Ways::of_run(&host, &row, &lineage.above) {
         Ok(ways) => ways,
         Err(err) => return tracing::error!(run = %id, error = %err, "what is preferred in a run cannot be read"),
     };
@@ -75,6 +77,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         host: Arc::clone(&host),
         command: match row.origin {
             Origin::Owner => shelf.command(&row.text),
+            Origin::SubAgent => None,
         },
         shelf,
         row,
@@ -91,6 +94,8 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         reservation: None,
         said: String::new(),
         labels: Arc::new(RunLabels::new(labels)),
+        lineage: Arc::new(lineage),
+        announced: None,
         recordings: Vec::new(),
         notices: Vec::new(),
         cut_off: HashSet::new(),
@@ -101,6 +106,9 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         Ok(end) => {
             withdraw(&host, &id).await;
             tracing::info!(end = end_word(&end), "run ended");
+            if let Some(announced) = shell.announced.take() {
+                tasks::arrived(&host, announced).await;
+            }
             let at = now();
             host.tell(HostEvent::RunEnded { run: id, session: session.clone(), end: Arc::new(end), at });
             host.tell(HostEvent::SessionChanged { session, reason: "message", at });
@@ -115,17 +123,40 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
     }
 }
 
+/// What a run has from its conversation, and from those above it.
+fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage), StoreError> {
+    let session = host.store.session(&row.session)?;
+    let lineage = Lineage::of(host, &row.session, &row.run)?;
+    Ok((session.map(|session| session.labels).unwrap_or_default(), lineage))
+}
+
 /// Ends a run that never started.
-pub async fn end_unstarted(host: &Host, id: RunId, end: RunEnd) {
+pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
     let session = match host.store.run(&id) {
         Ok(Some(row)) => row.session,
         _ => return,
     };
-    let record = Record { end: Some(end.clone()), ..Record::default() };
+    let announce = announcement(host, &id, &end);
+    let record = Record { end: Some(end.clone()), announce: announce.clone(), ..Record::default() };
     match host.store.record(&id, record, now()).await {
-        Ok(_) => host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() }),
+        Ok(_) => {
+            host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() });
+            if let Some(announced) = announce {
+                // The driver itself may be the one that ends it here, and cannot wait for its own ear.
+                let driver = Arc::clone(host);
+                tokio::spawn(async move { tasks::arrived(&driver, announced).await });
+            }
+        }
         Err(err) => tracing::error!(run = %id, error = %err, "the end of a run cannot be recorded"),
     }
+}
+
+/// What the end of a run says to another conversation. A ledger that cannot be read keeps no run from ending.
+fn announcement(host: &Host, run: &RunId, end: &RunEnd) -> Option<Inbound> {
+    tasks::announcement(host, run, end).unwrap_or_else(|err| {
+        tracing::error!(%run, error = %err, "the end of a task cannot be announced");
+        None
+    })
 }
 
 async fn withdraw(host: &Host, run: &RunId) {
@@ -181,6 +212,10 @@ struct Shell {
     said: String,
     /// What has flowed into the run so far.
     labels: Arc<RunLabels>,
+    /// What it has from the conversations above its own.
+    lineage: Arc<Lineage>,
+    /// What another conversation was told of its end.
+    announced: Option<Inbound>,
     /// What replays of the calls need that were made since the last record.
     recordings: Vec<(CallId, Vec<u8>)>,
     /// What was said about the model since the last record: who stood in for whom.
@@ -193,6 +228,10 @@ impl Shell {
         self.read_log()?;
         if let Some(gone) = self.ways.gone.take() {
             self.notice(&format!("`{gone}` is not in use any more; {} answers.", self.ways.model.name));
+        }
+        if self.lineage.task.is_some() && !self.is_heard {
+            // From now on the ledger says that it is at work.
+            self.record(Vec::new(), Vec::new()).await?;
         }
         if let Some(wish) = compaction::asked_for(&self.row) {
             return self.compact_on_request(&wish).await;
@@ -352,9 +391,11 @@ impl Shell {
             labels: Arc::clone(&self.labels),
             shows_cards: self.shows_cards(),
             started: self.command.as_ref().map(|command| command.skill.as_str().into()),
+            lineage: Arc::clone(&self.lineage),
+            used: self.used,
         };
         let mut called = std::pin::pin!(tool_call::run(&context, call));
-        let Called { outcome, recording, outside } = tokio::select! {
+        let Called { outcome, recording, outside, .. } = tokio::select! {
             called = &mut called => called,
             () = self.clock.reached() => {
                 cancel.cancel();
@@ -438,7 +479,10 @@ impl Shell {
         }
         let recordings = std::mem::take(&mut self.recordings);
         let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
-        let record = Record { entries, recordings, end: Some(end.clone()), labels, cost, ..Record::default() };
+        let announce = announcement(&self.host, &self.row.run, &end);
+        self.announced.clone_from(&announce);
+        let end_of_run = Some(end.clone());
+        let record = Record { entries, recordings, end: end_of_run, labels, cost, announce, ..Record::default() };
         crash_point::pass("ending");
         self.host.store.record(&self.row.run, record, now()).await?;
         crash_point::pass("ended");

@@ -81,6 +81,8 @@ pub struct Settings {
     pub context: ContextSettings,
     /// What becomes of messages that arrive while others are at work.
     pub queue: QueueSettings,
+    /// Where sub-agents end.
+    pub sub_agents: SubAgentSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
     /// The assistant itself.
@@ -255,6 +257,17 @@ pub struct QueueSettings {
     pub waiting: Queueing,
     /// Runs at the same time, over all conversations.
     pub parallel: usize,
+}
+
+/// Where sub-agents end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubAgentSettings {
+    /// How many conversations may stand above one.
+    pub depth: u32,
+    /// Open tasks of one conversation.
+    pub children: usize,
+    /// One task.
+    pub run: Duration,
 }
 
 /// Where runs and calls end.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use claw_core::id::{SessionKey, Timestamp};
+use claw_core::id::{RunId, SessionKey, Timestamp};
 use claw_model::ModelFacts;
 use claw_store::{Cost, CostOf, Store, StoreError};
 
@@ -24,7 +24,11 @@ pub struct Spending {
 pub struct Wanted<'a> {
     /// Its conversation.
     pub session: &'a SessionKey,
-    /// What its run has used before.
+    /// The conversations above, for which it counts too.
+    pub above: &'a [SessionKey],
+    /// The run on whose account it is, where it is on one's.
+    pub account: Option<&'a RunId>,
+    /// What that has used before, or its run by itself.
     pub run: Cost,
     /// Tokens of its prompt.
     pub prompt: u64,
@@ -92,17 +96,28 @@ impl Spending {
             let none = Reservation { spending: Arc::clone(self), places: Vec::new(), cost: Cost::default() };
             return Ok((wanted.reply, none));
         }
-        let places = vec![CostOf::Session(wanted.session.clone()), CostOf::day(wanted.at)];
+        let mut places = vec![CostOf::day(wanted.at), CostOf::Session(wanted.session.clone())];
+        places.extend(wanted.above.iter().cloned().map(CostOf::Session));
+        let sessions = 1..places.len();
+        places.extend(wanted.account.cloned().map(CostOf::Run));
         let mut reserved = self.lock();
         let used = |place: &CostOf| -> Result<Cost, StoreError> {
             Ok(store.cost(place)?.and(reserved.get(place).copied().unwrap_or_default()))
         };
         let limits = &self.limits;
-        let budgets = [
-            Budget { name: "run", setting: "run", limit: limits.run, used: wanted.run },
-            Budget { name: "conversation", setting: "session", limit: limits.session, used: used(&places[0])? },
-            Budget { name: "day", setting: "day", limit: limits.day, used: used(&places[1])? },
-        ];
+        // What its row says is part of what the caller counts; only what others have reserved comes on top.
+        let beside = wanted.account.and_then(|run| reserved.get(&CostOf::Run(run.clone())).copied());
+        let used_by_run = wanted.run.and(beside.unwrap_or_default());
+        let mut budgets = vec![Budget { name: "run", setting: "run", limit: limits.run, used: used_by_run }];
+        for session in &places[sessions] {
+            budgets.push(Budget {
+                name: "conversation",
+                setting: "session",
+                limit: limits.session,
+                used: used(session)?,
+            });
+        }
+        budgets.push(Budget { name: "day", setting: "day", limit: limits.day, used: used(&places[0])? });
         let mut reply = wanted.reply;
         for budget in &budgets {
             reply = reply.min(budget.room(wanted)?);

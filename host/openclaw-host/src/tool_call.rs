@@ -9,7 +9,7 @@ use claw_core::message::ToolCall;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_policy::{Access, Action, Denial, Facts, ToolInvocation, Trust};
 use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, SandboxError, Signal};
-use claw_store::{LabelledPlace, StoreError};
+use claw_store::{Cost, LabelledPlace, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -20,6 +20,7 @@ use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
 use crate::labels::RunLabels;
+use crate::lineage::Lineage;
 use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
 use crate::run_clock::RunClock;
@@ -45,6 +46,10 @@ pub struct CallContext {
     pub shows_cards: bool,
     /// The skill that its owner started with this run.
     pub started: Option<Arc<str>>,
+    /// What it has from the conversations above its own.
+    pub lineage: Arc<Lineage>,
+    /// What the model has used in this run.
+    pub used: Cost,
 }
 
 impl CallContext {
@@ -63,11 +68,13 @@ pub struct Called {
     pub recording: Option<Recording>,
     /// Whether the outcome may hold what somebody outside wrote.
     pub outside: bool,
+    /// Why it may, where that came with one of its effects.
+    pub brought: Option<String>,
 }
 
 impl From<ToolOutcome> for Called {
     fn from(outcome: ToolOutcome) -> Self {
-        Called { outcome, recording: None, outside: false }
+        Called { outcome, recording: None, outside: false, brought: None }
     }
 }
 
@@ -76,11 +83,19 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let host = &context.host;
     let catalog = host.catalog();
     if call.tool.as_str() == tool_search::NAME {
-        return tool_search::answer(&catalog, &call.arguments).into();
+        return tool_search::answer(&catalog, &call.arguments, |tool| context.lineage.allows(tool)).into();
     }
     let Some(tool) = catalog.tool(&call.tool) else {
         return ToolOutcome::failed(FailureKind::UnknownTool, tool_search::unknown(&catalog, &call.tool)).into();
     };
+    if !context.lineage.allows(&call.tool) {
+        let message = format!(
+            "E_TOOL_NOT_LEFT: `{}` is not among the tools that were left to this sub-agent; do without, or say in the \
+             result that it is needed",
+            call.tool
+        );
+        return ToolOutcome::failed(FailureKind::Denied, message).into();
+    }
     let arguments = match serde_json::from_str::<serde_json::Value>(&call.arguments) {
         Ok(arguments) => arguments,
         Err(err) => {
@@ -104,7 +119,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
             audit::allowed(&asker, &admitted);
             let called = in_sandbox(context, call, installed, admitted.permit).await;
             let marked = || untrusted_output(installed, &call.tool);
-            let cause = outside(installed).or_else(marked);
+            let cause = outside(installed).or_else(marked).or_else(|| called.brought.clone());
             if let Some(cause) = &cause {
                 context.labels.join(&Labels::tainted(cause));
             }
@@ -224,7 +239,7 @@ async fn in_sandbox(
                     );
                     return ToolOutcome::failed(FailureKind::Denied, message).into();
                 }
-                return Called { outcome, recording: Some(recording), outside: false };
+                return Called { outcome, recording: Some(recording), outside: false, brought: effects.brought() };
             }
         }
     }

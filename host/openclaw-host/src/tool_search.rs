@@ -78,8 +78,8 @@ pub fn offer(catalog: &Catalog, log: &[Entry], most: u64, is_offered: impl Fn(&T
     Offer { specs, tokens, hidden }
 }
 
-/// Answers a search.
-pub fn answer(catalog: &Catalog, arguments: &str) -> ToolOutcome {
+/// Answers a search among the tools that the run may use.
+pub fn answer(catalog: &Catalog, arguments: &str, is_offered: impl Fn(&ToolName) -> bool) -> ToolOutcome {
     let query = match serde_json::from_str::<Query>(arguments) {
         Ok(query) => query.query,
         Err(err) => {
@@ -90,7 +90,8 @@ pub fn answer(catalog: &Catalog, arguments: &str) -> ToolOutcome {
     let words: Vec<_> =
         query.split(|ch: char| !ch.is_alphanumeric()).filter(|word| !word.is_empty()).take(WORDS).collect();
     let words: Vec<_> = words.into_iter().map(str::to_lowercase).collect();
-    let mut found: Vec<_> = catalog.specs().iter().map(|spec| (score(spec, &words), spec)).collect();
+    let offered = catalog.specs().iter().filter(|spec| is_offered(&spec.name));
+    let mut found: Vec<_> = offered.map(|spec| (score(spec, &words), spec)).collect();
     found.retain(|(score, _)| *score > 0);
     found.sort_by_key(|(score, _)| Reverse(*score));
     let shown =

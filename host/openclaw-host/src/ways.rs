@@ -1,5 +1,6 @@
 //! How things are done in one conversation: as its owner prefers there, and else as the host does.
 
+use claw_core::id::SessionKey;
 use claw_core::lane::{QueueMode, Queueing};
 use claw_model::{Chosen, Thinking};
 use claw_store::{Preferences, PreferencesOf, RunRow, StoreError};
@@ -37,13 +38,26 @@ impl Ways {
         }
     }
 
-    /// The ways of a run: its own, then those of its conversation.
+    /// The ways of a conversation in which this is preferred: what it says nothing about is as in those above it, the
+    /// nearest first.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn of_run(host: &Host, run: &RunRow) -> Result<Ways, StoreError> {
+    pub fn of_session(host: &Host, preferences: Preferences, above: &[SessionKey]) -> Result<Ways, StoreError> {
+        let mut preferences = preferences;
+        for session in above {
+            preferences = preferences.or(host.store.preferences(&PreferencesOf::Session(session.clone()))?);
+        }
+        Ok(Ways::of(host, &preferences))
+    }
+
+    /// The ways of a run: its own, then those of its conversation, which has these above it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn of_run(host: &Host, run: &RunRow, above: &[SessionKey]) -> Result<Ways, StoreError> {
         let own = host.store.preferences(&PreferencesOf::Run(run.run.clone()))?;
         let session = host.store.preferences(&PreferencesOf::Session(run.session.clone()))?;
-        Ok(Ways::of(host, &own.or(session)))
+        Ways::of_session(host, own.or(session), above)
     }
 }

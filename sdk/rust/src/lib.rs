@@ -58,6 +58,7 @@ pub mod bindings {
             "../../wit/secrets",
             "../../wit/llm",
             "../../wit/message",
+            "../../wit/sessions",
             "../../wit/deps/keyvalue",
             "../../wit/deps/config",
             "../../wit/deps/logging",
@@ -110,6 +111,13 @@ pub mod llm {
 /// Messages to people. Using it needs a `message` scope.
 pub mod message {
     pub use crate::bindings::openclaw::message::message::send;
+}
+
+/// Other conversations, and sub-agents. Using it needs a `sessions` scope.
+pub mod sessions {
+    pub use crate::bindings::openclaw::sessions::sessions::{
+        Agent, Entry, Page, Started, Summary, all, children, history, send, spawn,
+    };
 }
 
 /// Key-value stores of the component's own. Using it needs a `kv` scope.

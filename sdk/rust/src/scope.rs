@@ -63,3 +63,8 @@ pub fn model(alias: &str) -> Scope {
 pub fn messages() -> Scope {
     Scope::Message("session".into())
 }
+
+/// Other conversations: `Read` to look at them, `ReadWrite` to talk to them and start sub-agents as well.
+pub fn sessions(access: Access) -> Scope {
+    Scope::Sessions(access)
+}

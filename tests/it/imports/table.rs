@@ -84,6 +84,15 @@ pub const OURS: &[Row] = &[
         "send",
         Denied { step: r#"{"families": {"op": "message", "to": "session", "text": "hello"}}"#, codes: POLICY },
     ),
+    (SESSIONS, "children", Denied { step: r#"{"sessions": {"op": "children"}}"#, codes: POLICY }),
+    (SESSIONS, "all", Denied { step: r#"{"sessions": {"op": "all"}}"#, codes: POLICY }),
+    (SESSIONS, "history", Denied { step: r#"{"sessions": {"op": "history", "key": "main"}}"#, codes: POLICY }),
+    (
+        SESSIONS,
+        "send",
+        Denied { step: r#"{"sessions": {"op": "send", "key": "other", "text": "hello"}}"#, codes: POLICY },
+    ),
+    (SESSIONS, "spawn", Denied { step: r#"{"sessions": {"op": "spawn", "task": "say hello"}}"#, codes: POLICY }),
     (STORE, "open", Denied { step: r#"{"families": {"op": "store", "name": "cache"}}"#, codes: &["access-denied"] }),
     (STORE, "[method]bucket.get", NoHandle { from: "open" }),
     (STORE, "[method]bucket.set", NoHandle { from: "open" }),
@@ -96,6 +105,7 @@ pub const OURS: &[Row] = &[
     ("wasi:logging/logging", "log", Harmless { why: "is capped and goes to the owner's log" }),
 ];
 
+const SESSIONS: &str = "openclaw:sessions/sessions";
 const FRESH: &str = "of a socket that is bound to nothing and connected to nobody";
 const STREAM: &str = "needs a stream, and each of those has a row of its own";
 const OWN_CLOCK: &str = "tells only the time";

@@ -86,6 +86,9 @@ async fn each_method_needs_exactly_its_scope() {
         hub.list: read write admin
         hub.remove: admin
         hub.verify: admin
+        tasks.list: read write admin
+        tasks.get: read write admin
+        tasks.cancel: write admin
         runs.show: read write admin
         runs.replay: admin
         audit.list: admin

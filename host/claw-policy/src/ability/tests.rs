@@ -16,6 +16,7 @@ fn every_scope_and_every_grant_within_it_has_examples() {
         "kv cache",
         "llm default",
         "message session",
+        "sessions read-write",
         "schedule",
     ];
     let grants = ["fs workspace read", "http https://granted.test GET", "exec git status", "secret github"];
@@ -41,6 +42,11 @@ fn every_scope_and_every_grant_within_it_has_examples() {
         deny E_POLICY_DENY <- kv cache | kv.use cache
         deny E_POLICY_DENY <- llm default | llm.complete default
         ask <- message session | message.send session
+        ask <- sessions read-write | sessions.read agent:main:subagent:1
+        ask <- sessions read-write | sessions.read agent:main:other
+        ask <- sessions read-write | sessions.send agent:main:subagent:1
+        ask <- sessions read-write | sessions.send agent:main:other
+        ask <- sessions read-write | sessions.spawn default
     "#]]
     .assert_eq(&lines);
 }

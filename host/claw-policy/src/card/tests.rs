@@ -199,3 +199,27 @@ fn several_calls_are_shown_together_and_each_whole() {
         Or answer each by its own id."#]]
     .assert_eq(&render_markdown(&batch));
 }
+
+#[test]
+fn a_sub_agent_is_shown_with_its_whole_task_and_all_that_bounds_it() {
+    check(
+        &action("spawn read\nthe mail"),
+        expect![[r#"
+        [openclaw-host] `probe` (shipped) wants to start a sub-agent
+
+        ```text
+        Component: probe by openclaw, sha256 abababababab
+        Started by: owner in agent:main:main
+        Action: sessions.spawn
+        Name: look
+        Task: read\nthe mail
+        Tools: clock
+        Model: default
+        Works: for at most 600 s, on this run's budget
+        Depth: 1
+        Expires 2025-12-31T23:59:59.999Z · id 01234567 · sha256 abababababab
+        ```
+
+        `/approve 01234567 once` · `/approve 01234567 deny` · `/approve 01234567 pause`"#]],
+    );
+}

@@ -50,6 +50,9 @@ fn every_question_fits_the_schema() {
         "kv cache",
         "llm default",
         "message session",
+        "read agent:main:other",
+        "send agent:main:subagent:1",
+        "spawn look",
     ]
     .map(action);
     let folders = [Access::Read, Access::ReadWrite].map(|access| Object::Folder(&Folder::Workspace, access));

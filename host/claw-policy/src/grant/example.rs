@@ -1,7 +1,8 @@
 //! One thing, or a few, that lie within a grant: to show what a scope means under the policies.
 
 use claw_core::effect::{
-    ConnectRequest, ExecRequest, HttpRequest, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse,
+    ConnectRequest, ExecRequest, HttpRequest, LlmRequest, MessageRequest, Reach, RequestBody, SecretPurpose, SecretUse,
+    SessionsPlan, SpawnPlan,
 };
 
 use super::{Access, FsGrant, Grant, SecretGrant};
@@ -40,9 +41,34 @@ impl Grant {
             Grant::Message(name) => {
                 plain(Action::SendMessage(MessageRequest { to: name.to_string(), text: String::new() }))
             }
-            Grant::Memory(_) | Grant::Schedule | Grant::Sessions(_) => Vec::new(),
+            Grant::Sessions(grant) => {
+                let plans = conversations().into_iter().filter(|plan| Grant::Sessions(*grant).covers(plan));
+                plans.map(Wish::Plain).collect()
+            }
+            Grant::Memory(_) | Grant::Schedule => Vec::new(),
         }
     }
+}
+
+/// What can be done with conversations: with own ones and with others.
+fn conversations() -> [Action; 5] {
+    let own = || Reach { key: "agent:main:subagent:1".to_owned(), own: true };
+    let other = || Reach { key: "agent:main:other".to_owned(), own: false };
+    let plans = [
+        SessionsPlan::Read(own()),
+        SessionsPlan::Read(other()),
+        SessionsPlan::Send { to: own(), text: String::new() },
+        SessionsPlan::Send { to: other(), text: String::new() },
+        SessionsPlan::Spawn(SpawnPlan {
+            task: "task".to_owned(),
+            label: String::new(),
+            model: "default".to_owned(),
+            tools: None,
+            seconds: 600,
+            depth: 1,
+        }),
+    ];
+    plans.map(Action::UseSessions)
 }
 
 fn request(method: String, url: String) -> Wish {

@@ -37,6 +37,25 @@ fn every_form_reads_and_writes_back() {
 }
 
 #[test]
+fn a_grant_of_conversations_covers_its_own_part_of_them() {
+    let wanted = ["read agent:main:subagent:1", "read other", "send agent:main:subagent:1", "send other", "spawn look"];
+    let covered = |grant: &str| wanted.map(|wanted| u8::from(covers(grant, wanted)));
+    assert_eq!(covered("sessions own"), [1, 0, 0, 0, 0]);
+    assert_eq!(covered("sessions read"), [1, 1, 0, 0, 0]);
+    assert_eq!(covered("sessions send"), [0, 0, 1, 1, 0]);
+    assert_eq!(covered("sessions spawn"), [1, 0, 1, 0, 1]);
+    assert_eq!(covered("sessions read-write"), [1; 5]);
+    assert_eq!(covered("message session"), [0; 5]);
+    check("sessions spawn", expect!["sessions spawn"]);
+    check(
+        "sessions",
+        expect![
+            "error: `sessions` is not a grant: write `sessions own`, `sessions read`, `sessions send`, `sessions spawn` or `sessions read-write`"
+        ],
+    );
+}
+
+#[test]
 fn spellings_of_one_grant_become_one() {
     check("http https://API.Example.com:443 POST,GET,GET", expect!["http https://api.example.com GET,POST"]);
     check("http http://[0:0:0:0:0:0:0:1] GET", expect!["http http://[::1] GET"]);

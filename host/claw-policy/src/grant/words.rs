@@ -35,7 +35,7 @@ impl Grant {
             Grant::Message(name) => format!("send messages to `{name}`"),
             Grant::Memory(access) => format!("{access} what the assistant remembers"),
             Grant::Schedule => "schedule runs".to_owned(),
-            Grant::Sessions(access) => format!("{access} other conversations"),
+            Grant::Sessions(grant) => grant.in_words().to_owned(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The words of refusals: stable codes, and sentences that name the rule and what would change the answer.
 
 use claw_core::approval::{Approval, ApprovalState};
-use claw_core::effect::{AddressClass, ConnectPlan, HttpPlan, Target};
+use claw_core::effect::{AddressClass, ConnectPlan, HttpPlan, SessionsPlan, Target};
 
 use super::Denial;
 use crate::action::Action;
@@ -31,6 +31,9 @@ pub(super) fn describe(action: &Action) -> String {
         Action::UseStore(store) => format!("kv.use of `{}`", show(store)),
         Action::AskModel(question) => format!("llm.complete with `{}`", show(&question.model)),
         Action::SendMessage(message) => format!("message.send to `{}`", show(&message.to)),
+        Action::UseSessions(SessionsPlan::Read(reach)) => format!("sessions.read of `{}`", show(&reach.key)),
+        Action::UseSessions(SessionsPlan::Send { to, .. }) => format!("sessions.send to `{}`", show(&to.key)),
+        Action::UseSessions(SessionsPlan::Spawn(_)) => "sessions.spawn".to_owned(),
     }
 }
 
@@ -43,7 +46,11 @@ fn server(target: &Target) -> String {
 /// The code of a refused action.
 pub(super) fn code(action: &Action) -> &'static str {
     match action {
-        Action::CallTool(_) | Action::UseStore(_) | Action::AskModel(_) | Action::SendMessage(_) => "E_POLICY_DENY",
+        Action::CallTool(_)
+        | Action::UseStore(_)
+        | Action::AskModel(_)
+        | Action::SendMessage(_)
+        | Action::UseSessions(_) => "E_POLICY_DENY",
         Action::RunProgram(plan) if ProgramKind::of(plan).risky_argument.is_some() => "E_EXEC_ARG",
         Action::RunProgram(_) => "E_EXEC_DENIED",
         Action::SendRequest(HttpPlan { target, .. }) | Action::OpenConnection(ConnectPlan { target, .. }) => {

@@ -127,10 +127,12 @@ fn the_grants_in_the_document_are_grants() {
     let grants: Vec<&str> = cells
         .map(|(text, _)| text)
         .filter(|text| {
-            ["fs ", "http ", "exec ", "net ", "secret ", "kv ", "llm ", "message "].iter().any(|f| text.starts_with(f))
+            ["fs ", "http ", "exec ", "net ", "secret ", "kv ", "llm ", "message ", "sessions "]
+                .iter()
+                .any(|f| text.starts_with(f))
         })
         .collect();
-    assert_eq!(grants.len(), 20);
+    assert_eq!(grants.len(), 24);
     for text in grants {
         assert_eq!(Grant::parse(text).unwrap().to_string(), text);
     }

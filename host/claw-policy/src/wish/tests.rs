@@ -37,6 +37,9 @@ fn every_action_can_be_asked_about_and_is_written_as_it_is_read() {
         "kv.use cache",
         "llm.complete default",
         "message.send session",
+        "sessions.read main",
+        "sessions.send main",
+        "sessions.spawn default",
     ];
     let asked: Vec<_> = words
         .iter()
@@ -107,8 +110,9 @@ fn words_that_are_no_question_say_what_could_stand_there() {
         "exec.rum",
         "git",
         &[],
-        expect![[r#"
-        `exec.rum` is no action (did you mean `exec.run`?); there are tool.call, fs.read, fs.write, exec.run, http.request, net.connect, secret.use, secret.reveal, kv.use, llm.complete, message.send"#]],
+        expect![
+            "`exec.rum` is no action (did you mean `exec.run`?); there are tool.call, fs.read, fs.write, exec.run, http.request, net.connect, secret.use, secret.reveal, kv.use, llm.complete, message.send, sessions.read, sessions.send, sessions.spawn"
+        ],
     );
     refuse(
         "exec.run",

@@ -16,6 +16,7 @@ const OFFERED: &[&str] = &[
     "openclaw:secrets/secrets@0.1.0",
     "openclaw:llm/llm@0.1.0",
     "openclaw:message/message@0.1.0",
+    "openclaw:sessions/sessions@0.1.0",
     "wasi:keyvalue/store@0.2.0-draft",
     "wasi:keyvalue/atomics@0.2.0-draft",
     "wasi:config/store@0.2.0-rc.1",

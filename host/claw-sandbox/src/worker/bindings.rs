@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
         "../../wit/secrets",
         "../../wit/llm",
         "../../wit/message",
+        "../../wit/sessions",
         "../../wit/deps/keyvalue",
         "../../wit/deps/config",
         "../../wit/deps/logging",

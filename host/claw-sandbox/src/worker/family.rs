@@ -11,6 +11,7 @@ mod message;
 mod net;
 mod secrets;
 mod session;
+mod sessions;
 pub(super) mod time;
 mod workspace;
 

@@ -37,7 +37,8 @@ impl Api {
     /// The ways of a conversation, as its next message finds them.
     pub(super) fn ways(&self, session: &SessionKey) -> Result<(Preferences, Ways), RpcError> {
         let own = self.host.store.preferences(&PreferencesOf::Session(session.clone())).map_err(stored)?;
-        let ways = Ways::of(&self.host, &own);
+        let above = self.host.store.ancestors(session).map_err(stored)?;
+        let ways = Ways::of_session(&self.host, own.clone(), &above).map_err(stored)?;
         Ok((own, ways))
     }
 

@@ -123,10 +123,18 @@ pub(super) fn session(host: &Host, row: &SessionRow) -> Value {
     let fork = fork
         .as_ref()
         .map(|Fork { session, session_id, seq }| json!({"key": session, "sessionId": session_id, "seq": seq}));
-    let ways = resolved(&Ways::of(host, preferences));
+    // Only keys of this form are ever a sub-agent's, and most are none.
+    let may_be = key.as_str().contains(":subagent:");
+    let agent = may_be.then(|| host.store.sub_agent(key).ok().flatten()).flatten();
+    let title = title.as_ref().or(agent.as_ref().map(|agent| &agent.label).filter(|label| !label.is_empty()));
+    let above = agent.as_ref().and_then(|_| host.store.ancestors(key).ok()).unwrap_or_default();
+    let ways = Ways::of_session(host, preferences.clone(), &above).unwrap_or_else(|_| Ways::of(host, preferences));
+    let ways = resolved(&ways);
     let mut value = json!({
         "key": key,
         "kind": "direct",
+        "spawnedBy": agent.as_ref().map(|agent| &agent.parent),
+        "spawnDepth": agent.as_ref().map(|agent| agent.depth),
         "sessionId": session_id,
         "modelProvider": ways["modelProvider"],
         "model": ways["model"],

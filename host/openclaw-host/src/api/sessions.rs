@@ -95,7 +95,8 @@ impl Api {
         Ok(match rows.as_slice() {
             [row] => json!({"ok": true, "key": row.key, "agentId": row.key.agent(), "label": row.title}),
             rows => {
-                json!({"ok": false, "candidates": rows.iter().map(|row| view::session(&self.host, row)).collect::<Vec<_>>()})
+                let candidates = rows.iter().map(|row| view::session(&self.host, row));
+                json!({"ok": false, "candidates": candidates.collect::<Vec<_>>()})
             }
         })
     }

@@ -255,7 +255,11 @@ async fn list(client: &mut Client, params: Value, output: &Output) -> Result<Exi
 
 fn row(session: &Value) -> [String; 4] {
     let updated = moment(&session["updatedAt"]);
-    [word(&session["key"]), short(&session["label"]), updated, short(&session["lastMessagePreview"])]
+    let label = match &session["spawnedBy"] {
+        Value::String(parent) => format!("{} (sub-agent of {parent})", word(&session["label"])).trim().to_owned(),
+        _ => short(&session["label"]),
+    };
+    [word(&session["key"]), label, updated, short(&session["lastMessagePreview"])]
 }
 
 fn short(text: &Value) -> String {

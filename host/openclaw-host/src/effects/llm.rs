@@ -92,6 +92,8 @@ impl Effects {
         let asked = context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
         let wanted = Wanted {
             session: &self.context.facts.session,
+            above: &self.context.lineage.above,
+            account: None,
             run: Cost::default(),
             prompt: asked,
             reply: u64::from(prompt.max_output_tokens),

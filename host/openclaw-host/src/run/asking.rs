@@ -8,10 +8,11 @@ use claw_core::id::{SessionKey, ToolName};
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
 use claw_model::{Chosen, Heard, ModelError, Prompt, Reply};
-use claw_store::{Cost, StoreError};
+use claw_store::{Cost, CostOf, StoreError, SubAgent};
 
 use super::{Asked, Shell};
 use crate::host::{Host, now};
+use crate::lineage;
 use crate::masking;
 use crate::skills::{self, Shelf};
 use crate::spending::{Refused, Wanted};
@@ -78,7 +79,7 @@ impl Shell {
 
     /// The tools on offer; that for skills only where there is one.
     fn offer(&self) -> Offer {
-        offer(&self.host, &self.shelf, &self.log)
+        offer(&self.host, &self.shelf, self.lineage.sub_agent.as_ref(), &self.log)
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
@@ -141,7 +142,15 @@ impl Shell {
         let host = &self.host;
         let facts = self.ways.model.facts;
         let (session, reply) = (&self.row.session, u64::from(reply));
-        let wanted = Wanted { session, run: self.used, prompt, reply, facts, at: now() };
+        let lineage = &self.lineage;
+        // Once it has handed something over, its account says what all of them have used.
+        let run = match host.store.cost(&CostOf::Run(lineage.root.clone())) {
+            Ok(used) if used != Cost::default() => used.and(self.unsettled),
+            Ok(_) => self.used,
+            Err(err) => return Err(RunEnd::Failed { kind: "unknown".to_owned(), message: err.to_string() }),
+        };
+        let (above, account) = (lineage.above.as_slice(), Some(&lineage.root));
+        let wanted = Wanted { session, above, account, run, prompt, reply, facts, at: now() };
         match host.spending.reserve(&host.store, &wanted) {
             Ok((reply, reservation)) => {
                 self.reservation = Some(reservation);
@@ -180,8 +189,9 @@ pub(super) fn excerpt(host: &Host, session: &SessionKey, entries: &[&Entry], roo
     Excerpt { messages, tokens }
 }
 
-/// The tools on offer in a conversation; that for skills only where there is one.
-pub(super) fn offer(host: &Host, shelf: &Shelf, log: &[Entry]) -> Offer {
-    let is_offered = |name: &ToolName| name.as_str() != skills::TOOL || shelf.offers_any();
+/// The tools on offer in a conversation: those that were left to it, and that for skills only where there is one.
+pub(super) fn offer(host: &Host, shelf: &Shelf, agent: Option<&SubAgent>, log: &[Entry]) -> Offer {
+    let has_skills = |name: &ToolName| name.as_str() != skills::TOOL || shelf.offers_any();
+    let is_offered = |name: &ToolName| has_skills(name) && lineage::offers(host, agent, name);
     tool_search::offer(&host.catalog(), log, host.limits.context.tools, is_offered)
 }

@@ -17,8 +17,7 @@ const COMMAND: &str = "/compact";
 
 /// What the owner wants of a summary, if that is what the message asks for; may be empty.
 pub(super) fn asked_for(row: &RunRow) -> Option<String> {
-    let Origin::Owner = row.origin;
-    let wish = row.text.trim().strip_prefix(COMMAND)?;
+    let wish = (row.origin == Origin::Owner).then_some(&row.text)?.trim().strip_prefix(COMMAND)?;
     (wish.is_empty() || wish.starts_with(char::is_whitespace)).then(|| wish.trim().to_owned())
 }
 

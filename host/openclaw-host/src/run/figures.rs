@@ -46,7 +46,8 @@ pub async fn figures(host: &Host, session: &SessionKey, channel: &str, ways: &Wa
     let skills = host.skills.listing(&shelf);
     let speaker = Speaker { session, origin: Origin::Owner, channel };
     let system = prompt::system(&host.about.workspace, skills.as_deref(), &speaker, now()).text;
-    let offer = asking::offer(host, &shelf, &log);
+    let agent = host.store.sub_agent(session)?;
+    let offer = asking::offer(host, &shelf, agent.as_ref(), &log);
     let room = asking::room(host, &ways.model, 1.0, &system, offer.tokens);
     let seen = context::seen(&log);
     let excerpt = asking::excerpt(host, session, &seen, &room);

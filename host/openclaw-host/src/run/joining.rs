@@ -28,6 +28,10 @@ impl Shell {
         let record = Record { joins: joins.clone(), ..Record::default() };
         self.append(record).await?;
         crash_point::pass("joined");
+        // What another conversation has said brought its labels with it.
+        if let Some(session) = self.host.store.session(&self.row.session)? {
+            self.labels.join(&session.labels);
+        }
         for joined in joins {
             // One that was stopped meanwhile has ended otherwise, and whoever asked knows.
             if self.log.iter().any(|entry| entry.run == joined) {

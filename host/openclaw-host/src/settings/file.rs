@@ -5,6 +5,7 @@ mod logging;
 mod models;
 mod packages;
 mod queue;
+mod sub_agents;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use self::logging::LoggingFile;
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
 pub use self::queue::{DropWord, QueueFile, QueueWord};
+pub use self::sub_agents::SubAgentsFile;
 
 /// Everything that `config.json5` may say. All of it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +59,8 @@ pub struct ConfigFile {
     pub context: ContextFile,
     /// What becomes of messages that arrive while others are at work.
     pub queue: QueueFile,
+    /// Where sub-agents end.
+    pub sub_agents: SubAgentsFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
     /// The assistant itself.

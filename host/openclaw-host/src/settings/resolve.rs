@@ -22,7 +22,7 @@ use super::load::LoadedFile;
 use super::{
     AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
     LimitSettings, LogSettings, PolicySettings, QueueSettings, SandboxSettings, SessionSettings, Settings,
-    SettingsError, SpendingLimit, SpendingSettings, provider,
+    SettingsError, SpendingLimit, SpendingSettings, SubAgentSettings, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -108,6 +108,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         clawhub: merge.clawhub(&config.clawhub.url),
         context: merge.context(config),
         queue: merge.queue(config),
+        sub_agents: merge.sub_agents(config),
         limits: merge.limits(config),
         agent,
         logging: merge.logging(config),
@@ -343,6 +344,15 @@ impl Merge<'_> {
         let cap = self.plain("queue.cap", queue.cap) as usize;
         let waiting = Queueing { mode: mode.into(), debounce, cap, drop: drop.into() };
         QueueSettings { waiting, parallel: self.plain("queue.parallel", queue.parallel) as usize }
+    }
+
+    fn sub_agents(&mut self, config: &ConfigFile) -> SubAgentSettings {
+        let limits = &config.sub_agents;
+        SubAgentSettings {
+            depth: self.plain("subAgents.maxDepth", limits.max_depth),
+            children: self.plain("subAgents.maxChildren", limits.max_children) as usize,
+            run: self.seconds("subAgents.runSeconds", limits.run_seconds),
+        }
     }
 
     fn limits(&mut self, config: &ConfigFile) -> LimitSettings {

@@ -130,10 +130,9 @@ fn every_section_can_be_set() {
             grants: { web: ["http https://api.example.com GET", "fs notes read"] },
             folders: { notes: "/nowhere/notes" },
             components: { web: { limits: { scratchMiB: 64 } } },
-            approvals: { expirySeconds: 60 },
-            audit: { keepDays: 30 },
+            approvals: { expirySeconds: 60 }, audit: { keepDays: 30 },
             context: { tokens: 32000, keepRecentTokens: 5000, toolTokens: 4000, notes: false },
-            queue: { mode: "collect", debounceMs: 0, cap: 3, drop: "old", parallel: 2 },
+            queue: { mode: "collect", debounceMs: 0, cap: 3, drop: "old", parallel: 2 }, subAgents: { maxDepth: 2, maxChildren: 1, runSeconds: 30 },
             limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128, tokens: { run: 9 }, usd: { day: 1.5 } },
             agent: { workspace: "/srv/work" },
             logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
@@ -161,6 +160,9 @@ fn every_section_can_be_set() {
             queue.debounceMs = 0 (file)
             queue.cap = 3 (file)
             queue.parallel = 2 (file)
+            subAgents.maxDepth = 2 (file)
+            subAgents.maxChildren = 1 (file)
+            subAgents.runSeconds = 30 (file)
             limits.iterations = 5 (file)
             limits.runSeconds = 60 (file)
             limits.callSeconds = 10 (file)

@@ -9,6 +9,7 @@ mod net;
 mod outcome;
 mod process;
 mod raw;
+mod sessions;
 mod wasi;
 mod world;
 
@@ -32,6 +33,7 @@ openclaw_sdk::export_component! {
         scope::store("cache"),
         scope::model("default"),
         scope::messages(),
+        scope::sessions(Access::ReadWrite),
     ],
 }
 
@@ -60,6 +62,8 @@ enum Step {
     Host(host::Op),
     /// The families of openclaw-host beyond files, programs and HTTP.
     Families(families::Op),
+    /// Other conversations.
+    Sessions(sessions::Op),
     /// Connections that the host holds.
     Connect(connect::Op),
     /// Programs in the background.
@@ -86,6 +90,7 @@ impl Tool for Probe {
                 Step::World(op) => op.run(),
                 Step::Host(op) => op.run(),
                 Step::Families(op) => op.run(),
+                Step::Sessions(op) => op.run(),
                 Step::Connect(op) => op.run(),
                 Step::Process(op) => op.run(),
                 Step::Wasi(op) => op.run(),

@@ -1,0 +1,105 @@
+//! `tasks`: work that conversations have handed to others.
+
+use std::path::Path;
+
+use clap::Subcommand;
+use claw_core::id::Timestamp;
+use claw_core::rfc3339;
+use serde_json::{Value, json};
+
+use super::output::{table, word};
+use super::runs::parse_id;
+use super::{Exit, Failure, Output};
+use crate::client::Client;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TasksCommand {
+    /// List them, the newest first
+    List {
+        /// Only those of this conversation, which does them or wants them done
+        #[arg(long, value_name = "KEY")]
+        session: Option<String>,
+        /// Only those that stand so: queued, running, completed, failed, cancelled or timed_out
+        #[arg(long, value_name = "WORD")]
+        status: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u64,
+    },
+    /// Show one, with what it may use and what it said
+    Show {
+        /// Its id
+        task: String,
+    },
+    /// Stop one, and those that it has handed over; who wanted it done is told
+    Cancel {
+        /// Its id
+        task: String,
+    },
+}
+
+pub(super) async fn tasks(command: TasksCommand, home: &Path, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        TasksCommand::List { session, status, limit } => {
+            let params = json!({"sessionKey": session, "status": status, "limit": limit});
+            let list = Client::connect(home).await?.call("tasks.list", params).await?;
+            output.data(&list, |list| {
+                let rows: Vec<_> = list["tasks"].as_array().into_iter().flatten().map(row).collect();
+                match rows.as_slice() {
+                    [] => "no tasks".to_owned(),
+                    rows => table(["TASK", "STATE", "CREATED", "FOR", "TITLE"], rows),
+                }
+            })?;
+            Ok(Exit::Ok)
+        }
+        TasksCommand::Show { task } => {
+            let params = json!({"taskId": parse_id(&task)?});
+            let shown = Client::connect(home).await?.call("tasks.get", params).await?;
+            output.data(&shown["task"], in_full)?;
+            Ok(Exit::Ok)
+        }
+        TasksCommand::Cancel { task } => {
+            let params = json!({"taskId": parse_id(&task)?});
+            let done = Client::connect(home).await?.call("tasks.cancel", params).await?;
+            let is_cancelled = done["cancelled"] == json!(true);
+            output.data(&done, |done| match is_cancelled {
+                true => format!("cancelled: `{task}`"),
+                false => format!("not cancelled: {}", word(&done["reason"])),
+            })?;
+            Ok(if is_cancelled { Exit::Ok } else { Exit::Failed })
+        }
+    }
+}
+
+fn row(task: &Value) -> [String; 5] {
+    let created = moment(&task["createdAt"]);
+    [word(&task["id"]), word(&task["state"]), created, word(&task["sessionKey"]), word(&task["title"])]
+}
+
+fn in_full(task: &Value) -> String {
+    let tools = match &task["tools"] {
+        Value::Array(tools) => tools.iter().map(word).collect::<Vec<_>>().join(", "),
+        _ => "all of its parent's".to_owned(),
+    };
+    let mut text = format!(
+        "{}: {}\n{}\nby {}, for {} (run {})\ntools: {tools}\ntime: {} s at most, since {}",
+        word(&task["id"]),
+        word(&task["state"]),
+        word(&task["title"]),
+        word(&task["childSessionKey"]),
+        word(&task["sessionKey"]),
+        word(&task["parentRunId"]),
+        word(&task["timeoutSeconds"]),
+        moment(&task["createdAt"]),
+    );
+    for key in ["result", "error"] {
+        if let Some(said) = task[key].as_str().filter(|said| !said.is_empty()) {
+            text.push_str(&format!("\n\n{key}: {said}"));
+        }
+    }
+    text
+}
+
+fn moment(at: &Value) -> String {
+    at.as_u64().map(|at| rfc3339::format(Timestamp(at))).unwrap_or_default()
+}

@@ -1,0 +1,65 @@
+//! Where a run stands among conversations that hand work to each other: what that leaves it, and on whose account it is.
+
+use std::time::Duration;
+
+use claw_core::id::{RunId, SessionKey, ToolName};
+use claw_store::{StoreError, SubAgent, Task};
+
+use crate::host::Host;
+
+/// What a run has from the conversations above its own.
+#[derive(Clone, Debug)]
+pub struct Lineage {
+    /// What its conversation is, if another one has started it.
+    pub sub_agent: Option<SubAgent>,
+    /// The task that it does.
+    pub task: Option<Task>,
+    /// The conversations above, the nearest first; what it spends counts for them too.
+    pub above: Vec<SessionKey>,
+    /// The run at the beginning of the chain: this one where nobody has handed it anything.
+    pub root: RunId,
+}
+
+impl Lineage {
+    /// Looks it up.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn of(host: &Host, session: &SessionKey, run: &RunId) -> Result<Lineage, StoreError> {
+        let task = host.store.task(run)?.map(|row| row.task);
+        Ok(Lineage {
+            sub_agent: host.store.sub_agent(session)?,
+            above: host.store.ancestors(session)?,
+            root: task.as_ref().map_or_else(|| run.clone(), |task| task.root.clone()),
+            task,
+        })
+    }
+
+    /// Whether a tool was left to it.
+    pub fn allows(&self, tool: &ToolName) -> bool {
+        allows(self.sub_agent.as_ref(), tool)
+    }
+
+    /// How long it may work, if it does a task.
+    pub fn limit(&self) -> Option<Duration> {
+        self.task.as_ref().map(|task| Duration::from_secs(task.seconds))
+    }
+
+    /// How many conversations are above.
+    pub fn depth(&self) -> u32 {
+        self.sub_agent.as_ref().map_or(0, |agent| agent.depth)
+    }
+}
+
+/// Whether a tool is worth showing to the model of a conversation, which another one may have started: one that was left
+/// to it and can do something there.
+pub fn offers(host: &Host, agent: Option<&SubAgent>, tool: &ToolName) -> bool {
+    let starts_others = tool.as_str() == "sessions_spawn";
+    let depth = agent.map_or(0, |agent| agent.depth);
+    allows(agent, tool) && (!starts_others || depth < host.sub_agents.depth)
+}
+
+fn allows(agent: Option<&SubAgent>, tool: &ToolName) -> bool {
+    let tools = agent.and_then(|agent| agent.tools.as_ref());
+    tools.is_none_or(|tools| tools.contains(tool))
+}
