@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, text_of};
 use crate::host::Home;
-use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, say};
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, call, say};
 
 /// What keeps a run at work until its card is answered.
 const SLOW: &str = r#"tool exec {"argv":["echo","slow"]}"#;
@@ -198,4 +198,27 @@ async fn what_a_message_prefers_outlasts_a_crash_before_its_answer() {
     let waited = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 60_000})).await.unwrap();
     assert_eq!(waited["text"], "Yes.", "{waited}");
     assert_eq!(asked(&provider).0, "m-2");
+}
+
+#[tokio::test]
+async fn sub_agents_and_summaries_of_a_conversation_ask_the_model_that_was_chosen_in_it() {
+    let spawn = Answer::Whole(call("sessions_spawn", r#"{"task": "look"}"#));
+    let answers = (0..20).map(|_| Answer::Whole(say(&["Yes."])));
+    let provider = Provider::start(std::iter::once(spawn).chain(answers)).await;
+    let config = config(&provider).replacen('{', "{context: {notes: false},", 1);
+    let home = Home::new().env(KEY_VARIABLE, KEY).config(&config);
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("c1", "/model local/m-2").await;
+    client.say("main", "r1", "hand it over").await;
+    let card = client.card("r1").await;
+    assert!(card.to_string().contains("local/m-2"), "{card:#}");
+    client.call("exec.approval.resolve", json!({"id": card["id"], "decision": "allow-once"})).await.unwrap();
+    client.ended("r1").await.unwrap();
+    // What the sub-agent has found is heard here, as a run of its own.
+    let heard = client.event(|event| event["payload"]["runId"].as_str().is_some_and(|run| run.ends_with("-end"))).await;
+    client.ended(heard["payload"]["runId"].as_str().unwrap()).await.unwrap();
+    client.ask("c2", "/compact").await;
+    let models: Vec<_> = provider.asked().into_iter().map(|asked| asked.body["model"].clone()).collect();
+    assert_eq!(models, vec![json!("m-2"); 5], "call and answer, sub-agent, its result, summary");
 }
