@@ -40,7 +40,7 @@ impl Store {
             if !approval.state.is_pending() {
                 return Err(not_parkable("it is not pending").into());
             }
-            if find(&tables.approvals, &approval.id)?.is_some() {
+            if find(&tables.approvals()?, &approval.id)?.is_some() {
                 return Err(not_parkable("its id is already used").into());
             }
             Ok(Decided { answer: (), changes: vec![Change::Approval { at: approval.created, row: approval }] })
@@ -110,7 +110,7 @@ impl Store {
     async fn end(&self, id: &ApprovalId, step: Step<'static>, at: Timestamp) -> Result<Approval, StoreError> {
         let id = id.clone();
         self.write(move |tables| {
-            let found = find(&tables.approvals, &id)?;
+            let found = find(&tables.approvals()?, &id)?;
             let mut approval = found.ok_or_else(|| StoreError::UnknownApproval { approval: id.clone() })?;
             let Some(ended) = approval.after(&step, at) else {
                 return Ok(Decided::unchanged(approval));
@@ -129,7 +129,7 @@ impl Store {
     pub async fn withdraw(&self, run: &RunId, at: Timestamp) -> Result<Vec<Approval>, StoreError> {
         let run = run.clone();
         self.write(move |tables| {
-            let asked = asked_by(&tables.asked, &tables.approvals, &run)?;
+            let asked = asked_by(&tables.asked()?, &tables.approvals()?, &run)?;
             let withdrawn = asked.into_iter().filter_map(|approval| {
                 let state = approval.after(&Step::Withdraw, at)?;
                 tracing::info!(approval = %approval.id, %run, at = at.0, "approval withdrawn");
@@ -239,7 +239,7 @@ fn resolve(
         let text = prefix.chars().take(ID_DIGITS).collect();
         return Ok(Decided::unchanged(Err(ResolveError::NotFound { text })));
     }
-    let mut candidates = pending(&tables.pending, &tables.approvals, &prefix)?;
+    let mut candidates = pending(&tables.pending()?, &tables.approvals()?, &prefix)?;
     if candidates.len() > 1 {
         return Ok(Decided::unchanged(Err(ResolveError::Ambiguous { text: prefix, candidates })));
     }
@@ -265,7 +265,7 @@ fn resolve(
 
 /// Why an answer to something that is not pending does not count.
 fn too_late(tables: &Tables<'_>, prefix: String) -> Result<ResolveError, Failure> {
-    let mut known = beginning_with(&tables.approvals, &prefix)?;
+    let mut known = beginning_with(&tables.approvals()?, &prefix)?;
     Ok(match (known.pop(), known.is_empty()) {
         (Some(approval), true) if approval.state == ApprovalState::Expired => ResolveError::Expired(Box::new(approval)),
         (Some(approval), true) => ResolveError::Already(Box::new(approval)),

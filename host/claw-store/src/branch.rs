@@ -136,7 +136,7 @@ impl Store {
             row.segments = Segments::first(count);
             row.preview = newest_words(tables, &key, from.epoch, &from.segments.keep(count))?;
             row.labels = from.labels;
-            let own = preference::find(&tables.preferences, &PreferencesOf::Session(key.clone()))?;
+            let own = preference::find(&tables.preferences()?, &PreferencesOf::Session(key.clone()))?;
             row.fork = Some(StoredFork { session: key, session_id: from.session_id, seq });
             let kept = preference::set(&PreferencesOf::Session(new.clone()), &own);
             let answer = session::shown(new.clone(), row.clone(), own);
@@ -157,7 +157,7 @@ impl Store {
         let key = key.clone();
         self.write(move |tables| {
             let was = idle(tables, &key)?;
-            let branch = get(&tables.branches, &key, number)?;
+            let branch = get(&tables.branches()?, &key, number)?;
             let mut row = was.clone();
             // In the same epoch the model may have been told of the one what flowed into the other.
             let mut labels = Labels::from(branch.labels);

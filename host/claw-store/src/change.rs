@@ -95,16 +95,16 @@ impl Change {
             Change::Arrival { arrival, run } => drop(tables.unfinished.insert(arrival, run.as_str())?),
             Change::Session { key, was, row } => apply_session(tables, &key, was.as_ref(), &row)?,
             Change::Branch { key, number, row: Some(row) } => {
-                tables.branches.insert((key.as_str(), number), encode(&row).as_slice())?;
+                tables.branches()?.insert((key.as_str(), number), encode(&row).as_slice())?;
             }
-            Change::Branch { key, number, row: None } => drop(tables.branches.remove((key.as_str(), number))?),
+            Change::Branch { key, number, row: None } => drop(tables.branches()?.remove((key.as_str(), number))?),
             Change::Forget(forgotten) => forgotten.apply(tables)?,
             Change::SubAgent { key, row } => {
-                tables.sub_agents.insert(key.as_str(), encode(&StoredSubAgent::from(row)).as_slice())?;
+                tables.sub_agents()?.insert(key.as_str(), encode(&StoredSubAgent::from(row)).as_slice())?;
             }
             Change::Task(task) => {
                 let run = task.run.clone();
-                tables.tasks.insert(run.as_str(), encode(&StoredTask::from(*task)).as_slice())?;
+                tables.tasks()?.insert(run.as_str(), encode(&StoredTask::from(*task)).as_slice())?;
             }
             Change::Cost { place, cost } => cost::add(tables, &place, cost)?,
             Change::Entry { key, epoch, entry } => {
@@ -120,42 +120,43 @@ impl Change {
                 audit::append(tables, entry)?;
             }
             Change::Grants { component, build, rows, by, at } => {
-                let before = grants::find(&tables.grants, &component, &build)?;
+                let before = grants::find(&tables.grants()?, &component, &build)?;
                 let row: StoredGrants = rows.iter().cloned().collect();
-                tables.grants.insert((component.as_str(), build.0), encode(&row).as_slice())?;
+                tables.grants()?.insert((component.as_str(), build.0), encode(&row).as_slice())?;
                 for entry in audit::of_grants(&component, &build, &before, &rows, &by, at) {
                     audit::append(tables, entry)?;
                 }
             }
             Change::Kv { key, value, used } => {
                 let place = (key.component.as_str(), key.store.as_str(), key.key.as_str());
+                let mut kv = tables.kv()?;
                 match value {
-                    Some(value) => tables.kv.insert(place, sealed(value).as_slice())?,
-                    None => tables.kv.remove(place)?,
+                    Some(value) => kv.insert(place, sealed(value).as_slice())?,
+                    None => kv.remove(place)?,
                 };
-                tables.kv_used.insert(key.component.as_str(), (used.bytes, used.keys))?;
+                tables.kv_used()?.insert(key.component.as_str(), (used.bytes, used.keys))?;
             }
             Change::Recording { run, call, bytes } => {
-                tables.recordings.insert((run.as_str(), call.as_str()), sealed(bytes).as_slice())?;
+                tables.recordings()?.insert((run.as_str(), call.as_str()), sealed(bytes).as_slice())?;
             }
             Change::Standing { component, standing, by, at } => {
-                let was = standing::find(&tables.standing, &component)?;
-                tables.standing.insert(component.as_str(), encode(&standing).as_slice())?;
+                let was = standing::find(&tables.standing()?, &component)?;
+                tables.standing()?.insert(component.as_str(), encode(&standing).as_slice())?;
                 if let Some(entry) = audit::of_standing(&component, &was, &standing, &by, at) {
                     audit::append(tables, entry)?;
                 }
             }
             Change::Package { name, row: Some(package) } => {
-                tables.packages.insert(name.as_str(), encode(&StoredPackage::from(package)).as_slice())?;
+                tables.packages()?.insert(name.as_str(), encode(&StoredPackage::from(package)).as_slice())?;
             }
-            Change::Package { name, row: None } => drop(tables.packages.remove(name.as_str())?),
+            Change::Package { name, row: None } => drop(tables.packages()?.remove(name.as_str())?),
             Change::Preferences { place, row: Some(row) } => {
-                tables.preferences.insert(place.as_str(), encode(&row).as_slice())?;
+                tables.preferences()?.insert(place.as_str(), encode(&row).as_slice())?;
             }
-            Change::Preferences { place, row: None } => drop(tables.preferences.remove(place.as_str())?),
+            Change::Preferences { place, row: None } => drop(tables.preferences()?.remove(place.as_str())?),
             Change::ForgetComponent { component } => package::forget(tables, &component)?,
             Change::Labels { place, labels } => {
-                tables.labels.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
+                tables.labels()?.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
             }
             Change::Audit(entry) => drop(audit::append(tables, *entry)?),
             Change::AuditPrune(prune) => audit::prune(tables, &prune)?,
@@ -181,10 +182,10 @@ fn apply_session(
     let old = was.and_then(|was| was.title.as_deref());
     if old != row.title.as_deref() {
         if let Some(title) = old {
-            tables.titles.remove((title, key))?;
+            tables.titles()?.remove((title, key))?;
         }
         if let Some(title) = &row.title {
-            tables.titles.insert((title.as_str(), key), ())?;
+            tables.titles()?.insert((title.as_str(), key), ())?;
         }
     }
     tables.sessions.insert(key, encode(row).as_slice())?;
@@ -201,12 +202,12 @@ fn apply_run(tables: &mut Tables<'_>, row: &StoredRun) -> Result<(), Failure> {
 
 fn apply_approval(tables: &mut Tables<'_>, approval: Approval) -> Result<(), Failure> {
     if approval.state.is_pending() {
-        tables.pending.insert(approval.id.as_str(), ())?;
+        tables.pending()?.insert(approval.id.as_str(), ())?;
     } else {
-        tables.pending.remove(approval.id.as_str())?;
+        tables.pending()?.remove(approval.id.as_str())?;
     }
-    tables.asked.insert((approval.run.as_str(), approval.id.as_str()), ())?;
+    tables.asked()?.insert((approval.run.as_str(), approval.id.as_str()), ())?;
     let id = approval.id.clone();
-    tables.approvals.insert(id.as_str(), encode(&StoredApproval::from(approval)).as_slice())?;
+    tables.approvals()?.insert(id.as_str(), encode(&StoredApproval::from(approval)).as_slice())?;
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Store {
         let of = PreferencesOf::Session(key.clone());
         self.write(move |tables| {
             let Some(row) = session::find(&tables.sessions, &key)? else {
-                let own = preference::find(&tables.preferences, &of)?;
+                let own = preference::find(&tables.preferences()?, &of)?;
                 let left = (!own.is_empty()).then(|| preference::set(&of, &Preferences::default()));
                 return Ok(Decided { answer: false, changes: left.into_iter().collect() });
             };
@@ -71,8 +71,8 @@ impl Store {
             let runs = runs_of(tables, &key, &row)?;
             let mut approvals = Vec::new();
             for run in &runs {
-                let asked = tables.asked.range((run.run.as_str(), "")..(after(run.run.as_str()).as_str(), ""))?;
-                for item in asked {
+                let asked = tables.asked()?;
+                for item in asked.range((run.run.as_str(), "")..(after(run.run.as_str()).as_str(), ""))? {
                     let id = item?.0.value().1.to_owned();
                     let err = |err| StoreError::Row { kind: "approval", key: id.clone(), err };
                     let id = ApprovalId::parse(&id).map_err(|wrong| err(std::sync::Arc::new(wrong)))?;
@@ -124,30 +124,30 @@ impl Forgotten {
     pub fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         let key = self.key.as_str();
         tables.costs.remove(CostOf::Session(self.key.clone()).place().as_str())?;
-        tables.preferences.remove(PreferencesOf::Session(self.key.clone()).place().as_str())?;
+        tables.preferences()?.remove(PreferencesOf::Session(self.key.clone()).place().as_str())?;
         for StoredRun { run, arrival, end, .. } in &self.runs {
-            tables.preferences.remove(PreferencesOf::Run(run.clone()).place().as_str())?;
+            tables.preferences()?.remove(PreferencesOf::Run(run.clone()).place().as_str())?;
             let (run, next) = (run.as_str(), after(run.as_str()));
             if end.is_none() {
                 tables.unfinished.remove(arrival)?;
             }
             tables.journal.retain_in((run, 0)..=(run, u32::MAX), |_, _| false)?;
-            tables.recordings.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
-            tables.asked.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
+            tables.recordings()?.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
+            tables.asked()?.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
             tables.costs.remove(format!("run/{run}").as_str())?;
-            tables.tasks.remove(run)?;
+            tables.tasks()?.remove(run)?;
             tables.runs.remove(run)?;
         }
         for (_, id) in &self.approvals {
-            tables.pending.remove(id.as_str())?;
-            tables.approvals.remove(id.as_str())?;
+            tables.pending()?.remove(id.as_str())?;
+            tables.approvals()?.remove(id.as_str())?;
         }
         tables.entries.retain_in((key, 0, 0)..=(key, u64::MAX, u64::MAX), |_, _| false)?;
-        tables.branches.retain_in((key, 0)..=(key, u64::MAX), |_, _| false)?;
+        tables.branches()?.retain_in((key, 0)..=(key, u64::MAX), |_, _| false)?;
         if let Some(title) = &self.row.title {
-            tables.titles.remove((title.as_str(), key))?;
+            tables.titles()?.remove((title.as_str(), key))?;
         }
-        tables.sub_agents.remove(key)?;
+        tables.sub_agents()?.remove(key)?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;
         Ok(())

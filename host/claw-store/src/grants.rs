@@ -48,7 +48,7 @@ impl Store {
     ) -> Result<Vec<GrantRow>, StoreError> {
         let (component, build, by) = (component.clone(), *build, by.to_owned());
         self.write(move |tables| {
-            let mut rows = find(&tables.grants, &component, &build)?;
+            let mut rows = find(&tables.grants()?, &component, &build)?;
             rows.retain(|row| !remove.iter().chain(&add).any(|other| row.is_same(&other.grant, &other.terms)));
             rows.extend(add);
             let changes = vec![Change::Grants { component, build, rows: rows.clone(), by, at }];
@@ -65,7 +65,7 @@ pub(crate) fn given(
     build: &Digest,
     row: GrantRow,
 ) -> Result<Change, Failure> {
-    let mut rows = find(&tables.grants, component, build)?;
+    let mut rows = find(&tables.grants()?, component, build)?;
     rows.retain(|known| !known.is_same(&row.grant, &row.terms));
     let (by, at) = (row.by.clone(), row.at);
     rows.push(row);
@@ -74,7 +74,7 @@ pub(crate) fn given(
 
 /// The change that takes one use from a grant; `None` if it has none left.
 pub(crate) fn spent(tables: &Tables<'_>, spent: &Spent, at: Timestamp) -> Result<Option<Change>, Failure> {
-    let mut rows = find(&tables.grants, &spent.component, &spent.build)?;
+    let mut rows = find(&tables.grants()?, &spent.component, &spent.build)?;
     let row = rows.iter_mut().find(|row| row.is_same(&spent.grant, &spent.terms));
     let Some(uses) = row.and_then(|row| row.terms.uses.as_mut()).filter(|uses| **uses > 0) else { return Ok(None) };
     *uses -= 1;

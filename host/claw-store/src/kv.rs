@@ -160,7 +160,8 @@ fn find(table: &impl ReadableTable<Place, Bytes>, key: &KvKey) -> Result<Option<
 }
 
 fn used(tables: &Tables<'_>, component: &ComponentName) -> Result<Used, Failure> {
-    let row = tables.kv_used.get(component.as_str())?;
+    let table = tables.kv_used()?;
+    let row = table.get(component.as_str())?;
     Ok(row.map_or(Used::default(), |row| {
         let (bytes, keys) = row.value();
         Used { bytes, keys }
@@ -187,7 +188,7 @@ fn set(
     value: Vec<u8>,
     limits: KvLimits,
 ) -> Result<Result<Decided<KvReply>, KvError>, Failure> {
-    let old = find(&tables.kv, &key)?;
+    let old = find(&tables.kv()?, &key)?;
     let before = used(tables, &key.component)?;
     let used = after(before, &key, old.as_deref(), Some(&value));
     // What shrinks a store is never refused, even if the limits were lowered meanwhile.
@@ -204,7 +205,7 @@ fn set(
 }
 
 fn delete(tables: &Tables<'_>, key: KvKey) -> Result<Result<Decided<KvReply>, KvError>, Failure> {
-    let Some(old) = find(&tables.kv, &key)? else { return Ok(Ok(Decided::unchanged(KvReply::Done))) };
+    let Some(old) = find(&tables.kv()?, &key)? else { return Ok(Ok(Decided::unchanged(KvReply::Done))) };
     let used = after(used(tables, &key.component)?, &key, Some(&old), None);
     Ok(Ok(Decided { answer: KvReply::Done, changes: vec![Change::Kv { key, value: None, used }] }))
 }
@@ -215,7 +216,7 @@ fn increment(
     delta: u64,
     limits: KvLimits,
 ) -> Result<Result<Decided<KvReply>, KvError>, Failure> {
-    let old = find(&tables.kv, &key)?;
+    let old = find(&tables.kv()?, &key)?;
     // The number is kept as decimal text, so that `get` shows what a person would write.
     let number = match old.as_deref().map(std::str::from_utf8) {
         None => Some(0),

@@ -54,7 +54,7 @@ impl Store {
         }
         let (place, labels) = (place.key(), labels.clone());
         self.write(move |tables| {
-            let mut known = find(&tables.labels, &place)?;
+            let mut known = find(&tables.labels()?, &place)?;
             let changes = if known.join(&labels) { vec![Change::Labels { place, labels: known }] } else { Vec::new() };
             Ok(Decided { answer: (), changes })
         })

@@ -112,7 +112,7 @@ impl Store {
                 return Ok(Decided::unchanged(None));
             };
             let row = crate::row::StoredSession { title, ..was.clone() };
-            let own = preference::find(&tables.preferences, &PreferencesOf::Session(key.clone()))?;
+            let own = preference::find(&tables.preferences()?, &PreferencesOf::Session(key.clone()))?;
             let answer = Some(session::shown(key.clone(), row.clone(), own));
             Ok(Decided { answer, changes: vec![Change::Session { key, was: Some(was), row }] })
         })

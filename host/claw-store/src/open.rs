@@ -13,11 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableError};
 
-use crate::audit::AuditKey;
 use crate::database::{Engine, begin, is_full};
 use crate::error::{Failure, StoreError, cause};
 use crate::migrate;
-use crate::tables::{META, SCHEMA, SCHEMA_KEY, Tables};
+use crate::tables::{self, META, SCHEMA, SCHEMA_KEY};
 
 mod overlay;
 
@@ -178,8 +177,7 @@ fn initialise(path: &Path, file: &File) -> Result<Database, StoreError> {
     let database = builder().create_file(clone).map_err(|err| damage(path, err))?;
     let write = || -> Result<(), Failure> {
         let txn = begin(&database)?;
-        // Nothing is sealed here, so no key is needed yet.
-        Tables::open(&txn, &AuditKey::new([0; 32]))?;
+        tables::create(&txn)?;
         txn.open_table(META)?.insert(SCHEMA_KEY, SCHEMA)?;
         Ok(txn.commit()?)
     };

@@ -116,7 +116,7 @@ impl Store {
     ) -> Result<Package, StoreError> {
         let name = name.clone();
         self.write(move |tables| {
-            let known = find(&tables.packages, &name)?;
+            let known = find(&tables.packages()?, &name)?;
             let mut package = known.unwrap_or_else(|| Package {
                 name: name.clone(),
                 versions: Vec::new(),
@@ -148,7 +148,7 @@ impl Store {
     ) -> Result<Option<Package>, StoreError> {
         let (name, by) = (name.clone(), by.to_owned());
         self.write(move |tables| {
-            let Some(mut package) = find(&tables.packages, &name)? else { return Ok(Decided::unchanged(None)) };
+            let Some(mut package) = find(&tables.packages()?, &name)? else { return Ok(Decided::unchanged(None)) };
             let Some(previous) = package.previous() else { return Ok(Decided::unchanged(None)) };
             package.current = previous.digest;
             let changes = came_to_count(&package, &by, at);
@@ -164,7 +164,7 @@ impl Store {
     pub async fn pin(&self, name: &ComponentName, is_pinned: bool) -> Result<Option<Package>, StoreError> {
         let name = name.clone();
         self.write(move |tables| {
-            let Some(mut package) = find(&tables.packages, &name)? else { return Ok(Decided::unchanged(None)) };
+            let Some(mut package) = find(&tables.packages()?, &name)? else { return Ok(Decided::unchanged(None)) };
             package.is_pinned = is_pinned;
             let changes = vec![Change::Package { name, row: Some(package.clone()) }];
             Ok(Decided { answer: Some(package), changes })
@@ -184,7 +184,7 @@ impl Store {
     ) -> Result<Option<Package>, StoreError> {
         let (name, by) = (name.clone(), by.to_owned());
         self.write(move |tables| {
-            let Some(package) = find(&tables.packages, &name)? else { return Ok(Decided::unchanged(None)) };
+            let Some(package) = find(&tables.packages()?, &name)? else { return Ok(Decided::unchanged(None)) };
             let grants = |receipt: &Receipt| {
                 let (component, build, by) = (name.clone(), receipt.digest, by.clone());
                 Change::Grants { component, build, rows: Vec::new(), by, at }
@@ -230,10 +230,10 @@ pub(crate) fn forget(tables: &mut Tables<'_>, component: &ComponentName) -> Resu
     let name = component.as_str();
     // Nothing comes between a name and this.
     let next = format!("{name}\0");
-    tables.kv.retain_in((name, "", "")..(next.as_str(), "", ""), |_, _| false)?;
-    tables.kv_used.remove(name)?;
-    tables.labels.retain(|place, _| !label::is_of(place, component))?;
-    tables.standing.remove(name)?;
+    tables.kv()?.retain_in((name, "", "")..(next.as_str(), "", ""), |_, _| false)?;
+    tables.kv_used()?.remove(name)?;
+    tables.labels()?.retain(|place, _| !label::is_of(place, component))?;
+    tables.standing()?.remove(name)?;
     Ok(())
 }
 

@@ -98,7 +98,7 @@ impl Store {
     pub async fn prefer(&self, session: &SessionKey, change: PreferenceChange) -> Result<Preferences, StoreError> {
         let of = PreferencesOf::Session(session.clone());
         self.write(move |tables| {
-            let was = find(&tables.preferences, &of)?;
+            let was = find(&tables.preferences()?, &of)?;
             let mut row = was.clone();
             row.change(change);
             let changes = if row == was { Vec::new() } else { vec![set(&of, &row)] };

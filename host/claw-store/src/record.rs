@@ -214,7 +214,7 @@ fn journal_changes(
                 let refusal = crate::error::Refusal::AlreadyUsed;
                 return Err(StoreError::NotApproved { approval: id.clone(), refusal }.into());
             }
-            let row = approval::used(&tables.approvals, id, run, call, digest, at)?;
+            let row = approval::used(&tables.approvals()?, id, run, call, digest, at)?;
             changes.push(Change::Approval { row, at });
         }
         changes.push(Change::Step { run: run.clone(), index, step: step.clone() });

@@ -42,7 +42,7 @@ impl Store {
         let (component, by) = (component.clone(), by.to_owned());
         let paused = (by.clone(), at, why.to_owned());
         self.write(move |tables| {
-            let mut standing = find(&tables.standing, &component)?;
+            let mut standing = find(&tables.standing()?, &component)?;
             if standing.paused.is_some() {
                 return Ok(Decided::unchanged(()));
             }
@@ -59,7 +59,7 @@ impl Store {
     pub async fn resume(&self, component: &ComponentName, by: &str, at: Timestamp) -> Result<bool, StoreError> {
         let (component, by) = (component.clone(), by.to_owned());
         self.write(move |tables| {
-            let was = find(&tables.standing, &component)?;
+            let was = find(&tables.standing()?, &component)?;
             if was == StoredStanding::default() {
                 return Ok(Decided::unchanged(false));
             }
@@ -81,7 +81,7 @@ pub(crate) fn after_answer(
     at: Timestamp,
 ) -> Result<Option<Change>, Failure> {
     let component = approval.component.clone();
-    let was = find(&tables.standing, &component)?;
+    let was = find(&tables.standing()?, &component)?;
     let mut standing = was.clone();
     match &approval.state {
         ApprovalState::Approved { .. } => standing.denials = 0,

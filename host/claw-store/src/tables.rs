@@ -109,68 +109,84 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(AUDIT_HELD)
 }
 
-/// All tables, open for writing in one transaction.
+/// The tables in one write transaction. Those that nearly every one needs are open, the others are opened for each use:
+/// what is open takes its time at the commit.
 pub(crate) struct Tables<'txn> {
+    txn: &'txn WriteTransaction,
     pub runs: Table<'txn, Text, Bytes>,
     pub unfinished: Table<'txn, u64, Text>,
     pub sessions: Table<'txn, Text, Bytes>,
     pub recent: Table<'txn, (u64, Text), ()>,
-    pub branches: Table<'txn, (Text, u64), Bytes>,
-    pub titles: Table<'txn, (Text, Text), ()>,
     pub entries: Table<'txn, (Text, u64, u64), Bytes>,
     pub journal: Table<'txn, (Text, u32), Bytes>,
-    pub approvals: Table<'txn, Text, Bytes>,
-    pub pending: Table<'txn, Text, ()>,
-    pub asked: Table<'txn, (Text, Text), ()>,
-    pub grants: Table<'txn, (Text, [u8; 32]), Bytes>,
-    pub kv: Table<'txn, (Text, Text, Text), Bytes>,
-    pub kv_used: Table<'txn, Text, (u64, u64)>,
-    pub recordings: Table<'txn, (Text, Text), Bytes>,
-    pub sub_agents: Table<'txn, Text, Bytes>,
-    pub tasks: Table<'txn, Text, Bytes>,
     pub costs: Table<'txn, Text, (u64, u64)>,
-    pub preferences: Table<'txn, Text, Bytes>,
-    pub packages: Table<'txn, Text, Bytes>,
-    pub labels: Table<'txn, Text, Bytes>,
-    pub standing: Table<'txn, Text, Bytes>,
     pub audit: Table<'txn, u64, AuditValue>,
     pub audit_head: Table<'txn, (), Bytes>,
-    pub audit_held: Table<'txn, (Text, Text), Text>,
     pub audit_key: AuditKey,
 }
 
 impl<'txn> Tables<'txn> {
-    /// Opens the tables and creates those that are missing.
+    /// Opens the tables; one that is missing is created when it is opened.
     pub fn open(txn: &'txn WriteTransaction, audit_key: &AuditKey) -> Result<Self, Failure> {
         Ok(Tables {
+            txn,
             runs: txn.open_table(RUNS)?,
             unfinished: txn.open_table(UNFINISHED)?,
             sessions: txn.open_table(SESSIONS)?,
             recent: txn.open_table(RECENT)?,
-            branches: txn.open_table(BRANCHES)?,
-            titles: txn.open_table(TITLES)?,
             entries: txn.open_table(ENTRIES)?,
             journal: txn.open_table(JOURNAL)?,
-            approvals: txn.open_table(APPROVALS)?,
-            pending: txn.open_table(PENDING)?,
-            asked: txn.open_table(ASKED)?,
-            grants: txn.open_table(GRANTS)?,
-            kv: txn.open_table(KV)?,
-            kv_used: txn.open_table(KV_USED)?,
-            recordings: txn.open_table(RECORDINGS)?,
-            sub_agents: txn.open_table(SUB_AGENTS)?,
-            tasks: txn.open_table(TASKS)?,
             costs: txn.open_table(COSTS)?,
-            preferences: txn.open_table(PREFERENCES)?,
-            packages: txn.open_table(PACKAGES)?,
-            labels: txn.open_table(LABELS)?,
-            standing: txn.open_table(STANDING)?,
             audit: txn.open_table(AUDIT)?,
             audit_head: txn.open_table(AUDIT_HEAD)?,
-            audit_held: txn.open_table(AUDIT_HELD)?,
             audit_key: audit_key.clone(),
         })
     }
+}
+
+/// Gives tables that are opened for each use. No two values of one may be there at a time.
+macro_rules! opened_for_each_use {
+    ($($name:ident: $table:ident, $key:ty, $value:ty;)*) => {
+        impl<'txn> Tables<'txn> {
+            $(pub fn $name(&self) -> Result<Table<'txn, $key, $value>, Failure> {
+                Ok(self.txn.open_table($table)?)
+            })*
+        }
+    };
+}
+
+opened_for_each_use! {
+    branches: BRANCHES, (Text, u64), Bytes;
+    titles: TITLES, (Text, Text), ();
+    approvals: APPROVALS, Text, Bytes;
+    pending: PENDING, Text, ();
+    asked: ASKED, (Text, Text), ();
+    grants: GRANTS, (Text, [u8; 32]), Bytes;
+    kv: KV, (Text, Text, Text), Bytes;
+    kv_used: KV_USED, Text, (u64, u64);
+    recordings: RECORDINGS, (Text, Text), Bytes;
+    packages: PACKAGES, Text, Bytes;
+    labels: LABELS, Text, Bytes;
+    standing: STANDING, Text, Bytes;
+    audit_held: AUDIT_HELD, (Text, Text), Text;
+    preferences: PREFERENCES, Text, Bytes;
+    sub_agents: SUB_AGENTS, Text, Bytes;
+    tasks: TASKS, Text, Bytes;
+}
+
+/// Creates all tables.
+pub(crate) fn create(txn: &WriteTransaction) -> Result<(), Failure> {
+    struct Create<'txn>(&'txn WriteTransaction);
+    impl Visitor for Create<'_> {
+        fn visit<K: redb::Key + 'static, V: redb::Value + 'static>(
+            &mut self,
+            table: TableDefinition<'static, K, V>,
+        ) -> Result<(), Failure> {
+            self.0.open_table(table)?;
+            Ok(())
+        }
+    }
+    each(&mut Create(txn))
 }
 
 /// The tables as one read transaction sees them; each is opened when it is asked for.

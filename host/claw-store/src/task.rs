@@ -223,14 +223,14 @@ fn ancestors(
 /// of the chain once that has handed something over.
 pub(crate) fn accounts(tables: &Tables<'_>, session: &SessionKey, run: Option<&RunId>) -> Result<Vec<CostOf>, Failure> {
     let mut accounts = Vec::new();
-    for above in ancestors(&tables.sub_agents, session)? {
+    for above in ancestors(&tables.sub_agents()?, session)? {
         // Of one that was deleted nothing is counted any more.
         if tables.sessions.get(above.as_str())?.is_some() {
             accounts.push(CostOf::Session(above));
         }
     }
     if let Some(run) = run {
-        let root = find_task(&tables.tasks, run)?.map_or_else(|| run.clone(), |task| task.root);
+        let root = find_task(&tables.tasks()?, run)?.map_or_else(|| run.clone(), |task| task.root);
         let account = CostOf::Run(root);
         if tables.costs.get(account.place().as_str())?.is_some() {
             accounts.push(account);

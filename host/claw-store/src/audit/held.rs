@@ -68,7 +68,7 @@ fn place(fact: AuditFact) -> ((FactKind, String), String) {
 /// Compares what is there now with what was there.
 pub(super) fn compare(tables: &Tables<'_>, facts: Vec<AuditFact>, at: Timestamp) -> Result<Decided<usize>, Failure> {
     let mut before = Facts::new();
-    for item in tables.audit_held.iter()? {
+    for item in tables.audit_held()?.iter()? {
         let (key, value) = item?;
         let (kind, name) = key.value();
         if let Some(kind) = FactKind::ALL.into_iter().find(|known| known.as_str() == kind) {
@@ -99,9 +99,10 @@ pub(crate) fn apply_fact(
     name: &str,
     value: Option<String>,
 ) -> Result<(), Failure> {
+    let mut held = tables.audit_held()?;
     match value {
-        Some(value) => tables.audit_held.insert((kind.as_str(), name), value.as_str())?,
-        None => tables.audit_held.remove((kind.as_str(), name))?,
+        Some(value) => held.insert((kind.as_str(), name), value.as_str())?,
+        None => held.remove((kind.as_str(), name))?,
     };
     Ok(())
 }

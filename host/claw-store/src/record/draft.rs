@@ -46,7 +46,7 @@ impl Draft {
         let epoch = run.epoch.unwrap_or(was.epoch);
         let left = match epoch == was.epoch {
             true => None,
-            false => branch::left_with(&tables.branches, &session, epoch)?,
+            false => branch::left_with(&tables.branches()?, &session, epoch)?,
         };
         let segments = left.as_ref().map_or(&was.segments, |(_, branch)| &branch.segments).clone();
         let calls = OpenCalls::of(session::backwards(&tables.entries, &session, epoch, &segments))?;
