@@ -1,4 +1,4 @@
-//! A model provider under the test's control: it speaks both wire formats as the real ones do, plays a script, and
+//! A model provider under the test's control: it speaks the four wire formats as the real ones do, plays a script, and
 //! keeps what it was asked. Whoever asks beyond the end of the script gets status 418.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Response, Uri, header};
 use axum::routing::post;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 
 use crate::client::PATIENCE;
 
+mod speech;
+
 /// The variable in which the host finds the key, and the key.
 pub const KEY_VARIABLE: &str = "TEST_PROVIDER_KEY";
 pub const KEY: &str = "sk-canary-7f3a9b51c2d84e60";
@@ -25,10 +27,12 @@ pub const KEY: &str = "sk-canary-7f3a9b51c2d84e60";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Wire {
     OpenAi,
+    Responses,
     Anthropic,
+    Gemini,
 }
 
-pub const WIRES: [Wire; 2] = [Wire::OpenAi, Wire::Anthropic];
+pub const WIRES: [Wire; 4] = [Wire::OpenAi, Wire::Responses, Wire::Anthropic, Wire::Gemini];
 
 /// What a reply holds.
 pub enum Reply {
@@ -127,7 +131,9 @@ impl Provider {
         });
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
+            .route("/v1/responses", post(answer))
             .route("/v1/messages", post(answer))
+            .route("/v1/models/m-1:streamGenerateContent", post(answer))
             .with_state(Arc::clone(&stage));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -149,7 +155,9 @@ impl Provider {
     pub fn config_with(&self, wire: Wire, limits: &str) -> String {
         let wire = match wire {
             Wire::OpenAi => "openai-chat",
+            Wire::Responses => "openai-responses",
             Wire::Anthropic => "anthropic-messages",
+            Wire::Gemini => "gemini",
         };
         format!(
             "{{models: {{default: 'local/m-1', providers: {{local: {{wire: '{wire}', baseUrl: '{}', apiKeyEnv: \
@@ -191,27 +199,37 @@ impl Asked {
                 assert_eq!(self.body["messages"][0]["role"], "system", "{}", self.body);
                 self.body["messages"][0]["content"].as_str().unwrap()
             }
+            Wire::Responses => self.body["instructions"].as_str().unwrap(),
             Wire::Anthropic => self.body["system"][0]["text"].as_str().unwrap(),
+            Wire::Gemini => self.body["systemInstruction"]["parts"][0]["text"].as_str().unwrap(),
         }
     }
 
     /// The conversation without the system prompt.
     pub fn messages(&self) -> &[Value] {
-        let messages = self.body["messages"].as_array().unwrap();
+        let messages = |field: &str| self.body[field].as_array().unwrap();
         match self.wire {
-            Wire::OpenAi => &messages[1..],
-            Wire::Anthropic => messages,
+            Wire::OpenAi => &messages("messages")[1..],
+            Wire::Responses => messages("input"),
+            Wire::Anthropic => messages("messages"),
+            Wire::Gemini => messages("contents"),
         }
     }
 
     /// The names of the tools on offer. Each must have a description and the schema of an object.
     #[track_caller]
     pub fn tools(&self) -> Vec<&str> {
-        let tools = self.body["tools"].as_array().unwrap().iter();
+        let tools = match self.wire {
+            Wire::Gemini => &self.body["tools"][0]["functionDeclarations"],
+            _ => &self.body["tools"],
+        };
+        let tools = tools.as_array().unwrap().iter();
         let tools = tools.map(|tool| {
             let (tool, schema) = match self.wire {
                 Wire::OpenAi => (&tool["function"], &tool["function"]["parameters"]),
+                Wire::Responses => (tool, &tool["parameters"]),
                 Wire::Anthropic => (tool, &tool["input_schema"]),
+                Wire::Gemini => (tool, &tool["parametersJsonSchema"]),
             };
             assert!(tool["description"].as_str().is_some_and(|text| !text.is_empty()), "{tool}");
             assert_eq!(schema["type"], "object", "{tool}");
@@ -225,21 +243,40 @@ impl Asked {
     #[track_caller]
     pub fn result(&self) -> &str {
         let [.., asked, answered] = self.messages() else { panic!("no call in {}", self.body) };
-        assert_eq!(asked["role"], "assistant", "{}", self.body);
         let id = json!(call_id(self.number - 1));
+        // Servers parse the history: the arguments are a text that holds an object.
+        let check_arguments = |text: &Value| {
+            let arguments: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+            assert!(arguments.is_object(), "{asked}");
+        };
         match self.wire {
             Wire::OpenAi => {
                 let call = &asked["tool_calls"][0];
-                assert_eq!((&call["type"], &call["id"]), (&json!("function"), &id), "{asked}");
-                // Servers parse the history: the arguments are a text that holds an object.
-                let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
-                assert!(arguments.is_object(), "{asked}");
+                assert_eq!((&asked["role"], &call["type"]), (&json!("assistant"), &json!("function")), "{asked}");
+                assert_eq!(call["id"], id, "{asked}");
+                check_arguments(&call["function"]["arguments"]);
                 assert_eq!((&answered["role"], &answered["tool_call_id"]), (&json!("tool"), &id));
                 answered["content"].as_str().unwrap()
             }
+            Wire::Responses => {
+                assert_eq!((&asked["type"], &asked["call_id"]), (&json!("function_call"), &id), "{asked}");
+                check_arguments(&asked["arguments"]);
+                assert_eq!((&answered["type"], &answered["call_id"]), (&json!("function_call_output"), &id));
+                answered["output"].as_str().unwrap()
+            }
+            Wire::Gemini => {
+                let (part, answer) = (&asked["parts"][0], &answered["parts"][0]["functionResponse"]);
+                assert_eq!((&asked["role"], &answered["role"]), (&json!("model"), &json!("user")), "{asked}");
+                assert_eq!((&part["functionCall"]["id"], &answer["id"]), (&id, &id), "{asked}");
+                assert!(part["functionCall"]["args"].is_object(), "{asked}");
+                assert_eq!(part["thoughtSignature"], speech::SIGNATURE, "the API refuses a call without its signature");
+                let response = &answer["response"];
+                response["output"].as_str().or(response["error"].as_str()).unwrap()
+            }
             Wire::Anthropic => {
                 let call = &asked["content"][0];
-                assert_eq!((&call["type"], &call["id"]), (&json!("tool_use"), &id), "{asked}");
+                assert_eq!((&asked["role"], &call["type"]), (&json!("assistant"), &json!("tool_use")), "{asked}");
+                assert_eq!(call["id"], id, "{asked}");
                 assert!(call["input"].is_object(), "{asked}");
                 let block = &answered["content"][0];
                 assert_eq!((&answered["role"], &block["type"]), (&json!("user"), &json!("tool_result")));
@@ -265,7 +302,12 @@ async fn answer(
 ) -> Response<Body> {
     let body: Value = serde_json::from_slice(&body).expect("the host sends JSON");
     let path = uri.path().to_owned();
-    let wire = if path.ends_with("/messages") { Wire::Anthropic } else { Wire::OpenAi };
+    let wire = match path.rsplit(['/', ':']).next() {
+        Some("messages") => Wire::Anthropic,
+        Some("responses") => Wire::Responses,
+        Some("streamGenerateContent") => Wire::Gemini,
+        _ => Wire::OpenAi,
+    };
     let number = {
         let mut asked = stage.asked.lock().unwrap();
         let number = asked.len();
@@ -281,10 +323,12 @@ async fn answer(
         Some(Answer::Held(reply)) => (reply, End::Held),
         Some(Answer::Cut(reply)) => (reply, End::Cut),
         Some(Answer::Hang) => (say(&["…"]), End::Hang),
-        Some(Answer::Fail { status, message, retry_after }) => return failure(wire, status, &message, retry_after),
-        None => return failure(wire, 418, "the script of the test is over", None),
+        Some(Answer::Fail { status, message, retry_after }) => {
+            return speech::failure(wire, status, &message, retry_after);
+        }
+        None => return speech::failure(wire, 418, "the script of the test is over", None),
     };
-    let mut chunks = chunks(wire, &call_id(number), &reply);
+    let mut chunks = speech::chunks(wire, &call_id(number), &reply);
     match end {
         End::Whole | End::Held => {}
         End::Cut => drop(chunks.pop()),
@@ -342,99 +386,4 @@ enum End {
     Held,
     Cut,
     Hang,
-}
-
-fn failure(wire: Wire, status: u16, message: &str, retry_after: Option<u32>) -> Response<Body> {
-    let kind = match status {
-        401 => "authentication_error",
-        429 => "rate_limit_error",
-        400..=499 => "invalid_request_error",
-        _ => "api_error",
-    };
-    let body = match wire {
-        Wire::OpenAi => json!({"error": {"message": message, "type": kind, "param": null, "code": null}}),
-        Wire::Anthropic => json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}),
-    };
-    let mut response = Response::builder()
-        .status(StatusCode::from_u16(status).unwrap())
-        .header(header::CONTENT_TYPE, "application/json");
-    if let Some(seconds) = retry_after {
-        response = response.header(header::RETRY_AFTER, seconds);
-    }
-    response.body(Body::from(body.to_string())).unwrap()
-}
-
-/// The events of a whole reply: the opening, the pieces, and last the words that it has ended.
-fn chunks(wire: Wire, id: &str, reply: &Reply) -> Vec<String> {
-    match wire {
-        Wire::OpenAi => openai(id, reply),
-        Wire::Anthropic => anthropic(id, reply),
-    }
-}
-
-fn halves(text: &str) -> [&str; 2] {
-    let (first, second) = text.split_at(text.floor_char_boundary(text.len() / 2));
-    [first, second]
-}
-
-fn openai(id: &str, reply: &Reply) -> Vec<String> {
-    let event = |choices: Value, usage: Value| {
-        let chunk = json!({
-            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_760_000_000, "model": "m-1",
-            "system_fingerprint": null, "choices": choices, "usage": usage,
-        });
-        format!("data: {chunk}\n\n")
-    };
-    let delta = |delta: Value, finish: Value| {
-        event(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null)
-    };
-    let part = |call: Value| delta(json!({"tool_calls": [call]}), Value::Null);
-    let mut chunks = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
-    let finish = match reply {
-        Reply::Say(pieces) => {
-            chunks.extend(pieces.iter().map(|piece| delta(json!({"content": piece}), Value::Null)));
-            "stop"
-        }
-        Reply::Call { tool, arguments } => {
-            let named = json!({"name": tool, "arguments": ""});
-            chunks.push(part(json!({"index": 0, "id": id, "type": "function", "function": named})));
-            let halves = halves(arguments);
-            chunks.extend(halves.map(|half| part(json!({"index": 0, "function": {"arguments": half}}))));
-            "tool_calls"
-        }
-    };
-    let usage = json!({"prompt_tokens": 21, "completion_tokens": 4, "total_tokens": 25});
-    chunks.push(format!("{}{}data: [DONE]\n\n", delta(json!({}), json!(finish)), event(json!([]), usage)));
-    chunks
-}
-
-fn anthropic(id: &str, reply: &Reply) -> Vec<String> {
-    let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
-    let start = |block: Value| event(json!({"type": "content_block_start", "index": 0, "content_block": block}));
-    let delta = |delta: Value| event(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
-    let message = json!({
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "m-1", "content": [], "stop_reason": null,
-        "stop_sequence": null, "usage": {"input_tokens": 21, "output_tokens": 1},
-    });
-    let opening = event(json!({"type": "message_start", "message": message}));
-    let (block, pieces, reason): (Value, Vec<Value>, &str) = match reply {
-        Reply::Say(pieces) => {
-            let pieces = pieces.iter().map(|piece| json!({"type": "text_delta", "text": piece}));
-            (json!({"type": "text", "text": ""}), pieces.collect(), "end_turn")
-        }
-        Reply::Call { tool, arguments } => {
-            let pieces = halves(arguments).map(|half| json!({"type": "input_json_delta", "partial_json": half}));
-            (json!({"type": "tool_use", "id": id, "name": tool, "input": {}}), pieces.to_vec(), "tool_use")
-        }
-    };
-    let mut chunks = vec![format!("{opening}{}{}", event(json!({"type": "ping"})), start(block))];
-    chunks.extend(pieces.into_iter().map(delta));
-    let stop = json!({"stop_reason": reason, "stop_sequence": null});
-    let ends = [
-        json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 4}}),
-        json!({"type": "message_stop"}),
-    ];
-    chunks.push(ends.map(event).concat());
-    chunks
 }

@@ -57,14 +57,30 @@ fn check_request(asked: &Asked, wire: Wire) {
             assert_eq!(asked.path, "/v1/chat/completions");
             assert_eq!(header("authorization"), Some(format!("Bearer {KEY}")));
         }
+        Wire::Responses => {
+            assert_eq!(asked.path, "/v1/responses");
+            assert_eq!(header("authorization"), Some(format!("Bearer {KEY}")));
+            assert_eq!(asked.body["store"], false, "the provider keeps nothing");
+        }
+        Wire::Gemini => {
+            assert_eq!(asked.path, "/v1/models/m-1:streamGenerateContent");
+            assert_eq!(header("x-goog-api-key").as_deref(), Some(KEY));
+        }
         Wire::Anthropic => {
             assert_eq!(asked.path, "/v1/messages");
             assert_eq!(header("x-api-key").as_deref(), Some(KEY));
             assert_eq!(header("anthropic-version").as_deref(), Some("2023-06-01"));
         }
     }
-    assert_eq!((&asked.body["model"], &asked.body["stream"]), (&json!("m-1"), &json!(true)));
-    assert!(asked.body["max_tokens"].as_u64().is_some_and(|tokens| tokens > 0));
+    let most = match wire {
+        Wire::OpenAi | Wire::Anthropic => &asked.body["max_tokens"],
+        Wire::Responses => &asked.body["max_output_tokens"],
+        Wire::Gemini => &asked.body["generationConfig"]["maxOutputTokens"],
+    };
+    assert!(most.as_u64().is_some_and(|tokens| tokens > 0), "{}", asked.body);
+    if wire != Wire::Gemini {
+        assert_eq!((&asked.body["model"], &asked.body["stream"]), (&json!("m-1"), &json!(true)));
+    }
     assert!(asked.system().contains("You are called Ada-7.") && asked.system().contains("Lives in Köln."));
     let tools = asked.tools();
     for name in ["read", "write", "edit", "apply_patch", "list", "glob", "grep", "exec", "web_fetch", "clock"] {
@@ -284,11 +300,11 @@ async fn an_answer_that_breaks_off_is_an_error_and_the_conversation_goes_on() {
         assert_eq!(asked.len(), 3, "what was shown cannot be taken back, so it is not tried again");
         let roles: Vec<_> = asked[2].messages().iter().map(|message| message["role"].as_str().unwrap()).collect();
         match wire {
-            Wire::OpenAi => assert_eq!(roles, ["user", "user", "user"]),
+            Wire::OpenAi | Wire::Responses => assert_eq!(roles, ["user", "user", "user"]),
             // Roles alternate there, so what stands side by side is one message.
-            Wire::Anthropic => assert_eq!(roles, ["user"]),
+            Wire::Anthropic | Wire::Gemini => assert_eq!(roles, ["user"]),
         }
-        let last = asked[2].body["messages"].to_string();
+        let last = json!(asked[2].messages()).to_string();
         assert!(last.contains("this is r1") && last.contains("this is r3") && !last.contains("Half a"), "{last}");
     }
 }
@@ -316,9 +332,11 @@ async fn the_model_is_told_about_arguments_that_make_no_sense_and_goes_on() {
         assert!(unknown.starts_with("E_TOOL_UNKNOWN: ") && unknown.contains("apply_patch"), "{unknown}");
         assert!(asked[4].result().contains("eggs"), "{}", asked[4].body);
         assert!(!home.workspace().join("never.txt").exists());
-        if wire == Wire::Anthropic {
-            let last = asked[1].messages().last().unwrap();
-            assert_eq!(last["content"][0]["is_error"], true, "{last}");
+        let last = asked[1].messages().last().unwrap();
+        match wire {
+            Wire::Anthropic => assert_eq!(last["content"][0]["is_error"], true, "{last}"),
+            Wire::Gemini => assert!(last["parts"][0]["functionResponse"]["response"]["error"].is_string(), "{last}"),
+            Wire::OpenAi | Wire::Responses => {}
         }
     }
 }
