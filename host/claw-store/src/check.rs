@@ -15,7 +15,7 @@ use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
     Row, StoredApproval, StoredBranch, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
-    StoredStanding, decode, unsealed,
+    StoredStanding, StoredSubAgent, StoredTask, decode, unsealed,
 };
 use crate::session;
 use crate::store::Store;
@@ -84,6 +84,8 @@ impl Check<'_> {
         self.table::<_, StoredStanding>(tables::STANDING)?;
         self.table::<_, StoredPackage>(tables::PACKAGES)?;
         self.table::<_, Preferences>(tables::PREFERENCES)?;
+        self.table::<_, StoredSubAgent>(tables::SUB_AGENTS)?;
+        self.table::<_, StoredTask>(tables::TASKS)?;
         self.table::<_, StoredLabels>(tables::LABELS)?;
         self.sealed(tables::RECORDINGS)?;
         self.sealed(tables::KV)
@@ -137,6 +139,14 @@ impl Check<'_> {
         }
         for id in open_runs.into_values() {
             self.fault(format_args!("run `{id}` has not ended, and does not wait"));
+        }
+        if let Some(tasks) = snapshot.table_if_there(tables::TASKS)? {
+            for item in tasks.iter()? {
+                let (id, _) = item?;
+                if runs.get(id.value())?.is_none() {
+                    self.fault(format_args!("task `{}` is done by a run that is not there", id.value()));
+                }
+            }
         }
         self.approvals()
     }

@@ -5,7 +5,7 @@ use super::*;
 use crate::fixture::*;
 use crate::open;
 use crate::row::{StoredEntry, encode};
-use crate::tables::{AUDIT_HEAD, ENTRIES, PENDING, RECENT, RUNS, SCHEMA, TITLES, UNFINISHED};
+use crate::tables::{AUDIT_HEAD, ENTRIES, PENDING, RECENT, RUNS, SCHEMA, SUB_AGENTS, TASKS, TITLES, UNFINISHED};
 use crate::{Point, Record};
 
 /// A sound store with something of everything that is checked.
@@ -63,6 +63,8 @@ async fn an_index_that_does_not_fit_its_rows_is_a_fault() {
     check_fault(|txn| drop(txn.open_table(PENDING).unwrap().pop_first().unwrap()), "pending and not listed").await;
     check_fault(|txn| drop(txn.open_table(UNFINISHED).unwrap().pop_first().unwrap()), "does not wait").await;
     check_fault(|txn| drop(txn.open_table(UNFINISHED).unwrap().insert(9, "a").unwrap()), "does not say so").await;
+    check_fault(|txn| drop(txn.open_table(TASKS).unwrap().insert("x", [1].as_slice()).unwrap()), "run that is not")
+        .await;
 }
 
 #[tokio::test]
@@ -73,6 +75,9 @@ async fn a_row_that_has_changed_is_a_fault() {
         table.insert("a", bytes.as_slice()).unwrap();
     };
     check_fault(|txn| cut(txn.open_table(RUNS).unwrap()), "the run row of `a`").await;
+    let put = |mut table: Table<'_, &'static str, Bytes>| drop(table.insert("a", [1, 2, 3, 4, 5].as_slice()).unwrap());
+    check_fault(|txn| put(txn.open_table(TASKS).unwrap()), "the task row of `a`").await;
+    check_fault(|txn| put(txn.open_table(SUB_AGENTS).unwrap()), "the sub-agent row of `a`").await;
     check_fault(|txn| drop(txn.open_table(AUDIT_HEAD).unwrap().pop_first().unwrap()), "the record breaks").await;
 }
 
