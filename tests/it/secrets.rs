@@ -268,6 +268,27 @@ async fn what_a_model_knows_of_a_secret_it_can_not_pass_on_in_pieces_or_as_an_ar
 }
 
 #[tokio::test]
+async fn what_a_caller_knows_of_a_secret_it_can_not_pass_on_to_another_conversation() {
+    // SE-16
+    let home = Home::new().config("{grants: {sessions: ['sessions read-write']}}");
+    done(&with_input(&home, &["secret", "set", "api", "--for", "https://elsewhere.example"], CANARY));
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask_in("other", "r0", "say hello").await;
+    let invoke = |name: &str, args: Value| json!({"name": name, "args": args});
+    let spawn = invoke("sessions_spawn", json!({"task": format!("say {CANARY}")}));
+    let started = client.call("tools.invoke", spawn).await.unwrap().to_string();
+    let child = started.split('`').find(|word| word.starts_with("agent:")).unwrap_or_else(|| panic!("{started}"));
+    for key in [child, "other"] {
+        let send = invoke("sessions_send", json!({"sessionKey": key, "message": format!("say {CANARY}")}));
+        client.call("tools.invoke", send).await.unwrap();
+        let history = client.call("chat.history", json!({"sessionKey": key})).await.unwrap().to_string();
+        assert!(history.contains("<secret api>"), "{history}");
+        check_clean("a conversation", history.as_bytes(), CANARY);
+    }
+}
+
+#[tokio::test]
 async fn a_card_masks_a_secret_and_what_runs_is_what_was_asked_for() {
     // SE-10
     let home = Home::new();

@@ -59,7 +59,8 @@ impl Effects {
             label: plan.label,
             tools: plan.tools.map(|tools| tools.iter().filter_map(|tool| ToolName::parse(tool).ok()).collect()),
         };
-        let started = self.hand_over(&id, session, plan.task, Some(sub_agent), plan.seconds).await?;
+        let task = self.spoken(&plan.task);
+        let started = self.hand_over(&id, session, task, Some(sub_agent), plan.seconds).await?;
         self.ended(index, format!("started `{}`", started.key)).await?;
         Ok(started)
     }
@@ -84,11 +85,12 @@ impl Effects {
         let id = format!("{:016x}", random_bits() as u64);
         let seconds = host.sub_agents.run.min(host.limits.run).as_secs();
         // A sub-agent's work comes from here; in other conversations these are somebody else's words.
+        let said = self.spoken(&text);
         let text = if to.own {
-            text
+            said
         } else {
             let from = &self.context.facts.session;
-            let quoted = tasks::quoted(host, &session, &task_id(&id), &self.spoken(&text));
+            let quoted = tasks::quoted(host, &session, &task_id(&id), &said);
             format!("{HOST_MARK} the assistant says from its conversation `{from}`, and gets your answer:\n{quoted}")
         };
         let started = self.hand_over(&id, session, text, None, seconds).await?;
@@ -169,7 +171,6 @@ impl Effects {
     ) -> Result<StartedTask, EffectError> {
         let context = &self.context;
         let facts = &context.facts;
-        let text = if sub_agent.is_some() { self.spoken(&text) } else { text };
         let run = task_id(id);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let task = Task {
