@@ -134,8 +134,7 @@ fn every_section_can_be_set() {
             context: { tokens: 32000, keepRecentTokens: 5000, toolTokens: 4000, notes: false },
             queue: { mode: "collect", debounceMs: 0, cap: 3, drop: "old", parallel: 2 }, subAgents: { maxDepth: 2, maxChildren: 1, runSeconds: 30 },
             limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128, tokens: { run: 9 }, usd: { day: 1.5 } },
-            agent: { workspace: "/srv/work" },
-            logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
+            agent: { workspace: "/srv/work" }, logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
         }"#,
         expect![[r#"
             gateway.port = 0 (file)
@@ -179,12 +178,13 @@ fn every_section_can_be_set() {
 fn an_unknown_key_is_an_error_where_it_concerns_safety() {
     // CG-04
     check_file(
-        "{\n  gateway: { auht: {} },\n  sandbox: { wall: 'required' },\n  approvals: { xyz: 1 },\n  gatway: {},\n  models: { providers: { p: { wire: 'openai-chat', baseUrl: 'http://h', apiKey: 'sk-1' } } },\n}",
+        "{\n  gateway: { auht: {} },\n  sandbox: { wall: 'required' },\n  approvals: { xyz: 1 }, subAgents: { depth: 0 },\n  gatway: {},\n  models: { providers: { p: { wire: 'openai-chat', baseUrl: 'http://h', apiKey: 'sk-1' } } },\n}",
         expect![[r#"
             the settings are not valid:
               error: `gateway.auht`: unknown key; did you mean `auth`? (config.json5 line 2, column 14)
               error: `sandbox.wall`: unknown key; did you mean `walls`? (config.json5 line 3, column 14)
               error: `approvals.xyz`: unknown key (config.json5 line 4, column 16)
+              error: `subAgents.depth`: unknown key; did you mean `maxDepth`? (config.json5 line 4, column 39)
               error: `gatway`: unknown key; did you mean `gateway`? (config.json5 line 5, column 3)
               error: `models.providers.p.apiKey`: expected where the key is, like `{ source: "env", id: "LOCAL_API_KEY" }`, not the key itself (config.json5 line 6, column 73)"#]],
     );
