@@ -6,9 +6,9 @@
 //!   └──── control socket: order ►, ◄ reports ───┘
 //! ```
 //!
-//! The supervisor outlives the host's interest by half a second at most, and by 50 ms when its owner stops the run: when the control socket closes, because the
-//! call was cancelled, ran out of time or the host itself died, it ends the program and everything that descends from
-//! it. See `docs/exec.md`.
+//! When the control socket closes, because the call was cancelled, ran out of time or the host itself died, the
+//! supervisor ends the program and everything that descends from it, within half a second; within 50 ms when the owner
+//! has stopped the run. See `docs/exec.md`.
 
 mod capture;
 mod cgroup;

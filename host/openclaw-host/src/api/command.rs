@@ -172,86 +172,91 @@ macro_rules! plain {
 }
 
 /// The host's own commands.
-pub const COMMANDS: &[Command] =
-    &[
-        plain!("help", &["commands"], "list the commands", Slash::Help),
-        plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
-        plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
-        plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
-        plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
-        Command {
-            name: "compact",
-            aliases: &[],
-            takes: "[WISH]",
-            help: "replace what was said by a summary, for the model",
-            // It takes its turn among the messages, as a run.
-            read: |_| None,
+pub const COMMANDS: &[Command] = &[
+    plain!("help", &["commands"], "list the commands", Slash::Help),
+    plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
+    plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
+    plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
+    plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
+    Command {
+        name: "compact",
+        aliases: &[],
+        takes: "[WISH]",
+        help: "replace what was said by a summary, for the model",
+        // It takes its turn among the messages, as a run.
+        read: |_| None,
+    },
+    Command {
+        name: "model",
+        aliases: &[],
+        takes: "[NAME|default]",
+        help: "tell which model answers here, or choose another one",
+        read: |words| Wish::read(words, |name| Some(name.to_owned())).map(Slash::Model),
+    },
+    Command {
+        name: "think",
+        aliases: &[],
+        takes: "[off|low|medium|high|default]",
+        help: "tell how much the model thinks here, or say how much it should",
+        read: |words| read_level(words, Thinking::named, Slash::Think, THINK_HELP),
+    },
+    Command {
+        name: "queue",
+        aliases: &[],
+        takes: "[steer|followup|collect|interrupt|default]",
+        help: "tell what becomes of messages that arrive while a run works here, or choose it",
+        read: |words| read_level(words, QueueMode::named, Slash::Queue, QUEUE_HELP),
+    },
+    plain!("models", &[], "list the models that are in use", Slash::Models),
+    plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
+    plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
+    Command {
+        name: "export",
+        aliases: &["export-session"],
+        takes: "[md|jsonl|html]",
+        help: "write the conversation into a file of the workspace",
+        read: read_export,
+    },
+    plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
+    Command {
+        name: "approve",
+        aliases: &[],
+        takes: "ID once|always|deny|pause, or more",
+        help: "answer a call that waits, or let the conversation ask more often",
+        read: |words| {
+            Some(match words {
+                ["more"] => Slash::More,
+                words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
+            })
         },
-        Command {
-            name: "model",
-            aliases: &[],
-            takes: "[NAME|default]",
-            help: "tell which model answers here, or choose another one",
-            read: |words| Wish::read(words, |name| Some(name.to_owned())).map(Slash::Model),
-        },
-        Command {
-            name: "think",
-            aliases: &[],
-            takes: "[off|low|medium|high|default]",
-            help: "tell how much the model thinks here, or say how much it should",
-            read: |words| match words {
-                [_, _, ..] => None,
-                words => Some(Wish::read(words, Thinking::named).map_or(Slash::Malformed(THINK_HELP), Slash::Think)),
-            },
-        },
-        Command {
-            name: "queue",
-            aliases: &[],
-            takes: "[steer|followup|collect|interrupt|default]",
-            help: "tell what becomes of messages that arrive while a run works here, or choose it",
-            read: |words| match words {
-                [_, _, ..] => None,
-                words => Some(Wish::read(words, QueueMode::named).map_or(Slash::Malformed(QUEUE_HELP), Slash::Queue)),
-            },
-        },
-        plain!("models", &[], "list the models that are in use", Slash::Models),
-        plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
-        plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
-        Command {
-            name: "export",
-            aliases: &["export-session"],
-            takes: "[md|jsonl|html]",
-            help: "write the conversation into a file of the workspace",
-            read: |words| match words {
-                [] => Some(Slash::Export(Form::Md)),
-                [word] => {
-                    let form = Form::ALL.into_iter().find(|form| form.as_str() == *word);
-                    Some(form.map_or(
-                        Slash::Malformed("write `/export md`, `/export jsonl` or `/export html`"),
-                        Slash::Export,
-                    ))
-                }
-                _ => None,
-            },
-        },
-        plain!("tools", &[], "list the components, their tools and what they are granted", Slash::Tools),
-        Command {
-            name: "approve",
-            aliases: &[],
-            takes: "ID once|always|deny|pause, or more",
-            help: "answer a call that waits, or let the conversation ask more often",
-            read: |words| {
-                Some(match words {
-                    ["more"] => Slash::More,
-                    words => read_approve(words).unwrap_or(Slash::Malformed(HELP)),
-                })
-            },
-        },
-        plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
-        plain!("agents", &[], "list the agents", Slash::Agents),
-        plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
-    ];
+    },
+    plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
+    plain!("agents", &[], "list the agents", Slash::Agents),
+    plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
+];
 
+/// A wish for one of a few values; more words than one are a message, and another word is a mistake.
+fn read_level<T>(
+    words: &[&str],
+    named: fn(&str) -> Option<T>,
+    slash: fn(Wish<T>) -> Slash,
+    help: &'static str,
+) -> Option<Slash> {
+    (words.len() <= 1).then(|| Wish::read(words, named).map_or(Slash::Malformed(help), slash))
+}
+
+fn read_export(words: &[&str]) -> Option<Slash> {
+    match words {
+        [] => Some(Slash::Export(Form::Md)),
+        [word] => {
+            let form = Form::ALL.into_iter().find(|form| form.as_str() == *word);
+            Some(form.map_or(Slash::Malformed(EXPORT_HELP), Slash::Export))
+        }
+        _ => None,
+    }
+}
+
+const EXPORT_HELP: &str = "write `/export md`, `/export jsonl` or `/export html`";
 const THINK_HELP: &str = "write `/think`, or `/think` and one of `off`, `low`, `medium`, `high` and `default`";
 const QUEUE_HELP: &str =
     "write `/queue`, or `/queue` and one of `steer`, `followup`, `collect`, `interrupt` and `default`";

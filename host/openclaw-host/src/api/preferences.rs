@@ -97,8 +97,8 @@ impl Api {
     }
 
     async fn prefer(&self, session: &SessionKey, change: PreferenceChange) -> Result<Ways, RpcError> {
-        let own = self.host.store.prefer(session, change).await.map_err(stored)?;
+        self.host.store.prefer(session, change).await.map_err(stored)?;
         self.changed(session, "patch");
-        Ok(Ways::of(&self.host, &own))
+        Ok(self.ways(session)?.1)
     }
 }

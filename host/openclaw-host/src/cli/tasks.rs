@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use claw_core::id::Timestamp;
-use claw_core::rfc3339;
 use serde_json::{Value, json};
 
 use super::output::{table, word};
 use super::runs::parse_id;
 use super::{Exit, Failure, Output};
 use crate::client::Client;
+use crate::export::moment;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TasksCommand {
@@ -98,8 +97,4 @@ fn in_full(task: &Value) -> String {
         }
     }
     text
-}
-
-fn moment(at: &Value) -> String {
-    at.as_u64().map(|at| rfc3339::format(Timestamp(at))).unwrap_or_default()
 }
