@@ -62,16 +62,12 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
             format!("{HOST_MARK} the policies were changed to what is not valid, the last ones stay in force: {why}");
         host.tell(HostEvent::Noticed { run: id.clone(), session: row.session.clone(), text: text.into() });
     }
-    let (labels, lineage) = match brought(&host, &row) {
+    let (labels, lineage, ways) = match brought(&host, &row) {
         Ok(brought) => brought,
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
     let limit = limit.into_iter().chain(lineage.limit()).fold(host.limits.run, Duration::min);
     let clock = Arc::new(RunClock::start(limit));
-    let ways = match Ways::of_run(&host, &row, &lineage.above) {
-        Ok(ways) => ways,
-        Err(err) => return tracing::error!(run = %id, error = %err, "what is preferred in a run cannot be read"),
-    };
     let shelf = host.skills.shelf(&host).await;
     let mut shell = Shell {
         host: Arc::clone(&host),
@@ -124,10 +120,12 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
 }
 
 /// What a run has from its conversation, and from those above it.
-fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage), StoreError> {
+fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreError> {
     let session = host.store.session(&row.session)?;
+    let (labels, own) = session.map(|session| (session.labels, session.preferences)).unwrap_or_default();
     let lineage = Lineage::of(host, &row.session, &row.run)?;
-    Ok((session.map(|session| session.labels).unwrap_or_default(), lineage))
+    let ways = Ways::of_run(host, &row.run, own, &lineage.above)?;
+    Ok((labels, lineage, ways))
 }
 
 /// Ends a run that never started.
@@ -479,7 +477,7 @@ impl Shell {
         }
         let recordings = std::mem::take(&mut self.recordings);
         let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
-        let announce = announcement(&self.host, &self.row.run, &end);
+        let announce = self.lineage.task.as_ref().and_then(|_| announcement(&self.host, &self.row.run, &end));
         self.announced.clone_from(&announce);
         let end_of_run = Some(end.clone());
         let record = Record { entries, recordings, end: end_of_run, labels, cost, announce, ..Record::default() };

@@ -28,8 +28,10 @@ pub struct Wanted<'a> {
     pub above: &'a [SessionKey],
     /// The run on whose account it is, where it is on one's.
     pub account: Option<&'a RunId>,
-    /// What that has used before, or its run by itself.
+    /// What its run has used before.
     pub run: Cost,
+    /// What of that no record counts yet.
+    pub unsettled: Cost,
     /// Tokens of its prompt.
     pub prompt: u64,
     /// Most tokens of its reply.
@@ -105,9 +107,15 @@ impl Spending {
             Ok(store.cost(place)?.and(reserved.get(place).copied().unwrap_or_default()))
         };
         let limits = &self.limits;
-        // What its row says is part of what the caller counts; only what others have reserved comes on top.
-        let beside = wanted.account.and_then(|run| reserved.get(&CostOf::Run(run.clone())).copied());
-        let used_by_run = wanted.run.and(beside.unwrap_or_default());
+        // Once a run has handed something over, its account says what all of them have used.
+        let used_by_run = match wanted.account.map(|run| CostOf::Run(run.clone())) {
+            Some(account) => {
+                let all = store.cost(&account)?;
+                let counted = if all == Cost::default() { wanted.run } else { all.and(wanted.unsettled) };
+                counted.and(reserved.get(&account).copied().unwrap_or_default())
+            }
+            None => wanted.run,
+        };
         let mut budgets = vec![Budget { name: "run", setting: "run", limit: limits.run, used: used_by_run }];
         for session in &places[sessions] {
             budgets.push(Budget {

@@ -1,9 +1,9 @@
 //! How things are done in one conversation: as its owner prefers there, and else as the host does.
 
-use claw_core::id::SessionKey;
+use claw_core::id::{RunId, SessionKey};
 use claw_core::lane::{QueueMode, Queueing};
 use claw_model::{Chosen, Thinking};
-use claw_store::{Preferences, PreferencesOf, RunRow, StoreError};
+use claw_store::{Preferences, PreferencesOf, StoreError};
 
 use crate::host::Host;
 
@@ -51,13 +51,13 @@ impl Ways {
         Ok(Ways::of(host, &preferences))
     }
 
-    /// The ways of a run: its own, then those of its conversation, which has these above it.
+    /// The ways of a run: its own, then those of its conversation, in which this is preferred and which has these above
+    /// it.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn of_run(host: &Host, run: &RunRow, above: &[SessionKey]) -> Result<Ways, StoreError> {
-        let own = host.store.preferences(&PreferencesOf::Run(run.run.clone()))?;
-        let session = host.store.preferences(&PreferencesOf::Session(run.session.clone()))?;
+    pub fn of_run(host: &Host, run: &RunId, session: Preferences, above: &[SessionKey]) -> Result<Ways, StoreError> {
+        let own = host.store.preferences(&PreferencesOf::Run(run.clone()))?;
         Ways::of_session(host, own.or(session), above)
     }
 }

@@ -95,6 +95,7 @@ impl Effects {
             above: &self.context.lineage.above,
             account: None,
             run: Cost::default(),
+            unsettled: Cost::default(),
             prompt: asked,
             reply: u64::from(prompt.max_output_tokens),
             facts: host.model.usual().facts,

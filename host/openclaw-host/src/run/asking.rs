@@ -8,7 +8,7 @@ use claw_core::id::{SessionKey, ToolName};
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
 use claw_model::{Chosen, Heard, ModelError, Prompt, Reply};
-use claw_store::{Cost, CostOf, StoreError, SubAgent};
+use claw_store::{Cost, StoreError, SubAgent};
 
 use super::{Asked, Shell};
 use crate::host::{Host, now};
@@ -142,15 +142,9 @@ impl Shell {
         let host = &self.host;
         let facts = self.ways.model.facts;
         let (session, reply) = (&self.row.session, u64::from(reply));
-        let lineage = &self.lineage;
-        // Once it has handed something over, its account says what all of them have used.
-        let run = match host.store.cost(&CostOf::Run(lineage.root.clone())) {
-            Ok(used) if used != Cost::default() => used.and(self.unsettled),
-            Ok(_) => self.used,
-            Err(err) => return Err(RunEnd::Failed { kind: "unknown".to_owned(), message: err.to_string() }),
-        };
-        let (above, account) = (lineage.above.as_slice(), Some(&lineage.root));
-        let wanted = Wanted { session, above, account, run, prompt, reply, facts, at: now() };
+        let (above, account) = (self.lineage.above.as_slice(), Some(&self.lineage.root));
+        let (run, unsettled) = (self.used, self.unsettled);
+        let wanted = Wanted { session, above, account, run, unsettled, prompt, reply, facts, at: now() };
         match host.spending.reserve(&host.store, &wanted) {
             Ok((reply, reservation)) => {
                 self.reservation = Some(reservation);

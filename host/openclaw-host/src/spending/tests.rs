@@ -29,7 +29,17 @@ fn usd(usd: u64) -> SpendingLimit {
 fn wanted(session: &SessionKey, run: Cost, prompt: u64) -> Wanted<'_> {
     let prices = Prices { input: 2.0, output: 10.0, cache_read: None, cache_write: None };
     let facts = ModelFacts { prices: Some(prices), ..ModelFacts::default() };
-    Wanted { session, above: &[], account: None, run, prompt, reply: 8000, facts, at: Timestamp(0) }
+    Wanted {
+        session,
+        above: &[],
+        account: None,
+        run,
+        unsettled: Cost::default(),
+        prompt,
+        reply: 8000,
+        facts,
+        at: Timestamp(0),
+    }
 }
 
 #[track_caller]
