@@ -18,11 +18,11 @@ use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
     StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
-    StoredStanding, StoredSubAgent, StoredTask, encode, sealed,
+    StoredStanding, StoredSubAgent, encode, sealed,
 };
 use crate::standing;
 use crate::tables::Tables;
-use crate::task::{SubAgent, Task};
+use crate::task::{self, SubAgent, Task};
 
 /// One write. The rows around it (indexes) follow by themselves.
 #[derive(Debug)]
@@ -102,10 +102,7 @@ impl Change {
             Change::SubAgent { key, row } => {
                 tables.sub_agents()?.insert(key.as_str(), encode(&StoredSubAgent::from(row)).as_slice())?;
             }
-            Change::Task(task) => {
-                let run = task.run.clone();
-                tables.tasks()?.insert(run.as_str(), encode(&StoredTask::from(*task)).as_slice())?;
-            }
+            Change::Task(task) => task::insert(tables, *task)?,
             Change::Cost { place, cost } => cost::add(tables, &place, cost)?,
             Change::Entry { key, epoch, entry } => {
                 let bytes = encode(&StoredEntry::from(&entry));

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use claw_core::id::SessionKey;
 use claw_core::message::Entry;
-use redb::{Key, ReadableTable, TableDefinition, TableHandle};
+use redb::{Key, ReadableTable, ReadableTableMetadata, TableDefinition, TableHandle};
 
 use crate::error::{Failure, StoreError};
 use crate::log::OpenCalls;
@@ -20,6 +20,7 @@ use crate::row::{
 use crate::session;
 use crate::store::Store;
 use crate::tables::{self, Bytes, Snapshot};
+use crate::task::Task;
 
 /// Faults that are told; where there are more, the first ones say enough.
 const FAULTS: usize = 100;
@@ -140,15 +141,30 @@ impl Check<'_> {
         for id in open_runs.into_values() {
             self.fault(format_args!("run `{id}` has not ended, and does not wait"));
         }
-        if let Some(tasks) = snapshot.table_if_there(tables::TASKS)? {
-            for item in tasks.iter()? {
-                let (id, _) = item?;
-                if runs.get(id.value())?.is_none() {
-                    self.fault(format_args!("task `{}` is done by a run that is not there", id.value()));
+        self.tasks(&runs)?;
+        self.approvals()
+    }
+
+    fn tasks(&mut self, runs: &impl ReadableTable<&'static str, Bytes>) -> Result<(), Failure> {
+        let Some(tasks) = self.snapshot.table_if_there(tables::TASKS)? else { return Ok(()) };
+        let lists = self.snapshot.table(tables::TASK_LISTS)?;
+        let mut listed = 0;
+        for item in tasks.iter()? {
+            let (id, bytes) = item?;
+            if runs.get(id.value())?.is_none() {
+                self.fault(format_args!("task `{}` is done by a run that is not there", id.value()));
+            }
+            let Ok(row) = decode::<StoredTask>(id.value(), bytes.value()) else { continue };
+            let task = Task::from(row);
+            for list in task.lists() {
+                match lists.get((list.as_str(), task.created.0, id.value()))? {
+                    Some(_) => listed += 1,
+                    None => self.fault(format_args!("task `{}` is not on the list `{list}` of tasks", id.value())),
                 }
             }
         }
-        self.approvals()
+        self.astray("tasks", lists.len()?, listed);
+        Ok(())
     }
 
     fn approvals(&mut self) -> Result<(), Failure> {
@@ -213,15 +229,16 @@ impl Check<'_> {
             self.branch(&key, "the branch that is spoken on", &row.branch())?;
             self.left(&key)?;
         }
-        for (name, rows, known) in [
-            ("list of sessions", redb::ReadableTableMetadata::len(&recent)?, listed),
-            ("list of labels", redb::ReadableTableMetadata::len(&titles)?, titled),
-        ] {
-            if rows > known {
-                self.fault(format_args!("the {name} has {} rows that lead nowhere", rows - known));
-            }
-        }
+        self.astray("sessions", recent.len()?, listed);
+        self.astray("labels", titles.len()?, titled);
         Ok(())
+    }
+
+    /// Notes that a list has more rows than those that lead somewhere.
+    fn astray(&mut self, list: &str, rows: u64, known: u64) {
+        if rows > known {
+            self.fault(format_args!("the list of {list} has {} rows that lead nowhere", rows - known));
+        }
     }
 
     fn left(&mut self, key: &SessionKey) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ use crate::run;
 use crate::session;
 use crate::store::Store;
 use crate::tables::{self, Tables};
+use crate::task;
 
 /// Sessions that one look for stale ones names at most.
 const STALE: usize = 1000;
@@ -127,6 +128,7 @@ impl Forgotten {
         tables.preferences()?.remove(PreferencesOf::Session(self.key.clone()).place().as_str())?;
         for StoredRun { run, arrival, end, .. } in &self.runs {
             tables.preferences()?.remove(PreferencesOf::Run(run.clone()).place().as_str())?;
+            task::remove(tables, run)?;
             let (run, next) = (run.as_str(), after(run.as_str()));
             if end.is_none() {
                 tables.unfinished.remove(arrival)?;
@@ -135,7 +137,6 @@ impl Forgotten {
             tables.recordings()?.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
             tables.asked()?.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
             tables.costs.remove(format!("run/{run}").as_str())?;
-            tables.tasks()?.remove(run)?;
             tables.runs.remove(run)?;
         }
         for (_, id) in &self.approvals {

@@ -72,7 +72,7 @@ pub use session::{Fork, History, Page, PageEnd, Pending, SessionRow};
 pub use standing::Paused;
 pub use stats::{Stats, TableStats};
 pub use store::Store;
-pub use task::{HandOver, SubAgent, Task, TaskRow};
+pub use task::{HandOver, SubAgent, Task, TaskRow, TasksOf};
 
 #[cfg(test)]
 mod crash;

@@ -49,10 +49,12 @@ pub(crate) const KV_USED: TableDefinition<Text, (u64, u64)> = TableDefinition::n
 pub(crate) const SUB_AGENTS: TableDefinition<Text, Bytes> = TableDefinition::new("sub_agents");
 /// Run id → the task that it does.
 pub(crate) const TASKS: TableDefinition<Text, Bytes> = TableDefinition::new("tasks");
+/// (List, when it was handed over, run id): the tasks in order. See `task`.
+pub(crate) const TASK_LISTS: TableDefinition<(Text, u64, Text), ()> = TableDefinition::new("task_lists");
 /// (Run id, call id) → what a replay of the call needs.
 pub(crate) const RECORDINGS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("recordings");
 
-/// `session/KEY`, `day/YYYY-MM-DD` or `run/ID` → (tokens, millionths of a dollar). See `cost`.
+/// `session/KEY`, `day/YYYY-MM-DD`, `agent/ID/YYYY-MM-DD` or `run/ID` → (tokens, millionths of a dollar). See `cost`.
 pub(crate) const COSTS: TableDefinition<Text, (u64, u64)> = TableDefinition::new("costs");
 /// Component → what its owner thinks of it. See `standing`.
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
@@ -99,6 +101,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(RECORDINGS)?;
     visitor.visit(SUB_AGENTS)?;
     visitor.visit(TASKS)?;
+    visitor.visit(TASK_LISTS)?;
     visitor.visit(COSTS)?;
     visitor.visit(STANDING)?;
     visitor.visit(PREFERENCES)?;
@@ -172,6 +175,7 @@ opened_for_each_use! {
     preferences: PREFERENCES, Text, Bytes;
     sub_agents: SUB_AGENTS, Text, Bytes;
     tasks: TASKS, Text, Bytes;
+    task_lists: TASK_LISTS, (Text, u64, Text), ();
 }
 
 /// Creates all tables.

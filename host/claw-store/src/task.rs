@@ -1,6 +1,8 @@
 //! Sub-agents, and the ledger of tasks: work that one conversation has handed to another. Where a task stands is where
 //! its run stands; it has no state of its own that could say otherwise.
 
+use std::collections::BTreeSet;
+
 use claw_core::id::{RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Inbound;
 use claw_core::label::Labels;
@@ -10,7 +12,7 @@ use crate::change::{Change, Decided};
 use crate::cost::{Cost, CostOf};
 use crate::error::{Failure, StoreError};
 use crate::inbox::{self, Accepted};
-use crate::row::{StoredSubAgent, StoredTask, decode};
+use crate::row::{StoredSubAgent, StoredTask, decode, encode};
 use crate::run::{self, RunState};
 use crate::store::Store;
 use crate::tables::{self, Bytes, Snapshot, Tables};
@@ -52,6 +54,45 @@ pub struct Task {
     pub seconds: u64,
     /// When it was handed over.
     pub created: Timestamp,
+}
+
+/// Which tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TasksOf {
+    /// All.
+    All,
+    /// Those that a conversation wants done.
+    For(SessionKey),
+    /// Those that a conversation does.
+    By(SessionKey),
+    /// Those of the last two kinds.
+    With(SessionKey),
+}
+
+impl TasksOf {
+    fn lists(&self) -> Vec<String> {
+        match self {
+            TasksOf::All => vec![String::new()],
+            TasksOf::For(session) => vec![list_for(session)],
+            TasksOf::By(session) => vec![list_by(session)],
+            TasksOf::With(session) => vec![list_for(session), list_by(session)],
+        }
+    }
+}
+
+fn list_for(session: &SessionKey) -> String {
+    format!("for/{session}")
+}
+
+fn list_by(session: &SessionKey) -> String {
+    format!("by/{session}")
+}
+
+impl Task {
+    /// The lists that it is on.
+    pub(crate) fn lists(&self) -> [String; 3] {
+        [String::new(), list_for(&self.parent), list_by(&self.session)]
+    }
 }
 
 /// A task and where it stands.
@@ -113,20 +154,28 @@ impl Store {
         })
     }
 
-    /// All tasks, the newest first.
+    /// Tasks of a list, the newest first; only those behind `after` if that is given. Costs as much as it finds.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn tasks(&self) -> Result<Vec<TaskRow>, StoreError> {
+    pub fn tasks(&self, of: &TasksOf, after: Option<&Task>, limit: usize) -> Result<Vec<TaskRow>, StoreError> {
         self.read(|snapshot| {
-            let Some(tasks) = snapshot.table_if_there(tables::TASKS)? else { return Ok(Vec::new()) };
-            let mut rows = Vec::new();
-            for item in tasks.iter()? {
-                let (run, row) = item?;
-                let task = decode::<StoredTask>(run.value(), row.value())?.into();
-                rows.extend(shown(snapshot, task)?);
+            let Some(lists) = snapshot.table_if_there(tables::TASK_LISTS)? else { return Ok(Vec::new()) };
+            let end = after.map_or((u64::MAX, ""), |task| (task.created.0, task.run.as_str()));
+            let mut places = BTreeSet::new();
+            for list in of.lists() {
+                for item in lists.range((list.as_str(), 0, "")..(list.as_str(), end.0, end.1))?.rev().take(limit) {
+                    let place = item?.0;
+                    let (_, created, run) = place.value();
+                    places.insert((created, run.to_owned()));
+                }
             }
-            rows.sort_by(|a, b| (b.task.created, &b.task.run).cmp(&(a.task.created, &a.task.run)));
+            let tasks = snapshot.table(tables::TASKS)?;
+            let mut rows = Vec::new();
+            for (_, run) in places.iter().rev().take(limit) {
+                let Some(row) = tasks.get(run.as_str())? else { continue };
+                rows.extend(shown(snapshot, decode::<StoredTask>(run, row.value())?.into())?);
+            }
             Ok(rows)
         })
     }
@@ -164,6 +213,29 @@ impl Store {
             None => Ok(Vec::new()),
         })
     }
+}
+
+/// Puts a task into the ledger and on its lists.
+pub(crate) fn insert(tables: &Tables<'_>, task: Task) -> Result<(), Failure> {
+    let mut listed = tables.task_lists()?;
+    for list in task.lists() {
+        listed.insert((list.as_str(), task.created.0, task.run.as_str()), ())?;
+    }
+    let run = task.run.clone();
+    tables.tasks()?.insert(run.as_str(), encode(&StoredTask::from(task)).as_slice())?;
+    Ok(())
+}
+
+/// Takes the task of a run, if it does one, out of the ledger and off its lists.
+pub(crate) fn remove(tables: &Tables<'_>, run: &RunId) -> Result<(), Failure> {
+    let mut tasks = tables.tasks()?;
+    let Some(task) = find_task(&tasks, run)? else { return Ok(()) };
+    tasks.remove(run.as_str())?;
+    let mut listed = tables.task_lists()?;
+    for list in task.lists() {
+        listed.remove((list.as_str(), task.created.0, run.as_str()))?;
+    }
+    Ok(())
 }
 
 fn hand_over(tables: &Tables<'_>, work: HandOver, at: Timestamp) -> Result<Decided<Accepted>, Failure> {

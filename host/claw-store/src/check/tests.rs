@@ -5,7 +5,9 @@ use super::*;
 use crate::fixture::*;
 use crate::open;
 use crate::row::{StoredEntry, encode};
-use crate::tables::{AUDIT_HEAD, ENTRIES, PENDING, RECENT, RUNS, SCHEMA, SUB_AGENTS, TASKS, TITLES, UNFINISHED};
+use crate::tables::{
+    AUDIT_HEAD, ENTRIES, PENDING, RECENT, RUNS, SCHEMA, SUB_AGENTS, TASK_LISTS, TASKS, TITLES, UNFINISHED,
+};
 use crate::{Point, Record};
 
 /// A sound store with something of everything that is checked.
@@ -64,6 +66,8 @@ async fn an_index_that_does_not_fit_its_rows_is_a_fault() {
     check_fault(|txn| drop(txn.open_table(UNFINISHED).unwrap().pop_first().unwrap()), "does not wait").await;
     check_fault(|txn| drop(txn.open_table(UNFINISHED).unwrap().insert(9, "a").unwrap()), "does not say so").await;
     check_fault(|txn| drop(txn.open_table(TASKS).unwrap().insert("x", [1].as_slice()).unwrap()), "run that is not")
+        .await;
+    check_fault(|txn| drop(txn.open_table(TASK_LISTS).unwrap().insert(("", 1, "x"), ()).unwrap()), "lead nowhere")
         .await;
 }
 

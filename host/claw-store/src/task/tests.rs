@@ -29,6 +29,10 @@ fn work(id: &str, session: &str, parent: &str, by: &str, depth: u32) -> HandOver
     }
 }
 
+fn all(store: &Store) -> Vec<TaskRow> {
+    store.tasks(&TasksOf::All, None, 100).unwrap()
+}
+
 fn announcement(id: &str) -> Inbound {
     let source = Source { channel: "sub-agent".to_owned(), account: id.to_owned() };
     Inbound { source, ..inbound(&format!("{id}-end")) }
@@ -49,7 +53,7 @@ async fn a_task_stands_where_its_run_stands_and_survives_a_restart() {
     let record = Record { end: done(), ..entries([said("found")]) };
     store.record(&run("grandchild"), record, at(4)).await.unwrap();
     let store = reopen(&home, store);
-    let rows = store.tasks().unwrap();
+    let rows = all(&store);
     let shown: Vec<_> =
         rows.iter().map(|row| (row.task.run.as_str(), matches!(row.state, RunState::Ended(_)))).collect();
     assert_eq!(shown, [("grandchild", true), ("child", false)]);
@@ -124,5 +128,40 @@ async fn a_sub_agent_is_forgotten_with_its_conversation() {
     assert_eq!(stale.iter().map(|stale| stale.key.as_str()).collect::<Vec<_>>(), ["agent:main:c"]);
     store.delete_session(&key("c"), "test", at(100)).await.unwrap();
     assert_eq!((store.sub_agent(&key("c")).unwrap(), store.task(&run("child")).unwrap()), (None, None));
-    assert_eq!(store.tasks().unwrap().len(), 1);
+    assert_eq!(all(&store).len(), 1);
+    assert_eq!(store.tasks(&TasksOf::With(key("c")), None, 9).unwrap()[0].task.run, run("grandchild"));
+    assert_eq!(store.tasks(&TasksOf::For(key("main")), None, 9).unwrap(), []);
+    assert_eq!(store.check().unwrap().faults, [""; 0]);
+}
+
+/// As many as a page wants are read, however many there are.
+#[tokio::test]
+async fn the_ledger_is_read_by_page_in_the_order_of_time() {
+    let (_home, store) = store();
+    store.accept(inbound("a"), at(1)).await.unwrap();
+    let ids: Vec<_> = (0..300).map(|index| format!("t{index:03}")).collect();
+    for (index, id) in ids.iter().enumerate() {
+        let session = if index % 3 == 0 { "c" } else { "d" };
+        let mut work = work(id, session, "main", "a", 1);
+        // Two at a time: those of one moment are told apart by their names.
+        work.task.created = at(index as u64 / 2);
+        store.hand_over(work, at(index as u64)).await.unwrap();
+    }
+    let pages = |of: TasksOf, limit: usize| {
+        let (mut found, mut last) = (Vec::new(), None);
+        loop {
+            let page = store.tasks(&of, last.as_ref(), limit).unwrap();
+            assert!(page.len() <= limit);
+            let Some(row) = page.last() else { break found };
+            last = Some(row.task.clone());
+            found.extend(page.into_iter().map(|row| row.task.run.to_string()));
+        }
+    };
+    let newest_first: Vec<_> = ids.iter().rev().cloned().collect();
+    assert_eq!(pages(TasksOf::All, 7), newest_first);
+    assert_eq!(pages(TasksOf::For(key("main")), 300), newest_first);
+    assert_eq!(pages(TasksOf::With(key("main")), 1), newest_first);
+    let of_c: Vec<_> = ids.iter().step_by(3).rev().cloned().collect();
+    assert_eq!((pages(TasksOf::By(key("c")), 8), pages(TasksOf::With(key("c")), 8)), (of_c.clone(), of_c));
+    assert_eq!(pages(TasksOf::For(key("c")), 8), [""; 0]);
 }

@@ -3,11 +3,16 @@
 use claw_core::event::RunEnd;
 use claw_core::id::RunId;
 use claw_gateway::{RpcError, TaskCall, TaskList};
-use claw_store::{RunState, Task, TaskRow};
+use claw_store::{RunState, Task, TaskRow, TasksOf};
 use serde_json::{Value, json};
 
 use super::{Api, stored};
 use crate::tasks;
+
+/// Tasks that are read at a time.
+const PAGE: usize = 200;
+/// Tasks that one call looks at; where there are more, its answer ends with a cursor even if nothing was found.
+const LOOKED_AT: usize = 10_000;
 
 impl Api {
     pub(super) async fn task_call(&self, call: TaskCall) -> Result<Value, RpcError> {
@@ -22,22 +27,30 @@ impl Api {
     }
 
     fn tasks(&self, list: &TaskList) -> Result<Value, RpcError> {
-        let rows = self.host.store.tasks().map_err(stored)?;
-        let mut rows: Vec<_> = rows.iter().collect();
-        if let Some(after) = &list.after {
-            let at = rows.iter().position(|row| row.task.run == *after).ok_or_else(|| unknown(after))?;
-            rows.drain(..=at);
+        let store = &self.host.store;
+        let of = list.session.clone().map_or(TasksOf::All, TasksOf::With);
+        let mut last = match &list.after {
+            Some(after) => Some(store.task(after).map_err(stored)?.ok_or_else(|| unknown(after))?.task),
+            None => None,
+        };
+        let (mut found, mut looked_at, mut has_more) = (Vec::new(), 0, true);
+        'pages: while has_more && looked_at < LOOKED_AT {
+            let page = store.tasks(&of, last.as_ref(), PAGE).map_err(stored)?;
+            looked_at += page.len();
+            has_more = page.len() == PAGE;
+            for row in page {
+                if is_wanted(&row, list) {
+                    if found.len() == list.limit {
+                        has_more = true;
+                        break 'pages;
+                    }
+                    found.push(task(&row));
+                }
+                last = Some(row.task);
+            }
         }
-        rows.retain(|row| {
-            let is_of = |session| list.session.as_ref().is_none_or(|wanted| wanted == session);
-            (is_of(&row.task.parent) || is_of(&row.task.session))
-                && list.agent.as_ref().is_none_or(|agent| *agent == row.task.session.agent())
-                && (list.statuses.is_empty() || list.statuses.iter().any(|wanted| wanted == status(&row.state)))
-        });
-        let has_more = rows.len() > list.limit;
-        rows.truncate(list.limit);
-        let next = rows.last().filter(|_| has_more).map(|row| &row.task.run);
-        Ok(json!({"tasks": rows.iter().map(|row| task(row)).collect::<Vec<_>>(), "nextCursor": next}))
+        let next = last.filter(|_| has_more).map(|task| task.run);
+        Ok(json!({"tasks": found, "nextCursor": next}))
     }
 
     /// Stops the run of a task and all that it has handed over. Its parent is told.
@@ -55,6 +68,11 @@ impl Api {
         tasks::stop_of(host, &session, Some(run)).await.map_err(stored)?;
         Ok(json!({"found": true, "cancelled": cancelled, "task": task(&row)}))
     }
+}
+
+fn is_wanted(row: &TaskRow, list: &TaskList) -> bool {
+    list.agent.as_ref().is_none_or(|agent| *agent == row.task.session.agent())
+        && (list.statuses.is_empty() || list.statuses.iter().any(|wanted| wanted == status(&row.state)))
 }
 
 fn unknown(run: &RunId) -> RpcError {

@@ -40,8 +40,20 @@ pub(super) enum TasksCommand {
 pub(super) async fn tasks(command: TasksCommand, home: &Path, output: &Output) -> Result<Exit, Failure> {
     match command {
         TasksCommand::List { session, status, limit } => {
-            let params = json!({"sessionKey": session, "status": status, "limit": limit});
-            let list = Client::connect(home).await?.call("tasks.list", params).await?;
+            let mut params = json!({"sessionKey": session, "status": status});
+            let (mut client, mut tasks) = (Client::connect(home).await?, Vec::new());
+            // A page may be empty and not the last one: a call looks at so many tasks only.
+            let cursor = loop {
+                params["limit"] = json!(limit - tasks.len() as u64);
+                let mut page = client.call("tasks.list", params.clone()).await?;
+                tasks.extend(page["tasks"].as_array_mut().into_iter().flat_map(std::mem::take));
+                let cursor = page["nextCursor"].take();
+                if cursor.is_null() || tasks.len() as u64 >= limit {
+                    break cursor;
+                }
+                params["cursor"] = cursor;
+            };
+            let list = json!({"tasks": tasks, "nextCursor": cursor});
             output.data(&list, |list| {
                 let rows: Vec<_> = list["tasks"].as_array().into_iter().flatten().map(row).collect();
                 match rows.as_slice() {

@@ -1,13 +1,11 @@
 //! Looking at conversations: the list of them, and what was said.
 
-use std::collections::HashMap;
-
 use claw_core::effect::{EffectError, Reach, SessionEntry, SessionPage, SessionSummary, SessionsPlan};
 use claw_core::id::{Seq, SessionKey};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use claw_policy::Action;
-use claw_store::{Page, PageEnd, SessionQuery, SessionRow};
+use claw_store::{Page, PageEnd, SessionQuery, SessionRow, TasksOf};
 
 use super::{Effects, outside_of_its_own, unreadable};
 use crate::tasks;
@@ -18,6 +16,8 @@ const MOST: u32 = 100;
 const ENTRY_CHARS: usize = 4000;
 /// Bytes of a page.
 const PAGE_BYTES: usize = 64 << 10;
+/// Conversations below its own that a run may look through.
+const DESCENDANTS: usize = 1000;
 /// The list of all conversations, among keys.
 const ALL: &str = "*";
 
@@ -27,16 +27,13 @@ impl Effects {
         let index = self.admit_look(Reach { key: own.to_string(), own: true }).await?;
         let store = &self.context.host.store;
         let mut found = Vec::new();
-        let known = self.latest_tasks()?;
-        for session in known.keys() {
-            if store.descends(session, own).map_err(unreadable)? {
-                found.extend(store.session(session).map_err(unreadable)?);
-            }
+        for session in self.descendants(own)? {
+            found.extend(store.session(&session).map_err(unreadable)?);
         }
         found.sort_by(|a, b| (b.updated, &b.key).cmp(&(a.updated, &a.key)));
         found.truncate(limit.clamp(1, MOST) as usize);
         self.ended(index, format!("{} conversations", found.len())).await?;
-        Ok(found.into_iter().map(|row| self.summary(row, &known)).collect())
+        found.into_iter().map(|row| self.summary(row)).collect()
     }
 
     pub(super) async fn all_sessions(&self, limit: u32) -> Result<Vec<SessionSummary>, EffectError> {
@@ -49,8 +46,7 @@ impl Effects {
         let rows = self.context.host.store.sessions(&query).map_err(unreadable)?.rows;
         self.label(Labels::private("the list of conversations")).await?;
         self.ended(index, format!("{} conversations", rows.len())).await?;
-        let known = self.latest_tasks()?;
-        Ok(rows.into_iter().map(|row| self.summary(row, &known)).collect())
+        rows.into_iter().map(|row| self.summary(row)).collect()
     }
 
     pub(super) async fn session_history(
@@ -97,20 +93,30 @@ impl Effects {
         Ok(index)
     }
 
-    /// For each conversation that does or did a task: its name and where the latest one stands.
-    fn latest_tasks(&self) -> Result<HashMap<SessionKey, (String, &'static str)>, EffectError> {
-        let mut latest = HashMap::new();
-        for row in self.context.host.store.tasks().map_err(unreadable)? {
-            let label = row.sub_agent.map(|agent| agent.label).unwrap_or_default();
-            latest.entry(row.task.session).or_insert((label, tasks::state(&row.state)));
+    /// The conversations that `own` has started, directly or through others; those of the newest work if there are many.
+    fn descendants(&self, own: &SessionKey) -> Result<Vec<SessionKey>, EffectError> {
+        let store = &self.context.host.store;
+        let (mut found, mut looked_at) = (vec![own.clone()], 0);
+        while let Some(parent) = found.get(looked_at).cloned() {
+            looked_at += 1;
+            let left = DESCENDANTS.saturating_sub(found.len());
+            for row in store.tasks(&TasksOf::For(parent.clone()), None, left).map_err(unreadable)? {
+                let is_child = row.sub_agent.is_some_and(|agent| agent.parent == parent);
+                if is_child && !found.contains(&row.task.session) {
+                    found.push(row.task.session);
+                }
+            }
         }
-        Ok(latest)
+        Ok(found.split_off(1))
     }
 
-    fn summary(&self, row: SessionRow, known: &HashMap<SessionKey, (String, &'static str)>) -> SessionSummary {
-        let (label, state) = known.get(&row.key).cloned().unwrap_or_default();
-        let title = self.spoken(&row.title.unwrap_or(label));
-        SessionSummary { key: row.key.to_string(), title, updated_ms: row.updated.0, state: state.to_owned() }
+    fn summary(&self, row: SessionRow) -> Result<SessionSummary, EffectError> {
+        let of = TasksOf::By(row.key.clone());
+        let latest = self.context.host.store.tasks(&of, None, 1).map_err(unreadable)?.pop();
+        let state = latest.as_ref().map_or("", |task| tasks::state(&task.state)).to_owned();
+        let label = latest.and_then(|task| task.sub_agent).map(|agent| agent.label);
+        let title = self.spoken(&row.title.or(label).unwrap_or_default());
+        Ok(SessionSummary { key: row.key.to_string(), title, updated_ms: row.updated.0, state })
     }
 
     fn entry(&self, entry: &Entry) -> Option<SessionEntry> {
