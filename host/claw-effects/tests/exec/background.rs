@@ -165,7 +165,7 @@ fn a_killed_host_takes_its_background_programs_along() {
     let pipe = ground.named_pipe();
     let mut host = Command::new(this_program())
         .arg("background-host")
-        .args([&ground.paths.workspace, &ground.paths.scratch])
+        .args([&ground.paths.workspaces[0], &ground.paths.scratch])
         .spawn()
         .unwrap();
     let found = processes(&pipe);
@@ -181,7 +181,7 @@ pub fn be_a_host(workspace: &str, scratch: &str) {
     let (workspace, scratch) = (PathBuf::from(workspace), PathBuf::from(scratch));
     let pipe = workspace.join("pids");
     let mut stage = Stage::new();
-    stage.ground.paths = ExecPaths { launcher: this_program(), workspace, scratch, cgroups: None };
+    stage.ground.paths = ExecPaths { launcher: this_program(), workspaces: vec![workspace], scratch, cgroups: None };
     stage.processes = Processes::new(stage.ground.paths.clone());
     block_on(async {
         let id = stage.spawn_probe(&["stay", pipe.to_str().unwrap()]).await;
@@ -225,7 +225,7 @@ fn one_owner_has_eight_at_a_time() {
 
 fn a_program_that_cannot_start_is_no_process() {
     let stage = Stage::new();
-    let path = stage.ground.paths.workspace.join("garbage");
+    let path = stage.ground.paths.workspaces[0].join("garbage");
     std::fs::copy("/bin/cat", &path).unwrap();
     let plan = background(stage.ground.plan(&[path.to_str().unwrap()]), TTL);
     std::fs::write(&path, "changed").unwrap();

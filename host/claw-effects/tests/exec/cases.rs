@@ -65,11 +65,11 @@ impl Ground {
         let at = root.path().canonicalize().unwrap();
         let paths = ExecPaths {
             launcher: this_program(),
-            workspace: at.join("ws"),
+            workspaces: vec![at.join("ws")],
             scratch: at.join("scratch"),
             cgroups: None,
         };
-        fs::create_dir(&paths.workspace).unwrap();
+        fs::create_dir(&paths.workspaces[0]).unwrap();
         fs::create_dir(&paths.scratch).unwrap();
         Ground { _root: root, paths }
     }
@@ -83,7 +83,7 @@ impl Ground {
             timeout_ms: 30_000,
             max_output_bytes: 100_000,
         };
-        plan_exec(&request, None, &self.paths.workspace, &ExecLimits::default()).unwrap()
+        plan_exec(&request, None, &self.paths.workspaces[0], &ExecLimits::default()).unwrap()
     }
 
     pub fn probe(&self, args: &[&str]) -> ExecPlan {
@@ -109,7 +109,7 @@ impl Ground {
 
     /// A named pipe of this name in the workspace.
     pub fn pipe(&self, name: &str) -> PathBuf {
-        let path = self.paths.workspace.join(name);
+        let path = self.paths.workspaces[0].join(name);
         mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         path
     }
@@ -164,15 +164,22 @@ fn check_denied(result: Result<ExecExit, EffectError>, expected: &str) {
     }
 }
 
+/// A process that was alive when it told its number; nothing if it was gone before somebody could take hold of it.
+pub struct Process(Option<rustix::fd::OwnedFd>);
+
 /// Waits for numbers in a named pipe and takes hold of the processes.
-pub fn processes(pipe: &Path) -> Vec<rustix::fd::OwnedFd> {
+pub fn processes(pipe: &Path) -> Vec<Process> {
     let mut pids = String::new();
     fs::File::open(pipe).unwrap().read_to_string(&mut pids).unwrap();
-    let open = |pid: &str| pidfd_open(Pid::from_raw(pid.parse().unwrap()).unwrap(), PidfdFlags::empty()).unwrap();
+    let open = |pid: &str| match pidfd_open(Pid::from_raw(pid.parse().unwrap()).unwrap(), PidfdFlags::empty()) {
+        Err(rustix::io::Errno::SRCH) => Process(None),
+        opened => Process(Some(opened.unwrap())),
+    };
     pids.split(' ').map(open).collect()
 }
 
-pub fn ends_within(pidfd: &rustix::fd::OwnedFd, time: Duration) -> bool {
+pub fn ends_within(process: &Process, time: Duration) -> bool {
+    let Some(pidfd) = &process.0 else { return true };
     let timeout = Timespec::try_from(time).unwrap();
     poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout)).unwrap() == 1
 }
@@ -213,7 +220,7 @@ fn standard_input_arrives_and_ends() {
 fn a_program_that_changed_after_the_decision_does_not_run() {
     // EX-15
     let ground = Ground::new();
-    let tool = ground.paths.workspace.join("tool");
+    let tool = ground.paths.workspaces[0].join("tool");
     fs::copy("/bin/sh", &tool).unwrap();
     let plan = ground.plan(&[tool.to_str().unwrap(), "-c", "exit 7"]);
     // The same bytes in a new file are the same program: the digest is what was decided on.
@@ -226,7 +233,7 @@ fn a_program_that_changed_after_the_decision_does_not_run() {
     fs::write(&tool, &bytes).unwrap();
     check_denied(ground.run(plan.clone()), "E_EXEC_CHANGED");
     // By another file, a link, a folder, a pipe, and by none.
-    let elsewhere = ground.paths.workspace.join("elsewhere");
+    let elsewhere = ground.paths.workspaces[0].join("elsewhere");
     fs::copy("/bin/sh", &elsewhere).unwrap();
     fs::remove_file(&tool).unwrap();
     symlink(&elsewhere, &tool).unwrap();
@@ -244,7 +251,7 @@ fn a_program_that_changed_after_the_decision_does_not_run() {
 fn a_directory_that_became_a_link_is_not_entered() {
     // EX-17
     let ground = Ground::new();
-    let cwd = ground.paths.workspace.join("sub");
+    let cwd = ground.paths.workspaces[0].join("sub");
     fs::create_dir(&cwd).unwrap();
     let plan = ExecPlan { cwd: cwd.clone(), ..ground.probe(&["cwd"]) };
     let exit = ground.run(plan.clone()).unwrap();
@@ -261,7 +268,7 @@ fn a_directory_that_became_a_link_is_not_entered() {
 fn files_outside_the_workspace_cannot_be_read_or_written() {
     // EX-19, EX-20; root is no exception
     let ground = Ground::new();
-    let secret = ground.paths.workspace.parent().unwrap().join("secret");
+    let secret = ground.paths.workspaces[0].parent().unwrap().join("secret");
     fs::write(&secret, "secret").unwrap();
     let other_scratch = ground.paths.scratch.join("other");
     fs::create_dir(&other_scratch).unwrap();
@@ -280,7 +287,7 @@ fn files_outside_the_workspace_cannot_be_read_or_written() {
     let allowed = ground.output(&["read", "/etc/passwd", "/usr/bin", "/dev/urandom", "."]);
     assert!(allowed.lines().all(|line| line.ends_with(" done")), "{allowed}");
     assert_eq!(ground.output(&["write", "new", "/dev/null"]), "new done\n/dev/null done\n");
-    assert!(ground.paths.workspace.join("new").exists());
+    assert!(ground.paths.workspaces[0].join("new").exists());
 }
 
 fn a_kernel_without_landlock_runs_nothing() {
@@ -294,7 +301,7 @@ fn a_kernel_without_landlock_runs_nothing() {
     let error = ground.run(ground.probe(&["write", "ran"])).unwrap_err();
     let EffectError::Unavailable(text) = error else { panic!("{error:?}") };
     assert!(text.contains("E_EXEC_UNSUPPORTED") && text.contains("Landlock"), "{text}");
-    assert!(!ground.paths.workspace.join("ran").exists());
+    assert!(!ground.paths.workspaces[0].join("ran").exists());
 }
 
 fn forbidden_system_calls_fail_and_the_program_lives() {
@@ -369,7 +376,7 @@ fn the_five_ways_to_end_can_be_told_apart() {
     assert_eq!(ground.run(spin).unwrap().ended, ExecEnd::TimedOut);
     // Not started: a bad format, and an interpreter that does not exist.
     for (name, text) in [("garbage", "\x7fELF?"), ("orphan", "#!/nowhere/interpreter\n")] {
-        let path = ground.paths.workspace.join(name);
+        let path = ground.paths.workspaces[0].join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         let error = ground.run(ground.plan(&[path.to_str().unwrap()])).unwrap_err();
@@ -453,7 +460,7 @@ fn nothing_survives_a_host_that_is_killed() {
     let pipe = ground.named_pipe();
     let mut host = Command::new(this_program())
         .arg("host")
-        .args([&ground.paths.workspace, &ground.paths.scratch])
+        .args([&ground.paths.workspaces[0], &ground.paths.scratch])
         .spawn()
         .unwrap();
     let found = processes(&pipe);
@@ -469,8 +476,10 @@ pub fn be_a_host(workspace: &str, scratch: &str) {
     let (workspace, scratch) = (PathBuf::from(workspace), PathBuf::from(scratch));
     let root = tempfile::tempdir().unwrap();
     let pipe = workspace.join("pids");
-    let ground =
-        Ground { _root: root, paths: ExecPaths { launcher: this_program(), workspace, scratch, cgroups: None } };
+    let ground = Ground {
+        _root: root,
+        paths: ExecPaths { launcher: this_program(), workspaces: vec![workspace], scratch, cgroups: None },
+    };
     let exit = ground.run(ground.probe(&["stay", pipe.to_str().unwrap()]));
     panic!("the program ended first: {exit:?}");
 }
@@ -486,7 +495,7 @@ fn temporary_files_are_removed_even_if_hidden() {
 
 fn scripts_run_by_their_interpreter() {
     let ground = Ground::new();
-    let path = ground.paths.workspace.join("script");
+    let path = ground.paths.workspaces[0].join("script");
     fs::write(&path, "#!/bin/sh\necho \"$0\" \"$1\"\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     let exit = ground.run(ground.plan(&[path.to_str().unwrap(), "one"])).unwrap();

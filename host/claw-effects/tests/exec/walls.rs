@@ -80,10 +80,10 @@ fn a_fork_bomb_stops_at_the_limit() {
         return bomb_here(&Ground::new());
     }
     let ground = Ground::new();
-    let program = ground.paths.workspace.join("launcher");
+    let program = ground.paths.workspaces[0].join("launcher");
     fs::copy(this_program(), &program).unwrap();
-    let root = ground.paths.workspace.parent().unwrap();
-    for folder in [root, &ground.paths.workspace, &ground.paths.scratch] {
+    let root = ground.paths.workspaces[0].parent().unwrap();
+    for folder in [root, &ground.paths.workspaces[0], &ground.paths.scratch] {
         std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     let status = Command::new(&program)
