@@ -9,6 +9,7 @@ mod terminal;
 mod vitals;
 mod wasm;
 
+mod agents;
 mod approvals;
 mod audit;
 mod bad_input;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{RunId, SessionKey};
+use crate::route::Whence;
 
 /// Who or what started a run. Set by the host, never by a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +32,13 @@ pub struct Source {
     pub channel: String,
     /// The account or device on that channel; `owner` for shared-secret clients.
     pub account: String,
+}
+
+impl Source {
+    /// The same for a look at the bindings, with the person behind the account where that is known.
+    pub fn whence<'a>(&'a self, peer: Option<&'a str>) -> Whence<'a> {
+        Whence { channel: &self.channel, account: &self.account, peer }
+    }
 }
 
 /// One accepted message. `(source, run)` is its identity: a redelivery carries the same pair.

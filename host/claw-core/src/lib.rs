@@ -12,6 +12,7 @@ pub mod inbound;
 pub mod label;
 pub mod lane;
 pub mod message;
+pub mod route;
 
 pub mod context;
 pub mod turn;

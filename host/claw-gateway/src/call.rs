@@ -93,7 +93,7 @@ pub enum Call {
         answer: Answer,
     },
     /// `{agentId, profiles, groups:[{id, label, source, tools}]}`
-    ToolsCatalog,
+    ToolsCatalog(AgentId),
     /// `{ok, toolName, output?, requiresApproval?, approvalId?, error?:{code, message}}`
     ToolsInvoke(ToolsInvoke),
     /// Any object; a method of this host.
@@ -155,9 +155,9 @@ pub enum Call {
     /// `{models:[{id, name, provider, …}]}`
     ModelsList,
     /// `{commands:[{name, textAliases, description, source:"skill", scope, acceptsArgs}]}`
-    CommandsList,
+    CommandsList(AgentId),
     /// `{workspaceDir, skills:[{name, description, source, eligible, gates, …}], leftOut:[{path, error}]}`
-    SkillsStatus,
+    SkillsStatus(AgentId),
     /// The models in use, and how their keys are.
     ModelsStatus,
     /// `{agentId, name?, …}`
@@ -365,8 +365,8 @@ pub struct ToolsInvoke {
     pub name: ToolName,
     /// Its arguments, an object.
     pub args: Value,
-    /// On whose behalf; the host's main session otherwise.
-    pub session: Option<SessionKey>,
+    /// On whose behalf.
+    pub session: SessionKey,
     /// The client's idempotency key, or a fresh id.
     pub run: RunId,
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use claw_core::route::Routes;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -20,6 +21,8 @@ pub struct GatewayConfig {
     pub tick: Duration,
     /// Bounds on what peers can make the gateway hold.
     pub limits: GatewayLimits,
+    /// Whose conversations are meant where a client names no agent.
+    pub routes: Routes,
 }
 
 /// Who may enter.

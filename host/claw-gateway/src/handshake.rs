@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claw_core::id::Timestamp;
+use claw_core::inbound::Source;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -58,6 +59,14 @@ pub(crate) struct Admitted {
     pub(crate) method: &'static str,
     /// Whether it wants the arguments and results of tools.
     pub(crate) tool_events: bool,
+}
+
+impl Admitted {
+    /// Where its messages come from.
+    pub(crate) fn source(&self) -> Source {
+        let account = self.device.clone().unwrap_or_else(|| "owner".to_owned());
+        Source { channel: "ws".to_owned(), account }
+    }
 }
 
 /// Somebody who may not.
@@ -299,6 +308,7 @@ pub(crate) struct Welcome<'a> {
 /// The payload that ends a good handshake.
 pub(crate) fn hello(admitted: &Admitted, welcome: &Welcome<'_>) -> Value {
     let Welcome { config, connection, uptime, now } = welcome;
+    let agent = config.routes.agent(&admitted.source().whence(None));
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     json!({
         "type": "hello-ok",
@@ -312,9 +322,9 @@ pub(crate) fn hello(admitted: &Admitted, welcome: &Welcome<'_>) -> Value {
             "stateVersion": {"presence": 0, "health": 0},
             "uptimeMs": millis(*uptime),
             "sessionDefaults": {
-                "defaultAgentId": "main",
+                "defaultAgentId": agent,
                 "mainKey": "main",
-                "mainSessionKey": "agent:main:main",
+                "mainSessionKey": format!("agent:{agent}:main"),
                 "scope": "per-sender",
             },
             "authMode": match config.auth { Auth::None => "none", Auth::Token(_) => "token" },

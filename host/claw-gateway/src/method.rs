@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use claw_core::approval::{Always, Answer};
 use claw_core::id::{AgentId, ApprovalId, RunId, Seq, SessionKey, ToolName};
+use claw_core::route;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -77,7 +78,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "exec.approval.get", scope: Scope::Approvals, read: approval_get },
     Method { name: "exec.approval.resolve", scope: Scope::Approvals, read: approval_resolve },
     Method { name: "approval.resolve", scope: Scope::Approvals, read: approval_resolve },
-    Method { name: "tools.catalog", scope: Scope::Read, read: |_| host(Call::ToolsCatalog) },
+    Method { name: "tools.catalog", scope: Scope::Read, read: |p| of_agent(p, Call::ToolsCatalog) },
     Method { name: "tools.invoke", scope: Scope::Write, read: tools_invoke },
     Method { name: "components.list", scope: Scope::Read, read: |_| host(Call::ComponentsList) },
     Method { name: "components.inspect", scope: Scope::Read, read: components::inspect },
@@ -115,9 +116,33 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "question.list", scope: Scope::Questions, read: |_| here(json!({"questions": []})) },
     Method { name: "plugin.approval.list", scope: Scope::Approvals, read: |_| here(json!([])) },
     Method { name: "taskSuggestions.list", scope: Scope::Read, read: |_| here(json!({"suggestions": []})) },
-    Method { name: "commands.list", scope: Scope::Read, read: |_| host(Call::CommandsList) },
+    Method { name: "commands.list", scope: Scope::Read, read: |p| of_agent(p, Call::CommandsList) },
     Method { name: "models.status", scope: Scope::Read, read: |_| host(Call::ModelsStatus) },
-    Method { name: "skills.status", scope: Scope::Read, read: |_| host(Call::SkillsStatus) },
+    Method { name: "skills.status", scope: Scope::Read, read: |p| of_agent(p, Call::SkillsStatus) },
+];
+
+/// Methods that are about one agent, or a conversation of one. In the others, an agent narrows a list.
+const OF_ONE_AGENT: &[&str] = &[
+    "chat.send",
+    "chat.history",
+    "chat.abort",
+    "agent",
+    "agent.identity.get",
+    "sessions.describe",
+    "sessions.resolve",
+    "sessions.patch",
+    "sessions.branches.list",
+    "sessions.branches.switch",
+    "sessions.rewind",
+    "sessions.fork",
+    "sessions.delete",
+    "sessions.reset",
+    "sessions.messages.subscribe",
+    "sessions.messages.unsubscribe",
+    "tools.catalog",
+    "tools.invoke",
+    "commands.list",
+    "skills.status",
 ];
 
 /// The names that clients see in `features.methods`.
@@ -137,18 +162,28 @@ impl Method {
         })
     }
 
-    /// Parses the parameters.
+    /// Parses the parameters of a client who means this agent where it names none.
     ///
     /// # Errors
     /// `INVALID_REQUEST` with the first fault.
-    pub(crate) fn read(&self, params: Value) -> Result<Request, RpcError> {
+    pub(crate) fn read(&self, params: Value, agent: &AgentId) -> Result<Request, RpcError> {
         let checked = match params {
-            Value::Null => (self.read)(json!({})),
-            Value::Object(_) => (self.read)(params),
+            Value::Null => (self.read)(for_agent(self.name, json!({}), agent)),
+            Value::Object(_) => (self.read)(for_agent(self.name, params, agent)),
             _ => Err("expected an object".to_owned()),
         };
         checked.map_err(|why| RpcError::invalid(format!("invalid {} params: {why}", self.name)))
     }
+}
+
+/// The parameters of a client who means this agent where it names none.
+pub(crate) fn for_agent(method: &str, mut params: Value, agent: &AgentId) -> Value {
+    let key = params.get("sessionKey").or(params.get("key")).and_then(Value::as_str);
+    let names_one = params.get("agentId").is_some() || key.is_some_and(|key| key.starts_with("agent:"));
+    if !names_one && agent.as_str() != route::MAIN && OF_ONE_AGENT.contains(&method) {
+        params["agentId"] = json!(agent);
+    }
+    params
 }
 
 // === parameters ===
@@ -267,6 +302,17 @@ fn agent_wait(params: Value) -> Result<Request, String> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct OfAgentParams {
+    agent_id: Option<AgentId>,
+}
+
+fn of_agent(params: Value, call: fn(AgentId) -> Call) -> Result<Request, String> {
+    let OfAgentParams { agent_id } = parse(params)?;
+    host(call(agent_id.unwrap_or_else(route::main)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct AgentIdentityParams {
     agent_id: Option<AgentId>,
     session_key: Option<String>,
@@ -341,10 +387,7 @@ pub(crate) fn tools_invoke(params: Value) -> Result<Request, String> {
     if !args.is_object() {
         return Err("`args` must be an object".to_owned());
     }
-    let session = match (params.session_key, params.agent_id) {
-        (None, None) => None,
-        (key, agent) => Some(session(key.as_deref(), agent)?),
-    };
+    let session = session(Some(params.session_key.as_deref().unwrap_or("tools")), params.agent_id)?;
     let run = params.idempotency_key.unwrap_or_else(clock::fresh_run);
     host(Call::ToolsInvoke(ToolsInvoke { name: params.name, args, session, run }))
 }
@@ -365,8 +408,12 @@ fn parse<T: DeserializeOwned>(params: Value) -> Result<T, String> {
 
 /// The conversation that `key` names within `agent`; `main` where either is missing.
 pub(crate) fn session(key: Option<&str>, agent: Option<AgentId>) -> Result<SessionKey, String> {
-    let main = || AgentId::parse("main").expect("method: `main` is an agent id");
-    let scope = agent.clone().unwrap_or_else(main);
+    session_of(key, agent, &route::main())
+}
+
+/// The same for a client who means the agent `usual` where it names none.
+pub(crate) fn session_of(key: Option<&str>, agent: Option<AgentId>, usual: &AgentId) -> Result<SessionKey, String> {
+    let scope = agent.clone().unwrap_or_else(|| usual.clone());
     let session = SessionKey::parse(key.unwrap_or("main"), &scope).map_err(|err| err.to_string())?;
     match agent {
         Some(agent) if agent != session.agent() => {

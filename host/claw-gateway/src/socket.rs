@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use claw_core::inbound::Source;
+use claw_core::id::AgentId;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -179,6 +179,8 @@ where
 struct Client<'a> {
     shared: &'a Shared,
     caller: Caller,
+    /// Whom it means where it names no agent.
+    agent: AgentId,
     outbox: Arc<Outbox>,
 }
 
@@ -193,10 +195,10 @@ where
     // Queued before any event can be: the hello is the first frame that a client takes.
     outbox.reply(hello);
     let _seat = shared.audience.join(&outbox);
-    let account = admitted.device.clone().unwrap_or_else(|| "owner".to_owned());
-    let source = Source { channel: "ws".to_owned(), account };
+    let source = admitted.source();
+    let agent = shared.config.routes.agent(&source.whence(None));
     let caller = Caller { source, scopes: admitted.scopes, device: admitted.device };
-    let client = Client { shared, caller, outbox: Arc::clone(&outbox) };
+    let client = Client { shared, caller, agent, outbox: Arc::clone(&outbox) };
     if shared.shutdown.is_cancelled() {
         outbox.close(1012, "service restart");
     }
@@ -336,7 +338,7 @@ impl<'a> Client<'a> {
         if !self.caller.scopes.allows(method.scope) {
             return Ok(method::Request::Host(Call::Refused { method: method.name, scope: method.scope }));
         }
-        method.read(request.params)
+        method.read(request.params, &self.agent)
     }
 }
 

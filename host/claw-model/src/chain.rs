@@ -3,7 +3,7 @@
 //! One call tries, in this order, the keys of the session's model, then the models after it. What failed for the moment
 //! is tried again as a whole, after a pause. No step is taken once text was shown.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ const LONG_PAUSE: Duration = Duration::from_secs(3);
 pub struct Chain {
     /// Never empty; the first is the one to ask.
     models: Vec<Arc<HttpModel>>,
+    /// Those that are only asked when they are wished for.
+    others: Vec<Arc<HttpModel>>,
     sessions: Mutex<HashMap<String, Sticky>>,
 }
 
@@ -77,15 +79,36 @@ impl Chain {
     /// # Errors
     /// [`ModelError::Config`] if a setting cannot be used.
     pub(crate) fn new(first: ProviderConfig, fallbacks: Vec<ProviderConfig>) -> Result<Self, ModelError> {
-        let mut models: Vec<Arc<HttpModel>> = Vec::new();
+        let mut chain = Chain { models: Vec::new(), others: Vec::new(), sessions: Mutex::default() };
         for config in std::iter::once(first).chain(fallbacks) {
-            let model = match models.iter().find(|model| model.provider() == config.id) {
-                Some(known) => known.asking(&config.model, config.facts)?,
-                None => HttpModel::new(config)?,
-            };
-            models.push(Arc::new(model));
+            let model = chain.model(config)?;
+            chain.models.push(model);
         }
-        Ok(Chain { models, sessions: Mutex::default() })
+        Ok(chain)
+    }
+
+    /// See [`crate::Model::and_others`].
+    pub(crate) fn and_others(mut self, others: Vec<ProviderConfig>) -> Result<Self, ModelError> {
+        for config in others {
+            let model = self.model(config)?;
+            self.others.push(model);
+        }
+        Ok(self)
+    }
+
+    /// Models of one provider share its keys.
+    fn model(&self, config: ProviderConfig) -> Result<Arc<HttpModel>, ModelError> {
+        let known = self.known().find(|model| model.provider() == config.id);
+        let model = match known {
+            Some(known) => known.asking(&config.model, config.facts)?,
+            None => HttpModel::new(config)?,
+        };
+        Ok(Arc::new(model))
+    }
+
+    /// All models that the configuration names.
+    fn known(&self) -> impl Iterator<Item = &Arc<HttpModel>> {
+        self.models.iter().chain(&self.others)
     }
 
     /// The name of the first model.
@@ -106,7 +129,7 @@ impl Chain {
     /// How the keys are.
     pub(crate) fn keys(&self, now: Instant) -> Vec<KeyStatus> {
         let mut rings: Vec<&Arc<Keyring>> = Vec::new();
-        for model in &self.models {
+        for model in self.known() {
             if !rings.iter().any(|ring| Arc::ptr_eq(ring, model.keys())) {
                 rings.push(model.keys());
             }
@@ -120,9 +143,9 @@ impl Chain {
         let Some((provider, rest)) = wish.split_once('/') else {
             return Err(unknown(format!("`{wish}` is not of the form `provider/model` or `provider/model@key`")));
         };
-        let Some(known) = self.models.iter().find(|model| model.provider() == provider) else {
-            let mut names: Vec<&str> = self.models.iter().map(|model| model.provider()).collect();
-            names.dedup();
+        let Some(known) = self.known().find(|model| model.provider() == provider) else {
+            let names: BTreeSet<&str> = self.known().map(|model| model.provider()).collect();
+            let names: Vec<&str> = names.into_iter().collect();
             let names = names.join("`, `");
             return Err(unknown(format!(
                 "provider `{provider}` is not in use, only `{names}`; name one of its models in `models.fallbacks`"
@@ -131,7 +154,7 @@ impl Chain {
         // A name with an `@` of its own is no key.
         let by_key = rest.rsplit_once('@').and_then(|(model, key)| Some((model, known.keys().named(key)?)));
         let (model, slot) = by_key.map_or((rest, None), |(model, slot)| (model, Some(slot)));
-        let same = self.models.iter().find(|known| known.provider() == provider && known.model() == model);
+        let same = self.known().find(|known| known.provider() == provider && known.model() == model);
         let chosen = match same {
             Some(same) => Arc::clone(same),
             None => {

@@ -46,6 +46,17 @@ impl Model {
         Chain::new(config, fallbacks).map(|chain| Model::Http(Box::new(chain)))
     }
 
+    /// The same, which can also be told to ask these. They stand in for nobody.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] if a setting cannot be used.
+    pub fn and_others(self, others: Vec<ProviderConfig>) -> Result<Model, ModelError> {
+        match self {
+            Model::Http(chain) => chain.and_others(others).map(|chain| Model::Http(Box::new(chain))),
+            Model::Rehearsal => Ok(Model::Rehearsal),
+        }
+    }
+
     /// The name for people, e.g. `openai/gpt-5` or `rehearsal`.
     pub fn name(&self) -> String {
         match self {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
+use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_policy::{Action, Permit, ToolInvocation};
 use tokio::time::Instant;
@@ -151,13 +151,22 @@ pub struct Sandbox {
     slots: Mutex<HashMap<ComponentName, Arc<Slot>>>,
 }
 
-/// The place of one component's worker.
+/// The place of one component's workers.
 #[derive(Default)]
 struct Slot {
-    /// The live worker, the build that it runs, and what it was set up with.
-    worker: tokio::sync::Mutex<Option<(Arc<Worker>, Digest, Ground)>>,
+    /// The live ones, at most one for each agent.
+    workers: tokio::sync::Mutex<HashMap<AgentId, Live>>,
     /// How its workers have fared.
     record: Arc<Mutex<Quarantine>>,
+}
+
+/// A live worker.
+struct Live {
+    worker: Arc<Worker>,
+    /// What it runs.
+    build: Digest,
+    /// What it was set up with.
+    ground: Ground,
 }
 
 impl Sandbox {
@@ -201,10 +210,11 @@ impl Sandbox {
         let busy = |Full| SandboxError::Busy { component: component.name.clone() };
         let mut place = Some(self.turnstile.enter(&component.name).await.map_err(busy)?);
         let wall = Duration::from_millis(limits.clamped().wall_ms);
+        let agent = facts.session.agent();
         let call = call(component, invocation, facts, limits);
         loop {
             slot.check_record(&component.name)?;
-            let worker = self.worker(&slot, component, ground).await?;
+            let worker = self.worker(&slot, component, &agent, ground).await?;
             // If the worker has closed since that look, the next look starts a new one.
             let Some((id, signals)) = worker.register() else { continue };
             let place = place.take().expect("sandbox: a call starts once");
@@ -219,12 +229,12 @@ impl Sandbox {
     /// Whether a component has a live worker.
     pub fn state(&self, component: &ComponentName) -> WorkerState {
         let slot = self.slot(component);
-        let Ok(worker) = slot.worker.try_lock() else { return WorkerState::Starting };
-        match &*worker {
-            Some((worker, ..)) if worker.is_closed() => WorkerState::Absent,
-            Some((worker, ..)) if worker.running() > 0 => WorkerState::Running,
-            Some(_) => WorkerState::Idle,
+        let Ok(workers) = slot.workers.try_lock() else { return WorkerState::Starting };
+        let live = workers.values().filter(|live| !live.worker.is_closed());
+        match live.map(|live| live.worker.running()).max() {
             None => WorkerState::Absent,
+            Some(0) => WorkerState::Idle,
+            Some(_) => WorkerState::Running,
         }
     }
 
@@ -233,8 +243,8 @@ impl Sandbox {
         self.compiler.stop();
         let slots: Vec<_> = self.slots.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for slot in slots {
-            if let Some((worker, ..)) = slot.worker.lock().await.take() {
-                worker.kill();
+            for (_, live) in slot.workers.lock().await.drain() {
+                live.worker.kill();
             }
         }
     }
@@ -247,15 +257,20 @@ impl Sandbox {
         }
     }
 
-    /// The component's live worker, or a new one if there is none, it died, or its build or ground is no longer right.
-    async fn worker(&self, slot: &Slot, component: &Component, ground: &Ground) -> Result<Arc<Worker>, SandboxError> {
-        let mut live = slot.worker.lock().await;
-        if let Some((worker, build, set_up_with)) = &*live
-            && !worker.is_closed()
-            && *build == component.digest
-            && set_up_with == ground
-        {
-            return Ok(Arc::clone(worker));
+    /// A live worker of the component with this ground. If there is none, a new one takes the place of that of the agent,
+    /// which died, or whose build or ground is no longer right.
+    async fn worker(
+        &self,
+        slot: &Slot,
+        component: &Component,
+        agent: &AgentId,
+        ground: &Ground,
+    ) -> Result<Arc<Worker>, SandboxError> {
+        let mut workers = slot.workers.lock().await;
+        let fits = |live: &&Live| !live.worker.is_closed() && live.build == component.digest && live.ground == *ground;
+        // What reaches nothing of an agent's own serves them all.
+        if let Some(live) = workers.values().find(fits) {
+            return Ok(Arc::clone(&live.worker));
         }
         let record = &slot.record;
         let worker = match self.spawn(component, ground, record).await {
@@ -266,7 +281,9 @@ impl Sandbox {
             }
             spawned => spawned?,
         };
-        *live = Some((Arc::clone(&worker), component.digest, ground.clone()));
+        workers.retain(|_, live| live.build == component.digest && !live.worker.is_closed());
+        let live = Live { worker: Arc::clone(&worker), build: component.digest, ground: ground.clone() };
+        workers.insert(agent.clone(), live);
         Ok(worker)
     }
 

@@ -1,6 +1,6 @@
-//! What the models have cost, by conversation and by day. It is counted in the transaction that records what they said.
+//! What the models have cost, by conversation, by agent and by day. It is counted in the transaction that records what they said.
 
-use claw_core::id::{RunId, SessionKey, Timestamp};
+use claw_core::id::{AgentId, RunId, SessionKey, Timestamp};
 use claw_core::message::Usage;
 use claw_core::rfc3339;
 use redb::ReadableTable;
@@ -27,6 +27,8 @@ pub enum CostOf {
     Session(SessionKey),
     /// All conversations on one day, in UTC: `2026-11-22`.
     Day(String),
+    /// The conversations of one agent on one day.
+    Agent(AgentId, String),
     /// A run and all that was handed over on its account, from the first time that something was.
     Run(RunId),
 }
@@ -48,16 +50,26 @@ impl From<Usage> for Cost {
 impl CostOf {
     /// The day of this moment.
     pub fn day(at: Timestamp) -> Self {
-        CostOf::Day(rfc3339::format(at)[..10].to_owned())
+        CostOf::Day(date(at))
+    }
+
+    /// The day of this moment, of one agent.
+    pub fn day_of(agent: AgentId, at: Timestamp) -> Self {
+        CostOf::Agent(agent, date(at))
     }
 
     pub(crate) fn place(&self) -> String {
         match self {
             CostOf::Session(session) => format!("session/{session}"),
             CostOf::Day(day) => format!("day/{day}"),
+            CostOf::Agent(agent, day) => format!("agent/{agent}/{day}"),
             CostOf::Run(run) => format!("run/{run}"),
         }
     }
+}
+
+fn date(at: Timestamp) -> String {
+    rfc3339::format(at)[..10].to_owned()
 }
 
 impl Store {
@@ -95,7 +107,7 @@ pub(crate) fn of(
     if cost == Cost::default() {
         return Ok(Vec::new());
     }
-    let mut places = vec![CostOf::Session(session.clone()), CostOf::day(at)];
+    let mut places = vec![CostOf::Session(session.clone()), CostOf::day(at), CostOf::day_of(session.agent(), at)];
     places.extend(task::accounts(tables, session, run)?);
     Ok(places.iter().map(|of| Change::Cost { place: of.place(), cost }).collect())
 }

@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use self::command::Wish;
 pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
+use crate::agents::Agent;
 use crate::audit;
 use crate::crash_point;
 use crate::driver::DriverEvent;
@@ -124,7 +125,7 @@ impl Api {
                 None => Err(RpcError::new(ErrorCode::ApprovalNotFound, format!("there is no approval `{id}`"))),
             },
             Call::ApprovalResolve { id, answer } => self.resolve(&caller, id.as_str(), answer).await,
-            Call::ToolsCatalog => Ok(view::tools_catalog(host)),
+            Call::ToolsCatalog(agent) => Ok(view::tools_catalog(host, self.agent(&agent)?)),
             Call::ToolsInvoke(invoke) => self.invoke(caller, invoke).await,
             Call::ComponentsList => {
                 let catalog = host.catalog();
@@ -172,35 +173,38 @@ impl Api {
                 Ok(audit::view::verified(&verified))
             }
             Call::ModelsStatus => Ok(view::model_keys(&host.model)),
-            Call::SkillsStatus => Ok(skills_view::status(host, &*host.skills.shelf(host).await)),
-            Call::CommandsList => Ok(skills_view::commands(&*host.skills.shelf(host).await)),
+            Call::SkillsStatus(agent) => {
+                let agent = self.agent(&agent)?;
+                Ok(skills_view::status(agent, &*agent.skills.shelf(host).await))
+            }
+            Call::CommandsList(agent) => Ok(skills_view::commands(&*self.agent(&agent)?.skills.shelf(host).await)),
             Call::AgentsList => Ok(view::agents(host)),
             Call::ModelsList => Ok(view::models(host)),
             Call::AgentIdentity { agent } => {
-                self.known_agent(&agent)?;
+                self.agent(&agent)?;
                 Ok(json!({"agentId": agent, "name": "openclaw-host", "nameSource": "default"}))
             }
         }
     }
 
-    fn known_agent(&self, agent: &AgentId) -> Result<(), RpcError> {
-        let own = &self.host.about.agent;
-        if agent == own {
-            return Ok(());
-        }
-        let error = RpcError::invalid(format!("there is no agent `{agent}`; this host has `{own}`"));
-        Err(error.with_details(json!({"code": "UNKNOWN_AGENT_ID"})))
+    fn agent(&self, id: &AgentId) -> Result<&Agent, RpcError> {
+        let agents = &self.host.agents;
+        agents.get(id).ok_or_else(|| {
+            let known: Vec<_> = agents.all().map(|agent| format!("`{}`", agent.id)).collect();
+            let error = RpcError::invalid(format!("there is no agent `{id}`; this host has {}", known.join(", ")));
+            error.with_details(json!({"code": "UNKNOWN_AGENT_ID"}))
+        })
     }
 
     /// Takes a message: durable first, then queued, then acknowledged.
     async fn accept(&self, caller: Caller, message: ChatSend, status: &str) -> Result<Value, RpcError> {
         let ChatSend { session, run, text, timeout } = message;
-        self.known_agent(&session.agent())?;
         let agent = session.agent();
+        self.agent(&agent)?;
         let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
         let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
         let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(&caller, own));
-        if let Some(slash) = self.slash(&text).await.or(refused) {
+        if let Some(slash) = self.slash(&session, &text).await.or(refused) {
             if self.remembered(&run).is_none() {
                 self.obey(&caller, &session, run.clone(), slash).await;
             }
@@ -237,7 +241,7 @@ impl Api {
         }
     }
 
-    async fn slash(&self, text: &str) -> Option<Slash> {
+    async fn slash(&self, session: &SessionKey, text: &str) -> Option<Slash> {
         if let Some(slash) = Slash::parse(text) {
             return Some(slash);
         }
@@ -245,7 +249,7 @@ impl Api {
         if !text.starts_with("/skill") {
             return None;
         }
-        self.host.skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
+        self.host.agents.of(session).skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
     }
 
     /// What answers a message that wishes for a model which its sender cannot have: `/model` says why.
@@ -322,10 +326,8 @@ impl Api {
     /// Runs one tool for a person, without a model; recorded like a run.
     async fn invoke(&self, caller: Caller, invoke: ToolsInvoke) -> Result<Value, RpcError> {
         let host = &self.host;
-        let session = invoke.session.unwrap_or_else(|| {
-            SessionKey::parse("tools", &host.about.agent).expect("api: the literal is a session key")
-        });
-        self.known_agent(&session.agent())?;
+        let session = invoke.session;
+        self.agent(&session.agent())?;
         let arguments = invoke.args.to_string();
         let text = format!("tool {} {arguments}", invoke.name);
         let source = Source { channel: DIRECT.to_owned(), account: caller.source.account };

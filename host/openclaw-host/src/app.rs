@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
-use claw_core::id::{AgentId, ToolName};
+use claw_core::id::ToolName;
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::Model;
@@ -20,6 +20,7 @@ use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::Agents;
 use crate::answers;
 use crate::api::{self, Api};
 use crate::audit::{self, Found};
@@ -41,8 +42,7 @@ use crate::queue;
 use crate::retention;
 use crate::revocations::Revocations;
 use crate::run;
-use crate::settings::{self, AuthMode, Flags, ModelSettings, Settings, Walls};
-use crate::skills::Skills;
+use crate::settings::{self, AuthMode, Flags, ModelSettings, ProviderSettings, Settings, Walls};
 use crate::spending::Spending;
 use crate::tasks::Unheard;
 
@@ -52,8 +52,6 @@ const GRACE: Duration = Duration::from_secs(10);
 const EVENTS: usize = 4096;
 /// Commands and driver events that may wait; senders wait beyond that.
 const WAITING: usize = 1024;
-/// The only agent.
-const AGENT: &str = "main";
 
 /// Runs the host until a signal stops it.
 ///
@@ -118,10 +116,11 @@ impl App {
         let catalog = catalog.map_err(catalog_failure)?;
         let packages =
             Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
-        let preset = settings.policy.preset.into();
-        let policies = OwnerPolicies::watch(preset, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
+        let agents = Agents::new(settings, home, &model);
+        let presets = agents.all().map(|agent| (agent.id.clone(), agent.preset)).collect();
+        let policies = OwnerPolicies::watch(presets, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
         let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;
-        let found = Found { settings, effective, catalog: &catalog, policy: &policy, vault };
+        let found = Found { settings, effective, catalog: &catalog, policy: policy.main(), vault };
         audit::start(&store, &found).await.map_err(store_failure)?;
         let (driver, events) = mpsc::channel(WAITING);
         let dialer = Dialer::new(Some(gateway.local_addr().port()), &settings.roots);
@@ -133,7 +132,7 @@ impl App {
         };
         let exec = ExecPaths {
             launcher: program()?,
-            workspace: settings.agent.workspace.clone(),
+            workspaces: agents.all().map(|agent| agent.workspace.clone()).collect(),
             scratch: home.scratch(),
             cgroups: claw_effects::prepare_cgroups(),
         };
@@ -144,12 +143,12 @@ impl App {
             revocations,
             hub: Hub::open(home.path(), settings.clawhub.clone()).map_err(|err| Failure::new(Exit::Failed, err))?,
             catalog: RwLock::new(Arc::new(catalog)),
-            skills: Skills::new(&settings.skills, &settings.agent.workspace, home.path()),
+            agents,
+            routes: settings.routes.clone(),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,
             model,
-            thinking: settings.thinking,
             http,
             net: NetBroker::new(NetLimits::default(), dialer),
             vault: Arc::clone(vault),
@@ -167,13 +166,7 @@ impl App {
             unheard: Unheard::default(),
             queue: settings.queue,
             limits: limits(settings),
-            about: About {
-                started: now(),
-                agent: AgentId::parse(AGENT).expect("app: the literal is an agent id"),
-                workspace: settings.agent.workspace.clone(),
-                home: home.path().to_owned(),
-                preset,
-            },
+            about: About { started: now(), home: home.path().to_owned(), preset: settings.policy.preset.into() },
         };
         Ok(App { host: Arc::new(host), policies, gateway, driver: events })
     }
@@ -284,6 +277,7 @@ fn gateway_config(settings: &Settings, home: &Home) -> GatewayConfig {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         tick: Duration::from_secs(30),
         limits: GatewayLimits::default(),
+        routes: settings.routes.clone(),
     }
 }
 
@@ -332,16 +326,21 @@ fn limits(settings: &Settings) -> RunLimits {
 }
 
 async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
-    let (first, fallbacks) = match &settings.model {
+    let (first, fallbacks, others) = match &settings.model {
         ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
-        ModelSettings::Providers { first, fallbacks } => (first, fallbacks),
+        ModelSettings::Providers { first, fallbacks, others } => (first, fallbacks, others),
     };
     let first = provider_key::with_keys(first, vault, &settings.roots).await?;
-    let mut others = Vec::with_capacity(fallbacks.len());
-    for fallback in fallbacks {
-        others.push(provider_key::with_keys(fallback, vault, &settings.roots).await?);
-    }
-    Model::with_fallbacks(first, others).map_err(|err| Failure::new(Exit::Config, err))
+    let with_keys = async |models: &[ProviderSettings]| {
+        let mut found = Vec::with_capacity(models.len());
+        for model in models {
+            found.push(provider_key::with_keys(model, vault, &settings.roots).await?);
+        }
+        Ok::<_, Failure>(found)
+    };
+    let (fallbacks, others) = (with_keys(fallbacks).await?, with_keys(others).await?);
+    let model = Model::with_fallbacks(first, fallbacks).and_then(|model| model.and_others(others));
+    model.map_err(|err| Failure::new(Exit::Config, err))
 }
 
 /// Opens the store of the home at `home`, or makes it.

@@ -14,6 +14,7 @@ use claw_core::id::{ApprovalId, Digest, Timestamp};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
 use claw_core::rfc3339;
+use claw_core::route;
 use claw_policy::{Action, Ask, Denial, Policy};
 use claw_store::{AuditBreak, AuditEntry, AuditFact, AuditKind, FactKind, Repeatable, Store, StoreError};
 use claw_vault::{Info, Vault};
@@ -22,6 +23,7 @@ use crate::catalog::Catalog;
 use crate::gate::{Admitted, Asker};
 use crate::host::{Host, now};
 use crate::masking::mask_line;
+use crate::owner_policies::PolicySet;
 use crate::settings::{Effective, Origin, Settings};
 use crate::tool_call::{self, CallContext};
 
@@ -260,10 +262,10 @@ pub fn check(store: &Store) {
 }
 
 /// Puts on record that the owner's policies have changed, or that they are not valid.
-pub async fn policies(host: &Host, newest: &anyhow::Result<Policy>) {
+pub async fn policies(host: &Host, newest: &anyhow::Result<PolicySet>) {
     let entry = match newest {
-        Ok(policy) if policy.generation() == host.policy().generation() => return,
-        Ok(policy) => loaded(policy, now()),
+        Ok(set) if set.main().generation() == host.gate.policy(&route::main()).generation() => return,
+        Ok(set) => loaded(set.main(), now()),
         Err(err) => AuditEntry {
             outcome: Some(mask_line(&host.vault, &format!("{err:#}"))),
             ..AuditEntry::new(AuditKind::PoliciesRejected, HOST, now())

@@ -4,6 +4,7 @@
 //! rights of whoever can read the home's token, through the same gateway as every other client.
 
 mod agent;
+mod agents;
 mod approvals;
 mod audit;
 mod card;
@@ -30,6 +31,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
+use claw_core::id::AgentId;
+use claw_core::route::MAIN;
 
 use crate::client::Client;
 use crate::home;
@@ -88,6 +91,9 @@ enum Command {
         /// Conversation to take part in
         #[arg(long, value_name = "KEY", default_value = "main")]
         session: String,
+        /// Agent whose conversation it is, unless the key names one
+        #[arg(long, value_name = "ID", default_value = MAIN, value_parser = AgentId::parse)]
+        agent: AgentId,
     },
     /// Send one message and print the answer
     Agent {
@@ -97,6 +103,9 @@ enum Command {
         /// Conversation to say it in
         #[arg(long, value_name = "KEY", default_value = "main")]
         session: String,
+        /// Agent whose conversation it is, unless the key names one
+        #[arg(long, value_name = "ID", default_value = MAIN, value_parser = AgentId::parse)]
+        agent: AgentId,
         /// Stop the run after this many seconds, waiting for approvals included
         #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
@@ -104,6 +113,8 @@ enum Command {
         #[arg(long)]
         local: bool,
     },
+    /// List the agents, with what each has and which messages go to it
+    Agents,
     /// List tools, and call one without a model
     #[command(subcommand)]
     Tool(ToolCommand),
@@ -114,8 +125,7 @@ enum Command {
     #[command(subcommand)]
     Skill(skill::SkillCommand),
     /// List the skills, and tell what one is for and why it is or is not offered
-    #[command(subcommand)]
-    Skills(skills::SkillsCommand),
+    Skills(skills::SkillsArgs),
     /// List the calls that wait for an answer, and answer them
     #[command(subcommand)]
     Approvals(ApprovalsCommand),
@@ -284,14 +294,15 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
 async fn answer_as_client(command: Command, home: &Path, output: Output) -> Result<Exit, Failure> {
     // What can be wrong with the words themselves is found before the host is troubled.
     match command {
-        Command::Chat { session } => chat::chat(home, &sessions::parse_key(&session)?, output).await,
-        Command::Agent { message, session, timeout, local } => {
-            let session = sessions::parse_key(&session)?;
+        Command::Chat { session, agent } => chat::chat(home, &sessions::parse_key_of(&session, &agent)?, output).await,
+        Command::Agent { message, session, agent, timeout, local } => {
+            let session = sessions::parse_key_of(&session, &agent)?;
             match local {
                 true => agent::local(home, &session, &message, timeout, &output).await,
                 false => agent::agent(home, &session, &message, timeout, &output).await,
             }
         }
+        Command::Agents => agents::list(&mut Client::connect(home).await?, &output).await,
         Command::Tool(ToolCommand::Call { name, arguments, session }) => {
             let (session, arguments) = (sessions::parse_key(&session)?, tool::parse_arguments(&arguments)?);
             tool::call(&mut Client::connect(home).await?, &name, arguments, &session, &output).await
@@ -312,7 +323,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Component(ComponentCommand::Resume { name }) => {
             rights::resume(&mut Client::connect(home).await?, &name, &output).await
         }
-        Command::Skills(command) => skills::skills(&mut Client::connect(home).await?, command, &output).await,
+        Command::Skills(args) => skills::skills(&mut Client::connect(home).await?, args, &output).await,
         Command::Approvals(ApprovalsCommand::List) => approvals::list(&mut Client::connect(home).await?, &output).await,
         Command::Approvals(ApprovalsCommand::Resolve { id, answer, always }) => {
             card::check_prefix(&id)?;

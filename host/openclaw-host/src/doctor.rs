@@ -63,7 +63,10 @@ pub async fn examine(home: &Path) -> Vec<Check> {
         checks.push(check_gateway(home, &resolved.settings).await);
         checks.push(check_packages(home, &resolved.settings).await);
         checks.push(check_model(&resolved.settings.model));
-        checks.push(check_workspace(&resolved.settings.agent.workspace));
+        checks.push(check_workspace(&resolved.settings.agent.workspace, "agent.workspace"));
+        for (id, agent) in &resolved.settings.agents {
+            checks.push(check_workspace(&agent.workspace, &format!("agents.{id}.workspace")));
+        }
     }
     checks
 }
@@ -251,7 +254,7 @@ async fn check_packages(home: &Path, settings: &Settings) -> Check {
 fn check_model(model: &ModelSettings) -> Check {
     const NAME: &str = "model";
     match model {
-        ModelSettings::Providers { first, fallbacks } => {
+        ModelSettings::Providers { first, fallbacks, .. } => {
             let names = std::iter::once(&**first).chain(fallbacks).map(|it| format!("`{}/{}`", it.id, it.model));
             Check::ok(NAME, names.collect::<Vec<_>>().join(", then "))
         }
@@ -264,7 +267,7 @@ fn check_model(model: &ModelSettings) -> Check {
     }
 }
 
-fn check_workspace(workspace: &Path) -> Check {
+fn check_workspace(workspace: &Path, setting: &str) -> Check {
     const NAME: &str = "workspace";
     match std::fs::metadata(workspace) {
         Err(err) if err.kind() == io::ErrorKind::NotFound => {
@@ -280,7 +283,7 @@ fn check_workspace(workspace: &Path) -> Check {
             NAME,
             Verdict::Fail,
             format!("`{}` is not a folder", workspace.display()),
-            "set `agent.workspace` to one",
+            format!("set `{setting}` to one"),
         ),
         Ok(_) if rustix::fs::access(workspace, rustix::fs::Access::WRITE_OK).is_err() => {
             Check::bad(NAME, Verdict::Warn, format!("`{}` cannot be written", workspace.display()), "make it writable")

@@ -22,6 +22,7 @@ use claw_sandbox::Answerer;
 use claw_store::{AuditEntry, JournalStep, LabelledPlace, Record, Spent, StoreError};
 use tokio::sync::OnceCell;
 
+use crate::agents::Agent;
 use crate::audit::{self, Wanted};
 use crate::catalog::Installed;
 use crate::crash_point;
@@ -123,6 +124,11 @@ impl Effects {
         &self.installed.component.name
     }
 
+    /// The agent of the run.
+    fn agent(&self) -> &Agent {
+        self.context.host.agents.of(&self.context.facts.session)
+    }
+
     /// Why the outcome of the call may hold what somebody outside wrote, if one of its effects brought that.
     pub fn brought(&self) -> Option<String> {
         self.brought.get().cloned()
@@ -146,7 +152,7 @@ impl Effects {
         let facts = self.context.facts_now();
         let subject = self.installed.subject();
         let subject = match &action {
-            Action::RunProgram(plan) => host.skills.lend_grants(host, subject, plan).await,
+            Action::RunProgram(plan) => self.agent().skills.lend_grants(host, subject, plan).await,
             _ => subject,
         };
         let asker = Asker { host, subject: &subject, facts: &facts, call: &self.call.id, cancel };

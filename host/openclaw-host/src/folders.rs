@@ -85,7 +85,7 @@ pub enum FolderError {
 pub struct OffLimits {
     home: PathBuf,
     user_home: Option<PathBuf>,
-    workspace: PathBuf,
+    workspaces: Vec<PathBuf>,
 }
 
 /// The owner's folders, each checked when it was named and again each time it is mounted.
@@ -99,7 +99,6 @@ pub struct NamedFolders {
 /// Everything that can be mounted.
 #[derive(Debug)]
 pub struct Folders {
-    workspace: PathBuf,
     /// In which each component has its own.
     scratch: PathBuf,
     named: NamedFolders,
@@ -110,9 +109,9 @@ pub struct Folders {
 // === impl OffLimits ===
 
 impl OffLimits {
-    /// `home` is the host's, `user_home` that of the user that it runs as.
-    pub fn new(home: &Path, user_home: Option<&Path>, workspace: &Path) -> Self {
-        OffLimits { home: real(home), user_home: user_home.map(real), workspace: real(workspace) }
+    /// `home` is the host's, `user_home` that of the user that it runs as, `workspaces` those of all agents.
+    pub fn new<'w>(home: &Path, user_home: Option<&Path>, workspaces: impl Iterator<Item = &'w Path>) -> Self {
+        OffLimits { home: real(home), user_home: user_home.map(real), workspaces: workspaces.map(real).collect() }
     }
 
     /// Gives the real place of a folder that may be granted.
@@ -145,8 +144,8 @@ impl OffLimits {
         if overlaps(&self.home) {
             return Some("it is, holds or lies in the host's own home".to_owned());
         }
-        if overlaps(&self.workspace) {
-            return Some("it is, holds or lies in the agent's workspace; grant that by its own name".to_owned());
+        if self.workspaces.iter().any(|workspace| overlaps(workspace)) {
+            return Some("it is, holds or lies in an agent's workspace; grant that by its own name".to_owned());
         }
         let first = path.strip_prefix(self.user_home.as_ref()?).ok()?.components().next()?;
         let hidden = first.as_os_str().as_encoded_bytes().starts_with(b".");
@@ -155,7 +154,7 @@ impl OffLimits {
 }
 
 /// Where a path leads, as far as it exists.
-fn real(path: &Path) -> PathBuf {
+pub fn real(path: &Path) -> PathBuf {
     if let Ok(there) = fs::canonicalize(path) {
         return there;
     }
@@ -235,23 +234,22 @@ impl Folders {
             Some((name.clone(), component.limits.scratch_mib?))
         };
         Folders {
-            workspace: settings.agent.workspace.clone(),
             scratch: home.component_scratch(),
             named: settings.folders.clone(),
             scratch_mib: settings.components.iter().filter_map(mib).collect(),
         }
     }
 
-    /// The mounts for what policy lets a component reach. A folder that cannot be mounted is left out, with a line in
+    /// The mounts for what policy lets a component reach for an agent with this workspace. A folder that cannot be mounted is left out, with a line in
     /// the log.
-    pub fn mounts(&self, subject: &Subject, allowed: Vec<(Folder, Access)>) -> Vec<Mount> {
+    pub fn mounts(&self, workspace: &Path, subject: &Subject, allowed: Vec<(Folder, Access)>) -> Vec<Mount> {
         let component = &subject.component;
-        let workspace = if subject.trust == Trust::Shipped { Place::Workspace } else { Place::Lent };
+        let lent = if subject.trust == Trust::Shipped { Place::Workspace } else { Place::Lent };
         // Which one that is, only the call says: see `skills`.
         let of_call = |folder: &Folder| folder.as_str() == SKILL;
         let mount = |(folder, access): (Folder, Access)| {
             let (host, place) = match &folder {
-                Folder::Workspace => (self.workspace.clone(), workspace),
+                Folder::Workspace => (workspace.to_owned(), lent),
                 Folder::Scratch => (self.scratch_of(component)?, Place::Scratch { quota: self.quota(component) }),
                 Folder::Named(name) => (self.named_folder(component, name)?, Place::Named),
             };

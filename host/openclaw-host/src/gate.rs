@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval, ApprovalState, Choice};
 use claw_core::event::{HOST_MARK, HostEvent};
-use claw_core::id::{ApprovalId, CallId, ComponentName, SessionKey};
+use claw_core::id::{AgentId, ApprovalId, CallId, ComponentName, SessionKey};
 use claw_core::label::Labels;
 use claw_core::rfc3339;
 use claw_policy::{Action, Ask, Decision, Denial, Facts, Permit, Policy, Subject};
@@ -26,6 +26,7 @@ use crate::budget::{Budget, Exhausted};
 use crate::crash_point;
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
+use crate::owner_policies::PolicySet;
 
 mod waiting;
 
@@ -45,7 +46,7 @@ pub struct Gate {
 
 /// The policies in force.
 struct Policies {
-    policy: Arc<Policy>,
+    set: PolicySet,
     /// Why newer ones are not.
     rejected: Option<Rejected>,
 }
@@ -94,15 +95,15 @@ pub enum Refused {
 }
 
 impl Gate {
-    /// A gate under one policy.
-    pub fn new(policy: Policy, expiry: Duration, budget: Budget) -> Self {
-        let policies = Policies { policy: Arc::new(policy), rejected: None };
+    /// A gate under these policies.
+    pub fn new(set: PolicySet, expiry: Duration, budget: Budget) -> Self {
+        let policies = Policies { set, rejected: None };
         Gate { policy: RwLock::new(policies), expiry, budget, waiting: Waiting::default() }
     }
 
-    /// The policy in force.
-    pub fn policy(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner).policy)
+    /// The policies in force for an agent.
+    pub fn policy(&self, agent: &AgentId) -> Arc<Policy> {
+        Arc::clone(self.policy.read().unwrap_or_else(PoisonError::into_inner).set.of(agent))
     }
 
     /// Why the owner's newest policies are not in force; `None` if they are.
@@ -120,15 +121,17 @@ impl Gate {
         rejected.told.insert(session.clone()).then(|| rejected.why.clone())
     }
 
-    /// Puts the owner's newest policies in force, if they validate. Cards that are open then are to be taken back with
-    /// [`Gate::supersede_cards`]: what they were decided by has changed.
-    pub fn replace_policy(&self, newest: anyhow::Result<Policy>) {
+    /// Puts the owner's newest policies in force, if they validate, and says whether they are others. Then open cards are
+    /// to be taken back with [`Gate::supersede_cards`]: what they were decided by has changed.
+    pub fn replace_policies(&self, newest: anyhow::Result<PolicySet>) -> bool {
         let mut policies = self.policy.write().unwrap_or_else(PoisonError::into_inner);
         match newest {
-            Ok(policy) if policy.generation() == policies.policy.generation() => policies.rejected = None,
-            Ok(policy) => {
-                tracing::info!(generation = %policy.generation().short(), "the policies have changed");
-                *policies = Policies { policy: Arc::new(policy), rejected: None };
+            // All agents have the same files on top of their presets: those of one say it for all.
+            Ok(set) if set.main().generation() == policies.set.main().generation() => policies.rejected = None,
+            Ok(set) => {
+                tracing::info!(generation = %set.main().generation().short(), "the policies have changed");
+                *policies = Policies { set, rejected: None };
+                return true;
             }
             Err(err) => {
                 let why = format!("{err:#}");
@@ -139,6 +142,7 @@ impl Gate {
                 policies.rejected = Some(Rejected { why, told: HashSet::new() });
             }
         }
+        false
     }
 
     /// Decides on an action of a call and waits for a person where one is to be asked. What `asking` gives is held while
@@ -160,8 +164,9 @@ impl Gate {
         } else {
             asker
         };
+        let agent = asker.facts.session.agent();
         loop {
-            let policy = self.policy();
+            let policy = self.policy(&agent);
             let wanted = Wanted::of(&action);
             if let Some(paused) = asker.host.store.paused(&asker.subject.component).map_err(Refused::Store)? {
                 let denial = is_paused(&asker.subject.component, &paused);
@@ -185,13 +190,13 @@ impl Gate {
                 }
                 Err(refused) => return Err(refused),
             };
-            let is_superseded = self.policy().generation() != policy.generation();
+            let is_superseded = self.policy(&agent).generation() != policy.generation();
             if approval.state == ApprovalState::Withdrawn && is_superseded {
                 action = ask.into_action();
                 continue;
             }
             let id = approval.id.clone();
-            return match self.policy().permit(ask, &approval) {
+            return match self.policy(&agent).permit(ask, &approval) {
                 Ok(permit) => Ok(Admitted { permit, approval: Some(id), labels: asker.facts.labels.clone() }),
                 Err(denial) => Err(Refused::Denied(audit::denied(asker, wanted, Some(id), denial).await)),
             };

@@ -4,16 +4,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use claw_core::event::HostEvent;
-use claw_core::id::{AgentId, Timestamp};
+use claw_core::id::{SessionKey, Timestamp};
+use claw_core::route::Routes;
 use claw_effects::{ExecGate, ExecPaths, HttpBroker, NetBroker, Processes};
 use claw_gateway::Approvers;
-use claw_model::{Model, Thinking};
+use claw_model::Model;
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
 use claw_store::{Retention, Store};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 
+use crate::agents::Agents;
 use crate::catalog::Catalog;
 use crate::driver::DriverEvent;
 use crate::fences::Fences;
@@ -24,7 +26,6 @@ use crate::hub::Hub;
 use crate::packages::Packages;
 use crate::revocations::Revocations;
 use crate::settings::{ContextSettings, QueueSettings, SubAgentSettings, Unattended};
-use crate::skills::Skills;
 use crate::spending::Spending;
 use crate::tasks::Unheard;
 
@@ -42,8 +43,10 @@ pub struct Host {
     pub revocations: Revocations,
     /// Skills of ClawHub.
     pub hub: Hub,
-    /// Skills that are folders.
-    pub skills: Skills,
+    /// Whom messages are for.
+    pub agents: Agents,
+    /// Which of them, where a message names none.
+    pub routes: Routes,
     /// Decides, and asks people.
     pub gate: Gate,
     /// Those who can be asked.
@@ -52,8 +55,6 @@ pub struct Host {
     pub unattended: Unattended,
     /// Who answers.
     pub model: Model,
-    /// How much it thinks.
-    pub thinking: Thinking,
     /// Sends requests for guests.
     pub http: HttpBroker,
     /// Opens connections for guests.
@@ -110,10 +111,6 @@ pub struct RunLimits {
 pub struct About {
     /// When it started.
     pub started: Timestamp,
-    /// Its only agent.
-    pub agent: AgentId,
-    /// The agent's workspace.
-    pub workspace: std::path::PathBuf,
     /// Its home.
     pub home: std::path::PathBuf,
     /// The policy preset.
@@ -137,9 +134,9 @@ impl Host {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The policy in force.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.gate.policy()
+    /// The policies in force for the agent of a conversation.
+    pub fn policy(&self, session: &SessionKey) -> Arc<Policy> {
+        self.gate.policy(&session.agent())
     }
 }
 

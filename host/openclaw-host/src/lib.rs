@@ -21,6 +21,7 @@ mod exec_approvals;
 mod export;
 mod legible;
 
+mod agents;
 mod answers;
 pub mod app;
 mod host;

@@ -1,5 +1,7 @@
 //! Where a run stands among conversations that hand work to each other: what that leaves it, and on whose account it is.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::id::{RunId, SessionKey, ToolName};
@@ -10,6 +12,8 @@ use crate::host::Host;
 /// What a run has from the conversations above its own.
 #[derive(Clone, Debug)]
 pub struct Lineage {
+    /// The only tools that its agent has.
+    tools: Option<Arc<BTreeSet<ToolName>>>,
     /// What its conversation is, if another one has started it.
     pub sub_agent: Option<SubAgent>,
     /// The task that it does.
@@ -28,6 +32,7 @@ impl Lineage {
     pub fn of(host: &Host, session: &SessionKey, run: &RunId) -> Result<Lineage, StoreError> {
         let task = host.store.task(run)?.map(|row| row.task);
         Ok(Lineage {
+            tools: host.agents.of(session).tools(),
             sub_agent: host.store.sub_agent(session)?,
             above: host.store.ancestors(session)?,
             root: task.as_ref().map_or_else(|| run.clone(), |task| task.root.clone()),
@@ -35,9 +40,9 @@ impl Lineage {
         })
     }
 
-    /// Whether a tool was left to it.
+    /// Whether a tool is its agent's, and was left to it.
     pub fn allows(&self, tool: &ToolName) -> bool {
-        allows(self.sub_agent.as_ref(), tool)
+        self.tools.as_ref().is_none_or(|tools| tools.contains(tool)) && is_left(self.sub_agent.as_ref(), tool)
     }
 
     /// How long it may work, if it does a task.
@@ -52,14 +57,14 @@ impl Lineage {
 }
 
 /// Whether a tool is worth showing to the model of a conversation, which another one may have started: one that was left
-/// to it and can do something there.
-pub fn offers(host: &Host, agent: Option<&SubAgent>, tool: &ToolName) -> bool {
+/// to it, can do something there, and is its agent's.
+pub fn offers(host: &Host, session: &SessionKey, sub_agent: Option<&SubAgent>, tool: &ToolName) -> bool {
     let starts_others = tool.as_str() == "sessions_spawn";
-    let depth = agent.map_or(0, |agent| agent.depth);
-    allows(agent, tool) && (!starts_others || depth < host.sub_agents.depth)
+    let depth = sub_agent.map_or(0, |sub_agent| sub_agent.depth);
+    host.agents.of(session).has(tool) && is_left(sub_agent, tool) && (!starts_others || depth < host.sub_agents.depth)
 }
 
-fn allows(agent: Option<&SubAgent>, tool: &ToolName) -> bool {
-    let tools = agent.and_then(|agent| agent.tools.as_ref());
+fn is_left(sub_agent: Option<&SubAgent>, tool: &ToolName) -> bool {
+    let tools = sub_agent.and_then(|sub_agent| sub_agent.tools.as_ref());
     tools.is_none_or(|tools| tools.contains(tool))
 }

@@ -1,7 +1,8 @@
 //! The owner's own policies: read at the start, and again whenever a file of them changes.
 //!
-//! What does not validate changes nothing: the set that was in force stays, and `status` says why.
+//! Each agent starts from its preset, and the files come on top of it. What does not validate changes nothing: the set that was in force stays, and `status` says why.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use claw_core::id::AgentId;
+use claw_core::route;
 use claw_policy::{Policy, PolicyFile, Preset};
 use rustix::fs::inotify;
 use tokio::io::Interest;
@@ -25,9 +28,28 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// A folder of policies on top of a preset.
 #[derive(Debug)]
 pub struct OwnerPolicies {
-    preset: Preset,
+    presets: BTreeMap<AgentId, Preset>,
     folder: PathBuf,
     changes: AsyncFd<OwnedFd>,
+}
+
+/// The policies of all agents.
+pub struct PolicySet {
+    of: BTreeMap<AgentId, Arc<Policy>>,
+    /// For an agent that is not there any more.
+    nobodys: Arc<Policy>,
+}
+
+impl PolicySet {
+    /// Those of one agent.
+    pub fn of(&self, agent: &AgentId) -> &Arc<Policy> {
+        self.of.get(agent).unwrap_or(&self.nobodys)
+    }
+
+    /// Those of `main`.
+    pub fn main(&self) -> &Arc<Policy> {
+        self.of(&route::main())
+    }
 }
 
 impl OwnerPolicies {
@@ -35,7 +57,7 @@ impl OwnerPolicies {
     ///
     /// # Errors
     /// If the kernel cannot watch the folder.
-    pub fn watch(preset: Preset, folder: PathBuf) -> io::Result<OwnerPolicies> {
+    pub fn watch(presets: BTreeMap<AgentId, Preset>, folder: PathBuf) -> io::Result<OwnerPolicies> {
         let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         let kinds = inotify::WatchFlags::CLOSE_WRITE
             | inotify::WatchFlags::MOVE
@@ -44,15 +66,30 @@ impl OwnerPolicies {
         inotify::add_watch(&changes, &folder, kinds)?;
         // SAFETY: an owned descriptor stays open, and the same, for as long as it lives.
         let changes = unsafe { AsyncFd::register_with_interest(changes, Interest::READABLE) }?;
-        Ok(OwnerPolicies { preset, folder, changes })
+        Ok(OwnerPolicies { presets, folder, changes })
     }
 
     /// The policies as the files have them now.
     ///
     /// # Errors
     /// If a file cannot be read or one of them does not validate.
-    pub fn load(&self) -> anyhow::Result<Policy> {
-        Ok(Policy::load(self.preset, &files(&self.folder)?)?)
+    pub fn load(&self) -> anyhow::Result<PolicySet> {
+        let files = files(&self.folder)?;
+        let mut loaded: Vec<(Preset, Arc<Policy>)> = Vec::new();
+        let mut of = BTreeMap::new();
+        for (agent, preset) in &self.presets {
+            let known = loaded.iter().find(|(known, _)| known == preset).map(|(_, policy)| Arc::clone(policy));
+            let policy = match known {
+                Some(policy) => policy,
+                None => {
+                    let policy = Arc::new(Policy::load(*preset, &files)?);
+                    loaded.push((*preset, Arc::clone(&policy)));
+                    policy
+                }
+            };
+            of.insert(agent.clone(), policy);
+        }
+        Ok(PolicySet { of, nobodys: Arc::new(Policy::load(Preset::DenyAll, &[])?) })
     }
 
     /// Puts each change in force until the host stops.
@@ -67,9 +104,7 @@ impl OwnerPolicies {
             }
             let newest = self.load();
             audit::policies(&host, &newest).await;
-            let before = host.policy().generation();
-            host.gate.replace_policy(newest);
-            if host.policy().generation() != before {
+            if host.gate.replace_policies(newest) {
                 host.gate.supersede_cards(&host).await;
             }
         }

@@ -128,7 +128,7 @@ async fn start(
 ) -> Result<Running, String> {
     let invocation =
         ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
-    let permit = match host.policy().decide(&installed.subject(), facts, Action::CallTool(invocation)) {
+    let permit = match host.policy(&facts.session).decide(&installed.subject(), facts, Action::CallTool(invocation)) {
         Decision::Allow(permit) => permit,
         Decision::Ask(_) => return Err("the policies would ask before this call".to_owned()),
         Decision::Deny(denial) => return Err(format!("{}: {}", denial.code, denial.reason)),

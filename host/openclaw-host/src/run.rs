@@ -55,6 +55,10 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
     if matches!(row.state, RunState::Ended(_)) {
         return;
     }
+    if host.agents.get(&row.session.agent()).is_none() {
+        let message = format!("there is no agent `{}` any more; describe it under `agents`", row.session.agent());
+        return end_unstarted(&host, id, RunEnd::Failed { kind: "agent".to_owned(), message }).await;
+    }
     crash_point::pass("started");
     host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
     if let Some(why) = host.gate.untold_rejection(&row.session) {
@@ -68,7 +72,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
     };
     let limit = limit.into_iter().chain(lineage.limit()).fold(host.limits.run, Duration::min);
     let clock = Arc::new(RunClock::start(limit));
-    let shelf = host.skills.shelf(&host).await;
+    let shelf = host.agents.of(&row.session).skills.shelf(&host).await;
     let mut shell = Shell {
         host: Arc::clone(&host),
         command: match row.origin {
@@ -124,7 +128,7 @@ fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreEr
     let session = host.store.session(&row.session)?;
     let (labels, own) = session.map(|session| (session.labels, session.preferences)).unwrap_or_default();
     let lineage = Lineage::of(host, &row.session, &row.run)?;
-    let ways = Ways::of_run(host, &row.run, own, &lineage.above)?;
+    let ways = Ways::of_run(host, row, own, &lineage.above)?;
     Ok((labels, lineage, ways))
 }
 
@@ -241,11 +245,12 @@ impl Shell {
             same_outcomes: SAME_OUTCOMES,
         };
         let mut turn = Turn::resume(limits, &own.collect::<Vec<_>>());
-        let skills = host.skills.listing(&self.shelf);
+        let agent = host.agents.of(&self.row.session);
+        let skills = agent.skills.listing(&self.shelf);
         let (session, channel) = (&self.row.session, self.row.source.channel.as_str());
         let speaker = Speaker { session, origin: self.row.origin, channel };
         let prompt::System { text: system, private } =
-            prompt::system(&host.about.workspace, skills.as_deref(), &speaker, now());
+            prompt::system(&agent.workspace, skills.as_deref(), &speaker, now());
         if let Some(file) = private {
             self.labels.join(&Labels::private(&format!("`{file}` is part of the prompt")));
         }

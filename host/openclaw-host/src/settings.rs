@@ -6,6 +6,7 @@
 pub mod env;
 pub mod file;
 
+mod agents;
 mod edit;
 mod issue;
 mod keys;
@@ -17,13 +18,14 @@ pub mod schema;
 mod secret;
 mod skills;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use claw_core::id::ComponentName;
+use claw_core::id::{AgentId, ComponentName, ToolName};
 use claw_core::lane::Queueing;
+use claw_core::route::Routes;
 use claw_effects::TrustRoots;
 use claw_model::{KeyHeader, ModelFacts, Thinking, WireFormat};
 use claw_package::Url;
@@ -85,8 +87,12 @@ pub struct Settings {
     pub sub_agents: SubAgentSettings,
     /// Where runs and calls end.
     pub limits: LimitSettings,
-    /// The assistant itself.
+    /// The agent `main`.
     pub agent: AgentSettings,
+    /// The other agents.
+    pub agents: BTreeMap<AgentId, AgentSettings>,
+    /// Where messages go that name no agent.
+    pub routes: Routes,
     /// What is written to the log.
     pub logging: LogSettings,
 }
@@ -113,6 +119,8 @@ pub enum ModelSettings {
         first: Box<ProviderSettings>,
         /// Those that stand in for it, in this order.
         fallbacks: Vec<ProviderSettings>,
+        /// Those of single agents.
+        others: Vec<ProviderSettings>,
     },
 }
 
@@ -224,6 +232,8 @@ pub struct SpendingSettings {
     pub run: SpendingLimit,
     /// In one conversation.
     pub session: SpendingLimit,
+    /// In one day, by one agent.
+    pub agent: SpendingLimit,
     /// In one day.
     pub day: SpendingLimit,
 }
@@ -285,11 +295,21 @@ pub struct LimitSettings {
     pub spending: SpendingSettings,
 }
 
-/// The assistant itself.
-#[derive(Clone, Debug, PartialEq)]
+/// One agent. What it says nothing about is as the host has it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentSettings {
-    /// The folder it works in; absolute.
+    /// The folder it works in; absolute, and apart from those of the others.
     pub workspace: PathBuf,
+    /// Who answers: `provider/model`, of a provider that is in use.
+    pub model: Option<String>,
+    /// How much that thinks.
+    pub thinking: Option<Thinking>,
+    /// The rules to start from.
+    pub preset: Option<Preset>,
+    /// The only tools that it has.
+    pub tools: Option<BTreeSet<ToolName>>,
+    /// The only skills that it has.
+    pub skills: Option<BTreeSet<String>>,
 }
 
 /// What is written to the log.
@@ -336,12 +356,14 @@ pub fn vault_key(home: &Path) -> Result<VaultKey, SettingsError> {
     Ok(load(&home.join(CONFIG_NAME))?.config.vault.key)
 }
 
-/// The preset that the home at `home` has, as its file says; nothing else of the file needs to fit together.
+/// The preset that an agent of the home at `home` has, as its file says; nothing else of the file needs to fit together.
 ///
 /// # Errors
 /// [`SettingsError`] if the file cannot be read or is not valid.
-pub fn preset(home: &Path) -> Result<claw_policy::Preset, SettingsError> {
-    Ok(load(&home.join(CONFIG_NAME))?.config.policy.preset.into())
+pub fn preset(home: &Path, agent: &AgentId) -> Result<claw_policy::Preset, SettingsError> {
+    let config = load(&home.join(CONFIG_NAME))?.config;
+    let own = config.agents.get(agent.as_str()).and_then(|agent| agent.preset);
+    Ok(own.unwrap_or(config.policy.preset).into())
 }
 
 /// Why there are no settings.

@@ -16,7 +16,7 @@ mod listing;
 mod open;
 mod own_grants;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub struct Skills {
     workspace: PathBuf,
     user_home: Option<PathBuf>,
     settings: SkillSettings,
+    /// The only ones that its agent has, in lower case.
+    only: Option<BTreeSet<String>>,
     known: Mutex<Known>,
 }
 
@@ -111,13 +113,14 @@ pub struct LeftOut {
 // === impl Skills ===
 
 impl Skills {
-    /// Looks for nothing yet.
-    pub fn new(settings: &SkillSettings, workspace: &Path, home: &Path) -> Self {
+    /// Looks for nothing yet. `only` are the names of those that an agent has, where it does not have all.
+    pub fn new(settings: &SkillSettings, workspace: &Path, home: &Path, only: Option<BTreeSet<String>>) -> Self {
         Skills {
             roots: find::roots(settings, workspace, home),
             workspace: real(workspace),
             user_home: settings.user_home.as_deref().map(real),
             settings: settings.clone(),
+            only,
             known: Mutex::default(),
         }
     }
@@ -190,7 +193,8 @@ impl Skills {
         // A skill chooses its key itself: it cannot choose to be on where its name is turned off.
         let keys = [Some(name.as_str()), card.skill_key.as_deref()];
         let enabled = keys.into_iter().flatten().filter_map(|key| self.settings.enabled.get(key).copied()).min();
-        let gates = gates::check(&card, enabled, &machine);
+        let mut gates = gates::check(&card, enabled, &machine);
+        gates.extend(self.only.as_ref().map(|only| gates::of_agent(only.contains(&name.to_lowercase()))));
         let Found { source, folder, digest, .. } = found;
         Ok(Skill { name, card, source, folder, digest, gates, command: None, hides: Vec::new() })
     }

@@ -1,4 +1,4 @@
-//! What models may use: by run, by conversation and by day. Room is reserved before a call and settled after it, so that
+//! What models may use: by run, by conversation, by agent and by day. Room is reserved before a call and settled after it, so that
 //! runs at the same time cannot go beyond a limit together.
 
 use std::collections::HashMap;
@@ -98,9 +98,10 @@ impl Spending {
             let none = Reservation { spending: Arc::clone(self), places: Vec::new(), cost: Cost::default() };
             return Ok((wanted.reply, none));
         }
-        let mut places = vec![CostOf::day(wanted.at), CostOf::Session(wanted.session.clone())];
+        let of_agent = CostOf::day_of(wanted.session.agent(), wanted.at);
+        let mut places = vec![CostOf::day(wanted.at), of_agent, CostOf::Session(wanted.session.clone())];
         places.extend(wanted.above.iter().cloned().map(CostOf::Session));
-        let sessions = 1..places.len();
+        let sessions = 2..places.len();
         places.extend(wanted.account.cloned().map(CostOf::Run));
         let mut reserved = self.lock();
         let used = |place: &CostOf| -> Result<Cost, StoreError> {
@@ -125,6 +126,8 @@ impl Spending {
                 used: used(session)?,
             });
         }
+        let of_agent = used(&places[1])?;
+        budgets.push(Budget { name: "agent's day", setting: "agent", limit: limits.agent, used: of_agent });
         budgets.push(Budget { name: "day", setting: "day", limit: limits.day, used: used(&places[0])? });
         let mut reply = wanted.reply;
         for budget in &budgets {
@@ -144,11 +147,11 @@ impl Spending {
         &self.limits
     }
 
-    /// What a conversation and the day of this moment have used.
+    /// What a conversation, its agent on the day of this moment, and that day have used.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn used(&self, store: &Store, session: &SessionKey, at: Timestamp) -> Result<[Used; 2], StoreError> {
+    pub fn used(&self, store: &Store, session: &SessionKey, at: Timestamp) -> Result<[Used; 3], StoreError> {
         let used = |of: &'static str, limit: SpendingLimit, place: CostOf| {
             let cost = store.cost(&place)?;
             let all = cost.and(self.lock().get(&place).copied().unwrap_or_default());
@@ -160,6 +163,7 @@ impl Spending {
         };
         Ok([
             used("this conversation", self.limits.session, CostOf::Session(session.clone()))?,
+            used("this agent's day", self.limits.agent, CostOf::day_of(session.agent(), at))?,
             used("this day", self.limits.day, CostOf::day(at))?,
         ])
     }

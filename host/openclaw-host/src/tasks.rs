@@ -121,7 +121,8 @@ pub async fn arrived(host: &Host, announced: Inbound) {
         && row.state == RunState::Received
     {
         let own = host.store.preferences(&PreferencesOf::Session(announced.session.clone())).unwrap_or_default();
-        let queueing = queue::arriving(Ways::of(host, &own).waiting, CHANNEL, false);
+        let queueing =
+            queue::arriving(Ways::of(host, host.agents.of(&announced.session), &own).waiting, CHANNEL, false);
         let _ = host.driver.send(DriverEvent::Arrived(announced.session, announced.run, queueing, None)).await;
     }
 }

@@ -89,11 +89,11 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
         return ToolOutcome::failed(FailureKind::UnknownTool, tool_search::unknown(&catalog, &call.tool)).into();
     };
     if !context.lineage.allows(&call.tool) {
-        let message = format!(
-            "E_TOOL_NOT_LEFT: `{}` is not among the tools that were left to this sub-agent; do without, or say in the \
-             result that it is needed",
-            call.tool
-        );
+        let whose = match context.lineage.sub_agent {
+            Some(_) => "that were left to this sub-agent; do without, or say in the result that it is needed",
+            None => "of this agent; do without, or say that it is needed",
+        };
+        let message = format!("E_TOOL_NOT_LEFT: `{}` is not among the tools {whose}", call.tool);
         return ToolOutcome::failed(FailureKind::Denied, message).into();
     }
     let arguments = match serde_json::from_str::<serde_json::Value>(&call.arguments) {
@@ -302,14 +302,15 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
 /// The folders that policy lets the component reach now.
 pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
     let subject = installed.subject();
-    host.folders.mounts(&subject, host.policy().folders(&subject, facts))
+    let workspace = &host.agents.of(&facts.session).workspace;
+    host.folders.mounts(workspace, &subject, host.policy(&facts.session).folders(&subject, facts))
 }
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.
 pub fn repeatable(host: &Host, call: &ToolCall, facts: &Facts) -> claw_store::Repeatable {
     let catalog = host.catalog();
     let Some(tool) = catalog.tool(&call.tool) else { return claw_store::Repeatable::Yes };
-    let allowed = host.policy().folders(&catalog.owner(tool).subject(), facts);
+    let allowed = host.policy(&facts.session).folders(&catalog.owner(tool).subject(), facts);
     let writes = allowed.iter().any(|(_, access)| *access == Access::ReadWrite);
     if writes { claw_store::Repeatable::No } else { claw_store::Repeatable::Yes }
 }

@@ -1,10 +1,11 @@
 //! How things are done in one conversation: as its owner prefers there, and else as the host does.
 
-use claw_core::id::{RunId, SessionKey};
+use claw_core::id::SessionKey;
 use claw_core::lane::{QueueMode, Queueing};
 use claw_model::{Chosen, Thinking};
-use claw_store::{Preferences, PreferencesOf, StoreError};
+use claw_store::{Preferences, PreferencesOf, RunRow, StoreError};
 
+use crate::agents::Agent;
 use crate::host::Host;
 
 /// How one run, or the next ones of a conversation, are done.
@@ -21,9 +22,9 @@ pub struct Ways {
 }
 
 impl Ways {
-    /// The ways of those who prefer this. A name that the host does not know any more, say because the configuration
+    /// The ways of an agent's owner who prefers this. A name that the host does not know any more, say because the configuration
     /// has changed since, prefers nothing.
-    pub fn of(host: &Host, preferences: &Preferences) -> Ways {
+    pub fn of(host: &Host, agent: &Agent, preferences: &Preferences) -> Ways {
         let wish = preferences.model.as_deref();
         let chosen = wish.and_then(|wish| host.model.choose(wish).ok());
         let gone = wish.filter(|_| chosen.is_none()).map(str::to_owned);
@@ -31,8 +32,8 @@ impl Ways {
         let mode = preferences.queue.as_deref().and_then(QueueMode::named);
         let usual = host.queue.waiting;
         Ways {
-            model: chosen.unwrap_or_else(|| host.model.usual()),
-            thinking: thinking.unwrap_or(host.thinking),
+            model: chosen.unwrap_or_else(|| agent.model.clone()),
+            thinking: thinking.unwrap_or(agent.thinking),
             waiting: Queueing { mode: mode.unwrap_or(usual.mode), ..usual },
             gone,
         }
@@ -43,12 +44,17 @@ impl Ways {
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn of_session(host: &Host, preferences: Preferences, above: &[SessionKey]) -> Result<Ways, StoreError> {
+    pub fn of_session(
+        host: &Host,
+        session: &SessionKey,
+        preferences: Preferences,
+        above: &[SessionKey],
+    ) -> Result<Ways, StoreError> {
         let mut preferences = preferences;
-        for session in above {
-            preferences = preferences.or(host.store.preferences(&PreferencesOf::Session(session.clone()))?);
+        for other in above {
+            preferences = preferences.or(host.store.preferences(&PreferencesOf::Session(other.clone()))?);
         }
-        Ok(Ways::of(host, &preferences))
+        Ok(Ways::of(host, host.agents.of(session), &preferences))
     }
 
     /// The ways of a run: its own, then those of its conversation, in which this is preferred and which has these above
@@ -56,8 +62,8 @@ impl Ways {
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn of_run(host: &Host, run: &RunId, session: Preferences, above: &[SessionKey]) -> Result<Ways, StoreError> {
-        let own = host.store.preferences(&PreferencesOf::Run(run.clone()))?;
-        Ways::of_session(host, own.or(session), above)
+    pub fn of_run(host: &Host, run: &RunRow, session: Preferences, above: &[SessionKey]) -> Result<Ways, StoreError> {
+        let own = host.store.preferences(&PreferencesOf::Run(run.run.clone()))?;
+        Ways::of_session(host, &run.session, own.or(session), above)
     }
 }

@@ -81,7 +81,8 @@ async fn attempts(
         max_output_bytes: 1024 * 1024,
     };
     let plan = plan_exec(&request, None, workspace, &ExecLimits::default())?;
-    let paths = ExecPaths { launcher: launcher.to_owned(), workspace: workspace.to_owned(), scratch, cgroups: None };
+    let paths =
+        ExecPaths { launcher: launcher.to_owned(), workspaces: vec![workspace.to_owned()], scratch, cgroups: None };
     let exit = run_plan(plan, &paths, &CancellationToken::new()).await?;
     if exit.ended != ExecEnd::Code(0) {
         let said = String::from_utf8_lossy(&exit.stderr).into_owned();

@@ -33,8 +33,8 @@ pub(super) const DRAIN: Duration = Duration::from_secs(1);
 pub struct ExecPaths {
     /// The program whose subcommand `exec-child` calls [`crate::exec_child_main`]; usually the host's own.
     pub launcher: PathBuf,
-    /// The agent's workspace; only plans made for it run.
-    pub workspace: PathBuf,
+    /// The workspaces of the agents; only plans made for one of them run.
+    pub workspaces: Vec<PathBuf>,
     /// An existing folder, private to the host and outside every workspace, for the programs' temporary files.
     pub scratch: PathBuf,
     /// Where each program gets a cgroup of its own, from [`crate::prepare_cgroups`]; `None` leaves the limits that
@@ -242,11 +242,9 @@ pub(super) fn end_of(report: Report) -> Result<Option<ExecEnd>, EffectError> {
 }
 
 fn check_workspace(plan: &ExecPlan, paths: &ExecPaths) -> Result<(), EffectError> {
-    let workspace = paths
-        .workspace
-        .canonicalize()
-        .map_err(|err| EffectError::Unavailable(format!("the workspace cannot be used: {err}")))?;
-    if plan.workspace != workspace || !plan.cwd.starts_with(&workspace) {
+    // One that cannot be found is nobody's.
+    let mut workspaces = paths.workspaces.iter().filter_map(|workspace| workspace.canonicalize().ok());
+    if !workspaces.any(|workspace| workspace == plan.workspace) || !plan.cwd.starts_with(&plan.workspace) {
         return Err(EffectError::denied("E_EXEC_CWD", "the program was planned for another workspace: ask again"));
     }
     Ok(())

@@ -71,7 +71,9 @@ pub(super) async fn create(
     check(&params)?;
     let model = params.model.clone().unwrap_or_else(|| "openclaw".to_owned());
     let run = run_id(&headers)?;
-    let place = place(&headers, params.user.as_deref(), models::agent(&model)?)?;
+    let user = params.user.as_deref().filter(|user| !user.is_empty());
+    let usual = shared.config.routes.agent(&caller.source.whence(user));
+    let place = place(&headers, user, models::agent(&model)?, &usual)?;
     let prompt = Prompt::read(&params.messages)?;
     let known = prompt.has_context() && !place.new && has_history(shared, &caller, &place.session).await?;
     let text = if known { prompt.into_turn()? } else { prompt.into_whole()? };
@@ -119,8 +121,8 @@ fn run_id(headers: &HeaderMap) -> Result<RunId, Problem> {
 }
 
 /// The conversation: named by header, else by the user's name, else a new one.
-fn place(headers: &HeaderMap, user: Option<&str>, agent: Option<AgentId>) -> Result<Place, Problem> {
-    let key = |text: &str| method::session(Some(text), agent.clone());
+fn place(headers: &HeaderMap, user: Option<&str>, agent: Option<AgentId>, usual: &AgentId) -> Result<Place, Problem> {
+    let key = |text: &str| method::session_of(Some(text), agent.clone(), usual);
     if let Some(named) = headers.get("x-openclaw-session-key") {
         let named = named.to_str().map_err(|_| Problem::bad("`x-openclaw-session-key` must be ASCII"))?;
         // Without a named agent, a key of any agent is taken at its word.
@@ -131,7 +133,7 @@ fn place(headers: &HeaderMap, user: Option<&str>, agent: Option<AgentId>) -> Res
             Ok(Place { session, new: false })
         };
     }
-    match user.filter(|user| !user.is_empty()) {
+    match user {
         Some(user) => {
             // Keys are lower-case and have no spaces; other names become digests, so that no two users meet.
             let plain = user.len() <= 128 && user.chars().all(|c| c.is_ascii_graphic() && !c.is_ascii_uppercase());

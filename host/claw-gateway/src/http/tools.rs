@@ -17,7 +17,8 @@ pub(super) async fn invoke(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let caller = access::owner(shared, address, request.headers()).await?;
-    let body = access::object(shared, request).await?;
+    let usual = shared.config.routes.agent(&caller.source.whence(None));
+    let body = method::for_agent("tools.invoke", access::object(shared, request).await?, &usual);
     let method::Request::Host(call) = method::tools_invoke(body).map_err(Problem::bad)? else {
         return Err(Problem::bad("this tool cannot be invoked"));
     };

@@ -1,10 +1,11 @@
 use claw_core::approval::Always;
 use claw_core::audit::AuditFrom;
+use claw_core::route;
 
 use super::*;
 
 fn read(method: &str, params: Value) -> Result<Call, String> {
-    match Method::find(method).unwrap().read(params).map_err(|err| err.message)? {
+    match Method::find(method).unwrap().read(params, &route::main()).map_err(|err| err.message)? {
         Request::Host(call) => Ok(call),
         Request::Here(value) => panic!("{method} was answered by the gateway: {value}"),
     }

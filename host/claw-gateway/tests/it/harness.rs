@@ -52,8 +52,16 @@ impl TestHost {
 
     pub async fn serve(auth: Auth, limits: GatewayLimits, tick: Duration) -> Self {
         let bind = "127.0.0.1:0".parse().unwrap();
-        let gateway =
-            Gateway::bind(GatewayConfig { bind, auth, version: "1.2.3".to_owned(), tick, limits }).await.unwrap();
+        let gateway = Gateway::bind(GatewayConfig {
+            bind,
+            auth,
+            version: "1.2.3".to_owned(),
+            tick,
+            limits,
+            routes: claw_core::route::Routes::default(),
+        })
+        .await
+        .unwrap();
         let address = gateway.local_addr();
         let (commands, received) = mpsc::channel(16);
         let (events, _) = broadcast::channel(1024);

@@ -19,6 +19,7 @@ fn config(bind: &str, auth: Auth) -> GatewayConfig {
         version: "1".to_owned(),
         tick: Duration::from_secs(30),
         limits: GatewayLimits::default(),
+        routes: claw_core::route::Routes::default(),
     }
 }
 

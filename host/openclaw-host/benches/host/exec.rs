@@ -34,10 +34,11 @@ pub fn measure(report: &mut Report) -> Result<()> {
         max_output_bytes: 1024,
     };
     let runtime = runtime()?;
-    let plan = Samples::of(20, runs, || plan_exec(&request, None, &paths.workspace, &ExecLimits::default()).map(drop))?;
+    let plan =
+        Samples::of(20, runs, || plan_exec(&request, None, &paths.workspaces[0], &ExecLimits::default()).map(drop))?;
     report.add(Row::time("exec.plan", &plan));
     let confined = Samples::of(20, runs, || {
-        let plan = plan_exec(&request, None, &paths.workspace, &ExecLimits::default())?;
+        let plan = plan_exec(&request, None, &paths.workspaces[0], &ExecLimits::default())?;
         let permit = match policy.decide(&subject, &facts, Action::RunProgram(plan)) {
             Decision::Allow(permit) => permit,
             Decision::Ask(_) | Decision::Deny(_) => bail!("the policy does not allow `true`"),

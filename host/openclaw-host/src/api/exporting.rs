@@ -23,7 +23,7 @@ impl Api {
         let messages = self.all_messages(session)?;
         let count = messages.len();
         // A link that lies there already is not followed: the file is made anew, in the workspace itself.
-        let path = self.host.about.workspace.join(file_name(session, &rfc3339::format(now()), form));
+        let path = self.host.agents.of(session).workspace.join(file_name(session, &rfc3339::format(now()), form));
         let file = path.clone();
         let written = tokio::task::spawn_blocking(move || write(&file, form, &row, &messages)).await;
         let written = written.map_err(|err| RpcError::unavailable(err.to_string()))?;

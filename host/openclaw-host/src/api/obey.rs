@@ -12,6 +12,7 @@ use claw_store::{JournalStep, Page, PageEnd, Point, SessionQuery};
 
 use super::command::{COMMANDS, Slash};
 use super::{Api, NOT_AN_APPROVER, REMEMBERED, answered, by, stored};
+use crate::agents::Agent;
 use crate::audit;
 use crate::host::now;
 
@@ -75,17 +76,21 @@ impl Api {
             Slash::Usage => self.usage(session)?,
             Slash::Context => self.context(caller, session).await?,
             Slash::Export(form) => self.export(session, form).await?,
-            Slash::Tools => self.tools(),
+            Slash::Tools => self.tools(session),
             Slash::Agents => {
-                let about = &self.host.about;
-                format!("{}: works in {}", about.agent, about.workspace.display())
+                let line = |agent: &Agent| {
+                    let (id, model, place) = (&agent.id, &agent.model.name, agent.workspace.display());
+                    let here = if *id == session.agent() { " (here)" } else { "" };
+                    format!("- {id}{here}: asks {model}, works in {place}, policies `{}`", agent.preset)
+                };
+                self.host.agents.all().map(line).collect::<Vec<_>>().join("\n")
             }
             Slash::Sessions => self.recent_sessions()?,
             Slash::Whoami => {
                 let scopes = Scope::ALL.into_iter().filter(|scope| caller.scopes.allows(*scope)).map(Scope::as_str);
                 format!("{}, the owner; may: {}", by(caller), scopes.collect::<Vec<_>>().join(", "))
             }
-            Slash::Help => self.help().await,
+            Slash::Help => self.help(session).await,
         })
     }
 
@@ -166,16 +171,20 @@ impl Api {
         Ok(lines.join("\n"))
     }
 
-    fn tools(&self) -> String {
-        let catalog = self.host.catalog();
+    fn tools(&self, session: &SessionKey) -> String {
+        let (catalog, agent) = (self.host.catalog(), self.host.agents.of(session));
         let line = |installed: &Arc<crate::catalog::Installed>| {
             let component = &installed.component;
-            let tools: Vec<_> = component.manifest.tools.iter().map(|tool| tool.name.as_str()).collect();
+            let tools = component.manifest.tools.iter().filter(|tool| agent.has(&tool.name));
+            let tools: Vec<_> = tools.map(|tool| tool.name.as_str()).collect();
+            if tools.is_empty() {
+                return None;
+            }
             let grants: Vec<_> = installed.subject().grants.iter().map(ToString::to_string).collect();
             let grants = if grants.is_empty() { "nothing".to_owned() } else { grants.join("; ") };
-            format!("- {}: {} (granted: {grants})", component.name, tools.join(", "))
+            Some(format!("- {}: {} (granted: {grants})", component.name, tools.join(", ")))
         };
-        catalog.components().map(line).collect::<Vec<_>>().join("\n")
+        catalog.components().filter_map(line).collect::<Vec<_>>().join("\n")
     }
 
     fn recent_sessions(&self) -> Result<String, RpcError> {
@@ -189,10 +198,10 @@ impl Api {
         Ok(if lines.is_empty() { "there is none yet".to_owned() } else { lines.join("\n") })
     }
 
-    async fn help(&self) -> String {
+    async fn help(&self, session: &SessionKey) -> String {
         let mut lines: Vec<_> =
             COMMANDS.iter().map(|command| format!("{}: {}", command.usage(), command.help)).collect();
-        let shelf = self.host.skills.shelf(&self.host).await;
+        let shelf = self.host.agents.of(session).skills.shelf(&self.host).await;
         let skills: Vec<_> = shelf.skills.iter().filter_map(|skill| skill.command.as_deref()).collect();
         if !skills.is_empty() {
             lines.push(format!("skills: /{}", skills.join(", /")));

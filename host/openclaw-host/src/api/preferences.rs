@@ -15,7 +15,7 @@ use crate::ways::Ways;
 impl Api {
     /// Changes what is said of a conversation: its label, and what is preferred in it.
     pub(super) async fn patch(&self, caller: &Caller, key: SessionKey, patch: SessionPatch) -> Result<Value, RpcError> {
-        self.known_agent(&key.agent())?;
+        self.agent(&key.agent())?;
         let SessionPatch { label, model, thinking, queue } = patch;
         if model.is_some() && !caller.scopes.allows(Scope::Admin) {
             let why = format!("choosing a model needs the scope `{}`", Scope::Admin.as_str());
@@ -38,7 +38,7 @@ impl Api {
     pub(super) fn ways(&self, session: &SessionKey) -> Result<(Preferences, Ways), RpcError> {
         let own = self.host.store.preferences(&PreferencesOf::Session(session.clone())).map_err(stored)?;
         let above = self.host.store.ancestors(session).map_err(stored)?;
-        let ways = Ways::of_session(&self.host, own.clone(), &above).map_err(stored)?;
+        let ways = Ways::of_session(&self.host, session, own.clone(), &above).map_err(stored)?;
         Ok((own, ways))
     }
 

@@ -85,7 +85,7 @@ fn row(role: &str, content: Vec<Value>, at: Timestamp, seq: u64, run: &RunId, ki
 }
 
 fn defaults(host: &Host) -> Value {
-    resolved(&Ways::of(host, &Preferences::default()))
+    resolved(&Ways::of(host, host.agents.main(), &Preferences::default()))
 }
 
 /// The model that answers.
@@ -128,7 +128,8 @@ pub(super) fn session(host: &Host, row: &SessionRow) -> Value {
     let agent = may_be.then(|| host.store.sub_agent(key).ok().flatten()).flatten();
     let title = title.as_ref().or(agent.as_ref().map(|agent| &agent.label).filter(|label| !label.is_empty()));
     let above = agent.as_ref().and_then(|_| host.store.ancestors(key).ok()).unwrap_or_default();
-    let ways = Ways::of_session(host, preferences.clone(), &above).unwrap_or_else(|_| Ways::of(host, preferences));
+    let ways = Ways::of_session(host, key, preferences.clone(), &above);
+    let ways = ways.unwrap_or_else(|_| Ways::of(host, host.agents.of(key), preferences));
     let ways = resolved(&ways);
     let mut value = json!({
         "key": key,

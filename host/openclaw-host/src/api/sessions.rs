@@ -59,7 +59,12 @@ impl Api {
     }
 
     pub(super) fn history(&self, page: &ChatHistory) -> Result<Value, RpcError> {
-        self.known_agent(&page.session.agent())?;
+        // What was said with an agent that is gone is still there.
+        if let Err(unknown) = self.agent(&page.session.agent())
+            && self.host.store.session(&page.session).map_err(stored)?.is_none()
+        {
+            return Err(unknown);
+        }
         let end = match (page.before, page.offset) {
             (Some(before), _) => PageEnd::Before(before),
             (None, 0) => PageEnd::Newest,
@@ -123,7 +128,7 @@ impl Api {
         let id = random_bits();
         let fresh = || SessionKey::parse(&format!("fork-{id:032x}"), &key.agent()).expect("api: hex makes a key");
         let new = new.unwrap_or_else(fresh);
-        self.known_agent(&new.agent())?;
+        self.agent(&new.agent())?;
         let fork = self.host.store.fork(key, point(to), &new, format!("{id:032x}"), now());
         let row = fork.await.map_err(refused)?;
         self.changed(&new, "fork");
@@ -131,7 +136,7 @@ impl Api {
     }
 
     pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
-        self.known_agent(&key.agent())?;
+        self.agent(&key.agent())?;
         self.stop(key.clone(), None).await?;
         let id = format!("{:032x}", random_bits());
         let known = self.host.store.reset_session(&key, id.clone(), now()).await.map_err(stored)?;

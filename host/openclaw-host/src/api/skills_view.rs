@@ -3,19 +3,20 @@
 use serde_json::{Value, json};
 
 use super::COMMANDS;
-use crate::host::Host;
+use crate::agents::Agent;
 use crate::skills::{Gate, Shelf, Skill};
 
-pub fn status(host: &Host, shelf: &Shelf) -> Value {
-    let skills: Vec<_> = shelf.skills.iter().map(|it| skill(host, it)).collect();
+pub fn status(agent: &Agent, shelf: &Shelf) -> Value {
+    let skills: Vec<_> = shelf.skills.iter().map(|it| skill(agent, it)).collect();
     let left_out =
-        shelf.left_out.iter().map(|left| json!({ "path": host.skills.place(&left.path), "error": left.why }));
+        shelf.left_out.iter().map(|left| json!({ "path": agent.skills.place(&left.path), "error": left.why }));
     let left_out: Vec<_> = left_out.collect();
     json!({
-        "workspaceDir": host.about.workspace.display().to_string(),
+        "agentId": agent.id,
+        "workspaceDir": agent.workspace.display().to_string(),
         "skills": skills,
         "leftOut": left_out,
-        "promptBytes": host.skills.listing(shelf).map_or(0, |list| list.len()),
+        "promptBytes": agent.skills.listing(shelf).map_or(0, |list| list.len()),
     })
 }
 
@@ -44,14 +45,14 @@ pub fn commands(shelf: &Shelf) -> Value {
     json!({ "commands": shelf.skills.iter().filter_map(command).chain(own).collect::<Vec<_>>() })
 }
 
-fn skill(host: &Host, skill: &Skill) -> Value {
+fn skill(agent: &Agent, skill: &Skill) -> Value {
     let card = &skill.card;
-    let hides: Vec<_> = skill.hides.iter().map(|path| host.skills.place(path)).collect();
+    let hides: Vec<_> = skill.hides.iter().map(|path| agent.skills.place(path)).collect();
     json!({
         "name": skill.name,
         "description": card.description,
         "source": skill.source.as_str(),
-        "place": host.skills.place(&skill.folder),
+        "place": agent.skills.place(&skill.folder),
         "baseDir": skill.folder.display().to_string(),
         "filePath": skill.folder.join("SKILL.md").display().to_string(),
         "sha256": skill.digest,

@@ -12,8 +12,10 @@ use claw_store::SessionRow;
 use serde_json::{Value, json};
 
 use super::Times;
+use crate::agents::Agent;
 use crate::catalog::Installed;
 use crate::host::Host;
+use claw_core::route;
 
 /// Names of the protocol's fields whose values do not exist here yet are left out rather than made up.
 pub(super) fn run_end(run: &RunId, end: &RunEnd, times: Times) -> Value {
@@ -120,7 +122,7 @@ pub(super) fn component_in_full(host: &Host, installed: &Installed) -> Value {
 }
 
 /// Upstream groups tools; ours are grouped by component.
-pub(super) fn tools_catalog(host: &Host) -> Value {
+pub(super) fn tools_catalog(host: &Host, agent: &Agent) -> Value {
     let tool = |spec: &claw_core::message::ToolSpec| {
         let component = host.catalog().tool(&spec.name).map(|tool| tool.component.clone());
         json!({
@@ -128,7 +130,8 @@ pub(super) fn tools_catalog(host: &Host) -> Value {
             "component": component, "description": spec.description, "schema": spec.schema,
         })
     };
-    let tools: Vec<_> = host.catalog().specs().iter().map(tool).collect();
+    let catalog = host.catalog();
+    let tools: Vec<_> = catalog.specs().iter().filter(|spec| agent.has(&spec.name)).map(tool).collect();
     let groups: Vec<_> = host
         .catalog()
         .components()
@@ -140,24 +143,38 @@ pub(super) fn tools_catalog(host: &Host) -> Value {
             })
         })
         .collect();
-    json!({"agentId": host.about.agent, "profiles": [], "groups": groups, "tools": tools})
+    json!({"agentId": agent.id, "profiles": [], "groups": groups, "tools": tools})
 }
 
 pub(super) fn agents(host: &Host) -> Value {
-    let agent = &host.about.agent;
+    let bindings = |agent: &Agent| {
+        let bound = host.routes.bindings().iter().filter(|binding| binding.agent == agent.id);
+        let of = bound.map(|it| json!({"channel": it.channel, "accountId": it.account, "peer": it.peer}));
+        of.collect::<Vec<_>>()
+    };
+    let agents = host.agents.all().map(|agent| {
+        json!({
+            "id": agent.id, "kind": "agent", "workspace": agent.workspace,
+            "model": {"primary": with_provider(agent.model.name.clone()), "fallbacks": []},
+            "thinkingDefault": agent.thinking.as_str(),
+            "policy": agent.preset.to_string(),
+            "tools": agent.tools(),
+            "bindings": bindings(agent),
+        })
+    });
     json!({
-        "defaultId": agent,
+        "defaultId": route::MAIN,
         "mainKey": "main",
         "scope": "per-sender",
-        "agents": [{
-            "id": agent, "kind": "agent", "workspace": host.about.workspace,
-            "model": {"primary": primary(host), "fallbacks": []},
-        }],
+        "agents": agents.collect::<Vec<_>>(),
     })
 }
 
 fn primary(host: &Host) -> String {
-    let name = host.model.name();
+    with_provider(host.model.name())
+}
+
+fn with_provider(name: String) -> String {
     if name.contains('/') { name } else { format!("{name}/{name}") }
 }
 
@@ -171,16 +188,21 @@ pub(super) fn models(host: &Host) -> Value {
 }
 
 pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms: u64) -> Value {
-    let age = |row: &SessionRow| at.0.saturating_sub(row.updated.0);
-    let recent: Vec<_> =
-        recent.iter().map(|row| json!({"key": row.key, "updatedAt": row.updated.0, "age": age(row)})).collect();
-    let sessions = json!({"count": recent.len(), "recent": recent});
+    let shown = |row: &SessionRow| json!({"key": row.key, "updatedAt": row.updated.0, "age": at.0.saturating_sub(row.updated.0)});
+    let sessions = |agent: Option<&Agent>| {
+        let of = |row: &&SessionRow| agent.is_none_or(|agent| row.key.agent() == agent.id);
+        let recent: Vec<_> = recent.iter().filter(of).map(shown).collect();
+        json!({"count": recent.len(), "recent": recent})
+    };
+    let agents = host.agents.all().map(|agent| {
+        json!({"agentId": agent.id, "isDefault": agent.id.as_str() == route::MAIN, "sessions": sessions(Some(agent))})
+    });
     json!({
         "ok": true, "ts": at.0, "durationMs": took_ms,
         "channels": {}, "channelOrder": [], "channelLabels": {},
-        "defaultAgentId": host.about.agent,
-        "agents": [{"agentId": host.about.agent, "isDefault": true, "sessions": sessions}],
-        "sessions": sessions,
+        "defaultAgentId": route::MAIN,
+        "agents": agents.collect::<Vec<_>>(),
+        "sessions": sessions(None),
     })
 }
 
@@ -210,7 +232,7 @@ pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Times
         "policy": host.about.preset.to_string(),
         "policyError": host.gate.rejected_policy(),
         "home": host.about.home,
-        "workspace": host.about.workspace,
+        "workspace": host.agents.main().workspace,
         "components": catalog.components().count(),
         "workers": workers.count(),
         "pendingApprovals": approvals,

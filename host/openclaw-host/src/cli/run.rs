@@ -45,7 +45,10 @@ pub(super) fn run(home: &Path, told: Told, output: &Output, env: &Env, serve: Se
     // Settings come first: with bad ones nothing is made.
     let resolved = settings::read(home, &told.flags)?;
     let home = Home::open(home)?;
-    home.prepare_workspace(&resolved.settings.agent.workspace)?;
+    let agents = &resolved.settings.agents;
+    for agent in std::iter::once(&resolved.settings.agent).chain(agents.values()) {
+        home.prepare_workspace(&agent.workspace)?;
+    }
     // Before the log starts to write on the terminal: it may have to ask.
     let vault = Arc::new(vault::open(home.path(), resolved.settings.vault, env, Missing::Leave)?);
     let style = match output.format() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use claw_core::id::{AgentId, SessionKey};
+use claw_core::route;
 use serde_json::{Map, Value, json};
 
 use super::output::{table, word};
@@ -13,8 +14,6 @@ use super::{Exit, Failure, Output};
 use crate::client::Client;
 use crate::export::{Form, content_text, moment, speaker};
 
-/// The agent that bare keys belong to.
-const DEFAULT_AGENT: &str = "main";
 /// Characters of a message or a label in a list.
 const WIDTH: usize = 60;
 
@@ -149,8 +148,12 @@ pub(super) struct Point {
 
 /// Parses what was typed; `main` means `agent:main:main`.
 pub(super) fn parse_key(text: &str) -> Result<SessionKey, Failure> {
-    let agent = AgentId::parse(DEFAULT_AGENT).expect("cli: the default agent's id is valid");
-    SessionKey::parse(text, &agent).map_err(|err| Failure::new(Exit::Usage, err))
+    parse_key_of(text, &route::main())
+}
+
+/// Parses what was typed of a conversation of this agent, unless it names another one itself.
+pub(super) fn parse_key_of(text: &str, agent: &AgentId) -> Result<SessionKey, Failure> {
+    SessionKey::parse(text, agent).map_err(|err| Failure::new(Exit::Usage, err))
 }
 
 pub(super) async fn sessions(command: SessionsCommand, home: &Path, output: &Output) -> Result<Exit, Failure> {

@@ -1,6 +1,8 @@
 //! `skills`: what skills there are, and why one is or is not offered.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use claw_core::id::AgentId;
+use claw_core::route::MAIN;
 use serde_json::{Value, json};
 
 use super::output::{table, word};
@@ -29,9 +31,19 @@ pub(super) enum SkillsCommand {
     Check,
 }
 
-pub(super) async fn skills(client: &mut Client, command: SkillsCommand, output: &Output) -> Result<Exit, Failure> {
-    let status = client.call("skills.status", json!({})).await?;
-    match command {
+/// Whose skills, and what about them.
+#[derive(Debug, Args)]
+pub(super) struct SkillsArgs {
+    /// Agent whose skills they are
+    #[arg(long, global = true, value_name = "ID", default_value = MAIN, value_parser = AgentId::parse)]
+    agent: AgentId,
+    #[command(subcommand)]
+    command: SkillsCommand,
+}
+
+pub(super) async fn skills(client: &mut Client, args: SkillsArgs, output: &Output) -> Result<Exit, Failure> {
+    let status = client.call("skills.status", json!({"agentId": args.agent})).await?;
+    match args.command {
         SkillsCommand::List { eligible } => list(status, eligible, output),
         SkillsCommand::Info { name } => {
             output.data(find(&status, &name)?, info)?;

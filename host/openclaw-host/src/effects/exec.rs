@@ -47,7 +47,7 @@ impl Effects {
 
     /// Resolves a program, which reads and hashes it.
     async fn plan(&self, request: ExecRequest, background: Option<Background>) -> Result<ExecPlan, EffectError> {
-        let workspace = self.context.host.about.workspace.clone();
+        let workspace = self.agent().workspace.clone();
         let plan = move || plan_exec(&request, background, &workspace, &ExecLimits::default());
         let plan = tokio::task::spawn_blocking(plan).await.map_err(|err| EffectError::Other(err.to_string()))??;
         Ok(match plan.argv.iter().any(|argument| argument.starts_with('/')) {
@@ -59,7 +59,7 @@ impl Effects {
     /// Lets a program read the skill whose file it is, or is given. Which one that is, its arguments say, and so the card.
     async fn with_skill(&self, plan: ExecPlan) -> ExecPlan {
         let host = &self.context.host;
-        let shelf = host.skills.shelf(host).await;
+        let shelf = self.agent().skills.shelf(host).await;
         let skill = plan.argv.iter().find_map(|argument| shelf.holding(Path::new(argument)));
         let beside = skill.map(|skill| skill.folder.as_path()).filter(|folder| !folder.starts_with(&plan.workspace));
         ExecPlan { reads: beside.map(Box::from), ..plan }

@@ -143,8 +143,9 @@ impl Effects {
     /// Who answers where this conversation starts a sub-agent.
     fn model(&self, above: &[SessionKey]) -> Result<String, EffectError> {
         let host = &self.context.host;
-        let of = PreferencesOf::Session(self.context.facts.session.clone());
-        let ways = host.store.preferences(&of).and_then(|own| Ways::of_session(host, own, above));
+        let session = &self.context.facts.session;
+        let own = host.store.preferences(&PreferencesOf::Session(session.clone()));
+        let ways = own.and_then(|own| Ways::of_session(host, session, own, above));
         Ok(ways.map_err(unreadable)?.model.name)
     }
 
@@ -196,6 +197,10 @@ impl Effects {
     fn reach(&self, key: &str) -> Result<(SessionKey, Reach), EffectError> {
         let (host, own) = (&self.context.host, &self.context.facts.session);
         let session = SessionKey::parse(key, &own.agent()).map_err(|err| EffectError::Invalid(err.to_string()))?;
+        if session.agent() != own.agent() {
+            let message = format!("`{session}` belongs to another agent; an agent reaches only its own conversations");
+            return Err(EffectError::denied("E_SESSIONS_REACH", message));
+        }
         let is_own = session == *own || host.store.descends(&session, own).map_err(unreadable)?;
         if !is_own && self.context.lineage.sub_agent.is_some() {
             return Err(outside_of_its_own());

@@ -21,7 +21,11 @@ impl Site {
     }
 
     fn off_limits(&self) -> OffLimits {
-        OffLimits::new(&self.path("me/.openclaw-host"), Some(&self.path("me")), &self.path("me/ws"))
+        OffLimits::new(
+            &self.path("me/.openclaw-host"),
+            Some(&self.path("me")),
+            [self.path("me/ws"), self.path("me/ws-2")].iter().map(PathBuf::as_path),
+        )
     }
 }
 

@@ -155,9 +155,10 @@ async fn card(host: &Host, text: &str) -> Result<Arc<Card>, HubError> {
 
 /// A skill of this name that counts before it, or that a stranger's would pass for.
 async fn name_taken(host: &Host, name: &str) -> Option<Finding> {
-    let shelf = host.skills.shelf(host).await;
+    let skills = &host.agents.main().skills;
+    let shelf = skills.shelf(host).await;
     let other = shelf.find(name).filter(|other| other.source != Source::ClawHub)?;
-    let place = host.skills.place(&other.folder);
+    let place = skills.place(&other.folder);
     Some(finding("name", format!("there is a skill `{}` in {place} already, which counts before it", other.name)))
 }
 

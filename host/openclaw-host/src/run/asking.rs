@@ -79,7 +79,7 @@ impl Shell {
 
     /// The tools on offer; that for skills only where there is one.
     fn offer(&self) -> Offer {
-        offer(&self.host, &self.shelf, self.lineage.sub_agent.as_ref(), &self.log)
+        offer(&self.host, &self.shelf, &self.row.session, self.lineage.sub_agent.as_ref(), &self.log)
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
@@ -184,8 +184,14 @@ pub(super) fn excerpt(host: &Host, session: &SessionKey, entries: &[&Entry], roo
 }
 
 /// The tools on offer in a conversation: those that were left to it, and that for skills only where there is one.
-pub(super) fn offer(host: &Host, shelf: &Shelf, agent: Option<&SubAgent>, log: &[Entry]) -> Offer {
+pub(super) fn offer(
+    host: &Host,
+    shelf: &Shelf,
+    session: &SessionKey,
+    sub_agent: Option<&SubAgent>,
+    log: &[Entry],
+) -> Offer {
     let has_skills = |name: &ToolName| name.as_str() != skills::TOOL || shelf.offers_any();
-    let is_offered = |name: &ToolName| has_skills(name) && lineage::offers(host, agent, name);
+    let is_offered = |name: &ToolName| has_skills(name) && lineage::offers(host, session, sub_agent, name);
     tool_search::offer(&host.catalog(), log, host.limits.context.tools, is_offered)
 }

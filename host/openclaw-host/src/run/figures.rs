@@ -42,12 +42,13 @@ pub struct Figures {
 /// [`StoreError`] if the store cannot be read.
 pub async fn figures(host: &Host, session: &SessionKey, channel: &str, ways: &Ways) -> Result<Figures, StoreError> {
     let log = host.store.context(session)?;
-    let shelf = host.skills.shelf(host).await;
-    let skills = host.skills.listing(&shelf);
+    let agent = host.agents.of(session);
+    let shelf = agent.skills.shelf(host).await;
+    let skills = agent.skills.listing(&shelf);
     let speaker = Speaker { session, origin: Origin::Owner, channel };
-    let system = prompt::system(&host.about.workspace, skills.as_deref(), &speaker, now()).text;
-    let agent = host.store.sub_agent(session)?;
-    let offer = asking::offer(host, &shelf, agent.as_ref(), &log);
+    let system = prompt::system(&agent.workspace, skills.as_deref(), &speaker, now()).text;
+    let sub_agent = host.store.sub_agent(session)?;
+    let offer = asking::offer(host, &shelf, session, sub_agent.as_ref(), &log);
     let room = asking::room(host, &ways.model, 1.0, &system, offer.tokens);
     let seen = context::seen(&log);
     let excerpt = asking::excerpt(host, session, &seen, &room);

@@ -1,10 +1,12 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
+mod agents;
 mod kept;
 mod logging;
 mod models;
 mod packages;
 mod queue;
+mod spending;
 mod sub_agents;
 
 use std::collections::BTreeMap;
@@ -13,11 +15,13 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::agents::{AgentFile, BindingFile, MatchFile, OtherAgentFile};
 pub use self::kept::{AuditFile, SessionsFile};
 pub use self::logging::LoggingFile;
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
 pub use self::queue::{DropWord, QueueFile, QueueWord};
+pub use self::spending::{TokensFile, UsdFile};
 pub use self::sub_agents::SubAgentsFile;
 
 /// Everything that `config.json5` may say. All of it is optional.
@@ -63,8 +67,12 @@ pub struct ConfigFile {
     pub sub_agents: SubAgentsFile,
     /// Where runs and calls end.
     pub limits: LimitsFile,
-    /// The assistant itself.
+    /// The agent `main`.
     pub agent: AgentFile,
+    /// Other agents, by their ids.
+    pub agents: BTreeMap<String, OtherAgentFile>,
+    /// Which messages go to them that name no agent.
+    pub bindings: Vec<BindingFile>,
     /// What is written to the log.
     pub logging: LoggingFile,
 }
@@ -386,55 +394,6 @@ pub struct LimitsFile {
     pub tokens: TokensFile,
     /// US dollars that models may cost, as far as their prices are known.
     pub usd: UsdFile,
-}
-
-/// Tokens that models may read and write. What is not said has no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct TokensFile {
-    /// In one run.
-    #[schemars(with = "u64", range(min = 1))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<u64>,
-    /// In one conversation, over its resets.
-    #[schemars(with = "u64", range(min = 1))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<u64>,
-    /// In one day, in UTC.
-    #[schemars(with = "u64", range(min = 1))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub day: Option<u64>,
-}
-
-/// US dollars that models may cost. What is not said has no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct UsdFile {
-    /// In one run.
-    #[schemars(with = "f64", range(min = 0))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<f64>,
-    /// In one conversation, over its resets.
-    #[schemars(with = "f64", range(min = 0))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<f64>,
-    /// In one day, in UTC.
-    #[schemars(with = "f64", range(min = 0))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub day: Option<f64>,
-}
-
-/// The assistant itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(deny_unknown_fields)]
-pub struct AgentFile {
-    /// The folder it works in; absolute, or relative to the home. Without it: the home's folder `workspace`.
-    #[schemars(with = "String")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workspace: Option<PathBuf>,
 }
 
 // === defaults ===

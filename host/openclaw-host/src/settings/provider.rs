@@ -3,6 +3,7 @@
 
 mod check;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use claw_model::{KeyHeader, ModelFacts, Vendor, WireFormat};
@@ -95,8 +96,13 @@ enum NeedsKey {
     No,
 }
 
-/// Selects the model. `None` after a complaint. `home` is where the relative path of a key's file starts.
-pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<ModelSettings> {
+/// Selects the model, and those of agents that have their own, by the ids of these. `None` after a complaint. `home` is
+/// where the relative path of a key's file starts.
+pub(super) fn select(
+    merge: &mut Merge<'_>,
+    home: &Path,
+    env: &Env,
+) -> Option<(ModelSettings, BTreeMap<String, String>)> {
     check_providers(merge);
     let in_file = merge.file.config.models.default.clone().map(|text| (Origin::File, text));
     let in_env = env.get(env::HOST_MODEL).map(|text| (Origin::Env(env::HOST_MODEL.to_owned()), text.to_owned()));
@@ -107,7 +113,13 @@ pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<Mo
             merge.complain(Issue::warning("models.fallbacks", "has no effect while the rehearsal answers"));
         }
         merge.note("models.default", REHEARSAL, origin);
-        return Some(ModelSettings::Rehearsal);
+        let agents = &merge.file.config.agents;
+        let places: Vec<_> = agents.iter().filter(|(_, agent)| agent.model.is_some()).map(|(id, _)| id).collect();
+        for id in places {
+            let message = "has no effect while the rehearsal answers; name a model in `models.default`";
+            merge.complain(Issue::warning(format!("agents.{id}.model"), message));
+        }
+        return Some((ModelSettings::Rehearsal, BTreeMap::new()));
     }
     let place = match &origin {
         Origin::Env(name) => name.clone(),
@@ -117,12 +129,23 @@ pub(super) fn select(merge: &mut Merge<'_>, home: &Path, env: &Env) -> Option<Mo
     if let Some(first) = &first {
         merge.note("models.default", format!("{}/{}", first.id, first.model), origin);
     }
-    let named = |(index, name): (usize, &String)| named(merge, home, env, name, format!("models.fallbacks[{index}]"));
-    let others: Vec<_> = fallbacks.iter().enumerate().map(named).collect();
+    let mut stand_ins = Vec::new();
+    for (index, name) in fallbacks.iter().enumerate() {
+        stand_ins.push(named(merge, home, env, name, format!("models.fallbacks[{index}]")));
+    }
     if !fallbacks.is_empty() {
         merge.note("models.fallbacks", fallbacks, Origin::File);
     }
-    Some(ModelSettings::Providers { first: Box::new(first?), fallbacks: others.into_iter().collect::<Option<_>>()? })
+    let (mut of_agents, mut names) = (Vec::new(), BTreeMap::new());
+    for (id, agent) in &merge.file.config.agents {
+        let Some(name) = &agent.model else { continue };
+        let model = named(merge, home, env, name, format!("agents.{id}.model"));
+        names.extend(model.iter().map(|model| (id.clone(), format!("{}/{}", model.id, model.model))));
+        of_agents.push(model);
+    }
+    let all = |models: Vec<Option<_>>| models.into_iter().collect::<Option<Vec<_>>>();
+    let (fallbacks, others) = (all(stand_ins)?, all(of_agents)?);
+    Some((ModelSettings::Providers { first: Box::new(first?), fallbacks, others }, names))
 }
 
 /// The provider and model of this name, which stands at `place`. `None` after a complaint.

@@ -20,9 +20,9 @@ use super::file::{AuthMode, ComponentFile, ConfigFile, SessionsFile, TokensFile,
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
-    AgentSettings, ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings,
-    LimitSettings, LogSettings, PolicySettings, QueueSettings, SandboxSettings, SessionSettings, Settings,
-    SettingsError, SpendingLimit, SpendingSettings, SubAgentSettings, provider,
+    ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings, LimitSettings,
+    LogSettings, PolicySettings, QueueSettings, SandboxSettings, SessionSettings, Settings, SettingsError,
+    SpendingLimit, SpendingSettings, SubAgentSettings, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -82,9 +82,13 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
 
     let gateway = merge.gateway(env, flags);
     let model = provider::select(&mut merge, home, env);
+    let (model, models) = model.unzip();
     let grants = merge.grants(&config.grants);
-    let agent = merge.agent(home, config);
-    let folders = merge.folders(home, env, &agent.workspace);
+    let agent = merge.agent(home);
+    let agents = merge.agents(home, &agent, &models.unwrap_or_default());
+    let routes = merge.routes(&agents);
+    let workspaces = std::iter::once(&agent).chain(agents.values()).map(|agent| agent.workspace.as_path());
+    let folders = merge.folders(home, env, workspaces);
     merge.expect_named(&grants, &folders);
     let components = merge.components(&config.components);
     let settings = Settings {
@@ -111,6 +115,8 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         sub_agents: merge.sub_agents(config),
         limits: merge.limits(config),
         agent,
+        agents,
+        routes,
         logging: merge.logging(config),
         // Selected above; where there is none, the issues say why and the settings are not handed out.
         model: model.unwrap_or(super::ModelSettings::Rehearsal),
@@ -225,9 +231,9 @@ impl Merge<'_> {
         grants
     }
 
-    fn folders(&mut self, home: &Path, env: &Env, workspace: &Path) -> NamedFolders {
+    fn folders<'w>(&mut self, home: &Path, env: &Env, workspaces: impl Iterator<Item = &'w Path>) -> NamedFolders {
         let user_home = env.get(env::USER_HOME).map(Path::new);
-        let mut folders = NamedFolders::new(OffLimits::new(home, user_home, workspace));
+        let mut folders = NamedFolders::new(OffLimits::new(home, user_home, workspaces));
         for (name, path) in &self.file.config.folders {
             let place = format!("folders.{name}");
             match folders.add(name, path) {
@@ -332,6 +338,7 @@ impl Merge<'_> {
         SpendingSettings {
             run: limit("run", tokens.run, usd.run),
             session: limit("session", tokens.session, usd.session),
+            agent: limit("agent", tokens.agent, usd.agent),
             day: limit("day", tokens.day, usd.day),
         }
     }
@@ -364,14 +371,6 @@ impl Merge<'_> {
             memory_bytes: self.plain("limits.memoryMiB", limits.memory_mib) * 1024 * 1024,
             spending: self.spending(&limits.tokens, &limits.usd),
         }
-    }
-
-    fn agent(&mut self, home: &Path, config: &ConfigFile) -> AgentSettings {
-        let origin = self.file_or_default("agent.workspace");
-        // `join` keeps an absolute path as it is.
-        let workspace = home.join(config.agent.workspace.as_deref().unwrap_or(Path::new("workspace")));
-        self.note("agent.workspace", json!(workspace.display().to_string()), origin);
-        AgentSettings { workspace }
     }
 
     fn logging(&mut self, config: &ConfigFile) -> LogSettings {

@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 16] = [
+const STRICT: [&str; 18] = [
     "gateway",
     "vault",
     "network",
@@ -24,6 +24,8 @@ const STRICT: [&str; 16] = [
     "packages",
     "sessions",
     "subAgents",
+    "agents",
+    "bindings",
     "clawhub",
     "models.providers",
 ];
@@ -175,7 +177,7 @@ fn words(schema: &Value) -> Option<Vec<&str>> {
 fn is_strict(path: &str) -> bool {
     STRICT
         .iter()
-        .any(|section| path == *section || path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
+        .any(|section| path == *section || path.strip_prefix(section).is_some_and(|rest| rest.starts_with(['.', '['])))
 }
 
 /// The most similar of the known names, if one is similar at all.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claw_core::effect::EffectError;
-use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, ToolName};
+use claw_core::id::{CallId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
 use claw_core::outcome::{FailureKind, ToolOutcome};
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{CARD_TOOL, COMPONENT, Card, Fault};
 use crate::catalog::Installed;
 use crate::host::{Host, now, random_bytes};
+use claw_core::route;
 
 /// The kind of the sealed note; another shape of cards needs another name.
 pub const NOTE: &str = "skills-1";
@@ -83,7 +84,7 @@ async fn start(host: &Host, text: &str) -> Result<Running, String> {
         tool: ToolName::parse(CARD_TOOL).expect("skills: the literal is a tool's name"),
         arguments: json!({ "text": text }).to_string(),
     };
-    let permit = match host.policy().decide(&installed.subject(), &facts, Action::CallTool(invocation)) {
+    let permit = match host.policy(&facts.session).decide(&installed.subject(), &facts, Action::CallTool(invocation)) {
         Decision::Allow(permit) => permit,
         Decision::Ask(_) => return Err("the policies would ask before it is parsed".to_owned()),
         Decision::Deny(denial) => return Err(format!("{}: {}", denial.code, denial.reason)),
@@ -97,7 +98,6 @@ async fn start(host: &Host, text: &str) -> Result<Running, String> {
 
 /// The host's own: part of no conversation.
 fn host_run() -> (SessionKey, RunId) {
-    let agent = AgentId::parse("main").expect("skills: the literal is an agent id");
-    let session = SessionKey::parse("skills", &agent).expect("skills: the literal is a session key");
+    let session = SessionKey::parse("skills", &route::main()).expect("skills: the literal is a session key");
     (session, RunId::parse("skills").expect("skills: the literal is a run id"))
 }

@@ -23,7 +23,7 @@ pub struct Machine<'a> {
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gate {
-    /// `enabled`, `os`, `bin`, `anyBin`, `env` or `config`.
+    /// `enabled`, `agent`, `os`, `bin`, `anyBin`, `env` or `config`.
     pub kind: &'static str,
     /// What is asked for; of `anyBin`, all names.
     pub wanted: String,
@@ -74,6 +74,13 @@ pub fn check(card: &Card, enabled: Option<bool>, machine: &Machine<'_>) -> Vec<G
         gate("config", path.clone(), holds, reason);
     }
     gates
+}
+
+/// Whether it is among the skills of an agent that has only some.
+pub fn of_agent(holds: bool) -> Gate {
+    let word = if holds { "among" } else { "not among" };
+    let reason = format!("it is {word} the agent's `skills` in the configuration");
+    Gate { kind: "agent", wanted: "named".to_owned(), holds, reason }
 }
 
 fn program(name: &str, holds: bool) -> String {

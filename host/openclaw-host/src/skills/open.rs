@@ -41,16 +41,17 @@ pub async fn open(
     let failed = |kind, message: String| ToolOutcome::failed(kind, message);
     let Arguments { name } =
         serde_json::from_str(&call.arguments).map_err(|err| failed(FailureKind::InvalidArguments, err.to_string()))?;
-    let allowed = host.policy().folders(&installed.subject(), &context.facts_now());
+    let allowed = host.policy(&context.facts.session).folders(&installed.subject(), &context.facts_now());
     if !allowed.iter().any(|(folder, _)| folder.as_str() == SKILL) {
         let message = "E_POLICY_DENY: the policies or the grants of `skill-folder` let no skill be read";
         return Err(failed(FailureKind::Denied, message.to_owned()));
     }
-    let shelf = host.skills.shelf(host).await;
+    let skills = &host.agents.of(&context.facts.session).skills;
+    let shelf = skills.shelf(host).await;
     let skill = choose(&shelf, &name, context.started.as_deref()).map_err(|why| failed(FailureKind::NotFound, why))?;
     let config = vec![("baseDir".to_owned(), skill.folder.display().to_string())];
     let mount = Mount { guest: format!("/{SKILL}"), host: skill.folder.clone(), write: false, place: Place::Named };
-    let from_outside = || format!("the skill `{}` from {}", skill.name, host.skills.place(&skill.folder));
+    let from_outside = || format!("the skill `{}` from {}", skill.name, skills.place(&skill.folder));
     let outside = (!skill.source.is_owners()).then(from_outside);
     Ok(Some(Opened { mount, config, outside }))
 }

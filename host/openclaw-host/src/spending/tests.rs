@@ -15,7 +15,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn spending(run: SpendingLimit, session: SpendingLimit, day: SpendingLimit) -> Arc<Spending> {
-    Arc::new(Spending::new(SpendingSettings { run, session, day }))
+    Arc::new(Spending::new(SpendingSettings { run, session, day, ..SpendingSettings::default() }))
 }
 
 fn tokens(tokens: u64) -> SpendingLimit {

@@ -6,7 +6,9 @@ fn headers(session: &str) -> HeaderMap {
 
 fn key(headers: &HeaderMap, user: Option<&str>, agent: Option<&str>) -> Result<String, String> {
     let agent = agent.map(|agent| AgentId::parse(agent).unwrap());
-    place(headers, user, agent).map(|place| place.session.to_string()).map_err(|problem| problem.message)
+    place(headers, user, agent, &claw_core::route::main())
+        .map(|place| place.session.to_string())
+        .map_err(|problem| problem.message)
 }
 
 #[test]

@@ -29,18 +29,22 @@ struct Line {
 
 pub(super) async fn status(home: &Path, probe: bool, env: &Env, output: &Output) -> Result<Exit, Failure> {
     let settings = settings::read(home, &Flags::default())?.settings;
-    let (first, fallbacks) = match &settings.model {
+    let (first, fallbacks, others) = match &settings.model {
         ModelSettings::Rehearsal => {
             output.data(&json!([]), |_| "no provider is set up; the offline model `rehearsal` answers".to_owned())?;
             return Ok(Exit::Ok);
         }
-        ModelSettings::Providers { first, fallbacks } => (&**first, fallbacks),
+        ModelSettings::Providers { first, fallbacks, others } => (&**first, fallbacks, others),
     };
     let running = if probe { None } else { running(home).await };
     let mut lines = Vec::new();
     let mut all_work = true;
-    for (index, provider) in std::iter::once(first).chain(fallbacks).enumerate() {
-        let role = if index == 0 { "default".to_owned() } else { format!("fallback {index}") };
+    for (index, provider) in std::iter::once(first).chain(fallbacks).chain(others).enumerate() {
+        let role = match index {
+            0 => "default".to_owned(),
+            index if index <= fallbacks.len() => format!("fallback {index}"),
+            _ => "of agents".to_owned(),
+        };
         let line = |key: Option<String>, place: Option<String>, state| Line {
             model: format!("{}/{}", provider.id, provider.model),
             role: role.clone(),

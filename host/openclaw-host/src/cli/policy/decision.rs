@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use claw_core::id::SessionKey;
+use claw_core::route;
 use claw_policy::Loaded;
 use serde_json::{Value, json};
 
 use super::super::output::word;
 use super::super::{Exit, Failure, Output, audit};
-use super::sources::{effect, of_home, place};
+use super::sources::{effect, of_agent, place};
 use crate::legible;
 
 pub(super) async fn explain(home: &Path, id: &str, output: &Output) -> Result<Exit, Failure> {
@@ -24,7 +26,8 @@ pub(super) async fn explain(home: &Path, id: &str, output: &Output) -> Result<Ex
             Failure::message(Exit::Failed, message).hint(format!("`openclaw-host audit show {sequence}` shows it"))
         );
     };
-    let (_, policy) = of_home(home, &[])?;
+    let session = entry["session"].as_str().and_then(|key| SessionKey::parse(key, &route::main()).ok());
+    let (_, policy) = of_agent(home, &session.map_or_else(route::main, |session| session.agent()), &[])?;
     let ids = entry["decidedBy"].as_array().into_iter().flatten().map(word);
     let decided_by: Vec<(String, Option<&Loaded>)> =
         ids.map(|id| (id.clone(), policy.loaded().iter().find(|policy| policy.id == id))).collect();

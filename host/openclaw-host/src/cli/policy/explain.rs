@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use claw_core::effect::EffectError;
+use claw_core::id::AgentId;
 use claw_effects::{ExecLimits, HttpLimits, plan_connect, plan_exec, plan_http};
 use claw_policy::{
     Action, Asked, Circumstances, Explanation, Grant, Loaded, Remedy, Subject, Verdict, Wish, WishError,
@@ -11,7 +12,7 @@ use claw_policy::{
 use serde_json::{Value, json};
 
 use super::super::{Exit, Failure, Output};
-use super::sources::{effect, is_shipped, of_home, place};
+use super::sources::{effect, is_shipped, of_agent, place};
 use super::{ExplainArgs, components, decision};
 use crate::settings::{self, CONFIG_NAME, Flags};
 
@@ -22,10 +23,11 @@ pub(super) async fn explain(home: &Path, args: ExplainArgs, output: &Output) -> 
     // What can be wrong with the words is found before anything is loaded.
     let given = Circumstances::parse(args.context.iter().map(String::as_str)).map_err(not_understood)?;
     let wish = Wish::parse(&action, &resource, &given).map_err(not_understood)?;
-    let (_, policy) = of_home(home, &[])?;
+    let agent = given.facts().session.agent();
+    let (_, policy) = of_agent(home, &agent, &[])?;
     let (subject, _) = components::one(home, &component).await?;
     let question = wish.to_string();
-    match plan(home, wish)? {
+    match plan(home, &agent, wish)? {
         Ok(asked) => {
             let found = policy.explain(&subject, given.facts(), &asked);
             output.data(&data(&subject, &question, &found), |_| text(home, &subject, &question, &given, &found))?;
@@ -48,14 +50,15 @@ pub(super) fn not_understood(err: WishError) -> Failure {
 }
 
 /// What is decided on, made as for a component; else the code and the reason of the host's own refusal.
-fn plan(home: &Path, wish: Wish) -> Result<Result<Asked, (String, String)>, Failure> {
+fn plan(home: &Path, agent: &AgentId, wish: Wish) -> Result<Result<Asked, (String, String)>, Failure> {
     let planned = match wish {
         Wish::Folder(folder, access) => return Ok(Ok(Asked::Folder(folder, access))),
         Wish::Plain(action) => Ok(action),
         Wish::Request(request) => plan_http(&request, &HttpLimits::default()).map(Action::SendRequest),
         Wish::Connection(request) => plan_connect(&request).map(Action::OpenConnection),
         Wish::Program(request, background) => {
-            let workspace = settings::read(home, &Flags::default())?.settings.agent.workspace;
+            let mut settings = settings::read(home, &Flags::default())?.settings;
+            let workspace = settings.agents.remove(agent).unwrap_or(settings.agent).workspace;
             plan_exec(&request, background, &workspace, &ExecLimits::default()).map(Action::RunProgram)
         }
     };

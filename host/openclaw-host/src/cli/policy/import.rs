@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use claw_core::route;
 use claw_policy::{Policy, PolicyFile};
 use serde_json::json;
 
@@ -70,7 +71,7 @@ fn check(home: &Path, cedar: &str) -> Result<(), Failure> {
     let mut files = owners(home).map_err(invalid)?;
     files.retain(|file| file.name != NAME);
     files.push(PolicyFile { name: NAME.to_owned(), text: cedar.to_owned() });
-    Policy::load(settings::preset(home)?, &files).map(drop).map_err(|err| invalid(err.into()))
+    Policy::load(settings::preset(home, &route::main())?, &files).map(drop).map_err(|err| invalid(err.into()))
 }
 
 fn write_new(home: &Path, cedar: &str) -> Result<String, Failure> {

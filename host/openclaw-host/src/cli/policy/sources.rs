@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use claw_core::id::AgentId;
+use claw_core::route;
 use claw_policy::{Loaded, Policy, PolicyFile, Preset};
 
 use super::super::{Exit, Failure};
@@ -12,7 +14,12 @@ use crate::settings;
 
 /// The policies of the home, and `more` as if they stood beside them.
 pub(super) fn of_home(home: &Path, more: &[PathBuf]) -> Result<(Preset, Policy), Failure> {
-    let preset = settings::preset(home)?;
+    of_agent(home, &route::main(), more)
+}
+
+/// The same for an agent of the home.
+pub(super) fn of_agent(home: &Path, agent: &AgentId, more: &[PathBuf]) -> Result<(Preset, Policy), Failure> {
+    let preset = settings::preset(home, agent)?;
     let mut owners = owners(home).map_err(invalid)?;
     owners.extend(read(more).map_err(invalid)?);
     Ok((preset, Policy::load(preset, &owners).map_err(|err| invalid(err.into()))?))
@@ -32,7 +39,7 @@ pub(super) fn named(home: &Path, word: &str) -> Result<Policy, Failure> {
         return Err(Failure::message(Exit::Usage, message).hint("presets are `deny-all`, `cautious` and `trusting`"));
     }
     let owners = if path.is_dir() { files(path) } else { read(&[path.to_owned()]) };
-    let preset = settings::preset(home)?;
+    let preset = settings::preset(home, &route::main())?;
     Policy::load(preset, &owners.map_err(invalid)?).map_err(|err| invalid(err.into()))
 }
 

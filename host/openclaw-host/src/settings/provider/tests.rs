@@ -17,7 +17,7 @@ fn resolved(file: &str, env: &[(&str, &str)]) -> Result<ModelSettings, String> {
 /// The models in the order in which they are asked, each with its address and the names of its keys.
 fn shown(file: &str, env: &[(&str, &str)]) -> String {
     let (first, fallbacks) = match resolved(file, env) {
-        Ok(ModelSettings::Providers { first, fallbacks }) => (first, fallbacks),
+        Ok(ModelSettings::Providers { first, fallbacks, .. }) => (first, fallbacks),
         Ok(ModelSettings::Rehearsal) => return "rehearsal".to_owned(),
         Err(err) => return err,
     };
