@@ -43,7 +43,12 @@ async fn model_thinking_and_queue_of_a_conversation_outlast_restarts_and_resets_
     // Before anything was said, too.
     assert_eq!(client.ask("c1", "/model local/m-2").await, "this conversation asks local/m-2 from the next message on");
     assert_eq!(client.ask("c2", "/think high").await, "thinking here: high");
-    assert!(client.ask("c3", "/queue collect").await.ends_with(": collect"));
+    assert!(
+        client
+            .ask("c3", "/queue collect cap:5")
+            .await
+            .ends_with(": collect after 500 ms of quiet, at most 5 wait, then summarize")
+    );
     client.ask("r1", "well?").await;
     assert_eq!(asked(&provider), ("m-2".to_owned(), json!("high")));
     client.ask_in("other", "r2", "well?").await;
@@ -55,16 +60,22 @@ async fn model_thinking_and_queue_of_a_conversation_outlast_restarts_and_resets_
     client.ask("r3", "well?").await;
     assert_eq!(asked(&provider), ("m-2".to_owned(), json!("high")));
     let status = client.ask("c5", "/status").await;
-    for part in ["model: local/m-2 (chosen here)", "thinking: high (chosen here)", "queue: collect (chosen here)"] {
+    for part in [
+        "model: local/m-2 (chosen here)",
+        "thinking: high (chosen here)",
+        "at most 5 wait, then summarize (chosen here)",
+    ] {
         assert!(status.contains(part), "{part}: {status}");
     }
     let listed = row(&mut client, "main").await;
     let fields = ["model", "modelProvider", "modelOverride", "thinkingLevel", "queueMode"];
-    assert_eq!(fields.map(|field| listed[field].clone()), ["m-2", "local", "local/m-2", "high", "collect"]);
+    assert_eq!(fields.map(|field| listed[field].clone()), ["m-2", "local", "local/m-2", "high", "collect cap:5"]);
     let listed = row(&mut client, "other").await;
     assert_eq!((&listed["model"], &listed["thinkingLevel"]), (&json!("m-1"), &Value::Null), "{listed}");
     let shown = home.run(&["sessions", "show", "main"]).stdout;
-    assert!(String::from_utf8_lossy(&shown).starts_with("here, model: local/m-2, thinking: high, queue: collect\n"));
+    assert!(
+        String::from_utf8_lossy(&shown).starts_with("here, model: local/m-2, thinking: high, queue: collect cap:5\n")
+    );
     for name in ["model", "think", "queue"] {
         client.ask(name, &format!("/{name} default")).await;
     }
@@ -146,6 +157,53 @@ async fn messages_wait_as_their_conversation_prefers() {
     let resolve = json!({"id": card["id"], "decision": "allow-once"});
     client.call("exec.approval.resolve", resolve).await.unwrap();
     assert_eq!(client.ended("r2").await.unwrap(), "four");
+}
+
+#[tokio::test]
+async fn fewer_messages_wait_where_their_conversation_wants_it_so() {
+    let home = Home::new().config("{approvals: {unattended: 'wait'}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("c1", "/queue followup cap:1 drop:new").await;
+    client.say("main", "r1", SLOW).await;
+    let card = client.card("r1").await;
+    client.say("main", "r2", "say two").await;
+    client.say("main", "r3", "say three").await;
+    assert_eq!(client.ended("r3").await.unwrap_err()["state"], "error", "one waits already");
+    let resolve = json!({"id": card["id"], "decision": "allow-once"});
+    client.call("exec.approval.resolve", resolve).await.unwrap();
+    assert_eq!(client.ended("r2").await.unwrap(), "two");
+}
+
+#[tokio::test]
+async fn a_client_says_how_one_message_waits_and_how_much_is_thought_about_it() {
+    let provider = provider().await;
+    let home = home(&provider);
+    let running = home.start();
+    let mut client = running.connect().await;
+    let send = |run: &str, more: Value| {
+        let mut params = json!({"sessionKey": "main", "message": "well?", "idempotencyKey": run});
+        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        params
+    };
+    client.call("chat.send", send("r1", json!({"thinking": "high"}))).await.unwrap();
+    client.ended("r1").await.unwrap();
+    assert_eq!(asked(&provider).1, "high");
+    client.ask("r2", "well?").await;
+    assert_eq!(asked(&provider).1, Value::Null, "it was for one message");
+    for (index, more) in [json!({"thinking": "hard"}), json!({"queueMode": "loudly"})].into_iter().enumerate() {
+        let error = client.call("chat.send", send(&format!("bad{index}"), more)).await.unwrap_err();
+        assert_eq!(error["code"], "INVALID_REQUEST", "{error}");
+    }
+
+    let home = Home::new().config("{approvals: {unattended: 'wait'}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", SLOW).await;
+    client.card("r1").await;
+    client.call("chat.send", send("r2", json!({"queueMode": "interrupt"}))).await.unwrap();
+    assert_eq!(client.ended("r1").await.unwrap_err()["state"], "aborted");
+    client.ended("r2").await.unwrap();
 }
 
 #[tokio::test]

@@ -9,10 +9,14 @@
 //! Waiting sessions start in the order in which they became ready, so a busy session cannot starve another. Messages of
 //! one session are never answered out of order.
 
+mod wish;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::id::{RunId, SessionKey};
+
+pub use self::wish::QueueWish;
 
 /// What a message does that arrives while its session is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

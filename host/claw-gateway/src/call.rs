@@ -64,7 +64,7 @@ pub enum Call {
     /// run has ended already, and the gateway asks [`Call::AgentWait`] for its result.
     ///
     /// [`HostEvent::RunEnded`]: claw_core::event::HostEvent::RunEnded
-    Agent(AgentTurn),
+    Agent(ChatSend),
     /// `{runId, status:"ok"|"error"|"timeout", startedAt?, endedAt?, error?, errorKind?, text?, usage?}`. A `timeout`
     /// without `endedAt` means that the run still works. `text`, `errorKind` and `usage` (`{input, output}`) let the
     /// gateway complete an `agent` call or an HTTP answer whose events it missed.
@@ -167,7 +167,7 @@ pub enum Call {
     },
 }
 
-/// A message for a conversation; the answer arrives as events.
+/// A message for a conversation; the answer arrives as events, or with the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatSend {
     /// Where it goes.
@@ -178,6 +178,17 @@ pub struct ChatSend {
     pub text: String,
     /// The run's wall time, if the client wants less than the host's own limit.
     pub timeout: Option<Duration>,
+    /// How much the model is to think about it.
+    pub thinking: Option<String>,
+    /// How it waits for a run at work.
+    pub queue: Option<String>,
+}
+
+impl ChatSend {
+    /// A message that is treated as usual.
+    pub fn new(session: SessionKey, run: RunId, text: String) -> Self {
+        ChatSend { session, run, text, timeout: None, thinking: None, queue: None }
+    }
 }
 
 /// One page of a conversation.
@@ -202,19 +213,6 @@ pub struct ChatAbort {
     pub session: SessionKey,
     /// Only this run.
     pub run: Option<RunId>,
-}
-
-/// A message for a conversation whose answer the same call returns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentTurn {
-    /// Where it goes.
-    pub session: SessionKey,
-    /// The client's idempotency key.
-    pub run: RunId,
-    /// What it says; 1 byte to [`MAX_MESSAGE_BYTES`].
-    pub text: String,
-    /// The run's wall time, if the client wants less than the host's own limit.
-    pub timeout: Option<Duration>,
 }
 
 /// What is to change about a conversation; at least one field has a value, and `Some(None)` takes it away.

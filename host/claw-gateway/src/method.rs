@@ -16,9 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::call::{
-    AgentTurn, Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, ToolsInvoke,
-};
+use crate::call::{Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, ToolsInvoke};
 use crate::clock;
 use crate::frame::RpcError;
 use crate::scope::Scope;
@@ -212,6 +210,8 @@ struct ChatSendParams {
     message: String,
     idempotency_key: RunId,
     timeout_ms: Option<u64>,
+    thinking: Option<String>,
+    queue_mode: Option<String>,
     #[serde(default)]
     attachments: Vec<Value>,
 }
@@ -223,6 +223,8 @@ fn chat_send(params: Value) -> Result<Request, String> {
         run: params.idempotency_key,
         text: message(params.message, &params.attachments)?,
         timeout: params.timeout_ms.and_then(run_timeout),
+        thinking: params.thinking,
+        queue: params.queue_mode,
     }))
 }
 
@@ -273,17 +275,20 @@ struct AgentParams {
     idempotency_key: RunId,
     /// Seconds.
     timeout: Option<u64>,
+    thinking: Option<String>,
     #[serde(default)]
     attachments: Vec<Value>,
 }
 
 fn agent(params: Value) -> Result<Request, String> {
     let params: AgentParams = parse(params)?;
-    host(Call::Agent(AgentTurn {
+    host(Call::Agent(ChatSend {
         session: session(params.session_key.as_deref(), params.agent_id)?,
         run: params.idempotency_key,
         text: message(params.message, &params.attachments)?,
         timeout: params.timeout.and_then(|seconds| run_timeout(seconds.saturating_mul(1000))),
+        thinking: params.thinking,
+        queue: None,
     }))
 }
 

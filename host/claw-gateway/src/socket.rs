@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tracing::{debug, info};
 
-use crate::call::{AgentTurn, Call, Caller};
+use crate::call::{Call, Caller, ChatSend};
 use crate::clock;
 use crate::frame::{Audience, EventFrame, Request, RpcError, Urgency, failed_response, response};
 use crate::handshake::{self, Admitted, Facts, Guess, Locality, Refusal, Welcome};
@@ -360,7 +360,7 @@ impl<'a> Waiter<'a> {
     }
 
     /// An agent call is answered twice: when the run is accepted, and when it has ended.
-    async fn start_agent(self, turn: AgentTurn, pending: &mut Pending<'a>) -> Result<(), (String, RpcError)> {
+    async fn start_agent(self, turn: ChatSend, pending: &mut Pending<'a>) -> Result<(), (String, RpcError)> {
         let run = turn.run.clone();
         // Subscribed before the host hears of the run: its end cannot be missed.
         let mut events = self.shared.link.subscribe();

@@ -77,6 +77,14 @@ impl Preferences {
     }
 }
 
+/// What sets all that these say, and nothing else.
+impl From<Preferences> for PreferenceChange {
+    fn from(own: Preferences) -> Self {
+        let Preferences { model, thinking, queue } = own;
+        PreferenceChange { model: model.map(Some), thinking: thinking.map(Some), queue: queue.map(Some) }
+    }
+}
+
 impl Row for Preferences {
     const KIND: &'static str = "preferences";
     const VERSION: u8 = 1;

@@ -23,6 +23,7 @@ use claw_core::approval::{Answer, Approval};
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
+use claw_core::lane::QueueWish;
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, ChatSend, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
@@ -102,10 +103,7 @@ impl Api {
                 Err(RpcError::new(ErrorCode::Forbidden, why))
             }
             Call::ChatSend(chat) => self.accept(caller, chat, "started").await,
-            Call::Agent(turn) => {
-                let claw_gateway::AgentTurn { session, run, text, timeout } = turn;
-                self.accept(caller, ChatSend { session, run, text, timeout }, "accepted").await
-            }
+            Call::Agent(turn) => self.accept(caller, turn, "accepted").await,
             Call::AgentWait { run, timeout_ms } => self.wait(run, Duration::from_millis(timeout_ms)).await,
             Call::ChatHistory(page) => self.history(&page),
             Call::ChatAbort(ChatAbort { session, run }) => {
@@ -198,9 +196,11 @@ impl Api {
 
     /// Takes a message: durable first, then queued, then acknowledged.
     async fn accept(&self, caller: Caller, message: ChatSend, status: &str) -> Result<Value, RpcError> {
-        let ChatSend { session, run, text, timeout } = message;
+        let ChatSend { session, run, text, timeout, thinking, queue } = message;
         let agent = session.agent();
         self.agent(&agent)?;
+        let asked = Preferences { thinking, queue, ..Preferences::default() };
+        self.check(&asked.clone().into())?;
         let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
         let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
         let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(&caller, own));
@@ -212,7 +212,11 @@ impl Api {
         }
         let channel = caller.source.channel.clone();
         let is_slash = text.starts_with('/');
-        let (own, text) = directed.unwrap_or_else(|| (Preferences::default(), text));
+        let (own, text) = match directed {
+            Some((own, text)) => (own.or(asked), text),
+            None => (asked, text),
+        };
+        let waits = own.queue.clone();
         let inbound =
             Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
         crash_point::pass("received");
@@ -220,7 +224,8 @@ impl Api {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
                 // Read only now: after a full disk it is a write that opens the store again.
-                let waiting = self.ways(&session)?.1.waiting;
+                let usual = self.ways(&session)?.1.waiting;
+                let waiting = waits.as_deref().and_then(QueueWish::parse).unwrap_or_default().or(usual);
                 let queueing = queue::arriving(waiting, &channel, is_slash);
                 self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await?;
                 Ok(reply(status))

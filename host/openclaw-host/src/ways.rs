@@ -1,7 +1,7 @@
 //! How things are done in one conversation: as its owner prefers there, and else as the host does.
 
 use claw_core::id::SessionKey;
-use claw_core::lane::{QueueMode, Queueing};
+use claw_core::lane::{QueueWish, Queueing};
 use claw_model::{Chosen, Thinking};
 use claw_store::{Preferences, PreferencesOf, RunRow, StoreError};
 
@@ -29,12 +29,11 @@ impl Ways {
         let chosen = wish.and_then(|wish| host.model.choose(wish).ok());
         let gone = wish.filter(|_| chosen.is_none()).map(str::to_owned);
         let thinking = preferences.thinking.as_deref().and_then(Thinking::named);
-        let mode = preferences.queue.as_deref().and_then(QueueMode::named);
-        let usual = host.queue.waiting;
+        let waiting = preferences.queue.as_deref().and_then(QueueWish::parse).unwrap_or_default();
         Ways {
             model: chosen.unwrap_or_else(|| agent.model.clone()),
             thinking: thinking.unwrap_or(agent.thinking),
-            waiting: Queueing { mode: mode.unwrap_or(usual.mode), ..usual },
+            waiting: waiting.or(host.queue.waiting),
             gone,
         }
     }

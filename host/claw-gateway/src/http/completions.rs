@@ -17,7 +17,7 @@ use super::models;
 use super::prompt::{ChatMessage, Prompt};
 use super::reply::{self, Body, Problem};
 use super::sse::{self, Source};
-use crate::call::{AgentTurn, Call, Caller, ChatHistory};
+use crate::call::{Call, Caller, ChatHistory, ChatSend};
 use crate::clock;
 use crate::listener::Shared;
 use crate::method;
@@ -80,7 +80,7 @@ pub(super) async fn create(
 
     // Subscribed before the host hears of the run: its end cannot be missed.
     let mut events = shared.link.subscribe();
-    let turn = AgentTurn { session: place.session, run: run.clone(), text, timeout: None };
+    let turn = ChatSend::new(place.session, run.clone(), text);
     let accepted = shared.link.ask(caller.clone(), Call::Agent(turn)).await?;
     let running = Acceptance::of(&accepted) == Acceptance::Running;
     let label = Label { id: format!("chatcmpl-{run}"), model, created: clock::now().0 / 1000 };

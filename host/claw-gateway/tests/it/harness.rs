@@ -10,9 +10,7 @@ use claw_core::approval::{Approval, ApprovalState, Card};
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{AgentId, ApprovalId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::message::Usage;
-use claw_gateway::{
-    AgentTurn, Auth, Call, Command, ErrorCode, Gateway, GatewayConfig, GatewayLimits, RpcError, Secret,
-};
+use claw_gateway::{Auth, Call, ChatSend, Command, ErrorCode, Gateway, GatewayConfig, GatewayLimits, RpcError, Secret};
 use ed25519_dalek::{Signer as _, SigningKey};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -181,7 +179,7 @@ fn answer(call: &Call) -> Result<Value, RpcError> {
 }
 
 /// Plays a run: `hold` never ends, `fail` fails, `ask` shows a card; everything else is answered `Hello`.
-fn play(events: &broadcast::Sender<HostEvent>, turn: &AgentTurn) {
+fn play(events: &broadcast::Sender<HostEvent>, turn: &ChatSend) {
     let (run, session) = (turn.run.clone(), turn.session.clone());
     if matches!(turn.text.as_str(), "again" | "twice" | "hold") {
         return;

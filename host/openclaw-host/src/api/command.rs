@@ -1,7 +1,7 @@
 //! Slash commands that the host itself obeys. They never reach the model.
 
 use claw_core::approval::{Always, Answer};
-use claw_core::lane::QueueMode;
+use claw_core::lane::QueueWish;
 use claw_gateway::Scope;
 use claw_model::Thinking;
 
@@ -27,7 +27,7 @@ pub enum Slash {
     /// `/think`: how much it thinks.
     Think(Wish<Thinking>),
     /// `/queue`: what becomes of messages that arrive while a run works.
-    Queue(Wish<QueueMode>),
+    Queue(Wish<QueueWish>),
     /// `/models`: those that are in use.
     Models,
     /// `/usage`: what was used, and what is left.
@@ -203,9 +203,16 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "queue",
         aliases: &[],
-        takes: "[steer|followup|collect|interrupt|default]",
+        takes: "[steer|followup|collect|interrupt|default] [debounce:2s] [cap:N] [drop:old|new|summarize]",
         help: "tell what becomes of messages that arrive while a run works here, or choose it",
-        read: |words| read_level(words, QueueMode::named, Slash::Queue, QUEUE_HELP),
+        read: |words| match words {
+            [] | [_] => read_level(words, QueueWish::parse, Slash::Queue, QUEUE_HELP),
+            words if words.iter().all(|word| QueueWish::is_part(word)) => {
+                let wish = QueueWish::parse(&words.join(" "));
+                Some(wish.map_or(Slash::Malformed(QUEUE_HELP), |wish| Slash::Queue(Wish::Set(wish))))
+            }
+            _ => None,
+        },
     },
     plain!("models", &[], "list the models that are in use", Slash::Models),
     plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
@@ -258,8 +265,8 @@ fn read_export(words: &[&str]) -> Option<Slash> {
 
 const EXPORT_HELP: &str = "write `/export md`, `/export jsonl` or `/export html`";
 const THINK_HELP: &str = "write `/think`, or `/think` and one of `off`, `low`, `medium`, `high` and `default`";
-const QUEUE_HELP: &str =
-    "write `/queue`, or `/queue` and one of `steer`, `followup`, `collect`, `interrupt` and `default`";
+const QUEUE_HELP: &str = "write `/queue`, `/queue default`, or `/queue` and one of `steer`, `followup`, `collect` and `interrupt`, behind which \
+     can stand `debounce:2s`, `cap:20` and `drop:old`, `drop:new` or `drop:summarize`";
 const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \
                     shows the id. Several ids can have one answer, but not `always`, behind which can stand the number \
                     of a choice, `uses N` and `for 7d`";
@@ -352,9 +359,12 @@ mod tests {
         }
         assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Wish::Set("a/b".to_owned()))));
         assert_eq!(Slash::parse("/think default"), Some(Slash::Think(Wish::Default)));
-        assert_eq!(Slash::parse("/queue collect"), Some(Slash::Queue(Wish::Set(QueueMode::Collect))));
+        assert_eq!(Slash::parse("/queue collect"), Some(Slash::Queue(Wish::Set(QueueWish::parse("collect").unwrap()))));
+        let whole = QueueWish::parse("collect cap:5 drop:old").unwrap();
+        assert_eq!(Slash::parse("/queue collect cap:5 drop:old"), Some(Slash::Queue(Wish::Set(whole))));
+        assert_eq!(Slash::parse("/queue collect what"), None);
         assert_eq!(Slash::parse("/think of the trip"), None);
-        for mistyped in ["/think hard", "/queue loudly"] {
+        for mistyped in ["/think hard", "/queue loudly", "/queue collect cap:0"] {
             assert!(matches!(Slash::parse(mistyped), Some(Slash::Malformed(_))), "{mistyped}");
         }
         assert_eq!(Slash::parse("/compact the trip"), None, "a run does it");

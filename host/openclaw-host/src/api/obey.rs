@@ -152,11 +152,8 @@ impl Api {
             let _ = write!(text, "\nchosen here and not in use any more: {gone}");
         }
         let _ = write!(text, "\nthinking: {}{}", ways.thinking.as_str(), here(own.thinking.is_some()));
-        let (all, queue) = (unfinished.len(), ways.waiting);
-        let (mode, cap, drop) = (queue.mode.as_str(), queue.cap, queue.drop.as_str());
-        let chosen = here(own.queue.is_some());
-        let _ =
-            write!(text, "\nruns: {mine} here, {all} in all\nqueue: {mode}{chosen}, at most {cap} wait, then {drop}");
+        let (all, queue) = (unfinished.len(), super::preferences::waiting(&ways.waiting));
+        let _ = write!(text, "\nruns: {mine} here, {all} in all\nqueue: {queue}{}", here(own.queue.is_some()));
         Ok(text)
     }
 

@@ -1,7 +1,7 @@
 //! What the owner prefers in one conversation: through `sessions.patch`, and through `/model`, `/think` and `/queue`.
 
 use claw_core::id::SessionKey;
-use claw_core::lane::QueueMode;
+use claw_core::lane::{QueueMode, QueueWish, Queueing};
 use claw_gateway::{Caller, RpcError, Scope, SessionPatch};
 use claw_model::Thinking;
 use claw_store::{PreferenceChange, Preferences, PreferencesOf};
@@ -65,19 +65,19 @@ impl Api {
         Ok(format!("thinking here: {}{but}", ways.thinking.as_str()))
     }
 
-    pub(super) async fn queue(&self, session: &SessionKey, wish: Wish<QueueMode>) -> Result<String, RpcError> {
+    pub(super) async fn queue(&self, session: &SessionKey, wish: Wish<QueueWish>) -> Result<String, RpcError> {
         let ways = match wish.change() {
             None => self.ways(session)?.1,
-            Some(mode) => {
-                let mode = mode.map(|mode| mode.as_str().to_owned());
-                self.prefer(session, PreferenceChange { queue: Some(mode), ..PreferenceChange::default() }).await?
+            Some(wish) => {
+                let wish = wish.map(|wish| wish.to_string());
+                self.prefer(session, PreferenceChange { queue: Some(wish), ..PreferenceChange::default() }).await?
             }
         };
-        Ok(format!("messages that arrive while a run works here: {}", ways.waiting.mode.as_str()))
+        Ok(format!("messages that arrive while a run works here: {}", waiting(&ways.waiting)))
     }
 
     /// Refuses names that mean nothing here.
-    fn check(&self, change: &PreferenceChange) -> Result<(), RpcError> {
+    pub(super) fn check(&self, change: &PreferenceChange) -> Result<(), RpcError> {
         if let Some(Some(wish)) = &change.model {
             self.host.model.choose(wish).map_err(|err| RpcError::invalid(err.to_string()))?;
         }
@@ -87,11 +87,14 @@ impl Api {
             let known = Thinking::ALL.map(Thinking::as_str).join(", ");
             return Err(RpcError::invalid(format!("invalid thinkingLevel `{level}`; there are {known}")));
         }
-        if let Some(Some(mode)) = &change.queue
-            && QueueMode::named(mode).is_none()
+        if let Some(Some(wish)) = &change.queue
+            && QueueWish::parse(wish).is_none()
         {
             let known = QueueMode::ALL.map(QueueMode::as_str).join(", ");
-            return Err(RpcError::invalid(format!("invalid queueMode `{mode}`; there are {known}")));
+            let more = "`debounce:2s`, `cap:20` and `drop:old|new|summarize`";
+            return Err(RpcError::invalid(format!(
+                "invalid queueMode `{wish}`; there are {known}, and behind them {more}"
+            )));
         }
         Ok(())
     }
@@ -101,4 +104,14 @@ impl Api {
         self.changed(session, "patch");
         Ok(self.ways(session)?.1)
     }
+}
+
+/// How messages wait, for people.
+pub(super) fn waiting(queueing: &Queueing) -> String {
+    let Queueing { mode, debounce, cap, drop } = queueing;
+    let quiet = match mode {
+        QueueMode::Collect => format!(" after {} ms of quiet", debounce.as_millis()),
+        QueueMode::Steer | QueueMode::Followup | QueueMode::Interrupt => String::new(),
+    };
+    format!("{}{quiet}, at most {cap} wait, then {}", mode.as_str(), drop.as_str())
 }
