@@ -27,7 +27,7 @@ async fn each_command_tells_how_things_are() {
         ("/queue", ": steer"),
         ("/tools", "- exec: exec"),
         ("/sessions", "- agent:main:main: one"),
-        ("/agents", "main: works in "),
+        ("/agents", "main (here): asks rehearsal, works in "),
         ("/whoami", "ws:owner, the owner; may: operator.read"),
         ("/stop", "nothing is running"),
     ];
