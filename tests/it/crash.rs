@@ -7,6 +7,8 @@ use crate::client::{Client, text_of};
 use crate::host::{Home, Host, weakened};
 
 mod full;
+mod random;
+mod small_disk;
 
 const MESSAGE: &str = r#"tool exec {"argv":["tee","-a","effects.log"],"stdin":"effect\n"}"#;
 

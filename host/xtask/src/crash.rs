@@ -1,4 +1,5 @@
-//! `cargo xtask crash`: the crash harness of the store, with as many points as one likes and a fresh seed.
+//! `cargo xtask crash`: the crash harness of the store, with as many points as one likes and a fresh seed, and kills of
+//! the whole host.
 
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, RandomState};
@@ -6,6 +7,9 @@ use std::hash::{BuildHasher, RandomState};
 use anyhow::{Result, bail};
 
 use crate::step::{run_with, say};
+
+/// Points of the store for one kill of the host, which takes a start of it and some conversations.
+const POINTS_PER_KILL: u64 = 50;
 
 /// What is to be tried.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,12 +37,19 @@ pub fn points(args: &[&str]) -> Result<Points> {
 
 /// Tries them.
 pub fn run_crash(points: &Points) -> Result<()> {
-    let [count, seed] = [points.count, points.seed].map(|number| number.to_string());
+    let kills = points.count.div_ceil(POINTS_PER_KILL);
+    let [count, seed, kills] = [points.count, points.seed, kills].map(|number| number.to_string());
     say(&format!("seed {seed}"));
-    let environment = [("OPENCLAW_TEST_CRASH_POINTS", OsStr::new(&count)), ("OPENCLAW_TEST_SEED", OsStr::new(&seed))];
+    let environment = [
+        ("OPENCLAW_TEST_CRASH_POINTS", OsStr::new(&count)),
+        ("OPENCLAW_TEST_SEED", OsStr::new(&seed)),
+        ("OPENCLAW_TEST_KILLS", OsStr::new(&kills)),
+    ];
     let tests =
         ["test", "--locked", "--no-fail-fast", "--package", "claw-store", "--lib", "--", "crash::", "--nocapture"];
-    run_with(&format!("try {count} crash points on the store"), "cargo", &tests, &environment)
+    run_with(&format!("try {count} crash points on the store"), "cargo", &tests, &environment)?;
+    let tests = ["test", "--locked", "--workspace", "--test", "it", "--", "crash::random", "--nocapture"];
+    run_with(&format!("kill the host {kills} times at work"), "cargo", &tests, &environment)
 }
 
 #[cfg(test)]
