@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableError};
 
@@ -28,6 +29,10 @@ const CACHE_BYTES: usize = 8 << 20;
 /// check`, so that a start takes no longer the more there is. What has changed in a row of a larger file is found when
 /// the row is read. 8 MiB take some 6 ms.
 const VERIFIED_BYTES: u64 = 8 << 20;
+
+/// How long nobody's lock is waited for, together a second: some milliseconds are usual on a busy machine.
+const LOOKS: u32 = 200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// Opens or creates the store's file, checks it, and brings it up to this release's schema.
 pub(crate) fn engine(path: &Path) -> Result<Engine, StoreError> {
@@ -133,11 +138,24 @@ pub(crate) fn open_existing(path: &Path) -> Result<Option<File>, StoreError> {
     Ok(Some(file))
 }
 
+/// A host that was killed while it started a program has left that program with the lock, until it is the program that it
+/// is to become. So nobody's lock is waited for.
 pub(crate) fn lock(path: &Path, file: &File) -> Result<(), StoreError> {
-    file.try_lock().map_err(|err| match err {
-        TryLockError::WouldBlock => StoreError::AlreadyOpen { path: path.to_owned(), pid: holder(file) },
-        TryLockError::Error(err) => refused(path, err),
-    })
+    let mut looks = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(err)) => return Err(refused(path, err)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let pid = holder(file);
+        let is_there = pid.is_some_and(|pid| Path::new(&format!("/proc/{pid}")).exists());
+        if is_there || looks == LOOKS {
+            return Err(StoreError::AlreadyOpen { path: path.to_owned(), pid });
+        }
+        looks += 1;
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
 }
 
 /// The process that holds the lock, if the kernel says so.

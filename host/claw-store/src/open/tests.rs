@@ -43,6 +43,23 @@ fn one_store_is_opened_by_one_host() {
     assert!(matches!(clone.unfinished_runs(), Err(StoreError::Closed)));
 }
 
+/// A killed host can leave a child that still has all its files, on its way to another program.
+#[test]
+fn a_lock_that_is_nobodys_any_more_is_waited_for() {
+    let (home, store) = store();
+    store.close();
+    let path = home.path().join("store.redb");
+    let script = r#"exec 9<>"$1"; flock 9; (exec sleep 0.1 >/dev/null) & echo ready"#;
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh"]).arg(&path).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut ready = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    // Only the shell in the background is left with the lock.
+    child.wait().unwrap();
+    drop(Store::open(&path, key_of_seal()).unwrap());
+}
+
 #[test]
 fn the_file_is_private_from_the_start_and_made_private_if_it_is_not() {
     // ST-14
