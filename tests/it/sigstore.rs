@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use self::authority::{Authority, Certified, Odd, Signer, hex};
 use crate::host::Home;
 use crate::packages::{Publisher, package, with_tail};
+use crate::registry::tool;
 
 const NAME: &str = "effects";
 const BYTES: &[u8] = b"some bytes";
@@ -294,6 +295,56 @@ async fn a_key_of_ones_own_counts_where_it_is_named_and_is_pinned() {
     let strict = home(&authority, json!({"require": "sigstore"}));
     let _running = strict.start();
     strict.ok(&["skill", "inspect", &signed(&strict, 0, &key), "--key", &by]);
+}
+
+/// What Sigstore's own client says of a bundle over `BYTES`, with the stand-in for its instance.
+fn peer(authority: &Authority, bundle: &Value, name: &str) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let config = json!({
+        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+        "trustedRoot": authority.trusted_root(),
+        "signingConfig": {"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"},
+    });
+    std::fs::write(file("trust.json"), config.to_string()).unwrap();
+    std::fs::write(file("it"), BYTES).unwrap();
+    std::fs::write(file("it.sigstore.json"), bundle.to_string()).unwrap();
+    let mut command = std::process::Command::new(tool("sigstore/bin/python"));
+    command.args(["-m", "sigstore", "--trust-config"]).arg(file("trust.json"));
+    command.args(["verify", "identity", "--offline", "--cert-identity", name]);
+    command.args(["--cert-oidc-issuer", "https://accounts.example", "--bundle"]).arg(file("it.sigstore.json"));
+    let output = command.arg(file("it")).env("HOME", folder.path()).output().unwrap();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+// The stand-in is of our own making: Sigstore's own client has to take it for the real form, too.
+#[test]
+fn what_the_stand_in_signs_convinces_sigstores_own_client_as_it_does_us() {
+    let authority = Authority::new();
+    assert_eq!(peer(&authority, &authority.sign(BYTES, &ada()), "ada@example.org"), Ok(()));
+    let mut of_others = Vec::new();
+    for odd in [
+        Odd::Late,
+        Odd::NoCodeSigning,
+        Odd::NoSct,
+        Odd::OtherSct,
+        Odd::NoIssuer,
+        Odd::OtherEntry,
+        Odd::OtherAuthority,
+        Odd::OtherCheckpoint,
+    ] {
+        let bundle = authority.sign(BYTES, &ada().odd(odd));
+        assert!(check(&authority, &bundle.to_string()).is_err(), "{odd:?}");
+        if peer(&authority, &bundle, "ada@example.org").is_ok() {
+            of_others.push(odd);
+        }
+    }
+    assert_eq!(of_others, [], "taken by the client, and refused by us");
+    assert!(peer(&authority, &authority.sign(b"other bytes", &ada()), "ada@example.org").is_err());
+    assert!(peer(&authority, &authority.sign(BYTES, &ada()), "mallory@example.org").is_err());
 }
 
 #[tokio::test]
