@@ -32,7 +32,7 @@ done
 
 # shellcheck disable=SC2086 # file names of C sources have no spaces
 "$python" -m ziglang cc --target=wasm32-wasi -mexec-model=reactor -std=c11 -Os -s -Wall -Wextra -Werror \
-    -Wl,-z,stack-size=131072 -I "$sdk" -o "$work/core.wasm" "$sdk/openclaw.c" $sources
+    -Wl,-z,stack-size=131072 -I "$sdk" -o "$work/core.wasm" "$sdk/openclaw.c" "$sdk/services.c" $sources
 "$jco" embed "$work/core.wasm" --wit "$work/wit" -n component -o "$work/embedded.wasm" >/dev/null
 "$jco" new "$work/embedded.wasm" --wasi-reactor -o "$work/component.wasm" >/dev/null
 mv "$work/component.wasm" "$output"

@@ -3,6 +3,8 @@
 
 #include "openclaw.h"
 
+#include "host.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
-static void *room_for(size_t bytes) {
+void *oc_room_for(size_t bytes) {
     void *room = malloc(bytes == 0 ? 1 : bytes);
     if (room == NULL) {
         abort();
@@ -49,7 +51,7 @@ static void put_formatted(oc_buffer *buffer, const char *format, va_list args) {
     if (length < 0) {
         abort();
     }
-    char *text = room_for((size_t)length + 1);
+    char *text = oc_room_for((size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     oc_put(buffer, text, (size_t)length);
@@ -295,7 +297,7 @@ static double read_number(reader *json, int64_t *integer, bool *whole) {
         json->at = NULL;
         return 0;
     }
-    char *text = room_for((size_t)(json->at - start) + 1), *end;
+    char *text = oc_room_for((size_t)(json->at - start) + 1), *end;
     memcpy(text, start, (size_t)(json->at - start));
     text[json->at - start] = '\0';
     double number = strtod(text, &end);
@@ -479,12 +481,6 @@ EXPORT("cabi_realloc") void *cabi_realloc(void *old, size_t old_size, size_t ali
     return room;
 }
 
-// A list as the ABI has it.
-typedef struct {
-    const void *items;
-    size_t count;
-} list;
-
 // `openclaw:manifest/manifest.tool`
 typedef struct {
     oc_text name, description, input_schema;
@@ -501,15 +497,17 @@ typedef struct {
         } named;
         struct {
             oc_text pattern;
-            list methods, paths;
+            oc_list methods, paths;
         } http;
+        oc_list words;
+        uint8_t flag;
     };
 } manifest_scope;
 
 // `openclaw:manifest/manifest.manifest`
 typedef struct {
     oc_text name, version, summary;
-    list tools, scopes;
+    oc_list tools, scopes;
 } manifest;
 
 // `result<string, tool-error>`
@@ -574,24 +572,24 @@ static oc_text schema_of(const oc_param *params) {
     return oc_finish(&schema);
 }
 
-static list words(const char *const *words) {
+oc_list oc_words(const char *const *words) {
     size_t count = 0;
     while (words != NULL && words[count] != NULL) {
         count++;
     }
-    oc_text *texts = room_for(count * sizeof(oc_text));
+    oc_text *texts = oc_room_for(count * sizeof(oc_text));
     for (size_t index = 0; index < count; index++) {
         texts[index] = oc_text_of(words[index]);
     }
-    return (list){texts, count};
+    return (oc_list){texts, count};
 }
 
-static list tools(void) {
+static oc_list tools(void) {
     size_t count = 0;
     while (oc_the_component.tools[count].name != NULL) {
         count++;
     }
-    manifest_tool *tools = room_for(count * sizeof(manifest_tool));
+    manifest_tool *tools = oc_room_for(count * sizeof(manifest_tool));
     for (size_t index = 0; index < count; index++) {
         const oc_tool *tool = &oc_the_component.tools[index];
         tools[index] = (manifest_tool){
@@ -601,29 +599,33 @@ static list tools(void) {
             tool->untrusted_output,
         };
     }
-    return (list){tools, count};
+    return (oc_list){tools, count};
 }
 
-static list scopes(void) {
-    enum { HTTP = 1 };
+static oc_list scopes(void) {
+    enum { HTTP = 1, EXEC = 2, SESSIONS = 10 };
     size_t count = 0;
     while (oc_the_component.scopes != NULL && oc_the_component.scopes[count].kind != 0) {
         count++;
     }
-    manifest_scope *scopes = room_for(count * sizeof(manifest_scope));
+    manifest_scope *scopes = oc_room_for(count * sizeof(manifest_scope));
     for (size_t index = 0; index < count; index++) {
         const oc_scope *scope = &oc_the_component.scopes[index];
         scopes[index].kind = scope->kind - 1;
         if (scopes[index].kind == HTTP) {
             scopes[index].http.pattern = oc_text_of(scope->name);
-            scopes[index].http.methods = words(scope->words);
-            scopes[index].http.paths = words(scope->paths);
+            scopes[index].http.methods = oc_words(scope->words);
+            scopes[index].http.paths = oc_words(scope->paths);
+        } else if (scopes[index].kind == EXEC) {
+            scopes[index].words = oc_words(scope->words);
+        } else if (scopes[index].kind == SESSIONS) {
+            scopes[index].flag = scope->flag;
         } else {
             scopes[index].named.name = oc_text_of(scope->name);
             scopes[index].named.flag = scope->flag;
         }
     }
-    return (list){scopes, count};
+    return (oc_list){scopes, count};
 }
 
 EXPORT(GUEST "describe") const manifest *describe(void) {
@@ -724,20 +726,7 @@ oc_result oc_write_file(const char *path, oc_text content) {
 
 // === The host's interfaces ===
 
-#define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
-
-// `openclaw:types/types.error`, as it lies in a result
-typedef struct {
-    uint8_t kind;
-    union {
-        oc_text text;
-        struct {
-            oc_text code, reason;
-        } denied;
-    };
-} host_error;
-
-static oc_result error_of(const host_error *error) {
+oc_result oc_error_of(const oc_host_error *error) {
     static const oc_kind KINDS[] = {OC_DENIED,      OC_LIMIT,     OC_INVALID_ARGUMENTS, OC_UNAVAILABLE,
                                     OC_CANCELLED,   OC_NOT_FOUND, OC_FAILED};
     oc_result result = {.kind = KINDS[error->kind], .text = error->text};
@@ -758,6 +747,21 @@ void oc_progress(int percent, oc_text note) {
 
 bool oc_is_cancelled(void) {
     return run_is_cancelled() != 0;
+}
+
+IMPORT(RUN, "get-info") void run_get_info(oc_info *info);
+IMPORT(RUN, "get-budget") void run_get_budget(oc_budget *budget);
+
+oc_info oc_get_info(void) {
+    oc_info info;
+    run_get_info(&info);
+    return info;
+}
+
+oc_budget oc_get_budget(void) {
+    oc_budget budget;
+    run_get_budget(&budget);
+    return budget;
 }
 
 IMPORT("wasi:logging/logging@0.1.0-draft", "log")
@@ -784,6 +788,27 @@ oc_result oc_setting(const char *key, oc_text *value) {
         return (oc_result){.kind = OC_FAILED, .text = result.text};
     }
     *value = result.kind ? result.text : (oc_text){0};
+    return oc_done(oc_text_of(""));
+}
+
+// Of all settings, the list stands where the error stands.
+typedef union {
+    text_result text;
+    struct {
+        uint32_t is_error;
+        oc_list pairs;
+    } all;
+} settings_result;
+IMPORT("wasi:config/store@0.2.0-rc.1", "get-all") void config_get_all(settings_result *result);
+
+oc_result oc_settings(const oc_pair **settings, size_t *count) {
+    settings_result result;
+    config_get_all(&result);
+    if (result.text.is_error) {
+        return (oc_result){.kind = OC_FAILED, .text = result.text.text};
+    }
+    *settings = result.all.pairs.items;
+    *count = result.all.pairs.count;
     return oc_done(oc_text_of(""));
 }
 
@@ -847,12 +872,83 @@ oc_result oc_store_set(const char *store, const char *key, oc_text value) {
     return result.text.is_error ? store_error(&result) : oc_done(oc_text_of(""));
 }
 
+IMPORT(STORE, "[method]bucket.delete")
+void bucket_delete(int32_t bucket, const char *key, size_t length, store_result *result);
+
+oc_result oc_store_delete(const char *store, const char *key) {
+    int32_t bucket;
+    OC_TRY(open_store(store, &bucket));
+    store_result result;
+    bucket_delete(bucket, key, strlen(key), &result);
+    bucket_drop(bucket);
+    return result.text.is_error ? store_error(&result) : oc_done(oc_text_of(""));
+}
+
+// `result<key-response, error>`, whose numbers have 64 bits, so that an error too begins later
+typedef struct {
+    _Alignas(8) uint8_t is_error;
+    union {
+        struct {
+            oc_list keys;
+            _Alignas(8) uint8_t has_more;
+            uint64_t cursor;
+        };
+        struct {
+            uint8_t kind;
+            oc_text text;
+        } error;
+        uint64_t sum;
+    };
+} wide_result;
+_Static_assert(sizeof(wide_result) == 32, "canonical ABI");
+IMPORT(STORE, "[method]bucket.list-keys")
+void bucket_list_keys(int32_t bucket, int32_t has_cursor, int64_t cursor, wide_result *result);
+IMPORT("wasi:keyvalue/atomics@0.2.0-draft", "increment")
+void atomics_increment(int32_t bucket, const char *key, size_t length, int64_t delta, wide_result *result);
+
+static oc_result wide_error(const wide_result *result) {
+    store_result narrow = {.text = {.is_error = true, .kind = result->error.kind, .text = result->error.text}};
+    return store_error(&narrow);
+}
+
+oc_result oc_store_keys(const char *store, const oc_text **keys, size_t *count) {
+    int32_t bucket;
+    OC_TRY(open_store(store, &bucket));
+    oc_buffer all = {0};
+    wide_result page = {0};
+    do {
+        bucket_list_keys(bucket, page.has_more, (int64_t)page.cursor, &page);
+        if (page.is_error) {
+            bucket_drop(bucket);
+            return wide_error(&page);
+        }
+        oc_put(&all, page.keys.items, page.keys.count * sizeof(oc_text));
+    } while (page.has_more);
+    bucket_drop(bucket);
+    *keys = (const oc_text *)oc_finish(&all).bytes;
+    *count = all.length / sizeof(oc_text);
+    return oc_done(oc_text_of(""));
+}
+
+oc_result oc_store_increment(const char *store, const char *key, uint64_t delta, uint64_t *sum) {
+    int32_t bucket;
+    OC_TRY(open_store(store, &bucket));
+    wide_result result;
+    atomics_increment(bucket, key, strlen(key), (int64_t)delta, &result);
+    bucket_drop(bucket);
+    if (result.is_error) {
+        return wide_error(&result);
+    }
+    *sum = result.sum;
+    return oc_done(oc_text_of(""));
+}
+
 #define SECRETS "openclaw:secrets/secrets@0.1.0"
 typedef struct {
     uint8_t is_error;
     union {
         int32_t handle;
-        host_error error;
+        oc_host_error error;
     };
 } secret_result;
 IMPORT(SECRETS, "get") void secrets_get(const char *name, size_t length, secret_result *result);
@@ -863,7 +959,7 @@ oc_result oc_secret(const char *name, oc_text *placeholder) {
     secret_result result;
     secrets_get(name, strlen(name), &result);
     if (result.is_error) {
-        return error_of(&result.error);
+        return oc_error_of(&result.error);
     }
     secret_placeholder(result.handle, placeholder);
     secret_drop(result.handle);
@@ -997,7 +1093,7 @@ static bool make_request(const oc_request *request, const target *target, int32_
     while (request->headers != NULL && request->headers[count].name != NULL) {
         count++;
     }
-    field *fields = room_for(count * sizeof(field));
+    field *fields = oc_room_for(count * sizeof(field));
     for (size_t index = 0; index < count; index++) {
         fields[index] = (field){oc_text_of(request->headers[index].name), request->headers[index].value};
     }

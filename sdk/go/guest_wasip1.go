@@ -42,13 +42,19 @@ func describe() uint32 {
 }
 
 func putScope(address uint32, scope Scope) {
-	const http = 1
+	const http, exec, sessions = 1, 2, 10
 	put8(address, scope.kind)
-	putText(address+4, scope.name)
-	if scope.kind == http {
+	switch scope.kind {
+	case exec:
+		putTexts(address+4, scope.argv)
+	case sessions:
+		put8(address+4, scope.flag)
+	case http:
+		putText(address+4, scope.name)
 		putTexts(address+12, scope.methods)
 		putTexts(address+20, scope.paths)
-	} else {
+	default:
+		putText(address+4, scope.name)
 		put8(address+12, scope.flag)
 	}
 }

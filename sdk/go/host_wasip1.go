@@ -1,6 +1,8 @@
 package openclaw
 
-// The host's interfaces but for requests. Each function that fails gives an [*Error] to hand on.
+import "time"
+
+// The host's smaller interfaces. Each function that fails gives an [*Error] to hand on.
 
 //go:wasmimport openclaw:session/run@0.1.0 progress
 func runProgress(hasPercent, percent uint32, note string)
@@ -8,11 +10,20 @@ func runProgress(hasPercent, percent uint32, note string)
 //go:wasmimport openclaw:session/run@0.1.0 is-cancelled
 func runIsCancelled() uint32
 
+//go:wasmimport openclaw:session/run@0.1.0 get-info
+func runGetInfo(result uint32)
+
+//go:wasmimport openclaw:session/run@0.1.0 get-budget
+func runGetBudget(result uint32)
+
 //go:wasmimport wasi:logging/logging@0.1.0-draft log
 func loggingLog(level uint32, context, message string)
 
 //go:wasmimport wasi:config/store@0.2.0-rc.1 get
 func configGet(key string, result uint32)
+
+//go:wasmimport wasi:config/store@0.2.0-rc.1 get-all
+func configGetAll(result uint32)
 
 //go:wasmimport wasi:keyvalue/store@0.2.0-draft open
 func storeOpen(name string, result uint32)
@@ -22,6 +33,15 @@ func bucketGet(bucket uint32, key string, result uint32)
 
 //go:wasmimport wasi:keyvalue/store@0.2.0-draft [method]bucket.set
 func bucketSet(bucket uint32, key, value string, result uint32)
+
+//go:wasmimport wasi:keyvalue/store@0.2.0-draft [method]bucket.delete
+func bucketDelete(bucket uint32, key string, result uint32)
+
+//go:wasmimport wasi:keyvalue/store@0.2.0-draft [method]bucket.list-keys
+func bucketListKeys(bucket, hasCursor uint32, cursor uint64, result uint32)
+
+//go:wasmimport wasi:keyvalue/atomics@0.2.0-draft increment
+func atomicsIncrement(bucket uint32, key string, delta uint64, result uint32)
 
 //go:wasmimport openclaw:secrets/secrets@0.1.0 get
 func secretsGet(name string, result uint32)
@@ -41,6 +61,34 @@ func Progress(percent int, note string) {
 
 // IsCancelled says whether the owner has stopped the run. A long computation asks from time to time. Needs no scope.
 func IsCancelled() bool { return runIsCancelled() != 0 }
+
+// A RunInfo tells about the run that the call serves.
+type RunInfo struct {
+	RunID, SessionKey, AgentID string
+	Origin                     string // who started it
+}
+
+// Info tells about the run that the call serves. Needs no scope.
+func Info() RunInfo {
+	result := room(32)
+	runGetInfo(result)
+	return RunInfo{getText(result), getText(result + 8), getText(result + 16), getText(result + 24)}
+}
+
+// A RunBudget is what is left to the call.
+type RunBudget struct {
+	CPU         time.Duration
+	MemoryBytes uint64
+	Effects     int // what the host will still do for it
+}
+
+// Budget is what is left to the call. Needs no scope.
+func Budget() RunBudget {
+	result := room(24)
+	runGetBudget(result)
+	cpu := time.Duration(get64(result)) * time.Millisecond
+	return RunBudget{CPU: cpu, MemoryBytes: get64(result + 8), Effects: int(get32(result + 16))}
+}
 
 // A Level says how much a line of the log matters.
 type Level uint8
@@ -70,6 +118,20 @@ func Setting(key string) (value string, found bool, err error) {
 		return "", false, nil
 	}
 	return getText(result + 8), true, nil
+}
+
+// Settings is all that the owner wrote down for this component. Needs no scope.
+func Settings() (map[string]string, error) {
+	result := room(16)
+	configGetAll(result)
+	if get8(result) != 0 {
+		return nil, Failed("%s", getText(result+8))
+	}
+	settings := map[string]string{}
+	for _, pair := range getList(result+4, 16, func(at uint32) [2]string { return [2]string{getText(at), getText(at + 8)} }) {
+		settings[pair[0]] = pair[1]
+	}
+	return settings, nil
 }
 
 // A Bucket is an open key-value store of the component's own.
@@ -106,6 +168,43 @@ func (bucket Bucket) Set(key string, value []byte) error {
 		return storeError(result + 4)
 	}
 	return nil
+}
+
+// Delete removes a key; removing an absent one is no error.
+func (bucket Bucket) Delete(key string) error {
+	result := room(16)
+	bucketDelete(bucket.handle, key, result)
+	if get8(result) != 0 {
+		return storeError(result + 4)
+	}
+	return nil
+}
+
+// Keys are all keys.
+func (bucket Bucket) Keys() ([]string, error) {
+	var keys []string
+	result := room(32)
+	for hasMore, cursor := uint32(0), uint64(0); ; {
+		bucketListKeys(bucket.handle, hasMore, cursor, result)
+		if get8(result) != 0 {
+			return nil, storeError(result + 8)
+		}
+		keys = append(keys, getList(result+8, 8, getText)...)
+		hasMore, cursor = uint32(get8(result+16)), get64(result+24)
+		if hasMore == 0 {
+			return keys, nil
+		}
+	}
+}
+
+// Increment adds to the number under a key, which starts as 0, and gives the sum. No other call can get between.
+func (bucket Bucket) Increment(key string, delta uint64) (uint64, error) {
+	result := room(24)
+	atomicsIncrement(bucket.handle, key, delta, result)
+	if get8(result) != 0 {
+		return 0, storeError(result + 8)
+	}
+	return get64(result + 8), nil
 }
 
 func storeError(address uint32) *Error {

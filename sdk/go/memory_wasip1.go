@@ -39,6 +39,7 @@ func at(address, length uint32) []byte {
 
 func get8(address uint32) uint8    { return at(address, 1)[0] }
 func get32(address uint32) uint32  { return *(*uint32)(unsafe.Pointer(uintptr(address))) }
+func get64(address uint32) uint64  { return *(*uint64)(unsafe.Pointer(uintptr(address))) }
 func put8(address uint32, v uint8) { at(address, 1)[0] = v }
 
 func put32(address, value uint32) {
@@ -56,6 +57,15 @@ func putText(address uint32, text string) {
 	copy(at(block, uint32(len(text))), text)
 	put32(address, block)
 	put32(address+4, uint32(len(text)))
+}
+
+// getList reads the list whose address and length lie here, of elements of this size.
+func getList[T any](address, size uint32, read func(address uint32) T) []T {
+	list := make([]T, get32(address+4))
+	for index := range list {
+		list[index] = read(get32(address) + size*uint32(index))
+	}
+	return list
 }
 
 // putTexts lays a list of texts down.

@@ -126,6 +126,7 @@ type Scope struct {
 	kind           uint8 // its case in openclaw:manifest
 	name           string
 	methods, paths []string
+	argv           []string
 	flag           uint8
 }
 
@@ -146,3 +147,15 @@ func Secret(name string) Scope { return Scope{kind: 4, name: name} }
 
 // Store is a key-value store of the component's own.
 func Store(name string) Scope { return Scope{kind: 5, name: name} }
+
+// Exec is for programs: one pattern per argument, * for exactly one of any value, a final ** for any number.
+func Exec(argv ...string) Scope { return Scope{kind: 2, argv: argv} }
+
+// Model is a model, by alias; default is the model of the run.
+func Model(alias string) Scope { return Scope{kind: 6, name: alias} }
+
+// Messages is for messages into the run's own conversation.
+func Messages() Scope { return Scope{kind: 7, name: "session"} }
+
+// Sessions is for other conversations: Read to look at them, ReadWrite to talk to them and start sub-agents as well.
+func Sessions(access Access) Scope { return Scope{kind: 10, flag: uint8(access)} }

@@ -26,7 +26,7 @@ const starlingmonkey = (imports) => {
 
 class BuildError extends Error {}
 
-/** Where jco and the bundler may be installed: where a variable says, with this package, by `cargo xtask setup --guests js`, in the project. */
+/** Where jco, the bundler and the compiler may be installed: where a variable says, with this package, by `cargo xtask setup --guests js`, in the project. */
 const TOOLS = process.env.OPENCLAW_TOOLS;
 const PLACES = [...(TOOLS ? [join(TOOLS, "js")] : []), HERE, join(HERE, "../../target/tools/js"), process.cwd()];
 
@@ -34,6 +34,7 @@ async function build(source, output, engine) {
   if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);
   const folder = mkdtempSync(join(tmpdir(), "openclaw-sdk-"));
   try {
+    checkTypes(folder, [source], { types: [] });
     const { code, imports } = await bundle(componentEntry(source), engine);
     const bundled = join(folder, "component.js");
     const renamed = engine === "qjs" ? rename : (text) => text;
@@ -53,14 +54,48 @@ async function test(sources) {
   const folder = mkdtempSync(join(tmpdir(), "openclaw-sdk-"));
   try {
     const made = sources.map((source, at) => join(folder, `${at}-${basename(source, extname(source))}.mjs`));
-    for (const [at, source] of sources.entries()) {
+    for (const source of sources) {
       if (!existsSync(source)) throw new BuildError(`there is no file \`${source}\``);
+    }
+    checkTypes(folder, sources, { types: ["node"], typeRoots: [dirname(dirname(find("@types/node/package.json")))] });
+    for (const [at, source] of sources.entries()) {
       writeFileSync(made[at], (await bundle(`import ${JSON.stringify(resolve(source))};`, "qjs")).code);
     }
     return spawnSync(process.execPath, ["--test", ...made], { stdio: "inherit" }).status === 0;
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/**
+ * Refuses files in TypeScript whose types do not fit, or those of what they import: the bundler only takes types away. A
+ * `tsconfig.json` beside the first one counts.
+ */
+function checkTypes(folder, sources, options) {
+  const files = sources.filter((source) => /\.m?ts$/.test(source)).map((source) => resolve(source));
+  if (files.length === 0) return;
+  const own = join(dirname(files[0]), "tsconfig.json");
+  const config = {
+    ...(existsSync(own) ? { extends: own } : {}),
+    compilerOptions: {
+      // What QuickJS does not have is an error here, too; a project for StarlingMonkey says `lib` itself.
+      ...(existsSync(own) ? {} : { strict: true, lib: ["es2022"] }),
+      target: "es2022",
+      module: "preserve",
+      noEmit: true,
+      allowImportingTsExtensions: true,
+      skipLibCheck: true,
+      paths: { "openclaw-sdk": [join(HERE, "src/index.d.ts")], "openclaw-sdk/*": [join(HERE, "src/*.d.ts")] },
+      ...options,
+    },
+    files,
+    include: [],
+  };
+  const project = join(folder, "tsconfig.json");
+  writeFileSync(project, JSON.stringify(config));
+  const tsc = join(dirname(find("typescript/package.json")), "bin/tsc");
+  const checked = spawnSync(process.execPath, [tsc, "--pretty", "false", "-p", project], { encoding: "utf8" });
+  if (checked.status !== 0) throw new BuildError(`the types do not fit:\n${(checked.stdout || checked.stderr).trim()}`);
 }
 
 /** The text of a component's first file. */
@@ -135,7 +170,7 @@ function jco(args) {
   }
 }
 
-/** The main file of a package. */
+/** A file of a package; its main file, if only the package is named. */
 function find(name) {
   for (const place of PLACES) {
     try {

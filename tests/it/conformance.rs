@@ -13,6 +13,8 @@ use crate::host::{Home, Host, sdk_guest, test_guest};
 
 /// The component under test, by its file and its name.
 const NAME: &str = "conformance";
+/// The second component of the suite.
+const SERVICES: &str = "services";
 
 /// A secret that must reach its server, and nobody else.
 const SECRET: &str = "conformance-canary-5be1";
@@ -52,25 +54,9 @@ async fn go_does_what_every_sdk_must() {
     check(&sdk_guest("conformance-go")).await;
 }
 
-/// What only the larger SDKs have helpers for.
-async fn check_services(component: &Path) {
-    let grants = ["fs workspace read-write", "exec echo tea", "llm default", "message session", "kv cache"];
-    let config = json!({"grants": {"services": grants}, "components": {"services": {"config": {"language": "de"}}}});
-    let home = Home::new().component_from("services", component).config(&config.to_string());
-    let running = home.start();
-    let answer = given(&mut connect(&running).await, "services", json!({})).await;
-    let expected = json!({
-        "program": [0, "tea\n"],
-        "answer": ["hello", false],
-        "store": [[2, 3], ["k", "n"], ["n"]],
-        "part": ["tea", 9],
-        "listed": [["a/b.txt", 9]],
-        "found": ["a/b.txt"],
-        "hits": [["a/b.txt", 2, "tea"]],
-        "settings": {"language": "de"},
-        "run": ["owner", true, false],
-    });
-    assert_eq!(answer, expected, "{answer:#}");
+#[tokio::test]
+async fn the_helpers_of_rust_reach_the_services_of_the_host() {
+    check_services(&test_guest(SERVICES)).await;
 }
 
 #[tokio::test]
@@ -82,6 +68,74 @@ async fn the_helpers_of_python_reach_the_services_of_the_host() {
 async fn the_helpers_of_javascript_reach_the_services_of_the_host() {
     check_services(&sdk_guest("services-js")).await;
     check_services(&sdk_guest("services-starlingmonkey")).await;
+}
+
+#[tokio::test]
+async fn the_helpers_of_c_reach_the_services_of_the_host() {
+    check_services(&sdk_guest("services-c")).await;
+}
+
+#[tokio::test]
+async fn the_helpers_of_go_reach_the_services_of_the_host() {
+    check_services(&sdk_guest("services-go")).await;
+}
+
+/// What the second component does, and what each of its calls fails with.
+async fn check_services(component: &Path) {
+    let grants = [
+        "fs workspace read-write",
+        "exec echo tea",
+        "llm default",
+        "message session",
+        "kv cache",
+        "sessions read-write",
+    ];
+    let config = json!({"grants": {SERVICES: grants}, "components": {SERVICES: {"config": {"language": "de"}}}});
+    let home = Home::new().component_from(SERVICES, component).config(&config.to_string());
+    let running = home.start();
+    let mut client = connect(&running).await;
+    client.ask_in(SERVICES, "r1", "say first").await;
+    let answer = given(&mut client, SERVICES, json!({})).await;
+    let expected = json!({
+        "program": [0, "tea\n"],
+        "answer": ["hello", false],
+        "store": [[2, 3], ["k", "n"], ["n"]],
+        "part": ["tea", 9],
+        "listed": [["a/b.txt", 9]],
+        "found": ["a/b.txt"],
+        "hits": [["a/b.txt", 2, "tea"]],
+        "settings": {"language": "de"},
+        "sessions": [1, "tea", true, true, false, true],
+        "said": [["user", "say first"], ["assistant", "first"]],
+        "pages": [1, true, false],
+        "run": ["owner", true, false],
+    });
+    assert_eq!(answer, expected, "{answer:#}");
+
+    let long = "x".repeat((16 << 10) + 1);
+    let calls = [
+        ("run", "tea", "coffee", "E_POLICY_DENY"),
+        ("ask", "default", "other", "E_POLICY_DENY"),
+        ("send", "hello", &long, "E_MODEL_ARGS"),
+        ("read-range", "a/b.txt", "no/such.md", "E_NOT_FOUND"),
+        ("commit", "new.txt", "../new.txt", "E_POLICY_DENY"),
+        ("grep", "tea", "(", "E_MODEL_ARGS"),
+        ("history", SERVICES, "nobody", "E_NOT_FOUND"),
+    ];
+    for (call, right, wrong, expected) in calls {
+        assert_eq!(done(&mut client, "attempt", json!({"call": call, "given": right})).await, "done", "{call}");
+        let (code, message) = refused(&mut client, "attempt", json!({"call": call, "given": wrong})).await;
+        assert_eq!(code, expected, "{call}: {message}");
+    }
+    drop(running);
+
+    let home = home.config("{}");
+    let running = home.start();
+    let mut client = connect(&running).await;
+    for (call, right, ..) in calls {
+        let (code, message) = refused(&mut client, "attempt", json!({"call": call, "given": right})).await;
+        assert_eq!(code, "E_POLICY_DENY", "{call}: {message}");
+    }
 }
 
 /// Runs the whole suite on one home: compiling a component can take seconds, and is done once.

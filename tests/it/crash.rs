@@ -117,6 +117,44 @@ async fn a_waiting_approval_survives_a_kill_and_its_answer_counts_once() {
     assert_eq!(effects(&home), 1);
 }
 
+/// Answers over HTTP, as somebody does who holds no connection; true if the host lived to say that it counts.
+async fn allow_over_http(host: &Host, card: &Value) -> bool {
+    let url = host.http(&format!("/v1/approvals/{}", card["id"].as_str().unwrap()));
+    let answer = json!({"decision": "allow-once"});
+    let sent = reqwest::Client::new().post(url).bearer_auth(&host.token).json(&answer).send().await;
+    sent.is_ok_and(|response| response.status().is_success())
+}
+
+// AP-18: after a restart nobody is there to be asked, and what has asked before goes on all the same.
+#[tokio::test]
+async fn a_call_that_has_asked_goes_on_after_a_restart_with_nobody_there() {
+    for is_answered in [false, true] {
+        let home = Home::new().program(weakened()).env("OPENCLAW_TEST_CRASH_AT", "answer kept");
+        let running = home.start();
+        let mut client = running.connect().await;
+        assert!(send(&mut client, "r1", MESSAGE).await);
+        let card = client.card("r1").await;
+        if is_answered {
+            assert!(!allow_over_http(&running, &card).await, "the host was to die of it");
+        }
+        running.kill();
+        assert_eq!(effects(&home), 0);
+
+        let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
+        let running = home.start();
+        if !is_answered {
+            assert!(allow_over_http(&running, &card).await);
+        }
+        let mut client = Client::with_scopes(&running.url, &running.token, &["operator.read", "operator.write"]).await;
+        let waited = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 30_000})).await.unwrap();
+        assert_eq!((&waited["status"], effects(&home)), (&json!("ok"), 1), "answered before: {is_answered}");
+        // What has not asked before is refused.
+        let refused = client.ask("r2", MESSAGE).await;
+        assert!(refused.contains("E_APPR_UNAVAILABLE"), "{refused}");
+        assert_eq!(effects(&home), 1);
+    }
+}
+
 /// For good, but only for so many effects.
 const USES: usize = 2;
 

@@ -30,9 +30,19 @@ hostile_guests! {
 /// The members of the guests' workspace; what is not among them is not built.
 const MEMBERS: &str = include_str!("../guests/Cargo.toml");
 /// Guests that attack nobody: the tool of the tests, which does only what it is told, those of the benchmarks, the one
-/// that shows what the SDK can do, and those that know nothing of our world.
-const HARMLESS: [&str; 9] =
-    ["probe", "echo", "effects", "numbered", "conformance", "command", "plain", "plain_fetch", "plain_program"];
+/// that show what the SDK can do, and those that know nothing of our world.
+const HARMLESS: [&str; 10] = [
+    "probe",
+    "echo",
+    "effects",
+    "numbered",
+    "conformance",
+    "services",
+    "command",
+    "plain",
+    "plain_fetch",
+    "plain_program",
+];
 
 const _: () = assert!(all_listed(MEMBERS.as_bytes()), "a guest in tests/guests/Cargo.toml has no line in hostile.rs");
 

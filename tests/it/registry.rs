@@ -11,7 +11,7 @@ use crate::host::{Home, environment, test_guest};
 use crate::roots::certified;
 use crate::sigstore::authority::{Authority, Signer, hex};
 
-fn tool(path: &str) -> PathBuf {
+pub fn tool(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/registry").join(path);
     assert!(path.exists(), "`{}` is missing: run `cargo xtask test`", path.display());
     path

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
-use self::authority::{Authority, Odd, Signer, hex};
+use self::authority::{Authority, Certified, Odd, Signer, hex};
 use crate::host::Home;
 use crate::packages::{Publisher, package, with_tail};
+use crate::registry::tool;
 
 const NAME: &str = "effects";
 const BYTES: &[u8] = b"some bytes";
@@ -30,7 +31,7 @@ fn ada() -> Signer {
 /// What comes of a bundle over `BYTES`.
 fn check(authority: &Authority, bundle: &str) -> Result<String, String> {
     let sigstore = Sigstore::with_root(&authority.trusted_root().to_string()).unwrap();
-    match sigstore.verify(bundle, &[digest(BYTES)]) {
+    match sigstore.verify(bundle, &[digest(BYTES)], &[]) {
         Ok(Some(signed)) => Ok(format!("{} {}", signed.by, signed.comment).trim().to_owned()),
         Ok(None) => Ok("no publisher".to_owned()),
         Err(err) => Err(err.to_string()),
@@ -251,6 +252,99 @@ async fn an_owner_can_demand_a_signature_of_a_kind_or_of_somebody() {
             assert!(said.contains("E_PKG_SIG") && said.contains(setting), "{packages}: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_key_of_ones_own_counts_where_it_is_named_and_is_pinned() {
+    let (authority, key, other) = (Authority::new(), Certified::own_key(), Certified::own_key());
+    let (pem, word) = key.public_key();
+    let by = format!("sigstore-key:{word}");
+    let own = home(&authority, json!({}));
+    let _running = own.start();
+    let signed = |home: &Home, tail: u8, key: &Certified| {
+        let bytes = with_tail(package(&[]), tail);
+        put(home, &bytes, Some(&authority.sign_with(&bytes, key)), None)
+    };
+    let source = signed(&own, 0, &key);
+    assert!(own.ok(&["skill", "inspect", &source]).contains("nobody who is known has signed it"));
+    for named in [&by, &pem] {
+        assert!(own.ok(&["skill", "inspect", &source, "--key", named]).contains(&format!("Publisher  {by}\n")));
+    }
+    let wrong = format!("sigstore-key:{}", other.public_key().1);
+    for named in [ADA, &wrong] {
+        assert!(own.no(&["skill", "inspect", &source, "--key", named]).contains("E_PKG_SIG"));
+    }
+    own.ok(&["skill", "install", &source, "--key", &by, "--yes", "--grant-all"]);
+    assert_eq!(publisher(&own), by);
+    signed(&own, 1, &key);
+    own.ok(&["skill", "update", NAME]);
+    signed(&own, 2, &other);
+    assert!(own.no(&["skill", "update", NAME]).contains("E_PKG_SIG"));
+
+    let rule = |by: &str| json!({"publishers": [{"source": "/", "by": [ADA, by]}]});
+    for (packages, is_taken) in [(rule(&by), true), (rule(&wrong), false), (json!({"require": "sigstore"}), false)] {
+        let home = home(&authority, packages);
+        let _running = home.start();
+        let source = signed(&home, 0, &key);
+        if is_taken {
+            assert!(home.ok(&["skill", "inspect", &source]).contains(&by));
+        } else {
+            assert!(home.no(&["skill", "inspect", &source]).contains("E_PKG_SIG"));
+        }
+    }
+    let strict = home(&authority, json!({"require": "sigstore"}));
+    let _running = strict.start();
+    strict.ok(&["skill", "inspect", &signed(&strict, 0, &key), "--key", &by]);
+}
+
+/// What Sigstore's own client says of a bundle over `BYTES`, with the stand-in for its instance.
+fn peer(authority: &Authority, bundle: &Value, name: &str) -> Result<(), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let config = json!({
+        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+        "trustedRoot": authority.trusted_root(),
+        "signingConfig": {"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"},
+    });
+    std::fs::write(file("trust.json"), config.to_string()).unwrap();
+    std::fs::write(file("it"), BYTES).unwrap();
+    std::fs::write(file("it.sigstore.json"), bundle.to_string()).unwrap();
+    let mut command = std::process::Command::new(tool("sigstore/bin/python"));
+    command.args(["-m", "sigstore", "--trust-config"]).arg(file("trust.json"));
+    command.args(["verify", "identity", "--offline", "--cert-identity", name]);
+    command.args(["--cert-oidc-issuer", "https://accounts.example", "--bundle"]).arg(file("it.sigstore.json"));
+    let output = command.arg(file("it")).env("HOME", folder.path()).output().unwrap();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+// The stand-in is of our own making: Sigstore's own client has to take it for the real form, too.
+#[test]
+fn what_the_stand_in_signs_convinces_sigstores_own_client_as_it_does_us() {
+    let authority = Authority::new();
+    assert_eq!(peer(&authority, &authority.sign(BYTES, &ada()), "ada@example.org"), Ok(()));
+    let mut of_others = Vec::new();
+    for odd in [
+        Odd::Late,
+        Odd::NoCodeSigning,
+        Odd::NoSct,
+        Odd::OtherSct,
+        Odd::NoIssuer,
+        Odd::OtherEntry,
+        Odd::OtherAuthority,
+        Odd::OtherCheckpoint,
+    ] {
+        let bundle = authority.sign(BYTES, &ada().odd(odd));
+        assert!(check(&authority, &bundle.to_string()).is_err(), "{odd:?}");
+        if peer(&authority, &bundle, "ada@example.org").is_ok() {
+            of_others.push(odd);
+        }
+    }
+    assert_eq!(of_others, [], "taken by the client, and refused by us");
+    assert!(peer(&authority, &authority.sign(b"other bytes", &ada()), "ada@example.org").is_err());
+    assert!(peer(&authority, &authority.sign(BYTES, &ada()), "mallory@example.org").is_err());
 }
 
 #[tokio::test]

@@ -418,7 +418,7 @@ pub enum PackageCall {
     Prepare {
         /// Where from.
         source: String,
-        /// The publisher: a minisign key, or `sigstore:NAME via ISSUER`.
+        /// The publisher: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
         key: Option<String>,
     },
     /// Installs what was prepared.

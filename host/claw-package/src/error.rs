@@ -108,7 +108,7 @@ pub enum PackageError {
     },
     /// A text names nothing that can be revoked.
     #[error(
-        "`{text}` names nothing that can be revoked: write a SHA-256, a minisign key, `sigstore:NAME via ISSUER`, or `clawhub:SLUG[@VERSION]`"
+        "`{text}` names nothing that can be revoked: write a SHA-256, a minisign key, `sigstore:NAME via ISSUER`, `sigstore-key:BASE64`, or `clawhub:SLUG[@VERSION]`"
     )]
     Mark {
         /// What was given.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use claw_core::id::Digest;
 
 use crate::archive::unpack;
-use crate::sigstore::{REAL_OF, Sigstore};
+use crate::sigstore::{BareKey, REAL_KEY, REAL_OF, Sigstore};
 
 /// An archive: it is refused with words, or what comes of it can be written anywhere, each file once and inside.
 pub fn archive(data: &[u8]) {
@@ -27,18 +27,20 @@ pub fn archive(data: &[u8]) {
     }
 }
 
-/// A bundle of Sigstore: it is refused with words, or it is the one that really was signed.
+/// A bundle of Sigstore: it is refused with words, or it is one of the two that really were signed.
 pub fn bundle(data: &[u8]) {
     thread_local! {
         static SIGSTORE: LazyCell<Sigstore> = const { LazyCell::new(Sigstore::public) };
     }
     let text = String::from_utf8_lossy(data);
     let signed = Digest::parse(REAL_OF).expect("fuzz: the literal is a digest");
-    SIGSTORE.with(|sigstore| match sigstore.verify(&text, &[Digest([0; 32]), signed]) {
+    let key = BareKey::parse(REAL_KEY).expect("fuzz: the literal is a key");
+    SIGSTORE.with(|sigstore| match sigstore.verify(&text, &[Digest([0; 32]), signed], &[key]) {
         Err(err) => assert!(err.to_string().starts_with("E_PKG_S")),
         Ok(None) => {}
         Ok(Some(signed)) => {
-            assert!(signed.by.to_string().starts_with("sigstore:https://github.com/sigstore-conformance/"))
+            let by = signed.by.to_string();
+            assert!(by.starts_with("sigstore:https://github.com/sigstore-conformance/") || by.ends_with(REAL_KEY))
         }
     });
 }
@@ -48,7 +50,7 @@ mod tests {
     use claw_fuzz::Campaign;
 
     use crate::archive::tests::{part, zip};
-    use crate::sigstore::tests::REAL;
+    use crate::sigstore::tests::{REAL, WITH_KEY};
 
     #[test]
     fn archives_are_refused_or_stay_inside() {
@@ -70,6 +72,7 @@ mod tests {
         let material = "/verificationMaterial";
         let examples = vec![
             REAL.as_bytes().to_vec(),
+            WITH_KEY.as_bytes().to_vec(),
             without("", "dsseEnvelope"),
             without(material, "certificate"),
             without(material, "tlogEntries"),

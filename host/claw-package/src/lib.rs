@@ -30,7 +30,7 @@ pub use revocation::{Mark, Revoked, RevokedList};
 pub use screen::{Finding, Text, screen};
 pub use shape::Shape;
 pub use signature::{PublicKey, SigningKey, verify};
-pub use sigstore::Sigstore;
+pub use sigstore::{BareKey, Sigstore};
 pub use source::{OciReference, Source, site};
 
 /// The longest component that is fetched: 64 MiB, as the sandbox takes.

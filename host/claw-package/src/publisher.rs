@@ -1,12 +1,17 @@
-//! Who published something: a key of their own, or a name that somebody vouches for.
+//! Who published something: a key of their own, in one of two forms, or a name that somebody vouches for.
 
 use std::fmt;
 
 use crate::error::PackageError;
 use crate::signature::PublicKey;
+use crate::sigstore::BareKey;
 
 /// What stands before an identity in text.
 const SIGSTORE: &str = "sigstore:";
+/// What stands before a key of Sigstore's form.
+const KEY: &str = "sigstore-key:";
+/// How such a key begins in a file.
+const PEM: &str = "-----BEGIN";
 /// What stands between the name and who vouches for it.
 const VIA: &str = " via ";
 /// Characters of a name or of an issuer.
@@ -19,6 +24,8 @@ pub enum Publisher {
     Minisign(PublicKey),
     /// Somebody with a name, whose signatures are in Sigstore's form.
     Sigstore(Identity),
+    /// The owner of a key, whose signatures are in Sigstore's form.
+    Key(BareKey),
 }
 
 /// A name, and the service where its owner has logged in: both stand in the certificate of a signature.
@@ -40,12 +47,19 @@ pub struct Signed {
 }
 
 impl Publisher {
-    /// Reads a minisign key as it stands in `minisign.pub`, or `sigstore:NAME via ISSUER`.
+    /// Reads a minisign key as it stands in `minisign.pub`, `sigstore:NAME via ISSUER`, `sigstore-key:BASE64`, or the text
+    /// of `cosign.pub`.
     ///
     /// # Errors
-    /// [`PackageError::Signature`] if it is neither.
+    /// [`PackageError::Signature`] if it is none of them.
     pub fn parse(text: &str) -> Result<Publisher, PackageError> {
         let text = text.trim();
+        if text.starts_with(PEM) {
+            return BareKey::from_pem(text).map(Publisher::Key);
+        }
+        if let Some(key) = text.strip_prefix(KEY) {
+            return BareKey::parse(key).map(Publisher::Key);
+        }
         match text.strip_prefix(SIGSTORE) {
             Some(rest) => Identity::parse(rest).map(Publisher::Sigstore),
             None => PublicKey::parse(text).map(Publisher::Minisign),
@@ -58,6 +72,7 @@ impl fmt::Display for Publisher {
         match self {
             Publisher::Minisign(key) => key.fmt(f),
             Publisher::Sigstore(identity) => identity.fmt(f),
+            Publisher::Key(key) => write!(f, "{KEY}{key}"),
         }
     }
 }
@@ -96,14 +111,20 @@ impl fmt::Display for Identity {
 mod tests {
     use super::*;
     use crate::signature::SigningKey;
+    use crate::sigstore::REAL_KEY;
 
     #[test]
     fn a_publisher_is_a_key_or_a_name_with_its_issuer() {
         let key = SigningKey::generate().unwrap().public().unwrap().to_string();
         let identity = "sigstore:ada@example.org via https://accounts.example";
-        for text in [key.as_str(), identity] {
+        let bare = format!("sigstore-key:{REAL_KEY}");
+        for text in [key.as_str(), identity, &bare] {
             assert_eq!(Publisher::parse(text).unwrap().to_string(), text);
         }
+        let pem =
+            format!("-----BEGIN PUBLIC KEY-----\n{}\n{}\n-----END PUBLIC KEY-----\n", &REAL_KEY[..64], &REAL_KEY[64..]);
+        assert_eq!(Publisher::parse(&pem).unwrap().to_string(), bare);
+        let of_another_curve = REAL_KEY.replace("AQcDQg", "AQgDQg");
         for text in [
             "",
             "sigstore:",
@@ -114,6 +135,13 @@ mod tests {
             "sigstore:аda@example.org via https://accounts.example",
             "sigstore:ada via https://accounts.example via x",
             "ada@example.org via https://accounts.example",
+            "sigstore-key:",
+            "sigstore-key:AAAA",
+            // Of Ed25519, which signs no digests.
+            "sigstore-key:MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+            &format!("sigstore-key:{of_another_curve}"),
+            &pem.replace("PUBLIC", "PRIVATE"),
+            &pem[..pem.len() - 20],
         ] {
             assert!(Publisher::parse(text).is_err(), "{text}");
         }

@@ -69,7 +69,7 @@ struct WrittenEntry {
 }
 
 impl Mark {
-    /// Reads a SHA-256 with or without `sha256:` before it, a minisign key, `sigstore:NAME via ISSUER`, or
+    /// Reads a SHA-256 with or without `sha256:` before it, a minisign key, `sigstore:NAME via ISSUER`, `sigstore-key:BASE64`, or
     /// `clawhub:SLUG[@VERSION]`.
     ///
     /// # Errors

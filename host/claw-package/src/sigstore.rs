@@ -1,5 +1,5 @@
 //! Signatures in the form of Sigstore: a bundle holds the signature, a certificate that was good for some minutes and names
-//! who signed, and the proof that a public log has seen both.
+//! who signed, and the proof that a public log has seen both. Or it holds no certificate, and whoever checks it knows the key.
 //!
 //! Everything is checked with what the root of trust says, and no server is asked.
 
@@ -10,14 +10,19 @@ use std::sync::Arc;
 
 use claw_core::id::Digest;
 use serde::Deserialize;
+use sigstore_verify::crypto::KeyAlgorithm;
 use sigstore_verify::trust_root::TrustedRoot;
-use sigstore_verify::types::{Bundle, Sha256Hash, SignatureContent};
-use sigstore_verify::{VerificationPolicy, Verifier};
+use sigstore_verify::types::bundle::VerificationMaterialContent;
+use sigstore_verify::types::{Bundle, DerPublicKey, Sha256Hash, SignatureContent};
+use sigstore_verify::{Policy, PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier};
 
 use crate::error::PackageError;
 use crate::publisher::{Identity, Publisher, Signed};
 
-/// The digest of what the real bundle among the tests is about.
+/// The digest of what two real bundles among the tests are about, and the key that has signed one of them.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) const REAL_KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAExRRST79+PsrRBnGAI4cMu6Omz2JhfwlMW+gIutNKVRaMyS4rQKvg\
+    ngc5p8UbLj55pVHhIoAxi/SRgURZI0J3Xw==";
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) const REAL_OF: &str = "a0cfc71271d6e278e57cd332ff957c3f7043fdda354c4cbb190a30d56efa01bf";
 
@@ -33,6 +38,45 @@ pub(crate) const MAX_BUNDLE_BYTES: usize = 256 << 10;
 /// scanner or a list of parts, are about it, and say nothing of its publisher.
 const STATEMENTS: [&str; 3] =
     ["https://sigstore.dev/cosign/sign/v1", "https://slsa.dev/provenance/v1", "https://slsa.dev/provenance/v0.2"];
+
+/// A key of somebody's own, on P-256, as `cosign` makes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BareKey(DerPublicKey);
+
+impl BareKey {
+    /// Reads a key as `cosign.pub` has it.
+    ///
+    /// # Errors
+    /// [`PackageError::Signature`] if it is none.
+    pub fn from_pem(text: &str) -> Result<BareKey, PackageError> {
+        BareKey::of(DerPublicKey::from_pem(text).map_err(|err| no_key(&err))?)
+    }
+
+    /// Reads a key in base64, without the lines around it.
+    ///
+    /// # Errors
+    /// As [`BareKey::from_pem`].
+    pub fn parse(text: &str) -> Result<BareKey, PackageError> {
+        BareKey::of(DerPublicKey::from_base64(text).map_err(|err| no_key(&err))?)
+    }
+
+    fn of(key: DerPublicKey) -> Result<BareKey, PackageError> {
+        match KeyAlgorithm::from_spki(&key).map_err(|err| no_key(&err))? {
+            KeyAlgorithm::EcdsaP256 => Ok(BareKey(key)),
+            _ => Err(no_key(&"it is not on P-256")),
+        }
+    }
+}
+
+impl fmt::Display for BareKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_base64())
+    }
+}
+
+fn no_key(why: &dyn fmt::Display) -> PackageError {
+    refuse(&format!("this is no public key for signatures of Sigstore ({why})"))
+}
 
 /// A root of trust, and what is checked with it.
 #[derive(Clone)]
@@ -68,23 +112,41 @@ impl Sigstore {
         Ok(Sigstore { root: json.into(), verifier: verifier.into(), policy })
     }
 
-    /// Checks a bundle over something that has one of these digests; `None` if it is somebody's statement about it and not
-    /// its publisher's signature.
+    /// Checks a bundle over something that has one of these digests. One without a certificate is checked with `keys`. `None`
+    /// if it is somebody's statement about it and not its publisher's signature, or if it wants a key and none is known.
     ///
     /// # Errors
     /// [`PackageError::Signature`] if it is no bundle, or anything of it does not fit.
-    pub fn verify(&self, bundle: &str, digests: &[Digest]) -> Result<Option<Signed>, PackageError> {
+    pub fn verify(&self, bundle: &str, digests: &[Digest], keys: &[BareKey]) -> Result<Option<Signed>, PackageError> {
         let bundle = read(bundle)?;
         if !is_publishers(&bundle)? {
             return Ok(None);
         }
+        if !matches!(bundle.verification_material.content, VerificationMaterialContent::PublicKey(_)) {
+            let result = self.verify_with(&bundle, digests, &self.policy)?;
+            let name = result.identity().map(|name| name.as_str()).unwrap_or_default();
+            return signed(name, result.issuer().unwrap_or_default()).map(Some);
+        }
+        let mut refused = None;
+        for key in keys {
+            match self.verify_with(&bundle, digests, &PublicKeyVerificationPolicy::new(key.0.clone())) {
+                Ok(_) => return Ok(Some(Signed { by: Publisher::Key(key.clone()), comment: String::new() })),
+                Err(err) => refused = refused.or(Some(err)),
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    fn verify_with(
+        &self,
+        bundle: &Bundle,
+        digests: &[Digest],
+        policy: &dyn Policy,
+    ) -> Result<VerificationResult, PackageError> {
         let mut refused = refuse("it is about nothing");
         for digest in digests {
-            match self.verifier.verify(Sha256Hash::new(digest.0), &bundle, &self.policy) {
-                Ok(result) => {
-                    let name = result.identity().map(|name| name.as_str()).unwrap_or_default();
-                    return signed(name, result.issuer().unwrap_or_default()).map(Some);
-                }
+            match self.verifier.verify(Sha256Hash::new(digest.0), bundle, policy) {
+                Ok(result) => return Ok(result),
                 Err(err) => refused = refuse(&format!("the Sigstore bundle does not fit: {err}")),
             }
         }

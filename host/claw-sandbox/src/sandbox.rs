@@ -71,6 +71,13 @@ pub struct Component {
     pub(crate) wasm: Wasm,
 }
 
+impl Component {
+    /// What a worker calls a tool: by its name or, in a plain component, by where the function is.
+    pub(crate) fn called<'a>(&'a self, tool: &'a str) -> &'a str {
+        self.plain.as_ref().and_then(|plain| plain.path(&self.manifest, tool)).unwrap_or(tool)
+    }
+}
+
 /// A directory that a call may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
@@ -326,11 +333,9 @@ impl Slot {
 }
 
 fn call(component: &Component, invocation: ToolInvocation, facts: CallFacts, limits: CallLimits) -> frame::Call {
-    let tool = invocation.tool.as_str();
-    let path = component.plain.as_ref().and_then(|plain| plain.path(&component.manifest, tool));
     frame::Call {
         call: invocation.call.to_string(),
-        tool: path.unwrap_or(tool).to_owned(),
+        tool: component.called(invocation.tool.as_str()).to_owned(),
         arguments: invocation.arguments,
         run: facts.run.to_string(),
         session: facts.session.to_string(),

@@ -25,7 +25,7 @@ pub struct Receipt {
     pub version: String,
     /// SHA-256 of its bytes.
     pub digest: Digest,
-    /// Who signed it, if somebody did: a minisign key, or `sigstore:NAME via ISSUER`.
+    /// Who signed it, if somebody did: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
     pub key: Option<String>,
     /// Where it came from.
     pub source: String,
@@ -55,7 +55,7 @@ impl Receipt {
     pub fn publisher(&self) -> String {
         match self.key.as_deref() {
             None => "unsigned".to_owned(),
-            Some(identity) if identity.starts_with("sigstore:") => identity.to_owned(),
+            Some(identity) if identity.starts_with("sigstore") => identity.to_owned(),
             Some(key) => format!("minisign {key}"),
         }
     }

@@ -119,8 +119,8 @@ impl Packages {
 impl Host {
     /// Fetches a package, looks it over, and says what it would be able to do. Nothing of it counts yet.
     ///
-    /// `key` is the publisher, for a package that nobody has installed before: a minisign key, or `sigstore:NAME via
-    /// ISSUER`.
+    /// `key` is the publisher, for a package that nobody has installed before: a minisign key, `sigstore:NAME via
+    /// ISSUER` or `sigstore-key:BASE64`.
     ///
     /// # Errors
     /// [`PackagesError`].

@@ -55,6 +55,8 @@ const GUESTS: &[Guest] = &[
         starlingmonkey,
     ),
     guest("services-python", Purpose::Tests, Language::Python, "tests/conformance/python/services.py", python),
+    guest("services-c", Purpose::Tests, Language::C, "tests/conformance/c/services.c", c),
+    guest("services-go", Purpose::Tests, Language::Go, "tests/conformance/go-services", go),
     guest("slug", Purpose::Tests, Language::JavaScript, "sdk/js/examples/slug/slug.ts", javascript),
     guest("conformance-python", Purpose::Tests, Language::Python, "tests/conformance/python/conformance.py", python),
     guest("conformance-c", Purpose::Tests, Language::C, "tests/conformance/c/conformance.c", c),

@@ -217,6 +217,8 @@ fn test(filter: &[&str]) -> Result<()> {
             let args = ["test", "--quiet", "--locked", "--manifest-path", &manifest, "--target-dir", &built];
             run(&format!("test {workspace} natively"), "cargo", &args)?;
         }
+        let types = ["target/tools/js/node_modules/typescript/bin/tsc", "--project", "sdk/js"];
+        run("check the types of sdk/js", "node", &types)?;
         run("test sdk/js natively", "npm", &["--prefix", "sdk/js", "test", "--silent"])?;
         let tests = ["-B", "-m", "unittest", "discover", "--quiet", "-t", "sdk/python", "-s", "sdk/python/tests"];
         run("test sdk/python natively", "python3", &tests)?;

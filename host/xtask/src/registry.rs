@@ -1,5 +1,6 @@
 //! A real registry and the tools of others that speak with it, which tests publish to and install from: Debian's
-//! `docker-registry`, `wkg` from crates.io and `oras` from PyPI. They lie in `target/tools/registry` and need no root.
+//! `docker-registry`, `wkg` from crates.io and `oras` from PyPI. And `sigstore` from PyPI, which checks signatures as we do.
+//! They lie in `target/tools/registry` and need no root.
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,7 @@ use crate::step::{quietly, say};
 const FOLDER: &str = "target/tools/registry";
 const WKG: &str = "0.16.1";
 const ORAS: &str = "oras==0.2.43";
+const SIGSTORE: &str = "sigstore==4.5.1";
 
 /// Installs those that are not there.
 ///
@@ -21,10 +23,8 @@ pub fn install() -> Result<()> {
     let folder = root().join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{FOLDER}`"))?;
     once(&folder.join("docker-registry"), "fetch docker-registry for the tests", docker_registry)?;
-    once(&folder.join("oras"), "install oras for the tests", |making| {
-        quietly("python3", &["-m", "venv", making])?;
-        quietly(&format!("{making}/bin/python"), &["-m", "pip", "install", "--quiet", ORAS])
-    })?;
+    once(&folder.join("oras"), "install oras for the tests", |making| from_pypi(ORAS, making))?;
+    once(&folder.join("sigstore"), "install sigstore for the tests", |making| from_pypi(SIGSTORE, making))?;
     once(&folder.join("wkg"), "build wkg for the tests (the first time takes some minutes)", |making| {
         let built = format!("{FOLDER}/wkg-target");
         let args =
@@ -32,6 +32,11 @@ pub fn install() -> Result<()> {
         quietly("cargo", &args)?;
         Ok(fs::remove_dir_all(root().join(built))?)
     })
+}
+
+fn from_pypi(package: &str, making: &str) -> Result<()> {
+    quietly("python3", &["-m", "venv", making])?;
+    quietly(&format!("{making}/bin/python"), &["-m", "pip", "install", "--quiet", package])
 }
 
 /// Makes a folder that counts only once it is whole.

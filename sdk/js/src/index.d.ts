@@ -95,6 +95,8 @@ export const scope: {
   model(alias?: string): Scope;
   /** Messages into the run's own conversation, for `openclaw-sdk/message`. */
   messages(): Scope;
+  /** Other conversations, for `openclaw-sdk/sessions`: `read` if not said; `read-write` to talk to them and start sub-agents as well. */
+  sessions(access?: Access): Scope;
 };
 
 /** Why a call gives no result. Throw one of the classes below. */

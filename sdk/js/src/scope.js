@@ -12,4 +12,5 @@ export const scope = {
   store: (name) => ({ tag: "kv", val: name }),
   model: (alias = "default") => ({ tag: "llm", val: alias }),
   messages: () => ({ tag: "message", val: "session" }),
+  sessions: (access = "read") => ({ tag: "sessions", val: access }),
 };

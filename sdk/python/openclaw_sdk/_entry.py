@@ -71,4 +71,6 @@ def _scope(scope: Scope) -> Any:
             value = manifest.HttpScope(*value)
         case "Secret":
             value = manifest.SecretScope(*value)
+        case "Sessions":
+            value = _ACCESS[value]
     return getattr(manifest, f"Scope_{scope.kind}")(value)

@@ -61,3 +61,8 @@ def model(alias: str = "default") -> Scope:
 def messages() -> Scope:
     """Messages into the run's own conversation, for :mod:`message`."""
     return Scope("Message", "session")
+
+
+def sessions(access: Access = "read") -> Scope:
+    """Other conversations, for :mod:`sessions`: ``read-write`` to talk to them and start sub-agents as well."""
+    return Scope("Sessions", access)

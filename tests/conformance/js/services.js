@@ -1,12 +1,13 @@
-// Uses once what the SDK for JavaScript offers beyond the conformance component.
+// The component `services` (tests/conformance/README.md), written with the SDK for JavaScript.
 
-import { component, scope, tool } from "openclaw-sdk";
+import { component, object, oneOf, scope, string, tool } from "openclaw-sdk";
 import * as config from "openclaw-sdk/config";
 import * as exec from "openclaw-sdk/exec";
 import * as keyvalue from "openclaw-sdk/keyvalue";
 import * as llm from "openclaw-sdk/llm";
 import * as message from "openclaw-sdk/message";
 import * as session from "openclaw-sdk/session";
+import * as sessions from "openclaw-sdk/sessions";
 import * as workspace from "openclaw-sdk/workspace";
 
 const services = tool({
@@ -25,6 +26,12 @@ const services = tool({
     workspace.commit({ remove: ["c.txt"] });
     const part = workspace.readRange("a/b.txt", { offset: 5, maxBytes: 3 });
     const { hits } = workspace.grep("t.a", { glob: "**/*.txt" });
+    const own = session.info().sessionKey;
+    const spawned = sessions.spawn("say hi", { label: "tea", tools: ["services"], seconds: 30 });
+    const sent = sessions.send(spawned.key, "say more");
+    const children = sessions.children();
+    const last = sessions.history(own, { limit: 1 });
+    const before = sessions.history(own, { limit: 100, before: last.before });
     return {
       program: [program.end.val, program.stdout],
       answer: [answer.text, answer.cut],
@@ -34,8 +41,38 @@ const services = tool({
       found: workspace.glob("**/*.txt").entries.map(({ path }) => path),
       hits: hits.map(({ path, line, text }) => [path, line, text]),
       settings: config.getAll(),
+      sessions: [
+        children.length,
+        children[0].title,
+        children[0].key === spawned.key,
+        sent.key === spawned.key,
+        sent.task === spawned.task,
+        sessions.all(100).some(({ key }) => key === own),
+      ],
+      said: before.entries.slice(0, 2).map(({ role, text }) => [role, text]),
+      pages: [last.entries.length, last.before !== undefined, before.before !== undefined],
       run: [session.info().origin, session.budget().effects > 0, session.isCancelled()],
     };
+  },
+});
+
+const CALLS = {
+  run: (given) => exec.run(["echo", given]),
+  ask: (given) => llm.complete("say hello", { model: given }),
+  send: (given) => message.send(given),
+  "read-range": (given) => workspace.readRange(given, { maxBytes: 1 }),
+  commit: (given) => workspace.commit({ put: { [given]: "x" } }),
+  grep: (given) => workspace.grep(given),
+  history: (given) => sessions.history(given),
+};
+
+const attempt = tool({
+  name: "attempt",
+  description: "Makes one call.",
+  input: object({ call: oneOf(Object.keys(CALLS), "Which."), given: string("What to give it.") }),
+  run: ({ call, given }) => {
+    CALLS[call](given);
+    return "done";
   },
 });
 
@@ -49,6 +86,7 @@ export default component({
     scope.model(),
     scope.messages(),
     scope.store("cache"),
+    scope.sessions("read-write"),
   ],
-  tools: [services],
+  tools: [services, attempt],
 });

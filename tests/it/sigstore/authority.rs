@@ -12,6 +12,8 @@ use rcgen::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+/// Real certificates name who vouches twice: in the old form, which some still read, and in the new one.
+const OLD_ISSUER_OID: [u64; 9] = [1, 3, 6, 1, 4, 1, 57264, 1, 1];
 const ISSUER_OID: [u64; 9] = [1, 3, 6, 1, 4, 1, 57264, 1, 8];
 const SCT_OID: [u64; 10] = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
 const LOG: &str = "rekor.example - 1";
@@ -60,9 +62,10 @@ pub struct Authority {
     signatures: KeyPair,
 }
 
-/// A certificate with its key.
-struct Certified {
-    der: Vec<u8>,
+/// A key, and the certificate for it, if there is one.
+pub struct Certified {
+    der: Option<Vec<u8>>,
+    /// What the log notes of whoever signed: the certificate, or the key.
     pem: String,
     key: KeyPair,
     /// When the log sees what is signed with it, in seconds since 1970.
@@ -76,6 +79,19 @@ impl Signer {
 
     pub fn odd(self, odd: Odd) -> Signer {
         Signer { odd, ..self }
+    }
+}
+
+impl Certified {
+    /// A key of somebody's own, for which nobody vouches.
+    pub fn own_key() -> Certified {
+        let key = KeyPair::generate().unwrap();
+        Certified { der: None, pem: key.public_key_pem(), key, logged: now() }
+    }
+
+    /// The key that others check with, as `cosign.pub` has it, and as one word.
+    pub fn public_key(&self) -> (String, String) {
+        (self.pem.clone(), text(&self.key.subject_public_key_info()))
     }
 }
 
@@ -126,10 +142,18 @@ impl Authority {
 
     /// The bundle that `cosign sign-blob` would write.
     pub fn sign(&self, bytes: &[u8], signer: &Signer) -> Value {
-        let certified = self.certify(signer);
+        self.sign_as(bytes, &self.certify(signer), signer.odd)
+    }
+
+    /// The bundle that `cosign sign-blob --key` would write.
+    pub fn sign_with(&self, bytes: &[u8], key: &Certified) -> Value {
+        self.sign_as(bytes, key, Odd::Nothing)
+    }
+
+    fn sign_as(&self, bytes: &[u8], certified: &Certified, odd: Odd) -> Value {
         let digest = Sha256::digest(bytes);
         let signature = text(&certified.key.sign(bytes).unwrap());
-        let logged = if signer.odd == Odd::OtherEntry { Sha256::digest(b"other bytes") } else { digest };
+        let logged = if odd == Odd::OtherEntry { Sha256::digest(b"other bytes") } else { digest };
         let body = json!({
             "apiVersion": "0.0.1", "kind": "hashedrekord",
             "spec": {
@@ -137,7 +161,7 @@ impl Authority {
                 "signature": {"content": signature, "publicKey": {"content": text(certified.pem.as_bytes())}},
             },
         });
-        let mut bundle = self.bundle(&certified, "hashedrekord", &body, signer.odd);
+        let mut bundle = self.bundle(certified, "hashedrekord", &body, odd);
         bundle["messageSignature"] =
             json!({"messageDigest": {"algorithm": "SHA2_256", "digest": text(&digest)}, "signature": signature});
         bundle
@@ -186,10 +210,14 @@ impl Authority {
             hex(&id)
         );
         let promise = self.signatures.sign(promised.as_bytes()).unwrap();
+        let (who, said) = match &certified.der {
+            Some(der) => ("certificate", json!({"rawBytes": text(der)})),
+            None => ("publicKey", json!({"hint": text(&log_id(&certified.key))})),
+        };
         json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
             "verificationMaterial": {
-                "certificate": {"rawBytes": text(&certified.der)},
+                who: said,
                 "tlogEntries": [{
                     "logIndex": "1", "logId": {"keyId": text(&id)}, "kindVersion": {"kind": kind, "version": "0.0.1"},
                     "integratedTime": certified.logged.to_string(),
@@ -205,9 +233,8 @@ impl Authority {
         })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a log stamps with its own clock")]
     fn certify(&self, signer: &Signer) -> Certified {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = now();
         let since = if signer.odd == Odd::Late { now - 2 * VALID.as_secs() } else { now - 60 };
         let mut params = params(since, since + VALID.as_secs());
         let name = signer.name.try_into().unwrap();
@@ -220,6 +247,8 @@ impl Authority {
         };
         if signer.odd != Odd::NoIssuer {
             let issuer = [&[0x0c, u8::try_from(signer.issuer.len()).unwrap()], signer.issuer.as_bytes()].concat();
+            let old = signer.issuer.as_bytes().to_vec();
+            params.custom_extensions.push(CustomExtension::from_oid_content(&OLD_ISSUER_OID, old));
             params.custom_extensions.push(CustomExtension::from_oid_content(&ISSUER_OID, issuer));
         }
         let key = KeyPair::generate().unwrap();
@@ -235,7 +264,7 @@ impl Authority {
             params.custom_extensions.push(CustomExtension::from_oid_content(&SCT_OID, self.timestamp(&seen, now)));
         }
         let certificate = params.signed_by(&key, issuer).unwrap();
-        Certified { der: certificate.der().to_vec(), pem: certificate.pem(), key, logged: now }
+        Certified { der: Some(certificate.der().to_vec()), pem: certificate.pem(), key, logged: now }
     }
 
     /// The extension that says that the log of certificates has seen one, as RFC 6962 has it.
@@ -253,10 +282,16 @@ impl Authority {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a log stamps with its own clock")]
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
 fn params(since: u64, until: u64) -> CertificateParams {
     let at = |seconds: u64| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name = DistinguishedName::new();
+    params.use_authority_key_identifier_extension = true;
     params.serial_number = Some(SerialNumber::from_slice(&[1]));
     params.not_before = at(since);
     params.not_after = at(until);

@@ -16,11 +16,12 @@ use super::guest::Program;
 use crate::engine;
 use crate::frame::{self, CallClock, Start, StartMount, StartWalls, VERSION};
 use crate::limits::{CallLimits, WorkerLimits};
-use crate::sandbox::Mount;
+use crate::sandbox::{Component, Mount};
 
 /// A loaded component with the worker's own engine, linker and limits, and nothing else: no policy, no process, no
 /// frames, no walls. Each call gets a fresh instance, as in a worker. Calls that want an effect never end.
 pub struct Bare {
+    component: Component,
     engine: Engine,
     program: Program,
     door: Arc<Door>,
@@ -33,26 +34,28 @@ impl Bare {
     ///
     /// # Errors
     /// Says what of it failed.
-    pub fn load(wasm: &[u8], mounts: &[Mount]) -> Result<Bare, String> {
+    pub fn load(component: &Component, mounts: &[Mount]) -> Result<Bare, String> {
         let said = |err: &dyn std::fmt::Display| format!("cannot load the component: {err:#}");
         let limits = WorkerLimits::default();
         let engine = engine::for_worker(limits.concurrency).map_err(|err| said(&err))?;
-        let code =
-            in_memory(&engine::compile(wasm).map_err(|refusal| refusal.to_string())?.code).map_err(|err| said(&err))?;
+        let wasm = component.wasm.read().map_err(|err| said(&err))?;
+        let code = in_memory(&engine::compile(&wasm).map_err(|refusal| refusal.to_string())?.code)
+            .map_err(|err| said(&err))?;
         // SAFETY: the file holds what the compiler gave a moment ago, and only this process has it.
-        let component = unsafe { engine::load(&engine, code.as_raw_fd()) }.map_err(|err| said(&err))?;
+        let loaded = unsafe { engine::load(&engine, code.as_raw_fd()) }.map_err(|err| said(&err))?;
         let mounts = mounts.iter().map(StartMount::from).collect();
         let start = Start { version: VERSION, limits, mounts, config: Vec::new(), walls: StartWalls::Required };
-        let program = Program::prepare(&engine, &component, &start).map_err(|err| said(&err))?;
+        let program = Program::prepare(&engine, &loaded, &start).map_err(|err| said(&err))?;
         let (ours, nobody) = UnixStream::pair().map_err(|err| said(&err))?;
-        Ok(Bare { engine, program, door: Arc::new(Door::new(ours)), _nobody: nobody })
+        let (component, door) = (component.clone(), Arc::new(Door::new(ours)));
+        Ok(Bare { component, engine, program, door, _nobody: nobody })
     }
 
     /// Runs one call in a fresh instance.
     pub fn call(&self, tool: &str, arguments: &str) -> ToolOutcome {
         let call = frame::Call {
             call: "call_1".to_owned(),
-            tool: tool.to_owned(),
+            tool: self.component.called(tool).to_owned(),
             arguments: arguments.to_owned(),
             run: "bench".to_owned(),
             session: "agent:main:main".to_owned(),

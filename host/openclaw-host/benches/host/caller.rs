@@ -35,7 +35,6 @@ pub struct Caller {
     pub component: Component,
     pub subject: Subject,
     pub facts: Facts,
-    wasm: Vec<u8>,
     ground: Ground,
     tool: ToolName,
     arguments: String,
@@ -53,7 +52,7 @@ impl Caller {
             worker: WorkerLimits::default(),
             host: HostLimits::default(),
         })?;
-        let wasm = Wasm::new(called.wasm.clone().into());
+        let wasm = Wasm::new(called.wasm.into());
         let component = runtime.block_on(sandbox.install(name.clone(), wasm))?;
         let grants: Vec<&str> = called.grants.iter().map(String::as_str).collect();
         Ok(Caller {
@@ -62,7 +61,6 @@ impl Caller {
             subject: subject(&name, component.digest, &grants)?,
             component,
             facts: facts()?,
-            wasm: called.wasm,
             ground: Ground { mounts: called.mounts, config: Vec::new() },
             tool: ToolName::parse(called.tool)?,
             arguments: called.arguments,
@@ -71,7 +69,7 @@ impl Caller {
 
     /// The same component in this process, without the sandbox.
     pub fn bare(&self) -> Result<Bare> {
-        Bare::load(&self.wasm, &self.ground.mounts).map_err(|err| anyhow!(err))
+        Bare::load(&self.component, &self.ground.mounts).map_err(|err| anyhow!(err))
     }
 
     /// The same call of it.

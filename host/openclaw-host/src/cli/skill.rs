@@ -101,8 +101,8 @@ pub(super) enum OwnerCommand {
     },
     /// Say that something must not run: it is turned off at once and stays off
     Revoke {
-        /// A SHA-256, a publisher as a minisign key or `sigstore:NAME via ISSUER`, `clawhub:SLUG[@VERSION]`, or the name of
-        /// a package
+        /// A SHA-256, a publisher as a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`,
+        /// `clawhub:SLUG[@VERSION]`, or the name of a package
         what: String,
         /// Why, for whoever looks later
         #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -132,8 +132,9 @@ pub(super) struct From {
     /// A file `NAME.wasm`, a folder with one, `https://…/NAME.wasm`, `oci://HOST/REPOSITORY[:TAG][@sha256:…]`, or
     /// `clawhub:[OWNER/]SLUG[@VERSION]`
     source: String,
-    /// The publisher: a minisign key as it stands in `minisign.pub`, or `sigstore:NAME via ISSUER`
-    #[arg(long, value_name = "KEY")]
+    /// The publisher: a minisign key as it stands in `minisign.pub`, `sigstore:NAME via ISSUER`, `sigstore-key:BASE64`, or
+    /// the text of a `cosign.pub`
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     key: Option<String>,
 }
 

@@ -60,7 +60,7 @@ pub struct Changes {
 }
 
 impl Offer {
-    /// Who signed it, as a text: a minisign key, or `sigstore:NAME via ISSUER`.
+    /// Who signed it, as a text: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
     pub fn key(&self) -> Option<String> {
         self.signed.as_ref().map(|signed| signed.by.to_string())
     }

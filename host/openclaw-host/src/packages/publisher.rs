@@ -1,7 +1,7 @@
 //! Whose package it is: which of its signatures fit, and which of those who signed counts as its publisher.
 
 use claw_core::id::ComponentName;
-use claw_package::{Fetched, PackageError, PublicKey, Publisher, Signed, Sigstore, Source, verify};
+use claw_package::{BareKey, Fetched, PackageError, PublicKey, Publisher, Signed, Sigstore, Source, verify};
 
 use super::PackagesError;
 use crate::settings::PackageSettings;
@@ -31,7 +31,7 @@ pub(super) fn find(
     known: &Known,
     settings: &PackageSettings,
 ) -> Result<Option<Found>, PackagesError> {
-    let mut found = by_sigstore(fetched, &settings.sigstore())?;
+    let mut found = by_sigstore(fetched, &settings.sigstore(), &bare_keys(source, known, settings))?;
     found.extend(by_minisign(fetched, known)?);
     if let Some(given) = &known.given {
         let by_given = found.into_iter().find(|it| it.signed.by == *given);
@@ -59,12 +59,27 @@ pub(super) fn expect_taken(
     })
 }
 
+/// The keys that a bundle without a certificate may be signed with: it does not bring its own along. Whom the owner names
+/// counts alone.
+fn bare_keys(source: &Source, known: &Known, settings: &PackageSettings) -> Vec<BareKey> {
+    let by_rule = settings.rule(source).into_iter().flat_map(|rule| &rule.by);
+    let all: Vec<_> = match &known.given {
+        Some(given) => vec![given],
+        None => known.pinned.iter().chain(by_rule).collect(),
+    };
+    let key = |publisher: &Publisher| match publisher {
+        Publisher::Key(key) => Some(key.clone()),
+        Publisher::Minisign(_) | Publisher::Sigstore(_) => None,
+    };
+    all.into_iter().filter_map(key).collect()
+}
+
 /// Of several bundles, those that fit count; if none does, it is the first one's fault that is told.
-fn by_sigstore(fetched: &Fetched, sigstore: &Sigstore) -> Result<Vec<Found>, PackageError> {
+fn by_sigstore(fetched: &Fetched, sigstore: &Sigstore, keys: &[BareKey]) -> Result<Vec<Found>, PackageError> {
     let digests: Vec<_> = std::iter::once(fetched.digest).chain(fetched.manifest).collect();
     let (mut found, mut wrong): (Vec<Found>, _) = (Vec::new(), None);
     for bundle in &fetched.bundles {
-        match sigstore.verify(bundle, &digests) {
+        match sigstore.verify(bundle, &digests, keys) {
             Ok(Some(signed)) => found.push(Found { signed, is_new_key: false }),
             Ok(None) => {}
             Err(err) => wrong = wrong.or(Some(err)),
@@ -83,7 +98,7 @@ fn by_minisign(fetched: &Fetched, known: &Known) -> Result<Option<Found>, Packag
     let beside = fetched.key.as_deref().map(PublicKey::parse).transpose()?;
     let key = |publisher: &Option<Publisher>| match publisher {
         Some(Publisher::Minisign(key)) => Some(key.clone()),
-        Some(Publisher::Sigstore(_)) | None => None,
+        Some(Publisher::Sigstore(_) | Publisher::Key(_)) | None => None,
     };
     let by = |key: &PublicKey, is_new_key| {
         verify(&fetched.wasm, signature, key).map(|signed| Some(Found { signed, is_new_key }))

@@ -59,7 +59,7 @@ impl PackageSettings {
             (None, Require::Nothing, _) => true,
             (None, Require::Signature, by) => by.is_some(),
             (None, Require::Minisign, by) => matches!(by, Some(Publisher::Minisign(_))),
-            (None, Require::Sigstore, by) => matches!(by, Some(Publisher::Sigstore(_))),
+            (None, Require::Sigstore, by) => matches!(by, Some(Publisher::Sigstore(_) | Publisher::Key(_))),
         }
     }
 }
@@ -95,7 +95,9 @@ impl Merge<'_> {
             match Publisher::parse(text) {
                 Ok(publisher) => by.push(publisher),
                 Err(_) => {
-                    let why = format!("`{text}` is no minisign key and no `sigstore:NAME via ISSUER`");
+                    let why = format!(
+                        "`{text}` is no minisign key, no `sigstore:NAME via ISSUER` and no `sigstore-key:BASE64`"
+                    );
                     self.complain(Issue::error(format!("{place}.by[{number}]"), why));
                 }
             }

@@ -238,7 +238,7 @@ fn a_publisher_that_nobody_can_be_is_an_error_and_so_is_what_demanded_signatures
         expect![[r#"
             the settings are not valid:
               error: `packages.publishers[0].source`: write what the sources begin with, e.g. `oci://ghcr.io/ada/` (config.json5 line 1, column 30)
-              error: `packages.publishers[0].by[0]`: `ada@example.org` is no minisign key and no `sigstore:NAME via ISSUER` (config.json5 line 1, column 47)
+              error: `packages.publishers[0].by[0]`: `ada@example.org` is no minisign key, no `sigstore:NAME via ISSUER` and no `sigstore-key:BASE64` (config.json5 line 1, column 47)
               error: `packages.sigstoreRoot`: `/home/o/none.json` cannot be used: No such file or directory (os error 2) (config.json5 line 1, column 70)"#]],
     );
     check_file(

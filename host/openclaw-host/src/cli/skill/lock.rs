@@ -28,7 +28,7 @@ struct Locked {
     version: String,
     source: String,
     digest: String,
-    /// The publisher, if it is signed: a minisign key, or `sigstore:NAME via ISSUER`.
+    /// The publisher, if it is signed: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
     key: Option<String>,
     grants: Vec<String>,
 }

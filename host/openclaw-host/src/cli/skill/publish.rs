@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use claw_core::id::Digest;
 use claw_core::rfc3339;
-use claw_package::{Fetcher, PackageError, PublicKey, Signatures, SigningKey, Source, verify};
+use claw_package::{BareKey, Fetcher, PackageError, PublicKey, Signatures, SigningKey, Source, verify};
 use claw_vault::Zeroizing;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -108,10 +108,13 @@ fn signatures(file: &Path, wasm: &[u8], settings: &PackageSettings) -> Result<Si
     }
     if let Some(bundle) = &signatures.bundle {
         let digest = Digest(Sha256::digest(wasm).into());
-        if settings.sigstore().verify(bundle, &[digest]).map_err(failed)?.is_none() {
+        let key = std::fs::read_to_string(file.with_file_name("cosign.pub")).ok();
+        let key = key.map(|key| BareKey::from_pem(&key)).transpose().map_err(failed)?;
+        if settings.sigstore().verify(bundle, &[digest], key.as_slice()).map_err(failed)?.is_none() {
             let message =
                 "the Sigstore bundle beside it says something of the file, and is no signature of its publisher";
-            return Err(Failure::message(Exit::Failed, message).hint("`cosign sign-blob --bundle` writes one that is"));
+            let hint = "`cosign sign-blob --bundle` writes one that is; one that is made with a key needs `cosign.pub` beside it";
+            return Err(Failure::message(Exit::Failed, message).hint(hint));
         }
     }
     Ok(signatures)

@@ -36,7 +36,7 @@ fn publisher(offer: &Value) -> String {
         return "unknown: nobody who is known has signed it".to_owned();
     }
     let key = legible::line(&word(&signed["key"])).into_owned();
-    if key.starts_with("sigstore:") {
+    if key.starts_with("sigstore") {
         return match word(&signed["comment"]).as_str() {
             "" => key,
             place => format!("{key} ({})", legible::line(place)),

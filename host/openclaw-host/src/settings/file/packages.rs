@@ -38,7 +38,7 @@ pub enum Require {
     Signature,
     /// By a minisign key that is known.
     Minisign,
-    /// In Sigstore's form, by anybody whom its root of trust knows.
+    /// In Sigstore's form, by anybody whom its root of trust knows, or by a key that is known.
     Sigstore,
 }
 
@@ -61,7 +61,7 @@ impl Require {
 pub struct PublisherFile {
     /// What the sources begin with, e.g. `oci://ghcr.io/ada/`.
     pub source: String,
-    /// Minisign keys, and identities as `sigstore:NAME via ISSUER`.
+    /// Minisign keys, identities as `sigstore:NAME via ISSUER`, and keys as `sigstore-key:BASE64`.
     pub by: Vec<String>,
 }
 
