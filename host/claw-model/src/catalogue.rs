@@ -60,10 +60,28 @@ pub fn vendor(id: &str) -> Option<&'static Vendor> {
 }
 
 /// What is known of a model; `None` if nothing is. A dated release counts as its model, e.g.
-/// `claude-haiku-4-5-20251001` as `claude-haiku-4-5`.
+/// `claude-haiku-4-5-20251001` as `claude-haiku-4-5`. A router asks as much as the maker of a model.
 pub fn facts(provider: &str, model: &str) -> Option<ModelFacts> {
+    let known = vendor(provider)?;
     let named = |known: &&KnownModel| model.strip_prefix(known.name).is_some_and(is_date);
-    vendor(provider)?.models.iter().find(named).map(|known| known.facts)
+    let own = known.models.iter().find(named).map(|known| known.facts);
+    own.or_else(|| if known.id == ROUTER { facts_of_routed(model) } else { None })
+}
+
+/// The provider that passes prompts on to makers of models, at the price of these.
+const ROUTER: &str = "openrouter";
+/// How that calls makers, where it is not by their names here.
+const MAKERS: [(&str, &str); 5] =
+    [("google", "gemini"), ("x-ai", "xai"), ("mistralai", "mistral"), ("moonshotai", "moonshot"), ("z-ai", "zai")];
+
+/// What is known of `maker/model`. The router writes versions with dots where some makers write dashes, and may have put
+/// a variant like `:free` behind, of which nothing is known.
+fn facts_of_routed(model: &str) -> Option<ModelFacts> {
+    let (maker, model) = model.split_once('/')?;
+    let id = MAKERS.iter().find(|(name, _)| *name == maker).map_or(maker, |(_, id)| id);
+    let written = |name: &str| name.to_ascii_lowercase().replace('.', "-");
+    let models = vendor(id).filter(|maker| maker.id != ROUTER)?.models;
+    models.iter().find(|known| written(known.name) == written(model)).map(|known| known.facts)
 }
 
 /// Nothing, or a date behind a `-` or `@`.
@@ -132,6 +150,20 @@ mod tests {
                 assert!(prices.flatten().all(|price| price > 0.0 && price < 1000.0), "{}", model.name);
             }
         }
+    }
+
+    #[test]
+    fn a_routed_model_is_its_makers() {
+        let own = facts("anthropic", "claude-sonnet-4-5").unwrap();
+        assert_eq!(facts("openrouter", "anthropic/claude-sonnet-4.5"), Some(own));
+        assert_eq!(facts("openrouter", "google/gemini-2.5-flash"), facts("gemini", "gemini-2.5-flash"));
+        assert!(facts("openrouter", "x-ai/grok-4.5").is_some());
+        for unknown in
+            ["anthropic/claude-sonnet-4.5:free", "claude-sonnet-4.5", "nobody/model", "openrouter/auto", "a/b/c", "/"]
+        {
+            assert_eq!(facts("openrouter", unknown), None, "{unknown}");
+        }
+        assert_eq!(facts("groq", "anthropic/claude-sonnet-4.5"), None, "others ask what they like");
     }
 
     #[test]
