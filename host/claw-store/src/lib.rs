@@ -1,4 +1,5 @@
-//! Durable sessions, runs, journal, approvals, the record of what was decided and done, and the components' own stores on redb.
+//! Durable sessions, runs, journal, approvals, the record of what was decided and done, and the components' own stores on
+//! redb; and blobs in files beside it.
 //!
 //! One file, one writer, many readers. What a method has acknowledged is on the disk; what it refused has left no
 //! trace. The log of a session is always one that a model accepts: every tool call in it has exactly one answer
@@ -32,6 +33,8 @@ mod preference;
 mod standing;
 mod task;
 
+mod blobs;
+
 mod check;
 mod compact;
 mod stats;
@@ -52,6 +55,7 @@ pub use approval::ApprovalFilter;
 pub use audit::{
     AuditBreak, AuditEntry, AuditFact, AuditFault, AuditKey, AuditKind, AuditPage, AuditRow, AuditVerified, FactKind,
 };
+pub use blobs::{Batch, BlobError, Blobs, Kept, Swept};
 pub use branch::{Branch, Point, Rewound};
 pub use check::Checked;
 pub use compact::{Compacted, compact};
