@@ -24,6 +24,7 @@ mod search;
 
 mod approval;
 mod audit;
+mod checkpoint;
 mod cost;
 mod grants;
 mod kv;
@@ -58,6 +59,7 @@ pub use audit::{
 pub use blobs::{Batch, BlobError, Blobs, Kept, Swept};
 pub use branch::{Branch, Point, Rewound};
 pub use check::Checked;
+pub use checkpoint::{Looked, TurnBack, Undoing};
 pub use compact::{Compacted, compact};
 pub use cost::{Cost, CostOf};
 pub use error::{Cause, Refusal, ResolveError, StoreError};
