@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::audit;
 use crate::catalog::Installed;
+use crate::checkpoints::Writing;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
@@ -117,7 +118,11 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
         Ok(admitted) => {
             audit::allowed(&asker, &admitted);
-            let called = in_sandbox(context, call, installed, admitted.permit).await;
+            let mut writing = None;
+            let called = in_sandbox(context, call, installed, admitted.permit, &mut writing).await;
+            if let Some(writing) = writing {
+                writing.end().await;
+            }
             let marked = || untrusted_output(installed, &call.tool);
             let cause = outside(installed).or_else(marked).or_else(|| called.brought.clone());
             if let Some(cause) = &cause {
@@ -129,11 +134,13 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     }
 }
 
+/// `writing` is what the caller is to end when the call has, if it can write to the workspace.
 async fn in_sandbox(
     context: &CallContext,
     call: &ToolCall,
     installed: &Arc<Installed>,
     permit: claw_policy::Permit,
+    writing: &mut Option<Writing>,
 ) -> Called {
     let host = &context.host;
     let opened = match skills::open(context, installed, call).await {
@@ -170,6 +177,9 @@ async fn in_sandbox(
         }
         mounts.push(opened.mount);
         config = opened.config;
+    }
+    if mounts.iter().any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Lent)) {
+        *writing = host.checkpoints.begin(&context.facts.run, &context.facts.session).await;
     }
     let ground = Ground { mounts, config };
     let limits = installed.settings.call_limits(host.limits.call);

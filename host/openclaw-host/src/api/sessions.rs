@@ -7,7 +7,9 @@ use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError};
 use serde_json::{Value, json};
 
 use super::{Api, by, session_view as view, stored};
+use crate::checkpoints::{self, Undone};
 use crate::host::{now, random_bits};
+use crate::masking::mask_line;
 use crate::retention;
 
 /// Conversations of one label that are named when it means several.
@@ -41,10 +43,15 @@ impl Api {
                 self.changed(&key, "rewind");
                 Ok(view::rewound(&key, &rewound))
             }
+            SessionCall::Undo { key } => {
+                let (undone, sub_agents) = self.undo(caller, &key).await?;
+                Ok(checkpoints::payload(&key, &undone, &sub_agents))
+            }
             SessionCall::Fork { key, to, new } => self.fork(&key, to, new).await,
             SessionCall::Reset { key } => self.reset(key).await,
             SessionCall::Delete { key } => {
                 let deleted = store.delete_session(&key, &by(caller), now()).await.map_err(refused)?;
+                self.host.checkpoints.forgotten();
                 self.changed(&key, "delete");
                 Ok(json!({"ok": true, "key": key, "deleted": deleted, "archived": []}))
             }
@@ -133,6 +140,24 @@ impl Api {
         let row = fork.await.map_err(refused)?;
         self.changed(&new, "fork");
         Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&self.host, &row)}))
+    }
+
+    /// Takes the last turn back, with its files; also gives the sub-agents that have changed something for it.
+    pub(super) async fn undo(&self, caller: &Caller, key: &SessionKey) -> Result<(Undone, Vec<SessionKey>), RpcError> {
+        let host = &self.host;
+        let undone =
+            host.checkpoints.undo(key, &by(caller), |text| mask_line(&host.vault, text)).await.map_err(refused)?;
+        self.changed(key, "rewind");
+        let mut sub_agents = Vec::new();
+        for row in host.store.tasks().map_err(stored)? {
+            let is_of_turn = undone.turn.runs.contains(&row.task.root) && row.task.session != *key;
+            if is_of_turn
+                && host.store.checkpoint(&row.task.run).map_err(stored)?.is_some_and(|it| !it.touched.is_empty())
+            {
+                sub_agents.push(row.task.session);
+            }
+        }
+        Ok((undone, sub_agents))
     }
 
     pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {

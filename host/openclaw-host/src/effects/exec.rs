@@ -9,6 +9,7 @@ use claw_effects::{ExecLimits, ProcessOwner, plan_exec, run_exec};
 use claw_policy::Action;
 
 use super::Effects;
+use crate::checkpoints::Writing;
 use crate::crash_point;
 use crate::tool_call::CallContext;
 
@@ -25,15 +26,20 @@ impl Effects {
             let _pause = self.answerer.pause();
             let _pass = host.exec_gate.enter(&self.context.cancel).await?;
             let cancel = self.context.cancel.child_token();
+            let writing = self.writing().await;
             let mut run = pin!(run_exec(permit, &host.exec, &cancel));
-            tokio::select! {
+            let exit = tokio::select! {
                 biased;
                 () = off.cancelled() => {
                     cancel.cancel();
                     run.await
                 }
                 exit = &mut run => exit,
+            };
+            if let Some(writing) = writing {
+                writing.end().await;
             }
+            exit
         };
         crash_point::pass("effect done");
         let summary = match &exit {
@@ -43,6 +49,12 @@ impl Effects {
         self.ended(index, summary).await?;
         crash_point::pass("effect end noted");
         exit
+    }
+
+    /// A program can write wherever it can in the workspace; to be ended once it has.
+    async fn writing(&self) -> Option<Writing> {
+        let CallContext { host, facts, .. } = &self.context;
+        host.checkpoints.begin(&facts.run, &facts.session).await
     }
 
     /// Resolves a program, which reads and hashes it.
@@ -75,6 +87,7 @@ impl Effects {
                 let off = host.hub.off(plan.reads.as_deref());
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
                 self.label(labels).await?;
+                let writing = self.writing().await;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
                 // Its skill went off while it started: whoever turned it off may not have seen it.
                 if let Ok(id) = &spawned
@@ -83,6 +96,10 @@ impl Effects {
                     host.processes.kill(&owner, id).await?;
                 }
                 let summary = spawned.as_ref().map_or_else(ToString::to_string, |id| format!("runs as `{id}`"));
+                if let Some(writing) = writing {
+                    writing.end().await;
+                    host.checkpoints.note_background(&facts.run).await;
+                }
                 self.ended(index, summary).await?;
                 spawned.map(ProcessReply::Process)
             }
