@@ -109,6 +109,8 @@ pub struct Checkpoint {
     pub run: RunId,
     /// Its conversation.
     pub session: SessionKey,
+    /// The folder.
+    pub folder: String,
     /// When it first was about to write.
     pub begun: Timestamp,
     /// Why it is not known what it has changed, if it is not.
@@ -245,8 +247,13 @@ fn is_as(one: Option<&Known>, other: Option<&Known>) -> bool {
 
 impl Checkpoint {
     /// Of a run that has not changed anything yet.
-    pub fn new(run: RunId, session: SessionKey, begun: Timestamp) -> Self {
-        Checkpoint { run, session, begun, gap: None, background: false, touched: BTreeMap::new() }
+    pub fn new(run: RunId, session: SessionKey, folder: String, begun: Timestamp) -> Self {
+        Checkpoint { run, session, folder, begun, gap: None, background: false, touched: BTreeMap::new() }
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.touched.is_empty() && self.gap.is_none() && !self.background
     }
 
     fn touch(&mut self, path: &FilePath, old: Option<&Known>, new: Option<&Known>, shared: bool) {

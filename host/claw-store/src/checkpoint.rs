@@ -125,16 +125,17 @@ impl Store {
         })
     }
 
-    /// Runs that were writing when the host was stopped or killed, or are.
+    /// Runs that were writing when the host was stopped or killed, or are; each with the folder.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn writing_runs(&self) -> Result<Vec<RunId>, StoreError> {
+    pub fn writing_runs(&self) -> Result<Vec<(RunId, String)>, StoreError> {
         self.read(|snapshot| {
             let Some(table) = snapshot.table_if_there(tables::WRITING)? else { return Ok(Vec::new()) };
             let mut runs = Vec::new();
             for item in table.iter()? {
-                runs.push(run_id(item?.0.value())?);
+                let (run, folder) = item?;
+                runs.push((run_id(run.value())?, folder.value().to_owned()));
             }
             Ok(runs)
         })
@@ -159,7 +160,7 @@ impl Store {
         self.write(move |tables| undo_turn(tables, key, by, at)).await
     }
 
-    /// Ends it: keeps what its folder is like now, forgets the checkpoints of its runs, and puts it on record.
+    /// Ends it: keeps what the folders are like now, forgets the checkpoints of its runs, and puts it on record.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be written.
@@ -167,17 +168,15 @@ impl Store {
         &self,
         key: &SessionKey,
         turn: TurnBack,
-        looked: Looked,
+        looks: Vec<Looked>,
         entry: AuditEntry,
     ) -> Result<(), StoreError> {
         let key = key.clone();
         self.write(move |_| {
-            let changes = vec![
-                Change::Looked(Box::new(looked)),
-                Change::ForgetCheckpoints { runs: turn.runs },
-                Change::Undo { key, row: None },
-                Change::Audit(Box::new(entry)),
-            ];
+            let mut changes: Vec<_> = looks.into_iter().map(|looked| Change::Looked(Box::new(looked))).collect();
+            changes.push(Change::ForgetCheckpoints { runs: turn.runs });
+            changes.push(Change::Undo { key, row: None });
+            changes.push(Change::Audit(Box::new(entry)));
             Ok(Decided { answer: (), changes })
         })
         .await
@@ -190,13 +189,13 @@ impl Store {
     pub async fn watch_only(&self, folders: Vec<String>) -> Result<(), StoreError> {
         let others = self.read(|snapshot| {
             let Some(table) = snapshot.table_if_there(tables::WATCHED)? else { return Ok(false) };
-            for item in table.iter()? {
-                if !folders.iter().any(|folder| item.as_ref().is_ok_and(|(place, _)| place.value().0 == folder)) {
-                    return Ok(true);
-                }
-            }
+            // The rows of a folder lie together, so a folder that is not wanted any more is nearly always at an end.
+            let ends = [table.first()?, table.last()?];
+            let is_other = |place: &str| !folders.iter().any(|folder| folder == place);
             let checkpoints = snapshot.table_if_there(tables::CHECKPOINTS)?;
-            Ok(folders.is_empty() && checkpoints.is_some_and(|table| table.len().is_ok_and(|rows| rows > 0)))
+            let has_checkpoints = checkpoints.is_some_and(|table| table.len().is_ok_and(|rows| rows > 0));
+            let has_other = ends.iter().flatten().any(|(place, _)| is_other(place.value().0));
+            Ok(has_other || (folders.is_empty() && has_checkpoints))
         })?;
         if !others {
             return Ok(());
@@ -343,7 +342,7 @@ impl Looked {
             let mut writing = tables.writing()?;
             for (run, begins) in self.writing {
                 match begins {
-                    true => drop(writing.insert(run.as_str(), ())?),
+                    true => drop(writing.insert(run.as_str(), self.folder.as_str())?),
                     false => drop(writing.remove(run.as_str())?),
                 }
             }
@@ -372,7 +371,7 @@ pub(crate) fn watch_only(tables: &Tables<'_>, folders: &[String]) -> Result<(), 
     if folders.is_empty() {
         tables.checkpoints()?.retain(|_, _| false)?;
         tables.checkpoint_order()?.retain(|_, _| false)?;
-        tables.writing()?.retain(|_, ()| false)?;
+        tables.writing()?.retain(|_, _| false)?;
         tables.undos()?.retain(|_, _| false)?;
     }
     Ok(())

@@ -70,8 +70,8 @@ pub(crate) const WATCHED: TableDefinition<(Text, Bytes), Bytes> = TableDefinitio
 pub(crate) const CHECKPOINTS: TableDefinition<Text, Bytes> = TableDefinition::new("checkpoints");
 /// Order of their beginnings → run id of a checkpoint.
 pub(crate) const CHECKPOINT_ORDER: TableDefinition<u64, Text> = TableDefinition::new("checkpoint_order");
-/// Runs that are writing.
-pub(crate) const WRITING: TableDefinition<Text, ()> = TableDefinition::new("writing_runs");
+/// Run id → the folder to which it is writing.
+pub(crate) const WRITING: TableDefinition<Text, Text> = TableDefinition::new("writing_runs");
 /// Session key → a turn of it that is being taken back.
 pub(crate) const UNDOS: TableDefinition<Text, Bytes> = TableDefinition::new("undos");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
@@ -194,7 +194,7 @@ opened_for_each_use! {
     watched: WATCHED, (Text, Bytes), Bytes;
     checkpoints: CHECKPOINTS, Text, Bytes;
     checkpoint_order: CHECKPOINT_ORDER, u64, Text;
-    writing: WRITING, Text, ();
+    writing: WRITING, Text, Text;
     undos: UNDOS, Text, Bytes;
 }
 

@@ -137,8 +137,7 @@ impl App {
             scratch: home.scratch(),
             cgroups: claw_effects::prepare_cgroups(),
         };
-        let workspace = settings.agent.workspace.clone();
-        let checkpoints = Checkpoints::new(settings.undo, workspace, home.path(), store.clone());
+        let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone());
         let host = Host {
             store,
             checkpoints,
@@ -180,7 +179,9 @@ impl App {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
-        host.checkpoints.take_up().await;
+        if let Err(err) = host.checkpoints.take_up(&[&host.about.workspace]).await {
+            tracing::error!(error = &err as &dyn std::error::Error, "what cut-off calls have changed cannot be noted");
+        }
         take_up(&host).await;
         tokio::task::spawn_blocking({
             let store = host.store.clone();

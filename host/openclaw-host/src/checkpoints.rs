@@ -14,8 +14,9 @@ mod sweep;
 mod walk;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claw_core::checkpoint::{Checkpoint, FilePath, Known, observe, plan};
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::restore::{Restored, Restorer};
+use self::walk::WalkError;
 use crate::causes;
 use crate::crash_point;
 use crate::host::{now, random_bits};
@@ -35,10 +37,9 @@ use crate::settings::UndoSettings;
 
 pub use self::words::{answer, payload};
 
-/// Looks at the workspace, and takes turns back there.
+/// Looks at workspaces, and takes turns back there.
 pub struct Checkpoints {
     settings: UndoSettings,
-    workspace: PathBuf,
     trash: PathBuf,
     store: Store,
     blobs: Blobs,
@@ -52,26 +53,35 @@ pub struct Checkpoints {
 /// Runs whose changes the next look will see.
 #[derive(Default)]
 struct Writers {
-    /// How many calls and programs of each are at work.
-    now: BTreeMap<RunId, usize>,
+    /// Those of which calls and programs are at work, and how many.
+    now: BTreeMap<RunId, (Writer, usize)>,
     /// Those at which nobody has looked since they ended.
-    unseen: BTreeSet<RunId>,
+    unseen: BTreeMap<RunId, Writer>,
+}
+
+/// Who writes, and where.
+#[derive(Clone)]
+struct Writer {
+    session: SessionKey,
+    workspace: PathBuf,
 }
 
 /// A call or program that may write. Dropped without [`Writing::end`], the next look sees what it did.
 pub struct Writing {
     checkpoints: Arc<Checkpoints>,
     run: RunId,
+    writer: Writer,
     is_seen: bool,
 }
 
 /// What a look has found.
 #[derive(Default)]
 struct Look {
+    folder: String,
     known: BTreeMap<FilePath, Known>,
     changed: Vec<FilePath>,
     checkpoints: Vec<Checkpoint>,
-    /// Of the runs that were writing.
+    /// The runs that were writing.
     writers: Vec<RunId>,
     /// The blobs that it names.
     kept: Option<Kept>,
@@ -94,29 +104,27 @@ pub enum Files {
     /// None are, because the configuration says so.
     Off,
     /// They are as they were before, as far as this says.
-    Back {
-        /// Name by name.
-        restored: Restored,
-        /// Where that is which was taken away.
-        trash: PathBuf,
-        /// Why some of the changes are not known.
-        gaps: Vec<String>,
-        /// Whether programs went on after their calls.
-        background: bool,
-    },
-    /// They stay as they are.
-    Stay {
-        /// Why.
-        why: String,
-    },
+    Back(Back),
+}
+
+/// Files that are as they were before.
+#[derive(Default)]
+pub struct Back {
+    /// Name by name.
+    pub restored: Restored,
+    /// Where that is which was taken away.
+    pub trash: PathBuf,
+    /// Why some of the changes are not known, or not taken back.
+    pub gaps: Vec<String>,
+    /// Whether programs went on after their calls.
+    pub background: bool,
 }
 
 impl Checkpoints {
     /// Of the host of the home at `home`.
-    pub fn new(settings: UndoSettings, workspace: PathBuf, home: &std::path::Path, store: Store) -> Arc<Self> {
+    pub fn new(settings: UndoSettings, home: &Path, store: Store) -> Arc<Self> {
         Arc::new(Checkpoints {
             settings,
-            workspace,
             trash: home.join("trash"),
             store,
             blobs: Blobs::new(home.join("blobs")),
@@ -126,103 +134,101 @@ impl Checkpoints {
         })
     }
 
-    /// To be called before anything of a run may write to the workspace, and ended after it.
-    pub async fn begin(self: &Arc<Self>, run: &RunId, session: &SessionKey) -> Option<Writing> {
+    /// To be called before anything of a run may write to the workspace, and ended after it. Cancel-safe.
+    pub async fn begin(self: &Arc<Self>, run: &RunId, session: &SessionKey, workspace: &Path) -> Option<Writing> {
         if !self.settings.files {
             return None;
         }
+        let writer = Writer { session: session.clone(), workspace: workspace.to_owned() };
         let _looking = self.looking.lock().await;
         if !self.writers().now.contains_key(run)
-            && let Err(err) = self.note_begin(run, session).await
+            && let Err(err) = self.note_begin(run, &writer).await
         {
             tracing::error!(%run, error = &err as &dyn std::error::Error, "what a run changes cannot be noted");
         }
-        *self.writers().now.entry(run.clone()).or_default() += 1;
-        Some(Writing { checkpoints: Arc::clone(self), run: run.clone(), is_seen: false })
+        self.writers().now.entry(run.clone()).or_insert_with(|| (writer.clone(), 0)).1 += 1;
+        Some(Writing { checkpoints: Arc::clone(self), run: run.clone(), writer, is_seen: false })
     }
 
-    async fn note_begin(&self, run: &RunId, session: &SessionKey) -> Result<(), StoreError> {
-        let (mut look, gap) = match self.look(Contents::Keep).await {
-            Ok(look) => (look, None),
-            Err(why) => (Look::default(), Some(why)),
+    async fn note_begin(&self, run: &RunId, writer: &Writer) -> Result<(), StoreError> {
+        let look = match self.look(&writer.workspace, Contents::Keep).await {
+            Ok(look) => look,
+            Err(why) => self.unknown(&[(run.clone(), writer.clone())], &why)?,
         };
-        if !look.checkpoints.iter().any(|checkpoint| checkpoint.run == *run) {
-            let known = self.store.checkpoint(run)?;
-            look.checkpoints.push(known.unwrap_or_else(|| Checkpoint::new(run.clone(), session.clone(), now())));
-        }
-        for own in look.checkpoints.iter_mut().filter(|checkpoint| checkpoint.run == *run) {
-            own.gap = own.gap.take().or(gap.clone());
-        }
         self.note(look, vec![(run.clone(), true)]).await.map(drop)
     }
 
-    async fn note_end(&self, runs: &[RunId]) -> Result<(), StoreError> {
-        let writing = runs.iter().map(|run| (run.clone(), false)).collect();
-        let look = match self.look(Contents::Leave).await {
+    /// Looks at what runs have changed that write no more; they have all written to the same workspace.
+    async fn note_end(&self, writers: &[(RunId, Writer)]) -> Result<(), StoreError> {
+        let Some((_, first)) = writers.first() else { return Ok(()) };
+        let look = match self.look(&first.workspace, Contents::Leave).await {
             Ok(look) => look,
             Err(why) => {
-                let mut look = Look::default();
-                for run in runs {
-                    let known = self.store.checkpoint(run)?;
-                    look.checkpoints.extend(known.map(|known| Checkpoint { gap: Some(why.clone()), ..known }));
-                }
-                // What it has changed must not be taken for another one's.
-                self.writers().unseen.extend(runs.iter().cloned());
-                look
+                // What they have changed must not be taken for another one's.
+                self.writers().unseen.extend(writers.iter().cloned());
+                self.unknown(writers, &why)?
             }
         };
-        self.note(look, writing).await.map(drop)
+        self.note(look, writers.iter().map(|(run, _)| (run.clone(), false)).collect()).await.map(drop)
+    }
+
+    /// In the place of a look that failed: it is not known what these change.
+    fn unknown(&self, writers: &[(RunId, Writer)], why: &str) -> Result<Look, StoreError> {
+        let mut look = Look::default();
+        for (run, writer) in writers {
+            let own = checkpoint(&self.store, run, writer)?;
+            look.folder = folder(&writer.workspace);
+            look.checkpoints.push(Checkpoint { gap: own.gap.clone().or(Some(why.to_owned())), ..own });
+        }
+        Ok(look)
     }
 
     /// Notes that a run has started a program that goes on after its call.
-    pub async fn note_background(&self, run: &RunId) {
+    async fn note_background(&self, run: &RunId, writer: &Writer) -> Result<(), StoreError> {
         let _looking = self.looking.lock().await;
-        let noted = async {
-            let Some(own) = self.store.checkpoint(run)? else { return Ok(()) };
-            let look = Look { checkpoints: vec![Checkpoint { background: true, ..own }], ..Look::default() };
-            self.note(look, Vec::new()).await.map(drop)
-        };
-        let noted: Result<(), StoreError> = noted.await;
-        if let Err(err) = noted {
-            tracing::error!(%run, error = &err as &dyn std::error::Error, "a background program cannot be noted");
-        }
+        let own = Checkpoint { background: true, ..checkpoint(&self.store, run, writer)? };
+        let look = Look { folder: own.folder.clone(), checkpoints: vec![own], ..Look::default() };
+        self.note(look, Vec::new()).await.map(drop)
     }
 
     /// To be called when a run has ended: what was cut off in it is looked at now, before somebody else changes things.
     pub async fn settle(&self, run: &RunId) {
-        let is_unseen = || self.writers().unseen.contains(run);
-        if !is_unseen() {
+        let unseen = || self.writers().unseen.get(run).cloned();
+        if unseen().is_none() {
             return;
         }
         let _looking = self.looking.lock().await;
-        if is_unseen()
-            && let Err(err) = self.note_end(std::slice::from_ref(run)).await
+        if let Some(writer) = unseen()
+            && let Err(err) = self.note_end(&[(run.clone(), writer)]).await
         {
             tracing::error!(%run, error = &err as &dyn std::error::Error, "what a run has changed cannot be noted");
         }
     }
 
     /// To be called at the start, before anything runs: what calls have changed that were cut off by the end of the last
-    /// host is theirs.
-    pub async fn take_up(&self) {
-        let taken_up = async {
-            let folders = if self.settings.files { vec![self.folder()] } else { Vec::new() };
-            self.store.watch_only(folders).await?;
-            let runs = self.store.writing_runs()?;
-            if runs.is_empty() {
-                return Ok(());
-            }
-            self.writers().unseen.extend(runs.iter().cloned());
-            self.note_end(&runs).await
-        };
-        let taken_up: Result<(), StoreError> = taken_up.await;
-        if let Err(err) = taken_up {
-            tracing::error!(error = &err as &dyn std::error::Error, "what cut-off calls have changed cannot be noted");
+    /// host is theirs. Forgets what is known of other workspaces than these.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be noted.
+    pub async fn take_up(&self, workspaces: &[&Path]) -> Result<(), StoreError> {
+        let folders =
+            if self.settings.files { workspaces.iter().map(|path| folder(path)).collect() } else { Vec::new() };
+        self.store.watch_only(folders).await?;
+        let mut cut_off: BTreeMap<String, Vec<(RunId, Writer)>> = BTreeMap::new();
+        for (run, folder) in self.store.writing_runs()? {
+            let Some(row) = self.store.run(&run)? else { continue };
+            let writer = Writer { session: row.session, workspace: PathBuf::from(&folder) };
+            self.writers().unseen.insert(run.clone(), writer.clone());
+            cut_off.entry(folder).or_default().push((run, writer));
         }
+        for writers in cut_off.values() {
+            self.note_end(writers).await?;
+        }
+        Ok(())
     }
 
-    /// Takes the last turn of a conversation back, with what its runs have changed in the workspace; or ends what was cut
-    /// off of the last time. `mask` hides secrets in what goes on record.
+    /// Takes the last turn of a conversation back, with what its runs have changed in their workspace; or ends what was
+    /// cut off of the last time. `mask` hides secrets in what goes on record.
     ///
     /// # Errors
     /// As [`Store::undo_turn`].
@@ -242,94 +248,84 @@ impl Checkpoints {
             }
         };
         crash_point::pass("the conversation went back");
-        let mut looked = self.looked(Vec::new(), Vec::new());
-        let files = match self.look(Contents::Keep).await {
-            Err(why) => Files::Stay { why },
-            Ok(look) => {
-                let known = self.note(look, Vec::new()).await?;
-                let (files, known) = self.put_back(&turn, known).await?;
-                looked.files = known;
-                files
-            }
-        };
+        let (files, looks) = self.put_back(&turn).await?;
         crash_point::pass("files are back");
-        let outcome = words::on_record(&files);
         let entry = AuditEntry {
             session: Some(session.clone()),
-            outcome: Some(mask(&outcome)),
+            outcome: Some(mask(&words::on_record(&files))),
             ..AuditEntry::new(AuditKind::SessionUndone, by, now())
         };
-        self.store.undone(session, turn.clone(), looked, entry).await?;
+        self.store.undone(session, turn.clone(), looks, entry).await?;
         crash_point::pass("undone");
         self.unnamed.notify_one();
         Ok(Undone { turn, goes_on, files })
     }
 
     /// Puts back what the runs of a turn have changed, the last one first.
-    async fn put_back(
-        &self,
-        turn: &TurnBack,
-        mut known: BTreeMap<FilePath, Known>,
-    ) -> Result<(Files, Vec<(FilePath, Option<Known>)>), StoreError> {
-        let mut runs = Vec::new();
-        for run in &turn.runs {
-            runs.extend(self.store.checkpoint(run)?);
-        }
+    async fn put_back(&self, turn: &TurnBack) -> Result<(Files, Vec<Looked>), StoreError> {
         // The same after a restart, so that what was taken away before lies beside the rest.
         let trash: String = rfc3339::format(turn.at).chars().filter(char::is_ascii_alphanumeric).collect();
-        let trash = self.trash.join(trash);
-        let (workspace, blobs, folder) = (self.workspace.clone(), self.blobs.clone(), trash.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            let root = rustix::fs::open(&workspace, DIRECTORY, Mode::empty())?;
-            let restorer = Restorer { root: std::os::fd::AsFd::as_fd(&root), blobs: &blobs, trash: folder };
-            let (mut all, mut gaps, mut background) = (Restored::default(), Vec::new(), false);
-            for checkpoint in &runs {
-                let restored = restorer.perform(&plan(checkpoint, &known));
-                for (path, now) in &restored.known {
-                    match now {
-                        Some(now) => known.insert(path.clone(), now.clone()),
-                        None => known.remove(path),
-                    };
+        let mut back = Back { trash: self.trash.join(trash), ..Back::default() };
+        let mut workspaces: BTreeMap<String, Vec<Checkpoint>> = BTreeMap::new();
+        for run in &turn.runs {
+            let Some(own) = self.store.checkpoint(run)? else { continue };
+            back.background |= own.background;
+            if let Some(gap) = own.gap {
+                // What it has changed was compared with what may have been long ago.
+                back.gaps.push(gap);
+                continue;
+            }
+            workspaces.entry(own.folder.clone()).or_default().push(own);
+        }
+        let mut looks = Vec::new();
+        for (folder, runs) in workspaces {
+            let workspace = PathBuf::from(&folder);
+            let look = match self.look(&workspace, Contents::Keep).await {
+                Ok(look) => look,
+                Err(why) => {
+                    back.gaps.push(why);
+                    continue;
                 }
-                all.extend(restored);
-                gaps.extend(checkpoint.gap.clone());
-                background |= checkpoint.background;
+            };
+            let known = self.note(look, Vec::new()).await?;
+            let (blobs, trash) = (self.blobs.clone(), back.trash.clone());
+            let done = tokio::task::spawn_blocking(move || put_back(&workspace, &blobs, trash, &runs, known)).await;
+            match done.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic())) {
+                Ok(mut restored) => {
+                    let files = std::mem::take(&mut restored.known);
+                    looks.push(Looked { folder, files, keep: self.settings.keep_turns, ..Looked::default() });
+                    back.restored.extend(restored);
+                }
+                Err(errno) => back.gaps.push(WalkError::Io(errno).to_string()),
             }
-            Ok((all, gaps, background))
-        });
-        let done: rustix::io::Result<_> = done.await.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic()));
-        Ok(match done {
-            Ok((mut restored, gaps, background)) => {
-                let known = std::mem::take(&mut restored.known);
-                (Files::Back { restored, trash, gaps, background }, known)
-            }
-            Err(errno) => (Files::Stay { why: walk::WalkError::Io(errno).to_string() }, Vec::new()),
-        })
+        }
+        Ok((Files::Back(back), looks))
     }
 
-    /// Looks at the workspace. What has changed since the last look was changed by those who were writing.
-    async fn look(&self, contents: Contents) -> Result<Look, String> {
-        let writers: BTreeSet<_> = {
+    /// Looks at a workspace. What has changed since the last look was changed by those who were writing.
+    async fn look(&self, workspace: &Path, contents: Contents) -> Result<Look, String> {
+        let writers: BTreeMap<_, _> = {
             let writers = self.writers();
-            writers.now.keys().chain(&writers.unseen).cloned().collect()
+            let now = writers.now.iter().map(|(run, (writer, _))| (run, writer));
+            let all = now.chain(&writers.unseen).filter(|(_, writer)| writer.workspace == workspace);
+            all.map(|(run, writer)| (run.clone(), writer.clone())).collect()
         };
         let batch = match contents {
             Contents::Keep => Some(self.blobs.batch().await),
             Contents::Leave => None,
         };
-        let (store, folder, settings) = (self.store.clone(), self.folder(), self.settings);
-        let workspace = self.workspace.clone();
-        let look = move || look(&store, &folder, &workspace, &settings, writers.into_iter().collect(), batch);
-        let look = tokio::task::spawn_blocking(look).await;
+        let (store, settings, workspace) = (self.store.clone(), self.settings, workspace.to_owned());
+        let look = tokio::task::spawn_blocking(move || look(&store, &workspace, &settings, &writers, batch)).await;
         look.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic()))
     }
 
     /// Makes what a look has found durable, and gives what the workspace is like.
     async fn note(&self, look: Look, writing: Vec<(RunId, bool)>) -> Result<BTreeMap<FilePath, Known>, StoreError> {
-        let Look { known, changed, checkpoints, writers, kept } = look;
-        let files = changed.into_iter().map(|path| (known.get(&path).cloned(), path)).map(|(now, path)| (path, now));
-        let looked = Looked { files: files.collect(), ..self.looked(checkpoints, writing) };
-        if !(looked.files.is_empty() && looked.checkpoints.is_empty() && looked.writing.is_empty()) {
+        let Look { folder, known, changed, checkpoints, writers, kept } = look;
+        let files: Vec<_> = changed.into_iter().map(|path| (known.get(&path).cloned(), path)).collect();
+        let files: Vec<_> = files.into_iter().map(|(now, path)| (path, now)).collect();
+        if !(files.is_empty() && checkpoints.is_empty() && writing.is_empty()) {
+            let looked = Looked { folder, files, checkpoints, writing, keep: self.settings.keep_turns };
             self.store.looked(looked).await?;
         }
         drop(kept);
@@ -338,15 +334,6 @@ impl Checkpoints {
             now.unseen.remove(&writer);
         }
         Ok(known)
-    }
-
-    fn looked(&self, checkpoints: Vec<Checkpoint>, writing: Vec<(RunId, bool)>) -> Looked {
-        Looked { folder: self.folder(), files: Vec::new(), checkpoints, writing, keep: self.settings.keep_turns }
-    }
-
-    /// The workspace's name in the store.
-    fn folder(&self) -> String {
-        self.workspace.to_string_lossy().into_owned()
     }
 
     fn writers(&self) -> MutexGuard<'_, Writers> {
@@ -363,44 +350,75 @@ enum Contents {
     Leave,
 }
 
+/// A workspace's name in the store.
+fn folder(workspace: &Path) -> String {
+    workspace.to_string_lossy().into_owned()
+}
+
+/// What a run has changed so far.
+fn checkpoint(store: &Store, run: &RunId, writer: &Writer) -> Result<Checkpoint, StoreError> {
+    let fresh = || Checkpoint::new(run.clone(), writer.session.clone(), folder(&writer.workspace), now());
+    Ok(store.checkpoint(run)?.unwrap_or_else(fresh))
+}
+
 /// See [`Checkpoints::look`]. Blocks on the disk.
 fn look(
     store: &Store,
-    folder: &str,
-    workspace: &std::path::Path,
+    workspace: &Path,
     settings: &UndoSettings,
-    writers: Vec<RunId>,
+    writers: &BTreeMap<RunId, Writer>,
     batch: Option<Batch>,
 ) -> Result<Look, String> {
     let deadline = Instant::now() + settings.time;
-    let root = rustix::fs::open(workspace, DIRECTORY, Mode::empty()).map_err(walk::WalkError::Io);
-    let root = root.map_err(|err| err.to_string())?;
-    let root = std::os::fd::AsFd::as_fd(&root);
-    let mut known = store.watched(folder).map_err(|err| causes::chain(&err))?;
-    let mut seen = walk::walk(root, settings, deadline).map_err(|err| err.to_string())?;
+    let stored = |err: StoreError| causes::chain(&err);
+    let root = rustix::fs::open(workspace, DIRECTORY, Mode::empty()).map_err(|err| WalkError::Io(err).to_string())?;
+    let folder = folder(workspace);
+    let mut known = store.watched(&folder).map_err(stored)?;
+    let mut seen = walk::walk(root.as_fd(), settings, deadline).map_err(|err| err.to_string())?;
     for closed in &seen.closed {
         // What is in there counts as it was.
         let below = [closed.as_slice(), b"/"].concat();
         let inside = known.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
         seen.nodes.extend(inside.map(|(path, known)| (path.clone(), known.node.clone())));
     }
-    let mut checkpoints = Vec::new();
-    for writer in &writers {
-        checkpoints.extend(store.checkpoint(writer).map_err(|err| causes::chain(&err))?);
-    }
+    let checkpoints = writers.iter().map(|(run, writer)| checkpoint(store, run, writer));
+    let mut checkpoints: Vec<_> = checkpoints.collect::<Result<_, _>>().map_err(stored)?;
     let mut changed = observe(&mut known, seen.nodes, &mut checkpoints, || random_bits() as u64);
-    if changed.is_empty() {
-        checkpoints.clear();
-    }
+    let is_changed = !changed.is_empty();
+    checkpoints.retain(|checkpoint| is_changed && !checkpoint.is_empty());
     let mut kept = None;
     if let Some(mut batch) = batch {
-        let read = walk::keep_content(root, &mut known, settings, deadline, now(), &mut batch);
+        let read = walk::keep_content(root.as_fd(), &mut known, settings, deadline, now(), &mut batch);
         changed.extend(read.map_err(|err| causes::chain(&err))?);
         kept = Some(batch.keep().map_err(|err| causes::chain(&err))?);
     }
     changed.sort_unstable();
     changed.dedup();
-    Ok(Look { known, changed, checkpoints, writers, kept })
+    Ok(Look { folder, known, changed, checkpoints, writers: writers.keys().cloned().collect(), kept })
+}
+
+/// See [`Checkpoints::put_back`]. Blocks on the disk.
+fn put_back(
+    workspace: &Path,
+    blobs: &Blobs,
+    trash: PathBuf,
+    runs: &[Checkpoint],
+    mut known: BTreeMap<FilePath, Known>,
+) -> rustix::io::Result<Restored> {
+    let root = rustix::fs::open(workspace, DIRECTORY, Mode::empty())?;
+    let restorer = Restorer { root: root.as_fd(), blobs, trash };
+    let mut all = Restored::default();
+    for run in runs {
+        let restored = restorer.perform(&plan(run, &known));
+        for (path, now) in &restored.known {
+            match now {
+                Some(now) => known.insert(path.clone(), now.clone()),
+                None => known.remove(path),
+            };
+        }
+        all.extend(restored);
+    }
+    Ok(all)
 }
 
 // === impl Writing ===
@@ -410,12 +428,12 @@ impl Writing {
     pub async fn end(mut self) {
         let checkpoints = Arc::clone(&self.checkpoints);
         let _looking = checkpoints.looking.lock().await;
-        let is_last = checkpoints.writers().now.get(&self.run) == Some(&1);
+        let is_last = checkpoints.writers().now.get(&self.run).is_some_and(|(_, count)| *count == 1);
         if !is_last {
             self.is_seen = true;
             return;
         }
-        match checkpoints.note_end(std::slice::from_ref(&self.run)).await {
+        match checkpoints.note_end(&[(self.run.clone(), self.writer.clone())]).await {
             Ok(()) => self.is_seen = true,
             Err(err) => {
                 let run = &self.run;
@@ -423,19 +441,28 @@ impl Writing {
             }
         }
     }
+
+    /// It has ended, and what it has started goes on.
+    pub async fn goes_on(self) {
+        let (checkpoints, run, writer) = (Arc::clone(&self.checkpoints), self.run.clone(), self.writer.clone());
+        self.end().await;
+        if let Err(err) = checkpoints.note_background(&run, &writer).await {
+            tracing::error!(%run, error = &err as &dyn std::error::Error, "a background program cannot be noted");
+        }
+    }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
         let mut writers = self.checkpoints.writers();
-        let left = writers.now.get_mut(&self.run).map_or(0, |count| {
+        let left = writers.now.get_mut(&self.run).map_or(0, |(_, count)| {
             *count -= 1;
             *count
         });
         if left == 0 {
             writers.now.remove(&self.run);
             if !self.is_seen {
-                writers.unseen.insert(self.run.clone());
+                writers.unseen.insert(self.run.clone(), self.writer.clone());
             }
         }
     }

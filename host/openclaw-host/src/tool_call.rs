@@ -59,6 +59,12 @@ impl CallContext {
         let person_present = self.host.somebody_answers(self.shows_cards);
         Facts { labels: self.labels.now(), at: now(), person_present, ..self.facts.clone() }
     }
+
+    /// To be held while something may write to the workspace, and ended then.
+    pub async fn writing(&self) -> Option<Writing> {
+        let (host, facts) = (&self.host, &self.facts);
+        host.checkpoints.begin(&facts.run, &facts.session, &host.about.workspace).await
+    }
 }
 
 /// What became of a call.
@@ -179,7 +185,12 @@ async fn in_sandbox(
         config = opened.config;
     }
     if mounts.iter().any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Lent)) {
-        *writing = host.checkpoints.begin(&context.facts.run, &context.facts.session).await;
+        *writing = tokio::select! {
+            writing = context.writing() => writing,
+            () = context.cancel.cancelled() => {
+                return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
+            }
+        };
     }
     let ground = Ground { mounts, config };
     let limits = installed.settings.call_limits(host.limits.call);

@@ -13,7 +13,7 @@ struct World {
 
 fn checkpoint(run: &str) -> Checkpoint {
     let session = SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap();
-    Checkpoint::new(RunId::parse(run).unwrap(), session, Timestamp(1))
+    Checkpoint::new(RunId::parse(run).unwrap(), session, "/ws".to_owned(), Timestamp(1))
 }
 
 impl World {

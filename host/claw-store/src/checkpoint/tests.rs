@@ -12,7 +12,7 @@ fn known(version: u64) -> Known {
 
 fn checkpoint(of: &str, path: &str, before: u64) -> Checkpoint {
     let touched = Touched { before: Some(known(before)), after: None, shared: false };
-    let mut checkpoint = Checkpoint::new(run(of), key("main"), at(1));
+    let mut checkpoint = Checkpoint::new(run(of), key("main"), "/ws".to_owned(), at(1));
     checkpoint.touched.insert(path.into(), touched);
     checkpoint
 }
@@ -43,7 +43,7 @@ async fn what_was_seen_and_changed_outlasts_a_restart_and_names_its_blobs() {
     let store = reopen(&home, store);
     assert_eq!(store.watched("/ws").unwrap(), BTreeMap::from([(b"b".to_vec(), known(4))]));
     assert_eq!(names(&store), [3, 4, 9]);
-    assert_eq!(store.writing_runs().unwrap(), [run("a")]);
+    assert_eq!(store.writing_runs().unwrap(), [(run("a"), "/ws".to_owned())]);
     assert_eq!(store.checkpoint(&run("a")).unwrap(), Some(checkpoint("a", "gone", 3)));
     store.watch_only(vec!["/ws".to_owned()]).await.unwrap();
     assert_eq!(names(&store), [3, 4]);
@@ -71,7 +71,7 @@ async fn a_turn_goes_back_once_and_its_files_are_to_follow_until_they_have() {
     assert_eq!(again, Undoing::GoesOn(turn_back.clone()));
     check_log(&store, &["1 a user", "2 a ok"]);
     let entry = AuditEntry::new(AuditKind::SessionUndone, "test", at(5));
-    store.undone(&key("main"), turn_back, looked(&[("x", Some(known(5)))], vec![]), entry).await.unwrap();
+    store.undone(&key("main"), turn_back, vec![looked(&[("x", Some(known(5)))], vec![])], entry).await.unwrap();
     assert_eq!((store.checkpoint(&run("b")).unwrap(), names(&store)), (None, vec![5]));
     // The turn before has changed nothing.
     let Undoing::Done(turn_back) = store.undo_turn(&key("main"), "test", at(6)).await.unwrap() else { panic!() };

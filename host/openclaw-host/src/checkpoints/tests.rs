@@ -44,7 +44,7 @@ impl Site {
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("ws")).unwrap();
         let store = Store::open(&folder.path().join("store.redb"), AuditKey::new([7; 32])).unwrap();
-        let checkpoints = Checkpoints::new(limits, folder.path().join("ws"), folder.path(), store.clone());
+        let checkpoints = Checkpoints::new(limits, folder.path(), store.clone());
         Site { folder, store, checkpoints }
     }
 
@@ -65,11 +65,15 @@ impl Site {
         let source = Source { channel: "ws".to_owned(), account: "owner".to_owned() };
         let inbound = Inbound { run: run(id), session: key(), source, origin: Origin::Owner, text: format!("do {id}") };
         self.store.accept(inbound, now()).await.unwrap();
-        let writing = self.checkpoints.begin(&run(id), &key()).await.unwrap();
+        let writing = self.begin(id).await;
         act();
         writing.end().await;
         let end = Some(RunEnd::Done { text: String::new(), usage: Usage::default() });
         self.store.record(&run(id), Record { end, ..Record::default() }, now()).await.unwrap();
+    }
+
+    async fn begin(&self, id: &str) -> Writing {
+        self.checkpoints.begin(&run(id), &key(), &self.folder.path().join("ws")).await.unwrap()
     }
 
     async fn undo(&self) -> String {
@@ -234,7 +238,7 @@ async fn a_workspace_that_is_too_large_stops_nobody_and_the_undo_says_so() {
 async fn two_runs_at_the_same_time_are_kept_apart_as_far_as_can_be() {
     let site = Site::new(LIMITS);
     site.write("both", "old");
-    let other = site.checkpoints.begin(&run("other"), &key()).await.unwrap();
+    let other = site.begin("other").await;
     site.turn("r1", || site.write("both", "new")).await;
     other.end().await;
     site.turn("r2", || site.write("mine", "new")).await;
@@ -248,7 +252,7 @@ async fn two_runs_at_the_same_time_are_kept_apart_as_far_as_can_be() {
 async fn a_call_that_was_dropped_is_seen_all_the_same() {
     let site = Site::new(LIMITS);
     site.turn("r1", || ()).await;
-    let writing = site.checkpoints.begin(&run("r1"), &key()).await.unwrap();
+    let writing = site.begin("r1").await;
     site.write("a", "new");
     drop(writing);
     site.checkpoints.settle(&run("r1")).await;
@@ -258,10 +262,10 @@ async fn a_call_that_was_dropped_is_seen_all_the_same() {
     assert_eq!(site.read("later"), "mine");
     // As it is after a crash: only the store knows that somebody was writing.
     site.turn("r2", || ()).await;
-    std::mem::forget(site.checkpoints.begin(&run("r2"), &key()).await.unwrap());
+    std::mem::forget(site.begin("r2").await);
     site.write("b", "new");
-    let next = Checkpoints::new(LIMITS, site.folder.path().join("ws"), site.folder.path(), site.store.clone());
-    next.take_up().await;
+    let next = Checkpoints::new(LIMITS, site.folder.path(), site.store.clone());
+    next.take_up(&[&site.folder.path().join("ws")]).await.unwrap();
     let undone = next.undo(&key(), "test", str::to_owned).await.unwrap();
     assert!(answer_of(&undone).contains("\nremoved: `b`\n"));
 }

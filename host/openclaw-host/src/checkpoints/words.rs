@@ -6,7 +6,7 @@ use claw_core::checkpoint::FilePath;
 use claw_core::id::SessionKey;
 use serde_json::{Value, json};
 
-use super::{Files, Undone};
+use super::{Back, Files, Undone};
 use crate::legible;
 
 /// Names of one kind that an answer lists; a turn may have changed thousands.
@@ -42,10 +42,7 @@ fn files(text: &mut String, files: &Files) {
     match files {
         Files::None => text.push_str("\nno changes of files were noted for it"),
         Files::Off => text.push_str("\nfiles stay as they are: `undo.files` is off in the configuration"),
-        Files::Stay { why } => {
-            let _ = write!(text, "\nfiles stay as they are: {why}");
-        }
-        Files::Back { restored, trash, gaps, background } => {
+        Files::Back(Back { restored, trash, gaps, background }) => {
             list(text, "as before again", &restored.restored);
             list(text, "brought back", &restored.back);
             list(text, "removed", &restored.removed);
@@ -59,7 +56,7 @@ fn files(text: &mut String, files: &Files) {
                 let _ = write!(text, "\nwhat was there is in {}", trash.display());
             }
             for why in gaps {
-                let _ = write!(text, "\nnot all that it changed is known: {why}");
+                let _ = write!(text, "\nfiles that it changed stay as they are: {why}");
             }
             if *background {
                 text.push_str("\na program went on in the background; what that changed later stays");
@@ -84,7 +81,7 @@ fn shown(path: &[u8]) -> String {
     format!("`{}`", legible::line(&String::from_utf8_lossy(path)))
 }
 
-/// For clients: `{ok, key, text, branch, dropped, files:{restored, broughtBack, removed, left:[{path, why}], trash}}`.
+/// For clients: `{ok, key, text, branch, dropped, files:{restored, broughtBack, removed, left:[{path, why}], trash, gaps}}`.
 pub fn payload(key: &SessionKey, undone: &Undone, sub_agents: &[SessionKey]) -> Value {
     let turn = &undone.turn;
     let mut value = json!({
@@ -95,7 +92,7 @@ pub fn payload(key: &SessionKey, undone: &Undone, sub_agents: &[SessionKey]) -> 
         "dropped": turn.dropped,
         "text": answer(undone, sub_agents),
     });
-    if let Files::Back { restored, trash, .. } = &undone.files {
+    if let Files::Back(Back { restored, trash, gaps, .. }) = &undone.files {
         let names =
             |paths: &[FilePath]| paths.iter().map(|path| json!(String::from_utf8_lossy(path))).collect::<Value>();
         let left = restored.left.iter().map(|(path, why)| json!({"path": String::from_utf8_lossy(path), "why": why}));
@@ -105,6 +102,7 @@ pub fn payload(key: &SessionKey, undone: &Undone, sub_agents: &[SessionKey]) -> 
             "removed": names(&restored.removed),
             "left": left.collect::<Value>(),
             "trash": trash.exists().then_some(trash),
+            "gaps": gaps,
         });
     }
     value
@@ -114,14 +112,16 @@ pub fn payload(key: &SessionKey, undone: &Undone, sub_agents: &[SessionKey]) -> 
 pub fn on_record(files: &Files) -> String {
     match files {
         Files::None | Files::Off => "no changes of files were noted".to_owned(),
-        Files::Stay { why } => format!("files stayed: {why}"),
-        Files::Back { restored, .. } => {
+        Files::Back(Back { restored, gaps, .. }) => {
             let mut text = String::new();
             list(&mut text, "as before again", &restored.restored);
             list(&mut text, "brought back", &restored.back);
             list(&mut text, "removed", &restored.removed);
             let left: Vec<_> = restored.left.iter().map(|(path, _)| path.clone()).collect();
             list(&mut text, "left as it is", &left);
+            for why in gaps {
+                let _ = write!(text, "\nfiles stay: {why}");
+            }
             if text.is_empty() { "nothing had been changed".to_owned() } else { text.trim_start().replace('\n', "; ") }
         }
     }

@@ -26,7 +26,7 @@ impl Effects {
             let _pause = self.answerer.pause();
             let _pass = host.exec_gate.enter(&self.context.cancel).await?;
             let cancel = self.context.cancel.child_token();
-            let writing = self.writing().await;
+            let writing = self.writing().await?;
             let mut run = pin!(run_exec(permit, &host.exec, &cancel));
             let exit = tokio::select! {
                 biased;
@@ -52,9 +52,11 @@ impl Effects {
     }
 
     /// A program can write wherever it can in the workspace; to be ended once it has.
-    async fn writing(&self) -> Option<Writing> {
-        let CallContext { host, facts, .. } = &self.context;
-        host.checkpoints.begin(&facts.run, &facts.session).await
+    async fn writing(&self) -> Result<Option<Writing>, EffectError> {
+        tokio::select! {
+            writing = self.context.writing() => Ok(writing),
+            () = self.context.cancel.cancelled() => Err(EffectError::Cancelled),
+        }
     }
 
     /// Resolves a program, which reads and hashes it.
@@ -87,7 +89,7 @@ impl Effects {
                 let off = host.hub.off(plan.reads.as_deref());
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
                 self.label(labels).await?;
-                let writing = self.writing().await;
+                let writing = self.writing().await?;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
                 // Its skill went off while it started: whoever turned it off may not have seen it.
                 if let Ok(id) = &spawned
@@ -97,8 +99,7 @@ impl Effects {
                 }
                 let summary = spawned.as_ref().map_or_else(ToString::to_string, |id| format!("runs as `{id}`"));
                 if let Some(writing) = writing {
-                    writing.end().await;
-                    host.checkpoints.note_background(&facts.run).await;
+                    writing.goes_on().await;
                 }
                 self.ended(index, summary).await?;
                 spawned.map(ProcessReply::Process)
