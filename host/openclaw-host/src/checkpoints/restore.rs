@@ -319,7 +319,7 @@ fn is_still(folder: BorrowedFd<'_>, name: &CStr, expected: &Node) -> bool {
 }
 
 /// Moves a file or link to another file system.
-fn move_over(folder: &OwnedFd, name: &CStr, place: &Path, expected: &Node) -> io::Result<()> {
+pub(super) fn move_over(folder: &OwnedFd, name: &CStr, place: &Path, expected: &Node) -> io::Result<()> {
     match expected {
         Node::Link { target } => std::os::unix::fs::symlink(OsStr::from_bytes(target), place)?,
         Node::File(_) | Node::Folder { .. } => {

@@ -235,6 +235,51 @@ async fn a_workspace_that_is_too_large_stops_nobody_and_the_undo_says_so() {
 }
 
 #[tokio::test]
+async fn nothing_is_put_back_for_a_run_whose_beginning_nobody_saw() {
+    let site = Site::new(UndoSettings { max_files: 3, ..LIMITS });
+    site.write("mine", "old");
+    site.turn("r1", || site.write("a", "old")).await;
+    site.write("mine", "newer");
+    ["x", "y", "z"].iter().for_each(|name| site.write(name, "x"));
+    // At its end everything is seen again, what its owner did before included.
+    site.turn("r2", || ["x", "y", "z"].iter().for_each(|name| fs::remove_file(site.path(name)).unwrap())).await;
+    let answer = site.undo().await;
+    assert!(answer.contains("\nfiles that it changed stay as they are: there are more than 3"), "{answer}");
+    assert_eq!(site.read("mine"), "newer");
+    assert!(site.undo().await.contains("\nremoved: `a`\n"));
+}
+
+#[tokio::test]
+async fn what_goes_on_in_the_background_is_said() {
+    let site = Site::new(LIMITS);
+    site.turn("r1", || site.write("a", "new")).await;
+    site.begin("r1").await.goes_on().await;
+    site.write("b", "by the program, later");
+    let answer = site.undo().await;
+    assert!(answer.contains("\na program went on in the background"), "{answer}");
+    assert_eq!((site.read("a"), site.read("b")), ("entity not found".to_owned(), "by the program, later".to_owned()));
+}
+
+#[test]
+fn what_lies_on_another_file_system_is_copied_to_the_trash_and_then_removed() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("file"), "text").unwrap();
+    fs::set_permissions(path("file"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("file", path("link")).unwrap();
+    let root = rustix::fs::open(folder.path(), DIRECTORY, Mode::empty()).unwrap();
+    for name in [c"file", c"link"] {
+        let place = path(&format!("{}.trash", name.to_str().unwrap()));
+        let node = walk::node(root.as_fd(), name).unwrap();
+        restore::move_over(&root, name, &place, &node).unwrap();
+        assert!(walk::node(root.as_fd(), name).is_none());
+    }
+    assert_eq!(fs::read_to_string(path("file.trash")).unwrap(), "text");
+    assert_eq!(fs::metadata(path("file.trash")).unwrap().permissions().mode() & 0o777, 0o640);
+    assert_eq!(fs::read_link(path("link.trash")).unwrap(), Path::new("file"));
+}
+
+#[tokio::test]
 async fn two_runs_at_the_same_time_are_kept_apart_as_far_as_can_be() {
     let site = Site::new(LIMITS);
     site.write("both", "old");
@@ -290,15 +335,14 @@ fn a_look_follows_nothing_and_opens_only_files() {
     }
     let root = rustix::fs::open(folder.path(), DIRECTORY, Mode::empty()).unwrap();
     let deadline = Instant::now() + LIMITS.time;
-    let seen = walk::walk(std::os::fd::AsFd::as_fd(&root), &LIMITS, deadline).unwrap();
+    let seen = walk::walk(root.as_fd(), &LIMITS, deadline).unwrap();
     let names: Vec<_> = seen.nodes.keys().filter(|name| name[0] != b'd').map(Vec::as_slice).collect();
     assert_eq!(names, [&b"odd\xff\n\x1b[31m"[..], b"plain", b"root"]);
     assert_eq!(seen.nodes[&b"root"[..]], Node::Link { target: b"/".to_vec() });
     assert_eq!(seen.closed.len(), 1);
     let few = UndoSettings { max_files: 10, ..LIMITS };
-    let err = walk::walk(std::os::fd::AsFd::as_fd(&root), &few, deadline).unwrap_err();
+    let err = walk::walk(root.as_fd(), &few, deadline).unwrap_err();
     assert!(matches!(err, walk::WalkError::TooMany { most: 10 }), "{err}");
-    let err =
-        walk::walk(std::os::fd::AsFd::as_fd(&root), &LIMITS, Instant::now() - Duration::from_secs(1)).unwrap_err();
+    let err = walk::walk(root.as_fd(), &LIMITS, Instant::now() - Duration::from_secs(1)).unwrap_err();
     assert!(matches!(err, walk::WalkError::TooSlow { .. }), "{err}");
 }

@@ -118,13 +118,13 @@ pub fn node(folder: BorrowedFd<'_>, name: &CStr) -> Option<Node> {
 /// The state of a regular file.
 pub fn state(stat: &Stat) -> FileState {
     // The integer types differ between architectures, and a program can set the first of the times to anything.
-    let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    let nanos = |seconds: i128, nanos: i128| i64::try_from(seconds * 1_000_000_000 + nanos).unwrap_or(i64::MAX);
     FileState {
         inode: stat.st_ino,
         bytes: u64::try_from(stat.st_size).unwrap_or(0),
         mode: mode(stat),
-        modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-        changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        modified: nanos(stat.st_mtime.into(), stat.st_mtime_nsec.into()),
+        changed: nanos(stat.st_ctime.into(), stat.st_ctime_nsec.into()),
     }
 }
 
