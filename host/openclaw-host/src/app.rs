@@ -179,7 +179,8 @@ impl App {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
-        if let Err(err) = host.checkpoints.take_up(&[&host.about.workspace]).await {
+        let workspaces: Vec<_> = host.agents.all().map(|agent| agent.workspace.as_path()).collect();
+        if let Err(err) = host.checkpoints.take_up(&workspaces).await {
             tracing::error!(error = &err as &dyn std::error::Error, "what cut-off calls have changed cannot be noted");
         }
         take_up(&host).await;

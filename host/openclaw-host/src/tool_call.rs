@@ -63,7 +63,7 @@ impl CallContext {
     /// To be held while something may write to the workspace, and ended then.
     pub async fn writing(&self) -> Option<Writing> {
         let (host, facts) = (&self.host, &self.facts);
-        host.checkpoints.begin(&facts.run, &facts.session, &host.about.workspace).await
+        host.checkpoints.begin(&facts.run, &facts.session, &host.agents.of(&facts.session).workspace).await
     }
 }
 

@@ -1,9 +1,9 @@
 //! Conversations, for clients.
 
 use claw_core::event::HostEvent;
-use claw_core::id::SessionKey;
+use claw_core::id::{RunId, SessionKey};
 use claw_gateway::{BranchName, Caller, ChatHistory, Place, RpcError, SessionCall, SessionName, SessionsList};
-use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError};
+use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError, TasksOf};
 use serde_json::{Value, json};
 
 use super::{Api, by, session_view as view, stored};
@@ -14,6 +14,8 @@ use crate::retention;
 
 /// Conversations of one label that are named when it means several.
 const CANDIDATES: usize = 20;
+/// Tasks of a conversation among which those of a turn are looked for.
+const TASKS: usize = 1000;
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 impl Api {
@@ -148,16 +150,24 @@ impl Api {
         let undone =
             host.checkpoints.undo(key, &by(caller), |text| mask_line(&host.vault, text)).await.map_err(refused)?;
         self.changed(key, "rewind");
-        let mut sub_agents = Vec::new();
-        for row in host.store.tasks().map_err(stored)? {
-            let is_of_turn = undone.turn.runs.contains(&row.task.root) && row.task.session != *key;
-            if is_of_turn
-                && host.store.checkpoint(&row.task.run).map_err(stored)?.is_some_and(|it| !it.touched.is_empty())
-            {
-                sub_agents.push(row.task.session);
+        let sub_agents = self.writers_below(key, undone.turn.runs.clone()).map_err(stored)?;
+        Ok((undone, sub_agents))
+    }
+
+    /// The conversations that have changed files for these runs of a conversation.
+    fn writers_below(&self, key: &SessionKey, runs: Vec<RunId>) -> Result<Vec<SessionKey>, StoreError> {
+        let store = &self.host.store;
+        let (mut writers, mut above) = (Vec::new(), vec![(key.clone(), runs)]);
+        while let Some((parent, runs)) = above.pop() {
+            let tasks = store.tasks(&TasksOf::For(parent), None, TASKS)?;
+            for row in tasks.into_iter().filter(|row| runs.contains(&row.task.parent_run)) {
+                if store.checkpoint(&row.task.run)?.is_some() {
+                    writers.push(row.task.session.clone());
+                }
+                above.push((row.task.session, vec![row.task.run]));
             }
         }
-        Ok((undone, sub_agents))
+        Ok(writers)
     }
 
     pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
