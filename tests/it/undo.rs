@@ -115,6 +115,38 @@ async fn what_others_have_changed_stays_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_agent_goes_back_in_its_own_workspace_and_what_sub_agents_wrote_is_named() {
+    let config = "{policy: {preset: 'trusting'}, grants: {sessions: ['sessions read-write']}, agents: {other: {}}}";
+    let home = Home::new().config(config).file("a.md", "old");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", &write("a.md", "new")).await;
+    client.ask_in("agent:other:main", "r2", &write("a.md", "theirs")).await;
+    let other = home.path().join("workspace-other/a.md");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "theirs");
+    assert!(told(&home, &["sessions", "undo", "agent:other:main"]).contains("\nremoved: `a.md`\n"));
+    assert!(!other.exists());
+    assert_eq!(read(&home, "a.md"), "new");
+    assert!(client.ask("c1", "/undo").await.contains("\nas before again: `a.md`\n"));
+    // What a sub-agent does is done in a conversation of its own.
+    let spawn = format!("tool sessions_spawn {}", json!({"task": write("b.md", "by a sub-agent")}));
+    client.say("main", "r3", &spawn).await;
+    client.ended("r3").await.unwrap();
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap().to_string();
+    let word = |before: &str| history.split(before).nth(1).unwrap().split('`').next().unwrap().to_owned();
+    let (sub_agent, task) = (word("`agent:main:subagent:"), word(" task `"));
+    client.ended(&format!("{task}-end")).await.unwrap();
+    // What it has said to its parent, and then what it was started with.
+    client.ask("c2", "/undo").await;
+    let undone = client.ask("c3", "/undo").await;
+    let hint = format!("`openclaw-host sessions undo agent:main:subagent:{sub_agent}` takes it back");
+    assert!(undone.contains(&hint), "{undone}");
+    assert_eq!(read(&home, "b.md"), "by a sub-agent");
+    told(&home, &["sessions", "undo", &format!("agent:main:subagent:{sub_agent}")]);
+    assert_eq!(read(&home, "b.md"), "entity not found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_owner_takes_a_turn_back() {
     let home = Home::new().config(TRUSTING).file("a.md", "old");
     let running = home.start();
