@@ -243,7 +243,7 @@ pub const COMMANDS: &[Command] = &[
         },
     },
     plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
-    plain!("agents", &[], "list the agents", Slash::Agents),
+    plain!("agents", &[], "list the agents, with their models, workspaces and presets", Slash::Agents),
     plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
 ];
 
