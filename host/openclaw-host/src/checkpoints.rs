@@ -134,7 +134,7 @@ impl Checkpoints {
         })
     }
 
-    /// To be called before anything of a run may write to the workspace, and ended after it. Cancel-safe.
+    /// To be called before anything of a run may write to the workspace, and ended after it.
     pub async fn begin(self: &Arc<Self>, run: &RunId, session: &SessionKey, workspace: &Path) -> Option<Writing> {
         if !self.settings.files {
             return None;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use claw_core::effect::EffectError;
 use claw_core::id::{ComponentName, ToolName};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
@@ -61,9 +62,28 @@ impl CallContext {
     }
 
     /// To be held while something may write to the workspace, and ended then.
-    pub async fn writing(&self) -> Option<Writing> {
-        let (host, facts) = (&self.host, &self.facts);
-        host.checkpoints.begin(&facts.run, &facts.session, &host.agents.of(&facts.session).workspace).await
+    ///
+    /// # Errors
+    /// [`EffectError::Cancelled`] if the call is stopped meanwhile.
+    pub async fn writing(&self) -> Result<Option<Writing>, EffectError> {
+        let Facts { run, session, .. } = self.facts.clone();
+        let host = Arc::clone(&self.host);
+        let mut begun =
+            tokio::spawn(
+                async move { host.checkpoints.begin(&run, &session, &host.agents.of(&session).workspace).await },
+            );
+        tokio::select! {
+            begun = &mut begun => begun.map_err(|err| EffectError::Other(err.to_string())),
+            () = self.cancel.cancelled() => {
+                // What has begun ends, but nobody waits for it.
+                tokio::spawn(async move {
+                    if let Ok(Some(writing)) = begun.await {
+                        writing.end().await;
+                    }
+                });
+                Err(EffectError::Cancelled)
+            }
+        }
     }
 }
 
@@ -185,11 +205,12 @@ async fn in_sandbox(
         config = opened.config;
     }
     if mounts.iter().any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Lent)) {
-        *writing = tokio::select! {
-            writing = context.writing() => writing,
-            () = context.cancel.cancelled() => {
+        *writing = match context.writing().await {
+            Ok(writing) => writing,
+            Err(EffectError::Cancelled) => {
                 return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
             }
+            Err(err) => return ToolOutcome::failed(FailureKind::Unavailable, err.to_string()).into(),
         };
     }
     let ground = Ground { mounts, config };

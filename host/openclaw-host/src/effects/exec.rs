@@ -9,7 +9,6 @@ use claw_effects::{ExecLimits, ProcessOwner, plan_exec, run_exec};
 use claw_policy::Action;
 
 use super::Effects;
-use crate::checkpoints::Writing;
 use crate::crash_point;
 use crate::tool_call::CallContext;
 
@@ -26,7 +25,7 @@ impl Effects {
             let _pause = self.answerer.pause();
             let _pass = host.exec_gate.enter(&self.context.cancel).await?;
             let cancel = self.context.cancel.child_token();
-            let writing = self.writing().await?;
+            let writing = self.context.writing().await?;
             let mut run = pin!(run_exec(permit, &host.exec, &cancel));
             let exit = tokio::select! {
                 biased;
@@ -49,14 +48,6 @@ impl Effects {
         self.ended(index, summary).await?;
         crash_point::pass("effect end noted");
         exit
-    }
-
-    /// A program can write wherever it can in the workspace; to be ended once it has.
-    async fn writing(&self) -> Result<Option<Writing>, EffectError> {
-        tokio::select! {
-            writing = self.context.writing() => Ok(writing),
-            () = self.context.cancel.cancelled() => Err(EffectError::Cancelled),
-        }
     }
 
     /// Resolves a program, which reads and hashes it.
@@ -89,7 +80,7 @@ impl Effects {
                 let off = host.hub.off(plan.reads.as_deref());
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
                 self.label(labels).await?;
-                let writing = self.writing().await?;
+                let writing = self.context.writing().await?;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
                 // Its skill went off while it started: whoever turned it off may not have seen it.
                 if let Ok(id) = &spawned
