@@ -215,7 +215,9 @@ async fn a_secret_goes_to_no_other_server_and_to_no_other_component() {
 // SE-25
 #[tokio::test]
 async fn a_secret_that_a_program_prints_is_masked_everywhere() {
-    let home = home(&["exec cat leaked.txt"]).file("leaked.txt", SECRET);
+    // With an undo, a copy of the file itself would be kept.
+    let config = "{grants: {probe: ['exec cat leaked.txt']}, undo: {files: false}}";
+    let home = Home::new().component("probe").config(config).file("leaked.txt", SECRET);
     put_secret(&home, &["--for", "https://api.example.com"]);
     let running = home.start();
     let mut client = running.connect().await;

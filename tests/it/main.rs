@@ -50,6 +50,7 @@ mod skills;
 mod soak;
 mod stop;
 mod sub_agents;
+mod undo;
 mod uploads;
 mod walls;
 mod way;

@@ -26,6 +26,7 @@ pub mod grant;
 
 pub mod approval;
 pub mod audit;
+pub mod checkpoint;
 pub mod event;
 
 pub mod guard;

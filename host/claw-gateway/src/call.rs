@@ -287,6 +287,11 @@ pub enum SessionCall {
         /// The key of the new one; a fresh one if none is given.
         new: Option<SessionKey>,
     },
+    /// `{ok:true, key, text, editorText, branch, dropped, files?}`; a method of this host.
+    Undo {
+        /// The conversation whose last turn is taken back, with the files that it has changed.
+        key: SessionKey,
+    },
     /// `{ok:true, key, …}`
     Reset {
         /// The conversation that starts anew.

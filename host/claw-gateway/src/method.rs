@@ -57,6 +57,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "sessions.branches.list", scope: Scope::Read, read: sessions::branches },
     Method { name: "sessions.branches.switch", scope: Scope::Admin, read: sessions::switch },
     Method { name: "sessions.rewind", scope: Scope::Admin, read: sessions::rewind },
+    Method { name: "sessions.undo", scope: Scope::Admin, read: sessions::undo },
     Method { name: "sessions.fork", scope: Scope::Write, read: sessions::fork },
     Method { name: "sessions.delete", scope: Scope::Admin, read: sessions::delete },
     Method { name: "sessions.cleanup", scope: Scope::Admin, read: sessions::cleanup },

@@ -9,7 +9,7 @@
 pub(crate) mod path;
 pub(crate) mod protected;
 
-pub(crate) mod beneath;
+pub mod beneath;
 
 mod change;
 mod plan;

@@ -77,27 +77,8 @@ impl Store {
         let key = key.clone();
         self.write(move |tables| {
             let was = idle(tables, &key)?;
-            let count = resolve(tables, &key, &was, to)?;
-            let dropped = was.segments.len() - count;
-            if dropped == 0 {
-                let answer = Rewound { entries: count, dropped, branch: None, text: None };
-                return Ok(Decided::unchanged(answer));
-            }
-            let first = was.segments.window(count, 1);
-            let first = session::read_entries(&tables.entries, &key, was.epoch, first)?;
-            let text = first.into_iter().find_map(|entry| match entry.message {
-                Message::User { text } => Some(text),
-                _ => None,
-            });
-            let mut row = was.clone();
-            row.segments = was.segments.keep(count);
-            row.preview = newest_words(tables, &key, row.epoch, &row.segments)?;
-            row.updated = row.updated.max(at);
-            row.left += 1;
-            let left = row.left;
-            let answer = Rewound { entries: count, dropped, branch: Some(left), text };
-            let branch = Change::Branch { key: key.clone(), number: left, row: Some(was.branch()) };
-            Ok(Decided { answer, changes: vec![branch, Change::Session { key, was: Some(was), row }] })
+            let (answer, changes) = go_back(tables, &key, &was, to, at)?;
+            Ok(Decided { answer, changes })
         })
         .await
     }
@@ -242,6 +223,36 @@ impl Store {
     }
 }
 
+/// What goes back to an earlier point.
+pub(crate) fn go_back(
+    tables: &Tables<'_>,
+    key: &SessionKey,
+    was: &StoredSession,
+    to: Point,
+    at: Timestamp,
+) -> Result<(Rewound, Vec<Change>), Failure> {
+    let count = resolve(tables, key, was, to)?;
+    let dropped = was.segments.len() - count;
+    if dropped == 0 {
+        return Ok((Rewound { entries: count, dropped, branch: None, text: None }, Vec::new()));
+    }
+    let first = was.segments.window(count, 1);
+    let first = session::read_entries(&tables.entries, key, was.epoch, first)?;
+    let text = first.into_iter().find_map(|entry| match entry.message {
+        Message::User { text } => Some(text),
+        _ => None,
+    });
+    let mut row = was.clone();
+    row.segments = was.segments.keep(count);
+    row.preview = newest_words(tables, key, row.epoch, &row.segments)?;
+    row.updated = row.updated.max(at);
+    row.left += 1;
+    let left = row.left;
+    let answer = Rewound { entries: count, dropped, branch: Some(left), text };
+    let branch = Change::Branch { key: key.clone(), number: left, row: Some(was.branch()) };
+    Ok((answer, vec![branch, Change::Session { key: key.clone(), was: Some(was.clone()), row }]))
+}
+
 /// The branch with this number.
 pub(crate) fn get(
     branches: &impl ReadableTable<(&'static str, u64), Bytes>,
@@ -270,7 +281,7 @@ pub(crate) fn left_with(
 }
 
 /// The row of a session in which no run is at work or waits.
-fn idle(tables: &Tables<'_>, key: &SessionKey) -> Result<StoredSession, Failure> {
+pub(crate) fn idle(tables: &Tables<'_>, key: &SessionKey) -> Result<StoredSession, Failure> {
     let row = session::find(&tables.sessions, key)?;
     let row = row.ok_or_else(|| StoreError::UnknownSession { session: key.clone() })?;
     busy(tables, key)?;

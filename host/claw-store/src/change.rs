@@ -8,6 +8,7 @@ use claw_core::label::Labels;
 use claw_core::message::Entry;
 
 use crate::audit::{self, AuditEntry, FactKind};
+use crate::checkpoint::{self, Looked, TurnBack};
 use crate::cost::{self, Cost};
 use crate::error::Failure;
 use crate::forget::Forgotten;
@@ -65,6 +66,14 @@ pub(crate) enum Change {
     Package { name: ComponentName, row: Option<Package> },
     /// Forgets all that a component has kept.
     ForgetComponent { component: ComponentName },
+    /// Keeps what a look at a folder has found.
+    Looked(Box<Looked>),
+    /// Forgets what runs have changed.
+    ForgetCheckpoints { runs: Vec<RunId> },
+    /// Forgets what was seen in other folders.
+    WatchOnly { folders: Vec<String> },
+    /// Notes a turn that is being taken back or, without a row, that it is done.
+    Undo { key: SessionKey, row: Option<TurnBack> },
     /// Appends to the record.
     Audit(Box<AuditEntry>),
     /// Removes the oldest entries of the record.
@@ -155,6 +164,15 @@ impl Change {
             Change::Labels { place, labels } => {
                 tables.labels()?.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
             }
+            Change::Looked(looked) => looked.apply(tables)?,
+            Change::ForgetCheckpoints { runs } => {
+                runs.iter().try_for_each(|run| checkpoint::forget(tables, run.as_str()))?;
+            }
+            Change::WatchOnly { folders } => checkpoint::watch_only(tables, &folders)?,
+            Change::Undo { key, row: Some(row) } => {
+                tables.undos()?.insert(key.as_str(), encode(&row).as_slice())?;
+            }
+            Change::Undo { key, row: None } => drop(tables.undos()?.remove(key.as_str())?),
             Change::Audit(entry) => drop(audit::append(tables, *entry)?),
             Change::AuditPrune(prune) => audit::prune(tables, &prune)?,
             Change::AuditFact { kind, name, value } => audit::apply_fact(tables, kind, &name, value)?,

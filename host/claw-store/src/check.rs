@@ -9,6 +9,7 @@ use claw_core::id::SessionKey;
 use claw_core::message::Entry;
 use redb::{Key, ReadableTable, ReadableTableMetadata, TableDefinition, TableHandle};
 
+use crate::checkpoint::{StoredCheckpoint, StoredKnown, TurnBack};
 use crate::error::{Failure, StoreError};
 use crate::log::OpenCalls;
 use crate::preference::Preferences;
@@ -88,6 +89,9 @@ impl Check<'_> {
         self.table::<_, StoredSubAgent>(tables::SUB_AGENTS)?;
         self.table::<_, StoredTask>(tables::TASKS)?;
         self.table::<_, StoredLabels>(tables::LABELS)?;
+        self.table::<_, StoredKnown>(tables::WATCHED)?;
+        self.table::<_, StoredCheckpoint>(tables::CHECKPOINTS)?;
+        self.table::<_, TurnBack>(tables::UNDOS)?;
         self.sealed(tables::RECORDINGS)?;
         self.sealed(tables::KV)
     }

@@ -11,6 +11,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use crate::audit::{AuditEntry, AuditKind};
 use crate::branch;
 use crate::change::{Change, Decided};
+use crate::checkpoint;
 use crate::cost::CostOf;
 use crate::error::{Failure, StoreError};
 use crate::listing::{self, SessionQuery};
@@ -137,6 +138,7 @@ impl Forgotten {
             tables.recordings()?.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
             tables.asked()?.retain_in((run, "")..(next.as_str(), ""), |_, _| false)?;
             tables.costs.remove(format!("run/{run}").as_str())?;
+            checkpoint::forget(tables, run)?;
             tables.runs.remove(run)?;
         }
         for (_, id) in &self.approvals {
@@ -149,6 +151,7 @@ impl Forgotten {
             tables.titles()?.remove((title.as_str(), key))?;
         }
         tables.sub_agents()?.remove(key)?;
+        tables.undos()?.remove(key)?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;
         Ok(())

@@ -1,4 +1,5 @@
-//! Durable sessions, runs, journal, approvals, the record of what was decided and done, and the components' own stores on redb.
+//! Durable sessions, runs, journal, approvals, the record of what was decided and done, and the components' own stores on
+//! redb; and blobs in files beside it.
 //!
 //! One file, one writer, many readers. What a method has acknowledged is on the disk; what it refused has left no
 //! trace. The log of a session is always one that a model accepts: every tool call in it has exactly one answer
@@ -23,6 +24,7 @@ mod search;
 
 mod approval;
 mod audit;
+mod checkpoint;
 mod cost;
 mod grants;
 mod kv;
@@ -31,6 +33,8 @@ mod package;
 mod preference;
 mod standing;
 mod task;
+
+mod blobs;
 
 mod check;
 mod compact;
@@ -52,8 +56,10 @@ pub use approval::ApprovalFilter;
 pub use audit::{
     AuditBreak, AuditEntry, AuditFact, AuditFault, AuditKey, AuditKind, AuditPage, AuditRow, AuditVerified, FactKind,
 };
+pub use blobs::{Batch, BlobError, Blobs, Kept, Swept};
 pub use branch::{Branch, Point, Rewound};
 pub use check::Checked;
+pub use checkpoint::{Looked, TurnBack, Undoing};
 pub use compact::{Compacted, compact};
 pub use cost::{Cost, CostOf};
 pub use error::{Cause, Refusal, ResolveError, StoreError};

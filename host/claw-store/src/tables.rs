@@ -64,6 +64,16 @@ pub(crate) const PREFERENCES: TableDefinition<Text, Bytes> = TableDefinition::ne
 pub(crate) const PACKAGES: TableDefinition<Text, Bytes> = TableDefinition::new("packages");
 /// Place → labels of what lies there. See `label`.
 pub(crate) const LABELS: TableDefinition<Text, Bytes> = TableDefinition::new("labels");
+/// (Folder, path in it) → what was seen there last. See `checkpoint`; files of earlier releases lack these tables.
+pub(crate) const WATCHED: TableDefinition<(Text, Bytes), Bytes> = TableDefinition::new("watched_files");
+/// Run id → what it has changed in a folder.
+pub(crate) const CHECKPOINTS: TableDefinition<Text, Bytes> = TableDefinition::new("checkpoints");
+/// Order of their beginnings → run id of a checkpoint.
+pub(crate) const CHECKPOINT_ORDER: TableDefinition<u64, Text> = TableDefinition::new("checkpoint_order");
+/// Run id → the folder to which it is writing.
+pub(crate) const WRITING: TableDefinition<Text, Text> = TableDefinition::new("writing_runs");
+/// Session key → a turn of it that is being taken back.
+pub(crate) const UNDOS: TableDefinition<Text, Bytes> = TableDefinition::new("undos");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
 pub(crate) const AUDIT: TableDefinition<u64, AuditValue> = TableDefinition::new("audit");
 /// The two ends of the record, sealed.
@@ -107,6 +117,11 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(PREFERENCES)?;
     visitor.visit(PACKAGES)?;
     visitor.visit(LABELS)?;
+    visitor.visit(WATCHED)?;
+    visitor.visit(CHECKPOINTS)?;
+    visitor.visit(CHECKPOINT_ORDER)?;
+    visitor.visit(WRITING)?;
+    visitor.visit(UNDOS)?;
     visitor.visit(AUDIT)?;
     visitor.visit(AUDIT_HEAD)?;
     visitor.visit(AUDIT_HELD)
@@ -176,6 +191,11 @@ opened_for_each_use! {
     sub_agents: SUB_AGENTS, Text, Bytes;
     tasks: TASKS, Text, Bytes;
     task_lists: TASK_LISTS, (Text, u64, Text), ();
+    watched: WATCHED, (Text, Bytes), Bytes;
+    checkpoints: CHECKPOINTS, Text, Bytes;
+    checkpoint_order: CHECKPOINT_ORDER, u64, Text;
+    writing: WRITING, Text, Text;
+    undos: UNDOS, Text, Bytes;
 }
 
 /// Creates all tables.

@@ -26,6 +26,7 @@ use crate::api::{self, Api};
 use crate::audit::{self, Found};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError, Installed};
+use crate::checkpoints::Checkpoints;
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
 use crate::fences::Fences;
@@ -136,8 +137,10 @@ impl App {
             scratch: home.scratch(),
             cgroups: claw_effects::prepare_cgroups(),
         };
+        let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone());
         let host = Host {
             store,
+            checkpoints,
             sandbox,
             packages,
             revocations,
@@ -176,6 +179,10 @@ impl App {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
+        let workspaces: Vec<_> = host.agents.all().map(|agent| agent.workspace.as_path()).collect();
+        if let Err(err) = host.checkpoints.take_up(&workspaces).await {
+            tracing::error!(error = &err as &dyn std::error::Error, "what cut-off calls have changed cannot be noted");
+        }
         take_up(&host).await;
         tokio::task::spawn_blocking({
             let store = host.store.clone();
@@ -184,6 +191,7 @@ impl App {
         tokio::spawn(policies.follow(Arc::clone(&host), stop.clone()));
         tokio::spawn(Arc::clone(&host).follow_revocations(stop.clone()));
         tokio::spawn(retention::follow(Arc::clone(&host), stop.clone()));
+        tokio::spawn(Arc::clone(&host.checkpoints).follow(stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
         let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));

@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::agents::Agents;
 use crate::catalog::Catalog;
+use crate::checkpoints::Checkpoints;
 use crate::driver::DriverEvent;
 use crate::fences::Fences;
 use crate::folders::Folders;
@@ -69,6 +70,8 @@ pub struct Host {
     pub processes: Processes,
     /// What components can reach of the file system.
     pub folders: Folders,
+    /// What runs change in the workspace.
+    pub checkpoints: Arc<Checkpoints>,
     /// What clients are told.
     pub events: broadcast::Sender<HostEvent>,
     /// The way to the lane driver.

@@ -39,6 +39,7 @@ mod ways;
 mod audit;
 mod budget;
 mod catalog;
+mod checkpoints;
 mod effects;
 mod fences;
 mod gate;

@@ -59,5 +59,6 @@ pub async fn delete(host: &Host, retention: Retention, by: &str) -> Result<Delet
         }
         deleted.push((stale, result));
     }
+    host.checkpoints.forgotten();
     Ok(deleted)
 }

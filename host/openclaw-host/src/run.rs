@@ -101,6 +101,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         cut_off: HashSet::new(),
     };
     let result = shell.go().await;
+    host.checkpoints.settle(&id).await;
     let session = shell.row.session.clone();
     match result {
         Ok(end) => {

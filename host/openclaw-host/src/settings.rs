@@ -75,6 +75,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// Which conversations are kept.
     pub sessions: SessionSettings,
+    /// What is kept of files for an undo.
+    pub undo: UndoSettings,
     /// What may be installed.
     pub packages: PackageSettings,
     /// Where skills of ClawHub come from.
@@ -216,6 +218,25 @@ pub struct SessionSettings {
     pub keep: Option<Duration>,
     /// How many: those that changed last.
     pub keep_count: Option<u64>,
+}
+
+/// What is kept of files for an undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndoSettings {
+    /// Whether anything is.
+    pub files: bool,
+    /// Files and folders of a workspace.
+    pub max_files: u64,
+    /// Bytes of one file.
+    pub max_file_bytes: u64,
+    /// Bytes of all that are kept of a workspace.
+    pub max_bytes: u64,
+    /// One look at the workspace.
+    pub time: Duration,
+    /// Turns, over all conversations.
+    pub keep_turns: u64,
+    /// How long what was taken away stays in the trash.
+    pub trash: Duration,
 }
 
 /// The record of what was decided and done.

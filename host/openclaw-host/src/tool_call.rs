@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use claw_core::effect::EffectError;
 use claw_core::id::{ComponentName, ToolName};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
@@ -16,6 +17,7 @@ use tracing::Instrument;
 
 use crate::audit;
 use crate::catalog::Installed;
+use crate::checkpoints::Writing;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
 use crate::host::{Host, now, random_bytes};
@@ -57,6 +59,31 @@ impl CallContext {
     pub fn facts_now(&self) -> Facts {
         let person_present = self.host.somebody_answers(self.shows_cards);
         Facts { labels: self.labels.now(), at: now(), person_present, ..self.facts.clone() }
+    }
+
+    /// To be held while something may write to the workspace, and ended then.
+    ///
+    /// # Errors
+    /// [`EffectError::Cancelled`] if the call is stopped meanwhile.
+    pub async fn writing(&self) -> Result<Option<Writing>, EffectError> {
+        let Facts { run, session, .. } = self.facts.clone();
+        let host = Arc::clone(&self.host);
+        let mut begun =
+            tokio::spawn(
+                async move { host.checkpoints.begin(&run, &session, &host.agents.of(&session).workspace).await },
+            );
+        tokio::select! {
+            begun = &mut begun => begun.map_err(|err| EffectError::Other(err.to_string())),
+            () = self.cancel.cancelled() => {
+                // What has begun ends, but nobody waits for it.
+                tokio::spawn(async move {
+                    if let Ok(Some(writing)) = begun.await {
+                        writing.end().await;
+                    }
+                });
+                Err(EffectError::Cancelled)
+            }
+        }
     }
 }
 
@@ -117,7 +144,11 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
         // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
         Ok(admitted) => {
             audit::allowed(&asker, &admitted);
-            let called = in_sandbox(context, call, installed, admitted.permit).await;
+            let mut writing = None;
+            let called = in_sandbox(context, call, installed, admitted.permit, &mut writing).await;
+            if let Some(writing) = writing {
+                writing.end().await;
+            }
             let marked = || untrusted_output(installed, &call.tool);
             let cause = outside(installed).or_else(marked).or_else(|| called.brought.clone());
             if let Some(cause) = &cause {
@@ -129,11 +160,13 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     }
 }
 
+/// `writing` is what the caller is to end when the call has, if it can write to the workspace.
 async fn in_sandbox(
     context: &CallContext,
     call: &ToolCall,
     installed: &Arc<Installed>,
     permit: claw_policy::Permit,
+    writing: &mut Option<Writing>,
 ) -> Called {
     let host = &context.host;
     let opened = match skills::open(context, installed, call).await {
@@ -170,6 +203,15 @@ async fn in_sandbox(
         }
         mounts.push(opened.mount);
         config = opened.config;
+    }
+    if mounts.iter().any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Lent)) {
+        *writing = match context.writing().await {
+            Ok(writing) => writing,
+            Err(EffectError::Cancelled) => {
+                return ToolOutcome::failed(FailureKind::Cancelled, "the call was stopped").into();
+            }
+            Err(err) => return ToolOutcome::failed(FailureKind::Unavailable, err.to_string()).into(),
+        };
     }
     let ground = Ground { mounts, config };
     let limits = installed.settings.call_limits(host.limits.call);

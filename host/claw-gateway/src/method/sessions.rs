@@ -183,6 +183,10 @@ pub(super) fn rewind(params: Value) -> Result<Request, String> {
     asked(SessionCall::Rewind { key: KeyParams::read(&params)?, to })
 }
 
+pub(super) fn undo(params: Value) -> Result<Request, String> {
+    asked(SessionCall::Undo { key: KeyParams::read(&params)? })
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ForkParams {

@@ -16,9 +16,9 @@ use super::path::RelPath;
 use super::{FileError, Kind};
 
 /// Opens for reading. Without `NONBLOCK`, opening a pipe waits for a writer for ever.
-pub(crate) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+pub const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 /// Opens a directory for reading its entries, syncing it or starting from it.
-pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// As `creat(2)` is used everywhere; the umask takes away what the owner does not want.
 pub(crate) const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
@@ -31,7 +31,7 @@ const ENTRIES_BYTES: usize = 32 * 1024;
 
 /// What to do about links on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Links {
+pub enum Links {
     /// Follow them while they stay beneath the directory.
     FollowInside,
     /// Fail with `ELOOP` on the first one, also at the end of the path.
@@ -75,7 +75,7 @@ pub(crate) enum Names {
 ///
 /// # Errors
 /// `EXDEV` if the path or a link leads out; `ELOOP` for refused links; else as `open(2)`.
-pub(crate) fn open(
+pub fn open(
     directory: BorrowedFd<'_>,
     path: impl Arg + Copy,
     flags: OFlags,
@@ -121,7 +121,7 @@ pub(super) fn stat(file: BorrowedFd<'_>, path: &RelPath) -> Result<Stat, FileErr
 }
 
 /// Calls `each` with every entry but `.` and `..`, in the order of the file system.
-pub(crate) fn read_directory(
+pub fn read_directory(
     directory: BorrowedFd<'_>,
     mut each: impl FnMut(&CStr, Option<Kind>) -> ControlFlow<()>,
 ) -> rustix::io::Result<()> {

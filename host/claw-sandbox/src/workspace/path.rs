@@ -12,9 +12,9 @@ pub(crate) const MAX_PATH_BYTES: usize = 4095;
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// Most levels that are written to or walked into: deeper than any tree that people made, shallow enough that one open
 /// directory per level is no burden.
-pub(crate) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 /// Start of the names of files that a commit has not finished with.
-pub(crate) const TEMP_PREFIX: &str = ".claw-tmp-";
+pub const TEMP_PREFIX: &str = ".claw-tmp-";
 
 /// How guests call the tree; models write it out of habit although paths are relative.
 const MOUNT: &str = "/workspace";

@@ -152,6 +152,8 @@ kinds! {
     ApprovalUsed = "approval.used",
     /// A conversation was deleted, with its runs and approvals.
     SessionDeleted = "session.deleted",
+    /// The last turn of a conversation was taken back, with the files that it had changed.
+    SessionUndone = "session.undone",
     /// An effect began.
     EffectStarted = "effect.started",
     /// An effect is over.

@@ -177,7 +177,12 @@ pub const COMMANDS: &[Command] = &[
     plain!("status", &[], "tell model, conversation, runs and queue", Slash::Status),
     plain!("stop", &[], "end what runs and waits here, and tell what it has done already", Slash::Stop),
     plain!("new", &["reset"], "begin the conversation afresh; what was said stays as a branch", Slash::Reset),
-    plain!("undo", &[], "take your last message back, with all that followed it", Slash::Undo),
+    plain!(
+        "undo",
+        &[],
+        "take your last message back, with all that followed it and the files that it changed",
+        Slash::Undo
+    ),
     Command {
         name: "compact",
         aliases: &[],
@@ -238,7 +243,7 @@ pub const COMMANDS: &[Command] = &[
         },
     },
     plain!("sessions", &[], "list the newest conversations", Slash::Sessions),
-    plain!("agents", &[], "list the agents", Slash::Agents),
+    plain!("agents", &[], "list the agents, with their models, workspaces and presets", Slash::Agents),
     plain!("whoami", &["id"], "tell who you are to the host, and what you may do", Slash::Whoami),
 ];
 

@@ -8,12 +8,13 @@ use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{RunId, SessionKey};
 use claw_core::message::{Message, Usage};
 use claw_gateway::{Caller, RpcError, Scope};
-use claw_store::{JournalStep, Page, PageEnd, Point, SessionQuery};
+use claw_store::{JournalStep, Page, PageEnd, SessionQuery};
 
 use super::command::{COMMANDS, Slash};
 use super::{Api, NOT_AN_APPROVER, REMEMBERED, answered, by, stored};
 use crate::agents::Agent;
 use crate::audit;
+use crate::checkpoints;
 use crate::host::now;
 
 /// Conversations that `/sessions` lists.
@@ -67,7 +68,7 @@ impl Api {
                 self.reset(session.clone()).await?;
                 "a new conversation begins; `openclaw-host sessions branches` lists what was said before".to_owned()
             }
-            Slash::Undo => self.undone(session).await?,
+            Slash::Undo => self.undone(caller, session).await?,
             Slash::Status => self.status_of(session)?,
             Slash::Model(wish) => self.model(session, wish).await?,
             Slash::Think(wish) => self.think(session, wish).await?,
@@ -109,16 +110,12 @@ impl Api {
         Ok(text)
     }
 
-    async fn undone(&self, session: &SessionKey) -> Result<String, RpcError> {
-        let rewound = self.host.store.rewind(session, Point::Turns(1), now()).await;
-        let rewound = rewound.map_err(super::sessions::refused)?;
-        self.changed(session, "rewind");
-        let Some(branch) = rewound.branch else { return Ok("there is nothing to take back".to_owned()) };
-        let said = rewound.text.unwrap_or_default();
-        let mut text = format!(
-            "taken back: {said}\n{} messages are branch {branch} now; files and all that tools did stay as they are",
-            rewound.dropped
-        );
+    async fn undone(&self, caller: &Caller, session: &SessionKey) -> Result<String, RpcError> {
+        let (undone, sub_agents) = self.undo(caller, session).await?;
+        let mut text = checkpoints::answer(&undone, &sub_agents);
+        if undone.turn.branch.is_none() {
+            return Ok(text);
+        }
         // What was answered together with it has lost its answer.
         let page = Page { end: PageEnd::Newest, limit: 1 };
         let last = self.host.store.history(session, None, page).map_err(stored)?.entries.pop();

@@ -1,17 +1,21 @@
 //! Conversations, for clients.
 
 use claw_core::event::HostEvent;
-use claw_core::id::SessionKey;
+use claw_core::id::{RunId, SessionKey};
 use claw_gateway::{BranchName, Caller, ChatHistory, Place, RpcError, SessionCall, SessionName, SessionsList};
-use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError};
+use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError, TasksOf};
 use serde_json::{Value, json};
 
 use super::{Api, by, session_view as view, stored};
+use crate::checkpoints::{self, Undone};
 use crate::host::{now, random_bits};
+use crate::masking::mask_line;
 use crate::retention;
 
 /// Conversations of one label that are named when it means several.
 const CANDIDATES: usize = 20;
+/// Tasks of a conversation among which those of a turn are looked for.
+const TASKS: usize = 1000;
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 impl Api {
@@ -41,10 +45,15 @@ impl Api {
                 self.changed(&key, "rewind");
                 Ok(view::rewound(&key, &rewound))
             }
+            SessionCall::Undo { key } => {
+                let (undone, sub_agents) = self.undo(caller, &key).await?;
+                Ok(checkpoints::payload(&key, &undone, &sub_agents))
+            }
             SessionCall::Fork { key, to, new } => self.fork(&key, to, new).await,
             SessionCall::Reset { key } => self.reset(key).await,
             SessionCall::Delete { key } => {
                 let deleted = store.delete_session(&key, &by(caller), now()).await.map_err(refused)?;
+                self.host.checkpoints.forgotten();
                 self.changed(&key, "delete");
                 Ok(json!({"ok": true, "key": key, "deleted": deleted, "archived": []}))
             }
@@ -133,6 +142,32 @@ impl Api {
         let row = fork.await.map_err(refused)?;
         self.changed(&new, "fork");
         Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&self.host, &row)}))
+    }
+
+    /// Takes the last turn back, with its files; also gives the sub-agents that have changed something for it.
+    pub(super) async fn undo(&self, caller: &Caller, key: &SessionKey) -> Result<(Undone, Vec<SessionKey>), RpcError> {
+        let host = &self.host;
+        let undone =
+            host.checkpoints.undo(key, &by(caller), |text| mask_line(&host.vault, text)).await.map_err(refused)?;
+        self.changed(key, "rewind");
+        let sub_agents = self.writers_below(key, undone.turn.runs.clone()).map_err(stored)?;
+        Ok((undone, sub_agents))
+    }
+
+    /// The conversations that have changed files for these runs of a conversation.
+    fn writers_below(&self, key: &SessionKey, runs: Vec<RunId>) -> Result<Vec<SessionKey>, StoreError> {
+        let store = &self.host.store;
+        let (mut writers, mut above) = (Vec::new(), vec![(key.clone(), runs)]);
+        while let Some((parent, runs)) = above.pop() {
+            let tasks = store.tasks(&TasksOf::For(parent), None, TASKS)?;
+            for row in tasks.into_iter().filter(|row| runs.contains(&row.task.parent_run)) {
+                if store.checkpoint(&row.task.run)?.is_some() {
+                    writers.push(row.task.session.clone());
+                }
+                above.push((row.task.session, vec![row.task.run]));
+            }
+        }
+        Ok(writers)
     }
 
     pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {

@@ -13,6 +13,7 @@ use super::output::{table, word};
 use super::{Exit, Failure, Output};
 use crate::client::Client;
 use crate::export::{Form, content_text, moment, speaker};
+use crate::legible;
 
 /// Characters of a message or a label in a list.
 const WIDTH: usize = 60;
@@ -110,6 +111,11 @@ pub(super) enum SessionsCommand {
         #[command(flatten)]
         point: Point,
     },
+    /// Take the last turn back: your last message with all that followed it, and the files that it changed
+    Undo {
+        /// The conversation's key
+        key: String,
+    },
     /// Start a conversation afresh; what was said stays as a branch
     Reset {
         /// Its key
@@ -201,6 +207,13 @@ pub(super) async fn sessions(command: SessionsCommand, home: &Path, output: &Out
                 return Err(Failure::message(Exit::Usage, "say where to: `--turns N` or `--after NUMBER`"));
             }
             tell(home, "sessions.rewind", point.params(&parse_key(&key)?), output, rewound).await
+        }
+        SessionsCommand::Undo { key } => {
+            let params = json!({"sessionKey": parse_key(&key)?});
+            tell(home, "sessions.undo", params, output, |undone| {
+                legible::block(undone["text"].as_str().unwrap_or_default()).into_owned()
+            })
+            .await
         }
         SessionsCommand::Reset { key } => {
             let params = json!({"key": parse_key(&key)?, "reason": "reset"});

@@ -65,6 +65,7 @@ fn every_command_is_understood_with_global_flags_before_and_after() {
         "sessions list",
         "sessions show main",
         "sessions reset main",
+        "sessions undo main",
         "sessions export main out.html --format html --branch 2",
         "sessions prune --keep 100",
         "db check",

@@ -25,15 +25,20 @@ impl Effects {
             let _pause = self.answerer.pause();
             let _pass = host.exec_gate.enter(&self.context.cancel).await?;
             let cancel = self.context.cancel.child_token();
+            let writing = self.context.writing().await?;
             let mut run = pin!(run_exec(permit, &host.exec, &cancel));
-            tokio::select! {
+            let exit = tokio::select! {
                 biased;
                 () = off.cancelled() => {
                     cancel.cancel();
                     run.await
                 }
                 exit = &mut run => exit,
+            };
+            if let Some(writing) = writing {
+                writing.end().await;
             }
+            exit
         };
         crash_point::pass("effect done");
         let summary = match &exit {
@@ -75,6 +80,7 @@ impl Effects {
                 let off = host.hub.off(plan.reads.as_deref());
                 let (permit, index) = self.admit(Action::RunProgram(plan)).await?;
                 self.label(labels).await?;
+                let writing = self.context.writing().await?;
                 let spawned = host.processes.spawn(permit, &owner, cancel).await;
                 // Its skill went off while it started: whoever turned it off may not have seen it.
                 if let Ok(id) = &spawned
@@ -83,6 +89,9 @@ impl Effects {
                     host.processes.kill(&owner, id).await?;
                 }
                 let summary = spawned.as_ref().map_or_else(ToString::to_string, |id| format!("runs as `{id}`"));
+                if let Some(writing) = writing {
+                    writing.goes_on().await;
+                }
                 self.ended(index, summary).await?;
                 spawned.map(ProcessReply::Process)
             }

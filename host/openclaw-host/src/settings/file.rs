@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::agents::{AgentFile, BindingFile, MatchFile, OtherAgentFile};
-pub use self::kept::{AuditFile, SessionsFile};
+pub use self::kept::{AuditFile, SessionsFile, UndoFile};
 pub use self::logging::LoggingFile;
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
 pub use self::packages::{ClawHubFile, PackagesFile, PublisherFile, Require, RevocationsFile};
@@ -55,6 +55,8 @@ pub struct ConfigFile {
     pub audit: AuditFile,
     /// Which conversations are kept.
     pub sessions: SessionsFile,
+    /// What is kept of files, so that `/undo` can take back what a turn has changed in the workspace.
+    pub undo: UndoFile,
     /// What is installed.
     pub packages: PackagesFile,
     /// Where skills of ClawHub come from.

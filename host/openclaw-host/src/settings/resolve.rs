@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use tracing_subscriber::filter::Targets;
 
 use super::env::{self, Env};
-use super::file::{AuthMode, ComponentFile, ConfigFile, SessionsFile, TokensFile, UsdFile};
+use super::file::{AuthMode, ComponentFile, ConfigFile, SessionsFile, TokensFile, UndoFile, UsdFile};
 use super::issue::{Issue, Severity};
 use super::load::LoadedFile;
 use super::{
     ApprovalSettings, AuditSettings, ComponentSettings, ContextSettings, Flags, GatewaySettings, LimitSettings,
     LogSettings, PolicySettings, QueueSettings, SandboxSettings, SessionSettings, Settings, SettingsError,
-    SpendingLimit, SpendingSettings, SubAgentSettings, provider,
+    SpendingLimit, SpendingSettings, SubAgentSettings, UndoSettings, provider,
 };
 use crate::folders::{FolderError, NamedFolders, OffLimits};
 
@@ -108,6 +108,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         },
         audit: AuditSettings { keep: merge.days("audit.keepDays", config.audit.keep_days) },
         sessions: merge.sessions(&config.sessions),
+        undo: merge.undo(&config.undo),
         packages: merge.packages(home),
         clawhub: merge.clawhub(&config.clawhub.url),
         context: merge.context(config),
@@ -301,6 +302,18 @@ impl Merge<'_> {
         let keep = file.keep_days.map(|days| self.days("sessions.keepDays", days));
         let keep_count = file.keep_count.map(|count| self.plain("sessions.keepCount", count));
         SessionSettings { keep, keep_count }
+    }
+
+    fn undo(&mut self, file: &UndoFile) -> UndoSettings {
+        UndoSettings {
+            files: self.plain("undo.files", file.files),
+            max_files: self.plain("undo.maxFiles", file.max_files),
+            max_file_bytes: self.plain("undo.maxFileMiB", file.max_file_mib) << 20,
+            max_bytes: self.plain("undo.maxMiB", file.max_mib) << 20,
+            time: self.seconds("undo.seconds", file.seconds),
+            keep_turns: self.plain("undo.keepTurns", file.keep_turns),
+            trash: self.days("undo.trashDays", file.trash_days),
+        }
     }
 
     fn clawhub(&mut self, text: &str) -> Url {

@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 18] = [
+const STRICT: [&str; 19] = [
     "gateway",
     "vault",
     "network",
@@ -23,6 +23,7 @@ const STRICT: [&str; 18] = [
     "audit",
     "packages",
     "sessions",
+    "undo",
     "subAgents",
     "agents",
     "bindings",
