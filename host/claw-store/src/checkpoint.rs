@@ -32,10 +32,8 @@ pub struct Looked {
     pub folder: String,
     /// Names that are not as they were, and what they are now.
     pub files: Vec<(FilePath, Option<Known>)>,
-    /// Of runs that have changed something, or begin to write.
+    /// Of runs that have changed something.
     pub checkpoints: Vec<Checkpoint>,
-    /// Runs that begin or stop to write.
-    pub writing: Vec<(RunId, bool)>,
     /// How many checkpoints are kept, over all conversations.
     pub keep: u64,
 }
@@ -122,22 +120,6 @@ impl Store {
             let row = table.get(run.as_str())?;
             let row = row.map(|row| decode::<StoredCheckpoint>(run.as_str(), row.value())).transpose()?;
             Ok(row.map(|row| row.checkpoint))
-        })
-    }
-
-    /// Runs that were writing when the host was stopped or killed, or are; each with the folder.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store cannot be read.
-    pub fn writing_runs(&self) -> Result<Vec<(RunId, String)>, StoreError> {
-        self.read(|snapshot| {
-            let Some(table) = snapshot.table_if_there(tables::WRITING)? else { return Ok(Vec::new()) };
-            let mut runs = Vec::new();
-            for item in table.iter()? {
-                let (run, folder) = item?;
-                runs.push((run_id(run.value())?, folder.value().to_owned()));
-            }
-            Ok(runs)
         })
     }
 
@@ -296,11 +278,6 @@ fn runs_behind(
     Ok((runs, partly))
 }
 
-fn run_id(text: &str) -> Result<RunId, StoreError> {
-    let wrong = |err| StoreError::Row { kind: "checkpoint", key: text.to_owned(), err: std::sync::Arc::new(err) };
-    RunId::parse(text).map_err(wrong)
-}
-
 // === impl Looked ===
 
 impl Looked {
@@ -338,15 +315,6 @@ impl Looked {
                 rows.remove(run.value())?;
             }
         }
-        if !self.writing.is_empty() {
-            let mut writing = tables.writing()?;
-            for (run, begins) in self.writing {
-                match begins {
-                    true => drop(writing.insert(run.as_str(), self.folder.as_str())?),
-                    false => drop(writing.remove(run.as_str())?),
-                }
-            }
-        }
         Ok(())
     }
 }
@@ -361,7 +329,6 @@ pub(crate) fn forget(tables: &Tables<'_>, run: &str) -> Result<(), Failure> {
     if let Some(order) = order {
         tables.checkpoint_order()?.remove(order)?;
     }
-    tables.writing()?.remove(run)?;
     Ok(())
 }
 
@@ -371,7 +338,6 @@ pub(crate) fn watch_only(tables: &Tables<'_>, folders: &[String]) -> Result<(), 
     if folders.is_empty() {
         tables.checkpoints()?.retain(|_, _| false)?;
         tables.checkpoint_order()?.retain(|_, _| false)?;
-        tables.writing()?.retain(|_, _| false)?;
         tables.undos()?.retain(|_, _| false)?;
     }
     Ok(())

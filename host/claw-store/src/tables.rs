@@ -70,8 +70,6 @@ pub(crate) const WATCHED: TableDefinition<(Text, Bytes), Bytes> = TableDefinitio
 pub(crate) const CHECKPOINTS: TableDefinition<Text, Bytes> = TableDefinition::new("checkpoints");
 /// Order of their beginnings → run id of a checkpoint.
 pub(crate) const CHECKPOINT_ORDER: TableDefinition<u64, Text> = TableDefinition::new("checkpoint_order");
-/// Run id → the folder to which it is writing.
-pub(crate) const WRITING: TableDefinition<Text, Text> = TableDefinition::new("writing_runs");
 /// Session key → a turn of it that is being taken back.
 pub(crate) const UNDOS: TableDefinition<Text, Bytes> = TableDefinition::new("undos");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
@@ -120,7 +118,6 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(WATCHED)?;
     visitor.visit(CHECKPOINTS)?;
     visitor.visit(CHECKPOINT_ORDER)?;
-    visitor.visit(WRITING)?;
     visitor.visit(UNDOS)?;
     visitor.visit(AUDIT)?;
     visitor.visit(AUDIT_HEAD)?;
@@ -194,7 +191,6 @@ opened_for_each_use! {
     watched: WATCHED, (Text, Bytes), Bytes;
     checkpoints: CHECKPOINTS, Text, Bytes;
     checkpoint_order: CHECKPOINT_ORDER, u64, Text;
-    writing: WRITING, Text, Text;
     undos: UNDOS, Text, Bytes;
 }
 

@@ -179,7 +179,7 @@ impl App {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
-        let workspaces: Vec<_> = host.agents.all().map(|agent| agent.workspace.as_path()).collect();
+        let workspaces = host.agents.all().map(|agent| (agent.id.clone(), agent.workspace.clone())).collect();
         if let Err(err) = host.checkpoints.take_up(&workspaces).await {
             tracing::error!(error = &err as &dyn std::error::Error, "what cut-off calls have changed cannot be noted");
         }

@@ -20,16 +20,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claw_core::checkpoint::{Checkpoint, FilePath, Known, observe, plan};
-use claw_core::id::{RunId, SessionKey};
+use claw_core::id::{AgentId, RunId, SessionKey};
 use claw_core::rfc3339;
 use claw_sandbox::beneath::DIRECTORY;
-use claw_store::{AuditEntry, AuditKind, Batch, Blobs, Kept, Looked, Store, StoreError, TurnBack, Undoing};
+use claw_store::{
+    AuditEntry, AuditKind, Batch, Blobs, JournalStep, Kept, Looked, Store, StoreError, TurnBack, Undoing,
+};
 use rustix::fs::Mode;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::restore::{Restored, Restorer};
 use self::walk::WalkError;
+use crate::api::DIRECT;
 use crate::causes;
 use crate::crash_point;
 use crate::host::{now, random_bits};
@@ -155,7 +158,7 @@ impl Checkpoints {
             Ok(look) => look,
             Err(why) => self.unknown(&[(run.clone(), writer.clone())], &why)?,
         };
-        self.note(look, vec![(run.clone(), true)]).await.map(drop)
+        self.note(look).await.map(drop)
     }
 
     /// Looks at what runs have changed that write no more; they have all written to the same workspace.
@@ -169,7 +172,7 @@ impl Checkpoints {
                 self.unknown(writers, &why)?
             }
         };
-        self.note(look, writers.iter().map(|(run, _)| (run.clone(), false)).collect()).await.map(drop)
+        self.note(look).await.map(drop)
     }
 
     /// In the place of a look that failed: it is not known what these change.
@@ -188,7 +191,7 @@ impl Checkpoints {
         let _looking = self.looking.lock().await;
         let own = Checkpoint { background: true, ..checkpoint(&self.store, run, writer)? };
         let look = Look { folder: own.folder.clone(), checkpoints: vec![own], ..Look::default() };
-        self.note(look, Vec::new()).await.map(drop)
+        self.note(look).await.map(drop)
     }
 
     /// To be called when a run has ended: what was cut off in it is looked at now, before somebody else changes things.
@@ -206,20 +209,25 @@ impl Checkpoints {
     }
 
     /// To be called at the start, before anything runs: what calls have changed that were cut off by the end of the last
-    /// host is theirs. Forgets what is known of other workspaces than these.
+    /// host is theirs. Forgets what is known of other workspaces than these, each with its agent.
     ///
     /// # Errors
     /// [`StoreError`] if that cannot be noted.
-    pub async fn take_up(&self, workspaces: &[&Path]) -> Result<(), StoreError> {
-        let folders =
-            if self.settings.files { workspaces.iter().map(|path| folder(path)).collect() } else { Vec::new() };
-        self.store.watch_only(folders).await?;
+    pub async fn take_up(&self, workspaces: &BTreeMap<AgentId, PathBuf>) -> Result<(), StoreError> {
+        let folders = workspaces.values().map(|workspace| folder(workspace));
+        self.store.watch_only(folders.filter(|_| self.settings.files).collect()).await?;
+        if !self.settings.files {
+            return Ok(());
+        }
         let mut cut_off: BTreeMap<String, Vec<(RunId, Writer)>> = BTreeMap::new();
-        for (run, folder) in self.store.writing_runs()? {
-            let Some(row) = self.store.run(&run)? else { continue };
-            let writer = Writer { session: row.session, workspace: PathBuf::from(&folder) };
-            self.writers().unseen.insert(run.clone(), writer.clone());
-            cut_off.entry(folder).or_default().push((run, writer));
+        for row in self.store.unfinished_runs()? {
+            let Some(workspace) = workspaces.get(&row.session.agent()) else { continue };
+            // The journal knows which of them were in the midst of a call; direct ones are nothing else.
+            if row.source.channel == DIRECT || is_in_a_call(&self.store.journal(&row.run)?) {
+                let writer = Writer { session: row.session, workspace: workspace.clone() };
+                self.writers().unseen.insert(row.run.clone(), writer.clone());
+                cut_off.entry(folder(workspace)).or_default().push((row.run, writer));
+            }
         }
         for writers in cut_off.values() {
             self.note_end(writers).await?;
@@ -287,7 +295,7 @@ impl Checkpoints {
                     continue;
                 }
             };
-            let known = self.note(look, Vec::new()).await?;
+            let known = self.note(look).await?;
             let (blobs, trash) = (self.blobs.clone(), back.trash.clone());
             let done = tokio::task::spawn_blocking(move || put_back(&workspace, &blobs, trash, &runs, known)).await;
             match done.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic())) {
@@ -320,12 +328,12 @@ impl Checkpoints {
     }
 
     /// Makes what a look has found durable, and gives what the workspace is like.
-    async fn note(&self, look: Look, writing: Vec<(RunId, bool)>) -> Result<BTreeMap<FilePath, Known>, StoreError> {
+    async fn note(&self, look: Look) -> Result<BTreeMap<FilePath, Known>, StoreError> {
         let Look { folder, known, changed, checkpoints, writers, kept } = look;
         let files: Vec<_> = changed.into_iter().map(|path| (known.get(&path).cloned(), path)).collect();
         let files: Vec<_> = files.into_iter().map(|(now, path)| (path, now)).collect();
-        if !(files.is_empty() && checkpoints.is_empty() && writing.is_empty()) {
-            let looked = Looked { folder, files, checkpoints, writing, keep: self.settings.keep_turns };
+        if !(files.is_empty() && checkpoints.is_empty()) {
+            let looked = Looked { folder, files, checkpoints, keep: self.settings.keep_turns };
             self.store.looked(looked).await?;
         }
         drop(kept);
@@ -348,6 +356,12 @@ enum Contents {
     Keep,
     /// It can wait until somebody is.
     Leave,
+}
+
+fn is_in_a_call(journal: &[JournalStep]) -> bool {
+    let count = |wanted: fn(&JournalStep) -> bool| journal.iter().filter(|step| wanted(step)).count();
+    let begun = count(|step| matches!(step, JournalStep::CallStarted { .. }));
+    begun > count(|step| matches!(step, JournalStep::CallEnded { .. }))
 }
 
 /// A workspace's name in the store.

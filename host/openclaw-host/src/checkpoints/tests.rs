@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use claw_core::checkpoint::Node;
 use claw_core::event::RunEnd;
-use claw_core::id::AgentId;
+use claw_core::id::{AgentId, CallId, ComponentName, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::Usage;
-use claw_store::{AuditKey, Record};
+use claw_core::route;
+use claw_store::{AuditKey, Record, Repeatable};
 use tempfile::TempDir;
 
 use super::*;
@@ -61,15 +62,23 @@ impl Site {
         fs::read_to_string(self.path(name)).unwrap_or_else(|err| err.kind().to_string())
     }
 
-    async fn turn(&self, id: &str, act: impl FnOnce()) {
-        let source = Source { channel: "ws".to_owned(), account: "owner".to_owned() };
+    async fn accept(&self, id: &str, channel: &str) {
+        let source = Source { channel: channel.to_owned(), account: "owner".to_owned() };
         let inbound = Inbound { run: run(id), session: key(), source, origin: Origin::Owner, text: format!("do {id}") };
         self.store.accept(inbound, now()).await.unwrap();
+    }
+
+    async fn end(&self, id: &str) {
+        let end = Some(RunEnd::Done { text: String::new(), usage: Usage::default() });
+        self.store.record(&run(id), Record { end, ..Record::default() }, now()).await.unwrap();
+    }
+
+    async fn turn(&self, id: &str, act: impl FnOnce()) {
+        self.accept(id, "ws").await;
         let writing = self.begin(id).await;
         act();
         writing.end().await;
-        let end = Some(RunEnd::Done { text: String::new(), usage: Usage::default() });
-        self.store.record(&run(id), Record { end, ..Record::default() }, now()).await.unwrap();
+        self.end(id).await;
     }
 
     async fn begin(&self, id: &str) -> Writing {
@@ -305,14 +314,43 @@ async fn a_call_that_was_dropped_is_seen_all_the_same() {
     let answer = site.undo().await;
     assert!(answer.contains("\nremoved: `a`\n"), "{answer}");
     assert_eq!(site.read("later"), "mine");
-    // As it is after a crash: only the store knows that somebody was writing.
-    site.turn("r2", || ()).await;
-    std::mem::forget(site.begin("r2").await);
+}
+
+#[tokio::test]
+async fn what_a_call_has_changed_that_a_crash_cut_off_is_its_runs_and_of_nobody_who_only_waited() {
+    let site = Site::new(LIMITS);
+    site.turn("r1", || ()).await;
+    // Only the store knows that somebody was at a call.
+    for (id, steps) in [("waits", Vec::new()), ("calls", vec![started("1")]), ("over", vec![started("1"), ended("1")])]
+    {
+        site.accept(id, "ws").await;
+        site.store.record(&run(id), Record { steps, ..Record::default() }, now()).await.unwrap();
+    }
+    std::mem::forget(site.begin("calls").await);
     site.write("b", "new");
     let next = Checkpoints::new(LIMITS, site.folder.path(), site.store.clone());
-    next.take_up(&[&site.folder.path().join("ws")]).await.unwrap();
+    let workspaces = BTreeMap::from([(route::main(), site.folder.path().join("ws"))]);
+    next.take_up(&workspaces).await.unwrap();
+    let changed = |id: &str| site.store.checkpoint(&run(id)).unwrap().is_some_and(|it| !it.touched.is_empty());
+    assert_eq!(["waits", "calls", "over"].map(changed), [false, true, false]);
+    for id in ["waits", "over", "calls"] {
+        site.end(id).await;
+    }
     let undone = next.undo(&key(), "test", str::to_owned).await.unwrap();
     assert!(answer_of(&undone).contains("\nremoved: `b`\n"));
+}
+
+fn started(call: &str) -> JournalStep {
+    JournalStep::CallStarted {
+        call: CallId::parse(call).unwrap(),
+        tool: ToolName::parse("write").unwrap(),
+        component: ComponentName::parse("files").unwrap(),
+        repeatable: Repeatable::No,
+    }
+}
+
+fn ended(call: &str) -> JournalStep {
+    JournalStep::CallEnded { call: CallId::parse(call).unwrap() }
 }
 
 fn answer_of(undone: &Undone) -> String {
