@@ -321,7 +321,7 @@ async fn what_a_call_has_changed_that_a_crash_cut_off_is_its_runs_and_of_nobody_
     let site = Site::new(LIMITS);
     site.turn("r1", || ()).await;
     // Only the store knows that somebody was at a call.
-    for (id, steps) in [("waits", Vec::new()), ("calls", vec![started("1")]), ("over", vec![started("1"), ended("1")])]
+    for (id, steps) in [("waits", Vec::new()), ("over", vec![started("1"), ended("1")]), ("calls", vec![started("1")])]
     {
         site.accept(id, "ws").await;
         site.store.record(&run(id), Record { steps, ..Record::default() }, now()).await.unwrap();
