@@ -82,6 +82,27 @@ async fn each_asks_its_own_model_with_its_own_words_and_keeps_what_is_preferred_
 }
 
 #[tokio::test]
+async fn what_a_component_asks_is_answered_by_the_model_of_the_run() {
+    let provider = provider().await;
+    let home = asking(&provider, "{model: 'local/m-2'}", "grants: {probe: ['llm default']},").component("probe");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let question = json!({"families": {"op": "complete", "model": "default", "text": "well?", "max_tokens": 50}});
+    let mut asked = async |session: &str| {
+        let params = json!({"name": "probe", "sessionKey": session, "args": {"steps": [question]}});
+        let answer = client.call("tools.invoke", params).await.unwrap();
+        assert!(answer["output"].as_str().unwrap().contains("Yes."), "{answer}");
+        provider.asked().pop().unwrap().body["model"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(asked(OTHER).await, "m-2");
+    assert_eq!(asked("main").await, "m-1");
+    client.ask("c1", "/model local/m-2").await;
+    let params = json!({"name": "probe", "sessionKey": "main", "args": {"steps": [question]}});
+    client.call("tools.invoke", params).await.unwrap();
+    assert_eq!(provider.asked().pop().unwrap().body["model"], "m-2", "as it was chosen there");
+}
+
+#[tokio::test]
 async fn one_with_few_tools_is_offered_and_may_call_only_those() {
     let provider = provider().await;
     let offering = asking(&provider, "{tools: ['read']}", "");

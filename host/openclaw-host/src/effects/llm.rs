@@ -6,13 +6,14 @@ use std::time::Duration;
 use claw_core::context;
 use claw_core::effect::{EffectError, LlmReply, LlmRequest};
 use claw_core::message::Message;
-use claw_model::{Prompt, StopReason, Thinking};
+use claw_model::{Heard, ModelFacts, Prompt, StopReason, Thinking};
 use claw_policy::Action;
-use claw_store::Cost;
+use claw_store::{Cost, PreferencesOf};
 
 use super::Effects;
 use crate::host::now;
 use crate::spending::{Refused, Reservation, Wanted};
+use crate::ways::Ways;
 
 /// Questions of one call.
 const QUESTIONS: u32 = 8;
@@ -65,10 +66,11 @@ impl Effects {
             max_output_tokens: request.max_tokens,
             thinking: Thinking::Off,
         };
-        let _reservation = self.reserve(&mut prompt)?;
-        let mut nobody = |_: &str| {};
+        let model = self.ways()?.model;
+        let _reservation = self.reserve(&mut prompt, model.facts)?;
+        let mut nobody = |_: Heard<'_>| {};
         let reply = tokio::select! {
-            reply = host.model.complete(&prompt, &mut nobody) => reply,
+            reply = host.model.ask(None, &model, &prompt, &mut nobody) => reply,
             () = self.context.cancel.cancelled() => return Err(EffectError::Cancelled),
             () = tokio::time::sleep(ANSWER_WITHIN) => {
                 let seconds = ANSWER_WITHIN.as_secs();
@@ -86,8 +88,18 @@ impl Effects {
         })
     }
 
+    /// Who answers the run itself: that one answers the question, too.
+    fn ways(&self) -> Result<Ways, EffectError> {
+        let (host, facts) = (&self.context.host, &self.context.facts);
+        let read = |of| host.store.preferences(&of);
+        let of_run = read(PreferencesOf::Run(facts.run.clone()));
+        let own = of_run.and_then(|own| Ok(own.or(read(PreferencesOf::Session(facts.session.clone()))?)));
+        let ways = own.and_then(|own| Ways::of_session(host, &facts.session, own, &self.context.lineage.above));
+        ways.map_err(|err| EffectError::Unavailable(err.to_string()))
+    }
+
     /// Reserves what a question may use; its answer may get shorter by it.
-    fn reserve(&self, prompt: &mut Prompt) -> Result<Reservation, EffectError> {
+    fn reserve(&self, prompt: &mut Prompt, facts: ModelFacts) -> Result<Reservation, EffectError> {
         let host = &self.context.host;
         let asked = context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
         let wanted = Wanted {
@@ -98,7 +110,7 @@ impl Effects {
             unsettled: Cost::default(),
             prompt: asked,
             reply: u64::from(prompt.max_output_tokens),
-            facts: host.model.usual().facts,
+            facts,
             at: now(),
         };
         let (reply, reservation) = host.spending.reserve(&host.store, &wanted).map_err(|err| match err {
