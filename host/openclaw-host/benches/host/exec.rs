@@ -21,7 +21,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
     let (workspace, scratch) = (folder.path().join("workspace"), folder.path().join("scratch"));
     std::fs::create_dir(&workspace)?;
     std::fs::create_dir(&scratch)?;
-    let paths = ExecPaths { launcher: PROGRAM.into(), workspace: workspace.canonicalize()?, scratch, cgroups: None };
+    let workspaces = vec![workspace.canonicalize()?];
+    let paths = ExecPaths { launcher: PROGRAM.into(), workspaces, scratch, cgroups: None };
     let policy = Policy::load(Preset::Cautious, &[])?;
     let subject = subject(&ComponentName::parse("exec")?, Digest([1; 32]), &["exec true"])?;
     let facts = facts()?;
