@@ -220,3 +220,45 @@ fn article(json_type: &str) -> &'static str {
         _ => "`null`",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All keys of objects whose keys are known, down to what has none.
+    fn keys(checker: &Checker<'_>, schema: &Value, path: &str, found: &mut Vec<String>) {
+        let mut schema = schema;
+        if let Some(pointer) = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+            schema = checker.root.pointer(pointer).unwrap();
+        }
+        let Some(members) = schema["properties"].as_object() else { return found.push(path.to_owned()) };
+        for (key, member) in members {
+            let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            keys(checker, member, &place, found);
+        }
+    }
+
+    #[test]
+    fn the_page_on_the_configuration_has_each_key_in_a_row() {
+        let page = include_str!("../../../../docs/configuration.md");
+        let root = schema();
+        let checker = Checker { root: &root, issues: Vec::new() };
+        let mut found = Vec::new();
+        keys(&checker, &root, "", &mut found);
+        assert!(found.len() > 60, "{found:?}");
+        // Maps and lists are described as a whole, or below their key with a placeholder.
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        for path in found {
+            let (parent, last) = path.rsplit_once('.').unwrap_or(("", &path));
+            let is_there = |row: &&str| {
+                let key = row.split(" | ").next().unwrap_or_default();
+                key.contains(&format!("`{path}`"))
+                    || key.contains(&format!("`{path}.<"))
+                    || (key.contains(&format!("`{parent}.")) && key.contains(&format!("`.{last}`")))
+                    // A few stand together, as the object that they are.
+                    || (key.contains(&format!("`{parent}`")) && row.contains(last))
+            };
+            assert!(rows.iter().any(is_there), "docs/configuration.md has no row for `{path}`");
+        }
+    }
+}
