@@ -44,8 +44,14 @@ async fn install(home: &Home) -> (Host, Client, Option<String>) {
 
 #[track_caller]
 fn check_off(why: Option<&str>, part: &str) {
+    check_off_by_one_of(why, &[part]);
+}
+
+#[track_caller]
+fn check_off_by_one_of(why: Option<&str>, parts: &[&str]) {
     let why = why.expect("the guest was installed");
-    assert!(why.contains(part) && why.len() < 2500, "expected {part}: {why}");
+    let is_named = parts.iter().any(|part| why.contains(part));
+    assert!(is_named && why.len() < 2500, "expected one of {parts:?}: {why}");
 }
 
 async fn call(client: &mut Client) -> Value {
@@ -57,7 +63,8 @@ async fn call(client: &mut Client) -> Value {
 async fn a_guest_that_spins_in_its_start_function_is_not_installed() {
     let home = patched(Patch { start: Some(Body::Spin), ..Patch::default() });
     let (running, mut client, why) = install(&home).await;
-    check_off(why.as_deref(), "E_LIMIT_CPU");
+    // On a busy machine its time is up before its share of the processor is.
+    check_off_by_one_of(why.as_deref(), &["E_LIMIT_CPU", "takes too long"]);
     Vitals::of(&running).check_regained(&running, &mut client).await;
     check_goes_on(&running).await;
 }
