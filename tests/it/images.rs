@@ -371,3 +371,30 @@ async fn a_long_conversation_of_images_stays_within_the_window() {
     }
     assert_eq!(blobs(&home), 1);
 }
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_images() {
+    let provider = Provider::start([answer("Two points.")]).await;
+    let home = home(&provider, Wire::OpenAi);
+    let running = home.start();
+    let file = |name: &str, base64: &str| {
+        let path = home.path().join(name);
+        fs::write(&path, STANDARD.decode(base64).unwrap()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (png, gif) = (file("a.png", PNG), file("b.gif", GIF));
+    let said = told(&home, &["agent", "-m", "what are they?", "--image", &png, "--image", &gif]);
+    assert_eq!(said.trim(), "Two points.");
+    let parts = parts(&provider.asked()[0], 0);
+    assert_eq!(parts[..2], [part(Wire::OpenAi, "image/png", PNG), part(Wire::OpenAi, "image/gif", GIF)]);
+    let refused = |path: &str| {
+        let output = home.run(&["agent", "-m", "look", "--image", path]);
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let text = home.path().join("notes.txt");
+    fs::write(&text, "no image").unwrap();
+    assert!(refused(text.to_str().unwrap()).contains("`notes.txt` is no PNG, JPEG, GIF or WebP"));
+    assert!(refused("/nowhere/cat.png").contains("cannot read the image `/nowhere/cat.png`"));
+    assert!(refused("/dev/zero").contains("the image `/dev/zero` has more than 3932160 bytes"));
+    drop(running);
+}
