@@ -25,6 +25,7 @@ mod files;
 mod first_party;
 mod guards;
 mod hostile;
+mod images;
 mod imports;
 mod labels;
 mod marketplace;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Response, Uri, header};
 use axum::routing::post;
 use futures_util::StreamExt;
@@ -134,6 +134,8 @@ impl Provider {
             .route("/v1/responses", post(answer))
             .route("/v1/messages", post(answer))
             .route("/v1/models/m-1:streamGenerateContent", post(answer))
+            // Images make a prompt longer than this server expects.
+            .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&stage));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1", listener.local_addr().unwrap());

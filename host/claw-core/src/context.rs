@@ -1,12 +1,14 @@
 //! What of a conversation a model gets to see: all of it while it fits, then less.
 //!
 //! ```text
-//!   log ──► since the last summary ──► outside content fenced ──► long results cut ──► old results cut ──► prompt
+//!   log ──► since the last summary ──► all but the newest images left out ──► long results cut
+//!       ──► old images left out ──► old results cut ──► outside content fenced ──► prompt
 //! ```
 //! Only [`cut_before`] decides what a summary stands in for; all else is a projection of the log, which stays as it is.
 //! Nothing here ever parts a call from its outcome.
 
 use crate::id::{CallId, Seq};
+use crate::image::{self, MAX_IMAGES_BYTES};
 use crate::message::{Entry, Message};
 use crate::outcome::ToolOutcome;
 
@@ -16,6 +18,7 @@ mod tokens;
 
 pub use fence::{fenced, unfenced};
 pub use identifiers::identifiers;
+use tokens::PER_IMAGE;
 pub use tokens::{of_message, of_text, of_tool};
 
 /// How much of a model's window the conversation may take, in tokens.
@@ -27,9 +30,15 @@ pub struct Room {
     pub reserve: u64,
     /// Taken by what stands beside the conversation: instructions and tools.
     pub taken: u64,
+    /// Images that the model may be sent; none to one that cannot look at any.
+    pub images: usize,
 }
 
-/// Old results are cut once the conversation takes this part of its room.
+/// Images in one prompt, over all messages. Anthropic wants smaller ones where there are more.
+pub const PROMPT_IMAGES: usize = 20;
+/// Images take at most this part of the room.
+const IMAGES_PERCENT: u64 = 50;
+/// Old images are left out, and then old results cut, once the conversation takes this part of its room.
 const PRUNE_AT_PERCENT: u64 = 60;
 /// A single result is cut to this part of the room.
 const RESULT_PERCENT: u64 = 30;
@@ -66,16 +75,21 @@ pub fn seen(log: &[Entry]) -> Vec<&Entry> {
 /// cut as far as the room demands.
 pub fn messages(seen: &[&Entry], room: &Room, mark: impl Fn(&CallId) -> String) -> Vec<Message> {
     let mut messages: Vec<_> = seen.iter().map(|entry| entry.message.clone()).collect();
+    keep_newest_images(&mut messages, room);
     let longest = usize::try_from(room.free() * RESULT_PERCENT / 100).unwrap_or(usize::MAX);
     let longest = longest.saturating_mul(CHARS_PER_TOKEN).max(RESULT_FLOOR);
     for message in &mut messages {
         shorten(message, longest / 2, longest / 2, "the result is too long for the model; ask for a part of it");
     }
-    if messages.iter().map(of_message).sum::<u64>() > room.free() * PRUNE_AT_PERCENT / 100 {
+    let is_tight =
+        |messages: &[Message]| messages.iter().map(of_message).sum::<u64>() > room.free() * PRUNE_AT_PERCENT / 100;
+    if is_tight(&messages) {
         let turns = messages.iter().enumerate().filter(|(_, message)| matches!(message, Message::User { .. }));
         let turns: Vec<_> = turns.map(|(at, _)| at).collect();
         let old = turns.len().checked_sub(RECENT_TURNS).map_or(0, |at| turns[at]);
-        for message in &mut messages[..old] {
+        messages[..old].iter_mut().for_each(|message| leave_out_images(message, 0, "it is old"));
+        let still_tight = is_tight(&messages);
+        for message in messages[..old].iter_mut().filter(|_| still_tight) {
             shorten(message, OLD_HEAD, OLD_TAIL, "the result is old; call the tool again if you need it");
         }
     }
@@ -111,6 +125,36 @@ pub fn cut_before(seen: &[&Entry], keep: u64) -> Option<Seq> {
         }
     }
     cut
+}
+
+/// Leaves out the older images: more than the model may be sent, or than there is room for.
+fn keep_newest_images(messages: &mut [Message], room: &Room) {
+    let fitting = room.free() * IMAGES_PERCENT / 100 / PER_IMAGE;
+    let mut left = room.images.min(usize::try_from(fitting).unwrap_or(usize::MAX));
+    let mut bytes_left = MAX_IMAGES_BYTES as u64;
+    let why = if room.images == 0 { "it is not sent to this model" } else { "there is no room for more" };
+    for message in messages.iter_mut().rev() {
+        let mut kept = 0;
+        for image in message.images().iter().rev() {
+            if left == 0 || image.bytes > bytes_left {
+                // None that is older than one without room: the newest ones stay.
+                left = 0;
+                break;
+            }
+            left -= 1;
+            bytes_left -= image.bytes;
+            kept += 1;
+        }
+        leave_out_images(message, kept, why);
+    }
+}
+
+/// Puts lines in the place of all images of a message but the last so many.
+fn leave_out_images(message: &mut Message, kept: usize, why: &str) {
+    let Message::User { text, images } = message else { return };
+    for image in images.drain(..images.len().saturating_sub(kept)) {
+        image::leave_out(text, &image, why);
+    }
 }
 
 /// Cuts a result in the middle if it is longer than what is kept of it by more than the words that say so.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{RunId, SessionKey};
+use crate::image::Image;
 use crate::route::Whence;
 
 /// Who or what started a run. Set by the host, never by a guest.
@@ -54,4 +55,6 @@ pub struct Inbound {
     pub origin: Origin,
     /// What it says.
     pub text: String,
+    /// What it shows.
+    pub images: Vec<Image>,
 }

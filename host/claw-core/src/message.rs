@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CallId, RunId, Seq, Timestamp, ToolName};
+use crate::image::Image;
 use crate::outcome::ToolOutcome;
 
 /// One call that the model asks for. Not yet checked: `arguments` is the provider's text.
@@ -37,8 +38,11 @@ impl Replay {
 pub enum Message {
     /// What a person or another outside party said.
     User {
-        /// The text as received.
+        /// The text as received; may be empty when there are images.
         text: String,
+        /// What was shown with it, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Image>,
     },
     /// What the model said, and the calls it asks for.
     Assistant {
@@ -79,6 +83,21 @@ pub enum Message {
         /// Plain text.
         text: String,
     },
+}
+
+impl Message {
+    /// Words without images.
+    pub fn user(text: impl Into<String>) -> Message {
+        Message::User { text: text.into(), images: Vec::new() }
+    }
+
+    /// The images that were shown with it.
+    pub fn images(&self) -> &[Image] {
+        match self {
+            Message::User { images, .. } => images,
+            _ => &[],
+        }
+    }
 }
 
 /// One durable line of a session's log.

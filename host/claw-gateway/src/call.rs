@@ -6,6 +6,7 @@ use claw_core::approval::Answer;
 use claw_core::audit::AuditQuery;
 use claw_core::grant::Terms;
 use claw_core::id::{AgentId, ApprovalId, ComponentName, Digest, RunId, Seq, SessionKey, ToolName};
+use claw_core::image::NewImage;
 use claw_core::inbound::Source;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -174,8 +175,10 @@ pub struct ChatSend {
     pub session: SessionKey,
     /// The client's idempotency key.
     pub run: RunId,
-    /// What it says; 1 byte to [`MAX_MESSAGE_BYTES`].
+    /// What it says; 1 byte to [`MAX_MESSAGE_BYTES`], or nothing where it shows something.
     pub text: String,
+    /// What it shows.
+    pub images: Vec<NewImage>,
     /// The run's wall time, if the client wants less than the host's own limit.
     pub timeout: Option<Duration>,
     /// How much the model is to think about it.
@@ -186,8 +189,8 @@ pub struct ChatSend {
 
 impl ChatSend {
     /// A message that is treated as usual.
-    pub fn new(session: SessionKey, run: RunId, text: String) -> Self {
-        ChatSend { session, run, text, timeout: None, thinking: None, queue: None }
+    pub fn new(session: SessionKey, run: RunId, text: String, images: Vec<NewImage>) -> Self {
+        ChatSend { session, run, text, images, timeout: None, thinking: None, queue: None }
     }
 }
 

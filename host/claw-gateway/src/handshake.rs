@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use claw_core::id::Timestamp;
+use claw_core::image::{MAX_IMAGE_BYTES, MAX_IMAGES_BYTES};
 use claw_core::inbound::Source;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -334,6 +335,7 @@ pub(crate) fn hello(admitted: &Admitted, welcome: &Welcome<'_>) -> Value {
             "maxPayload": config.limits.frame_bytes,
             "maxBufferedBytes": config.limits.buffered_bytes,
             "tickIntervalMs": millis(config.tick),
+            "attachments": {"maxBytes": MAX_IMAGES_BYTES, "maxImageBytes": MAX_IMAGE_BYTES},
         },
     })
 }

@@ -16,6 +16,7 @@ mod handshake;
 mod preauth;
 mod scope;
 
+mod attachment;
 mod call;
 mod frame;
 mod method;

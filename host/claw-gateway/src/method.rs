@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use claw_core::approval::{Always, Answer};
 use claw_core::id::{AgentId, ApprovalId, RunId, Seq, SessionKey, ToolName};
+use claw_core::image::NewImage;
 use claw_core::route;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::attachment::{self, Attachment};
 use crate::call::{Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, ToolsInvoke};
 use crate::clock;
 use crate::frame::RpcError;
@@ -214,15 +216,17 @@ struct ChatSendParams {
     thinking: Option<String>,
     queue_mode: Option<String>,
     #[serde(default)]
-    attachments: Vec<Value>,
+    attachments: Vec<Attachment>,
 }
 
 fn chat_send(params: Value) -> Result<Request, String> {
     let params: ChatSendParams = parse(params)?;
+    let (text, images) = message(params.message, params.attachments)?;
     host(Call::ChatSend(ChatSend {
         session: session(Some(&params.session_key), params.agent_id)?,
         run: params.idempotency_key,
-        text: message(params.message, &params.attachments)?,
+        text,
+        images,
         timeout: params.timeout_ms.and_then(run_timeout),
         thinking: params.thinking,
         queue: params.queue_mode,
@@ -278,15 +282,17 @@ struct AgentParams {
     timeout: Option<u64>,
     thinking: Option<String>,
     #[serde(default)]
-    attachments: Vec<Value>,
+    attachments: Vec<Attachment>,
 }
 
 fn agent(params: Value) -> Result<Request, String> {
     let params: AgentParams = parse(params)?;
+    let (text, images) = message(params.message, params.attachments)?;
     host(Call::Agent(ChatSend {
         session: session(params.session_key.as_deref(), params.agent_id)?,
         run: params.idempotency_key,
-        text: message(params.message, &params.attachments)?,
+        text,
+        images,
         timeout: params.timeout.and_then(|seconds| run_timeout(seconds.saturating_mul(1000))),
         thinking: params.thinking,
         queue: None,
@@ -429,17 +435,16 @@ pub(crate) fn session_of(key: Option<&str>, agent: Option<AgentId>, usual: &Agen
     }
 }
 
-fn message(text: String, attachments: &[Value]) -> Result<String, String> {
-    if !attachments.is_empty() {
-        return Err("`attachments` are not supported; put the file into the workspace and name it".to_owned());
-    }
-    check_message(&text)?;
-    Ok(text)
+fn message(text: String, attachments: Vec<Attachment>) -> Result<(String, Vec<NewImage>), String> {
+    let images = attachment::images(attachments)?;
+    check_message(&text, &images)?;
+    Ok((text, images))
 }
 
-/// Whether a text can be a turn.
-pub(crate) fn check_message(text: &str) -> Result<(), String> {
+/// Whether a text can be a turn, with these images.
+pub(crate) fn check_message(text: &str, images: &[NewImage]) -> Result<(), String> {
     match text.len() {
+        0..=MAX_MESSAGE_BYTES if !images.is_empty() => Ok(()),
         0 => Err("`message` is empty".to_owned()),
         length if length > MAX_MESSAGE_BYTES => {
             Err(format!("`message` has {length} bytes; at most {MAX_MESSAGE_BYTES} are taken"))

@@ -1,12 +1,13 @@
 //! Anthropic Messages.
 
+use claw_core::image::ImageKind;
 use claw_core::message::{ToolSpec, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason};
 use crate::replay::{self, Piece};
-use crate::transcript::{self, Alternating, AnsweredCall, Turn};
+use crate::transcript::{self, Alternating, AnsweredCall, Picture, Turn};
 use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The version of the API that is spoken here, as the `anthropic-version` header wants it.
@@ -20,7 +21,7 @@ const MIN_BUDGET_TOKENS: u32 = 1_024;
 /// What rarely changes is marked for the provider's cache: tools and instructions, and the conversation as far as it
 /// has come, which the next request repeats.
 pub(crate) fn request(reader: &Reader<'_>, prompt: &Prompt) -> Value {
-    let turns = transcript::turns(&prompt.messages, reader.origin);
+    let turns = transcript::turns(reader, prompt, &ImageKind::ALL);
     let mut body = json!({
         "model": reader.model,
         "max_tokens": reader.output_tokens(prompt),
@@ -83,7 +84,10 @@ fn messages(turns: &[Turn<'_>]) -> Value {
     let mut messages = Alternating::new(|| text_block(transcript::LEFT_OUT));
     for turn in turns {
         match turn {
-            Turn::User(text) => messages.add("user", vec![text_block(text)]),
+            Turn::User { text, images } => {
+                let text = (!text.trim().is_empty()).then(|| text_block(text));
+                messages.add("user", images.iter().map(image_block).chain(text).collect());
+            }
             Turn::Assistant { text, calls, kept } => {
                 let block = |piece| match piece {
                     Piece::Kept(thought) => Value::clone(thought),
@@ -106,6 +110,10 @@ fn messages(turns: &[Turn<'_>]) -> Value {
 
 fn text_block(text: &str) -> Value {
     json!({ "type": "text", "text": text })
+}
+
+fn image_block(Picture { mime, base64 }: &Picture) -> Value {
+    json!({ "type": "image", "source": { "type": "base64", "media_type": mime, "data": base64 } })
 }
 
 fn tool_use(answered: &AnsweredCall<'_>) -> Value {

@@ -1,16 +1,20 @@
 //! Google Gemini, `streamGenerateContent`.
 
+use claw_core::image::ImageKind;
 use claw_core::message::{ToolSpec, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason, Thinking};
 use crate::replay::{self, Kept, Piece};
-use crate::transcript::{self, Alternating, AnsweredCall, Turn};
+use crate::transcript::{self, Alternating, AnsweredCall, Picture, Turn};
 use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// What the API accepts in place of a signature, for calls that another model made.
 const FOREIGN_CALL: &str = "skip_thought_signature_validator";
+
+/// The images that the API takes; it knows no GIF.
+const KINDS: [ImageKind; 3] = [ImageKind::Png, ImageKind::Jpeg, ImageKind::Webp];
 
 /// The request body for `POST {base}/models/{model}:streamGenerateContent?alt=sse`.
 pub(crate) fn request(reader: &Reader<'_>, prompt: &Prompt) -> Value {
@@ -51,12 +55,15 @@ fn tool(tool: &ToolSpec) -> Value {
 }
 
 fn contents(reader: &Reader<'_>, prompt: &Prompt) -> Value {
-    let turns = transcript::turns(&prompt.messages, reader.origin);
+    let turns = transcript::turns(reader, prompt, &KINDS);
     let exchange = transcript::exchange_start(&turns);
     let mut contents = Alternating::new(|| text_part(transcript::LEFT_OUT));
     for (at, turn) in turns.iter().enumerate() {
         match turn {
-            Turn::User(text) => contents.add("user", vec![text_part(text)]),
+            Turn::User { text, images } => {
+                let text = (!text.trim().is_empty()).then(|| text_part(text));
+                contents.add("user", images.iter().map(image_part).chain(text).collect());
+            }
             Turn::Assistant { text, calls, kept } => {
                 let must_sign = at >= exchange && !has_budget(reader.model);
                 contents.add("model", model_parts(text, calls, kept, must_sign));
@@ -94,6 +101,10 @@ fn model_parts(text: &str, calls: &[AnsweredCall<'_>], kept: &[Kept], must_sign:
 
 fn text_part(text: &str) -> Value {
     json!({ "text": text })
+}
+
+fn image_part(Picture { mime, base64 }: &Picture) -> Value {
+    json!({ "inlineData": { "mimeType": mime, "data": base64 } })
 }
 
 fn function_call(answered: &AnsweredCall<'_>) -> Value {

@@ -44,5 +44,5 @@ pub use facts::{ModelFacts, Prices};
 pub use keyring::{KeyState, KeyStatus};
 pub use listing::list_models;
 pub use model::{Heard, Model};
-pub use prompt::{Prompt, Reply, StopReason, Thinking};
+pub use prompt::{Images, Prompt, Reply, StopReason, Thinking};
 pub use provider::{Credential, KeyHeader, ProviderConfig, Secret, WireFormat};

@@ -1,11 +1,12 @@
 //! OpenAI Chat Completions, as OpenAI documents it and as compatible servers speak it.
 
+use claw_core::image::ImageKind;
 use claw_core::message::{ToolSpec, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason};
-use crate::transcript::{self, Turn};
+use crate::transcript::{self, Picture, Turn};
 use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The request body for `POST {base}/chat/completions`.
@@ -80,11 +81,11 @@ fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
     if !prompt.system.is_empty() {
         messages.push(json!({ "role": "system", "content": prompt.system }));
     }
-    let turns = transcript::turns(&prompt.messages, reader.origin);
+    let turns = transcript::turns(reader, prompt, &ImageKind::ALL);
     let exchange = transcript::exchange_start(&turns);
     for (at, turn) in turns.into_iter().enumerate() {
         match turn {
-            Turn::User(text) => messages.push(json!({ "role": "user", "content": text })),
+            Turn::User { text, images } => messages.push(json!({ "role": "user", "content": content(&text, &images) })),
             Turn::Assistant { text, calls, kept } => {
                 let content = if text.is_empty() { Value::Null } else { json!(text) };
                 let mut message = json!({ "role": "assistant", "content": content });
@@ -104,6 +105,16 @@ fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
         }
     }
     messages
+}
+
+/// Many servers know only text where there is nothing else.
+fn content(text: &str, images: &[Picture]) -> Value {
+    if images.is_empty() {
+        return json!(text);
+    }
+    let image = |image: &Picture| json!({ "type": "image_url", "image_url": { "url": image.data_url() } });
+    let text = (!text.trim().is_empty()).then(|| json!({ "type": "text", "text": text }));
+    images.iter().map(image).chain(text).collect()
 }
 
 fn asked(answered: &transcript::AnsweredCall<'_>) -> Value {

@@ -1,7 +1,13 @@
 //! What a model is asked and what it answers, in the words of the host.
 
+use std::collections::BTreeMap;
+
+use claw_core::id::Digest;
 use claw_core::message::{Message, Replay, ToolCall, ToolSpec, Usage};
 use serde::{Deserialize, Serialize};
+
+/// Bytes of images by their digests.
+pub type Images = BTreeMap<Digest, Vec<u8>>;
 
 /// Everything that a model sees in one call.
 #[derive(Clone, Debug)]
@@ -10,6 +16,8 @@ pub struct Prompt {
     pub system: String,
     /// The conversation, oldest first. [`Message::Notice`] is not sent.
     pub messages: Vec<Message>,
+    /// The bytes of the images in them. One that is not here is told of in words.
+    pub images: Images,
     /// The tools on offer; none if empty.
     pub tools: Vec<ToolSpec>,
     /// Upper bound of the reply in the provider's tokens; 0 is sent as 1.

@@ -35,7 +35,7 @@ pub(crate) fn answer(prompt: &Prompt) -> Reply {
     let asked = |message: &Message| matches!(message, Message::User { .. } | Message::Instruction { .. });
     let last_user = prompt.messages.iter().rposition(asked);
     let (text, since) = match last_user.map(|at| prompt.messages.split_at(at)) {
-        Some((_, [Message::User { text }, since @ ..])) => (text.as_str(), since),
+        Some((_, [Message::User { text, .. }, since @ ..])) => (text.as_str(), since),
         Some(_) | None => ("", &[][..]),
     };
     let (text, calls) = match script(text) {
@@ -142,7 +142,7 @@ fn explanation(prompt: &Prompt) -> String {
 
 fn prompt_words(prompt: &Prompt) -> u64 {
     let messages = prompt.messages.iter().map(|message| match message {
-        Message::User { text } => words(text),
+        Message::User { text, .. } => words(text),
         Message::Assistant { text, calls, .. } => words(text) + calls.iter().map(call_words).sum::<u64>(),
         Message::Tool { outcome, .. } => words(&outcome.text()),
         Message::Summary { text, .. } | Message::Instruction { text } => words(text),

@@ -1,13 +1,14 @@
 //! OpenAI Responses. Nothing is kept by the provider: each request holds the whole conversation, and thoughts travel
 //! back and forth in a form that only the provider can read.
 
+use claw_core::image::ImageKind;
 use claw_core::message::{ToolSpec, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason};
 use crate::replay::{self, Piece};
-use crate::transcript::{self, AnsweredCall, Turn};
+use crate::transcript::{self, AnsweredCall, Picture, Turn};
 use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The provider accepts no smaller limit of a reply.
@@ -51,10 +52,13 @@ fn tool(tool: &ToolSpec) -> Value {
 
 fn input(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
     let mut input = Vec::new();
-    for turn in transcript::turns(&prompt.messages, reader.origin) {
+    for turn in transcript::turns(reader, prompt, &ImageKind::ALL) {
         match turn {
-            Turn::User(text) => {
-                input.push(json!({ "role": "user", "content": [{ "type": "input_text", "text": text }] }));
+            Turn::User { text, images } => {
+                let image = |image: &Picture| json!({ "type": "input_image", "image_url": image.data_url() });
+                let text = (!text.trim().is_empty()).then(|| json!({ "type": "input_text", "text": text }));
+                let content: Vec<Value> = images.iter().map(image).chain(text).collect();
+                input.push(json!({ "role": "user", "content": content }));
             }
             Turn::Assistant { text, calls, kept } => {
                 let item = |piece| match piece {

@@ -1,17 +1,25 @@
 //! Conversations for the tests, in few words.
 
-use claw_core::id::{CallId, ToolName};
+use claw_core::id::{CallId, Digest, ToolName};
+use claw_core::image::{Image, ImageKind};
 use claw_core::message::{Message, ToolCall, ToolSpec};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use serde_json::json;
 
 use crate::facts::ModelFacts;
-use crate::prompt::{Prompt, Reply, Thinking};
+use crate::prompt::{Images, Prompt, Reply, Thinking};
 use crate::provider::WireFormat;
 use crate::wire::{Decoder, Fault, Reader};
 
 pub(crate) fn prompt(messages: Vec<Message>) -> Prompt {
-    Prompt { system: String::new(), messages, tools: Vec::new(), max_output_tokens: 100, thinking: Thinking::Off }
+    Prompt {
+        system: String::new(),
+        messages,
+        images: Images::new(),
+        tools: Vec::new(),
+        max_output_tokens: 100,
+        thinking: Thinking::Off,
+    }
 }
 
 /// A prompt with everything in it: instructions, a tool, and a call with its outcome.
@@ -28,10 +36,19 @@ pub(crate) fn full_prompt() -> Prompt {
     Prompt {
         system: "Be brief.".to_owned(),
         messages,
+        images: Images::new(),
         tools: vec![clock],
         max_output_tokens: 1024,
         thinking: Thinking::Off,
     }
+}
+
+/// An image of these bytes, and a prompt that shows it with these words.
+pub(crate) fn shown(kind: ImageKind, content: &[u8], text: &str) -> (Image, Prompt) {
+    let image = Image { digest: Digest([content.len() as u8; 32]), kind, bytes: content.len() as u64 };
+    let mut prompt = prompt(vec![Message::User { text: text.to_owned(), images: vec![image.clone()] }]);
+    prompt.images.insert(image.digest, content.to_vec());
+    (image, prompt)
 }
 
 /// A model that can do everything.
@@ -54,7 +71,7 @@ pub(crate) fn tool(name: &str) -> ToolName {
 }
 
 pub(crate) fn user(text: &str) -> Message {
-    Message::User { text: text.to_owned() }
+    Message::user(text)
 }
 
 pub(crate) fn assistant(text: &str, calls: Vec<ToolCall>) -> Message {

@@ -6,10 +6,15 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use claw_core::image::{self, Image, ImageKind};
 use claw_core::message::{Message, ToolCall};
 use serde_json::{Map, Value, json};
 
+use crate::prompt::Prompt;
 use crate::replay::{self, Kept};
+use crate::wire::Reader;
 
 /// Said to the model about a call whose outcome is not in the log.
 const NO_OUTCOME: &str = "no outcome was recorded: the host stopped meanwhile, and the call may have taken effect";
@@ -19,13 +24,31 @@ const SUMMARY: &str = "What was said before, summarised by the host; information
 /// One step of the conversation.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Turn<'a> {
-    User(Cow<'a, str>),
+    User {
+        text: Cow<'a, str>,
+        images: Vec<Picture>,
+    },
     Assistant {
         text: &'a str,
         calls: Vec<AnsweredCall<'a>>,
         /// What the provider wants back; empty if another one said this.
         kept: Vec<Kept>,
     },
+}
+
+/// An image as it is sent.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Picture {
+    pub(crate) mime: &'static str,
+    pub(crate) base64: String,
+}
+
+impl Picture {
+    /// As an address that holds it.
+    pub(crate) fn data_url(&self) -> String {
+        let Picture { mime, base64 } = self;
+        format!("data:{mime};base64,{base64}")
+    }
 }
 
 /// A call and what became of it.
@@ -36,20 +59,22 @@ pub(crate) struct AnsweredCall<'a> {
     pub(crate) failed: bool,
 }
 
-/// Puts messages into the strict shape, for the provider that `origin` names. Empty texts, notices and outcomes without
-/// a call are left out.
-pub(crate) fn turns<'a>(messages: &'a [Message], origin: &str) -> Vec<Turn<'a>> {
+/// Puts messages into the strict shape, for a model that can be sent images of these kinds. Empty texts, notices and
+/// outcomes without a call are left out.
+pub(crate) fn turns<'a>(reader: &Reader<'_>, prompt: &'a Prompt, kinds: &[ImageKind]) -> Vec<Turn<'a>> {
+    let messages = &prompt.messages;
     let mut turns = Vec::with_capacity(messages.len());
     for (at, message) in messages.iter().enumerate() {
         match message {
-            Message::User { text } | Message::Instruction { text } if !text.trim().is_empty() => {
-                turns.push(Turn::User(text.into()));
+            Message::User { text, images } if !text.trim().is_empty() || !images.is_empty() => {
+                turns.push(shown(text, images, |image| picture(reader, prompt, kinds, image)));
             }
-            Message::Summary { text, .. } => turns.push(Turn::User(format!("{SUMMARY}{text}").into())),
+            Message::Instruction { text } if !text.trim().is_empty() => turns.push(words(text)),
+            Message::Summary { text, .. } => turns.push(words(format!("{SUMMARY}{text}"))),
             Message::Assistant { text, calls, replay } if !text.trim().is_empty() || !calls.is_empty() => {
                 let later = &messages[at + 1..];
                 let calls = calls.iter().map(|call| answered(call, later)).collect();
-                let kept = replay::unpack(origin, replay.as_ref());
+                let kept = replay::unpack(reader.origin, replay.as_ref());
                 turns.push(Turn::Assistant { text: text.trim_end(), calls, kept });
             }
             _ => {}
@@ -58,9 +83,38 @@ pub(crate) fn turns<'a>(messages: &'a [Message], origin: &str) -> Vec<Turn<'a>> 
     turns
 }
 
+fn words<'a>(text: impl Into<Cow<'a, str>>) -> Turn<'a> {
+    Turn::User { text: text.into(), images: Vec::new() }
+}
+
+/// A message with its images; lines of the text tell of those that cannot be sent, and why.
+fn shown<'a>(text: &'a str, images: &[Image], picture: impl Fn(&Image) -> Result<Picture, &'static str>) -> Turn<'a> {
+    let mut turn = (Cow::from(text), Vec::new());
+    for image in images {
+        match picture(image) {
+            Ok(picture) => turn.1.push(picture),
+            Err(why) => image::leave_out(turn.0.to_mut(), image, why),
+        }
+    }
+    let (text, images) = turn;
+    Turn::User { text, images }
+}
+
+/// An image as it is sent, or why it is not.
+fn picture(reader: &Reader<'_>, prompt: &Prompt, kinds: &[ImageKind], image: &Image) -> Result<Picture, &'static str> {
+    if !reader.facts.images {
+        return Err("this model cannot look at images");
+    }
+    if !kinds.contains(&image.kind) {
+        return Err("this model's provider does not take this format");
+    }
+    let content = prompt.images.get(&image.digest).ok_or("its file is not there any more")?;
+    Ok(Picture { mime: image.kind.mime(), base64: STANDARD.encode(content) })
+}
+
 /// The current exchange: what stands behind the last words of a person.
 pub(crate) fn exchange_start(turns: &[Turn<'_>]) -> usize {
-    turns.iter().rposition(|turn| matches!(turn, Turn::User(_))).map_or(0, |at| at + 1)
+    turns.iter().rposition(|turn| matches!(turn, Turn::User { .. })).map_or(0, |at| at + 1)
 }
 
 /// Collects messages of formats in which roles alternate and the user begins: what stands side by side is merged.

@@ -14,6 +14,7 @@ use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::image;
 use crate::log::OpenCalls;
 use crate::preference::{self, PreferencesOf};
 use crate::row::{StoredBranch, StoredFork, StoredLabels, StoredSession, decode};
@@ -122,7 +123,9 @@ impl Store {
             let kept = preference::set(&PreferencesOf::Session(new.clone()), &own);
             let answer = session::shown(new.clone(), row.clone(), own);
             let entry = |entry| Change::Entry { key: new.clone(), epoch: 1, entry };
-            let mut changes: Vec<_> = copies.into_iter().map(entry).collect();
+            let images = copies.iter().filter_map(|copy| image::name(&new, &copy.run, copy.message.images()));
+            let mut changes: Vec<_> = images.collect();
+            changes.extend(copies.into_iter().map(entry));
             changes.extend([Change::Session { key: new, was: None, row }, kept]);
             Ok(Decided { answer, changes })
         })
@@ -239,7 +242,7 @@ pub(crate) fn go_back(
     let first = was.segments.window(count, 1);
     let first = session::read_entries(&tables.entries, key, was.epoch, first)?;
     let text = first.into_iter().find_map(|entry| match entry.message {
-        Message::User { text } => Some(text),
+        Message::User { text, .. } => Some(text),
         _ => None,
     });
     let mut row = was.clone();
@@ -358,7 +361,7 @@ fn nearest(
 /// What a list shows of a branch: the last words on it.
 fn newest_words(tables: &Tables<'_>, key: &SessionKey, epoch: u64, segments: &Segments) -> Result<String, Failure> {
     for entry in session::backwards(&tables.entries, key, epoch, segments) {
-        if let Message::User { text } | Message::Assistant { text, .. } = entry?.message
+        if let Message::User { text, .. } | Message::Assistant { text, .. } = entry?.message
             && !text.is_empty()
         {
             return Ok(session::preview(&text));

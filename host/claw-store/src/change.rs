@@ -18,8 +18,8 @@ use crate::package::{self, Package};
 use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
-    StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
-    StoredStanding, StoredSubAgent, encode, sealed,
+    StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredImages, StoredLabels, StoredPackage, StoredRun,
+    StoredSession, StoredStanding, StoredSubAgent, encode, sealed,
 };
 use crate::standing;
 use crate::tables::Tables;
@@ -66,6 +66,8 @@ pub(crate) enum Change {
     Package { name: ComponentName, row: Option<Package> },
     /// Forgets all that a component has kept.
     ForgetComponent { component: ComponentName },
+    /// Keeps the images of a message.
+    Images { key: SessionKey, run: RunId, row: StoredImages },
     /// Keeps what a look at a folder has found.
     Looked(Box<Looked>),
     /// Forgets what runs have changed.
@@ -163,6 +165,9 @@ impl Change {
             Change::ForgetComponent { component } => package::forget(tables, &component)?,
             Change::Labels { place, labels } => {
                 tables.labels()?.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;
+            }
+            Change::Images { key, run, row } => {
+                tables.images()?.insert((key.as_str(), run.as_str()), encode(&row).as_slice())?;
             }
             Change::Looked(looked) => looked.apply(tables)?,
             Change::ForgetCheckpoints { runs } => {

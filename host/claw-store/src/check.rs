@@ -15,8 +15,8 @@ use crate::log::OpenCalls;
 use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
-    Row, StoredApproval, StoredBranch, StoredGrants, StoredLabels, StoredPackage, StoredRun, StoredSession,
-    StoredStanding, StoredSubAgent, StoredTask, decode, unsealed,
+    Row, StoredApproval, StoredBranch, StoredGrants, StoredImages, StoredLabels, StoredPackage, StoredRun,
+    StoredSession, StoredStanding, StoredSubAgent, StoredTask, decode, unsealed,
 };
 use crate::session;
 use crate::store::Store;
@@ -92,6 +92,7 @@ impl Check<'_> {
         self.table::<_, StoredKnown>(tables::WATCHED)?;
         self.table::<_, StoredCheckpoint>(tables::CHECKPOINTS)?;
         self.table::<_, TurnBack>(tables::UNDOS)?;
+        self.table::<_, StoredImages>(tables::IMAGES)?;
         self.sealed(tables::RECORDINGS)?;
         self.sealed(tables::KV)
     }

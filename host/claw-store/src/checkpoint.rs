@@ -20,6 +20,7 @@ use crate::audit::{AuditEntry, AuditKind};
 use crate::branch::{self, Point};
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::image;
 use crate::row::{Row, StoredRun, StoredSession, decode, encode};
 use crate::session;
 use crate::store::Store;
@@ -185,7 +186,7 @@ impl Store {
         self.write(move |_| Ok(Decided { answer: (), changes: vec![Change::WatchOnly { folders }] })).await
     }
 
-    /// The blobs that rows name: of files as they are, and as they were before a run.
+    /// The blobs that rows name: of files as they are, and as they were before a run, and of images that were said.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -195,7 +196,7 @@ impl Store {
             Content::Unread | Content::LeftOut(_) => None,
         };
         self.read(|snapshot| {
-            let mut named = BTreeSet::new();
+            let mut named = image::named(snapshot)?;
             if let Some(table) = snapshot.table_if_there(tables::WATCHED)? {
                 for item in table.iter()? {
                     let (place, row) = item?;

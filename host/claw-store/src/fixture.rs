@@ -4,6 +4,7 @@ use claw_core::approval::{Approval, ApprovalState, Card, Choice};
 use claw_core::event::RunEnd;
 use claw_core::grant::Terms;
 use claw_core::id::{AgentId, ApprovalId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
+use claw_core::image::{Image, ImageKind};
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Entry, Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
@@ -63,6 +64,7 @@ pub fn inbound_to(id: &str, session: &str) -> Inbound {
         source: Source { channel: "ws".to_owned(), account: "owner".to_owned() },
         origin: Origin::Owner,
         text: format!("hello from {id}"),
+        images: Vec::new(),
     }
 }
 
@@ -123,6 +125,10 @@ pub fn check_log(store: &Store, expected: &[&str]) {
 
 pub fn newest(limit: usize) -> Page {
     Page { end: PageEnd::Newest, limit }
+}
+
+pub fn image(byte: u8) -> Image {
+    Image { digest: digest(byte), kind: ImageKind::Png, bytes: 100 }
 }
 
 pub fn digest(byte: u8) -> Digest {

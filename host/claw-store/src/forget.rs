@@ -14,6 +14,7 @@ use crate::change::{Change, Decided};
 use crate::checkpoint;
 use crate::cost::CostOf;
 use crate::error::{Failure, StoreError};
+use crate::image;
 use crate::listing::{self, SessionQuery};
 use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredEntry, StoredRun, StoredSession, decode};
@@ -152,6 +153,7 @@ impl Forgotten {
         }
         tables.sub_agents()?.remove(key)?;
         tables.undos()?.remove(key)?;
+        image::forget(tables, key)?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;
         Ok(())

@@ -6,6 +6,7 @@ use claw_core::label::Labels;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::image;
 use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredRun, StoredSession};
 use crate::run::{self, RunState};
@@ -76,9 +77,11 @@ pub(crate) fn accept(
     row.updated = row.updated.max(at);
     row.labels.join(labels);
     row.preview = session::preview(&inbound.text);
+    let images = image::name(&key, &inbound.run, &inbound.images);
     let arrived = Change::Arrival { arrival, run: inbound.run.clone() };
     let run = Change::Run(StoredRun::received(inbound, arrival, at));
-    let changes = vec![arrived, run, Change::Session { key, was, row }];
+    let mut changes = vec![arrived, run, Change::Session { key, was, row }];
+    changes.extend(images);
     Ok(Decided { answer: Accepted::New, changes })
 }
 

@@ -27,6 +27,7 @@ mod audit;
 mod checkpoint;
 mod cost;
 mod grants;
+mod image;
 mod kv;
 mod label;
 mod package;

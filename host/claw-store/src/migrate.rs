@@ -55,7 +55,7 @@ fn add_branches_and_checksums(txn: &WriteTransaction) -> Result<(), Failure> {
                 let entry = decode_unsealed::<StoredEntry>(key, bytes.value())?.entry(place.value().2);
                 branch.segments.push(entry.seq.0);
                 branch.updated = entry.at;
-                if let Message::User { text } | Message::Assistant { text, .. } = &entry.message
+                if let Message::User { text, .. } | Message::Assistant { text, .. } = &entry.message
                     && !text.is_empty()
                 {
                     branch.preview = session::preview(text);

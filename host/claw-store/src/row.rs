@@ -6,12 +6,15 @@
 
 mod approval;
 mod grant;
+mod image;
 mod package;
+mod run_v1;
 mod session;
 mod task;
 
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp, ToolName};
+use claw_core::image::Image;
 use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, Replay, ToolCall, Usage};
@@ -26,6 +29,7 @@ use crate::run::{RunRow, RunState};
 
 pub(crate) use self::approval::StoredApproval;
 pub(crate) use self::grant::{StoredGrants, StoredStanding};
+pub(crate) use self::image::{StoredImage, StoredImages};
 pub(crate) use self::package::StoredPackage;
 pub(crate) use self::session::{StoredBranch, StoredFork, StoredSession};
 pub(crate) use self::task::{StoredSubAgent, StoredTask};
@@ -127,11 +131,16 @@ pub(crate) struct StoredRun {
     pub attempts: u32,
     pub received_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    pub images: Vec<StoredImage>,
 }
 
 impl Row for StoredRun {
     const KIND: &'static str = "run";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
+        (version == 1).then(|| postcard::from_bytes::<run_v1::RunV1>(bytes).map(Into::into))
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -184,6 +193,7 @@ impl StoredRun {
             attempts: 0,
             received_at: at,
             ended_at: None,
+            images: inbound.images.into_iter().map(Into::into).collect(),
         }
     }
 
@@ -195,6 +205,10 @@ impl StoredRun {
         }
     }
 
+    pub fn images(&self) -> Vec<Image> {
+        image::read(self.images.clone())
+    }
+
     pub fn inbound(self) -> Inbound {
         Inbound {
             run: self.run,
@@ -202,6 +216,7 @@ impl StoredRun {
             source: Source { channel: self.channel, account: self.account },
             origin: self.origin,
             text: self.text,
+            images: image::read(self.images),
         }
     }
 }
@@ -209,8 +224,8 @@ impl StoredRun {
 impl From<StoredRun> for RunRow {
     fn from(row: StoredRun) -> Self {
         let (state, attempts, received_at, ended_at) = (row.state(), row.attempts, row.received_at, row.ended_at);
-        let Inbound { run, session, source, origin, text } = row.inbound();
-        RunRow { run, session, origin, source, text, state, attempts, received_at, ended_at }
+        let Inbound { run, session, source, origin, text, images } = row.inbound();
+        RunRow { run, session, origin, source, text, images, state, attempts, received_at, ended_at }
     }
 }
 
@@ -369,6 +384,11 @@ pub(crate) enum StoredMessage {
         origin: String,
         data: String,
     },
+    /// As `User`, with images.
+    Pictured {
+        text: String,
+        images: Vec<StoredImage>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -389,7 +409,10 @@ impl From<&Entry> for StoredEntry {
 impl From<Message> for StoredMessage {
     fn from(message: Message) -> Self {
         match message {
-            Message::User { text } => StoredMessage::User { text },
+            Message::User { text, images } if images.is_empty() => StoredMessage::User { text },
+            Message::User { text, images } => {
+                StoredMessage::Pictured { text, images: images.into_iter().map(Into::into).collect() }
+            }
             Message::Assistant { text, calls, replay } => {
                 let calls = calls.into_iter().map(|call| (call.id, call.tool, call.arguments)).collect();
                 match replay {
@@ -419,7 +442,8 @@ impl From<StoredMessage> for Message {
     fn from(message: StoredMessage) -> Self {
         let call = |(id, tool, arguments)| ToolCall { id, tool, arguments };
         match message {
-            StoredMessage::User { text } => Message::User { text },
+            StoredMessage::User { text } => Message::user(text),
+            StoredMessage::Pictured { text, images } => Message::User { text, images: image::read(images) },
             StoredMessage::Assistant { text, calls } => {
                 Message::Assistant { text, calls: calls.into_iter().map(call).collect(), replay: None }
             }

@@ -8,6 +8,7 @@
 
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, SessionKey, Timestamp};
+use claw_core::image::Image;
 use claw_core::inbound::{Origin, Source};
 use claw_core::message::Entry;
 use redb::ReadableTable;
@@ -32,6 +33,8 @@ pub struct RunRow {
     pub source: Source,
     /// What the message said.
     pub text: String,
+    /// What it showed.
+    pub images: Vec<Image>,
     /// Where it stands.
     pub state: RunState,
     /// How often it was taken up again after a restart.

@@ -138,7 +138,7 @@ impl Search {
     fn look_into(&mut self, key: &SessionKey, title: Option<&String>, entry: Entry) {
         let Entry { seq, at, message, .. } = entry;
         let (role, text) = match message {
-            Message::User { text } => ("user", text),
+            Message::User { text, .. } => ("user", text),
             Message::Assistant { text, .. } => ("assistant", text),
             Message::Tool { outcome, .. } => ("tool", outcome.text()),
             Message::Notice { text } => ("notice", text),

@@ -72,6 +72,8 @@ pub(crate) const CHECKPOINTS: TableDefinition<Text, Bytes> = TableDefinition::ne
 pub(crate) const CHECKPOINT_ORDER: TableDefinition<u64, Text> = TableDefinition::new("checkpoint_order");
 /// Session key → a turn of it that is being taken back.
 pub(crate) const UNDOS: TableDefinition<Text, Bytes> = TableDefinition::new("undos");
+/// (Session key, run id) → images that the run's message shows there. See `image`; files of earlier releases lack it.
+pub(crate) const IMAGES: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("images");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
 pub(crate) const AUDIT: TableDefinition<u64, AuditValue> = TableDefinition::new("audit");
 /// The two ends of the record, sealed.
@@ -119,6 +121,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(CHECKPOINTS)?;
     visitor.visit(CHECKPOINT_ORDER)?;
     visitor.visit(UNDOS)?;
+    visitor.visit(IMAGES)?;
     visitor.visit(AUDIT)?;
     visitor.visit(AUDIT_HEAD)?;
     visitor.visit(AUDIT_HELD)
@@ -192,6 +195,7 @@ opened_for_each_use! {
     checkpoints: CHECKPOINTS, Text, Bytes;
     checkpoint_order: CHECKPOINT_ORDER, u64, Text;
     undos: UNDOS, Text, Bytes;
+    images: IMAGES, (Text, Text), Bytes;
 }
 
 /// Creates all tables.

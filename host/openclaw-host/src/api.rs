@@ -28,7 +28,7 @@ use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, ChatSend, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
 use claw_store::{
-    Accepted, ApprovalFilter, Cost, Preferences, Record, ResolveError, RunState, SessionQuery, StoreError,
+    Accepted, ApprovalFilter, BlobError, Cost, Preferences, Record, ResolveError, RunState, SessionQuery, StoreError,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -40,9 +40,11 @@ pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::agents::Agent;
 use crate::audit;
+use crate::causes;
 use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now};
+use crate::images;
 use crate::labels::RunLabels;
 use crate::lineage::Lineage;
 use crate::queue;
@@ -196,7 +198,7 @@ impl Api {
 
     /// Takes a message: durable first, then queued, then acknowledged.
     async fn accept(&self, caller: Caller, message: ChatSend, status: &str) -> Result<Value, RpcError> {
-        let ChatSend { session, run, text, timeout, thinking, queue } = message;
+        let ChatSend { session, run, text, images, timeout, thinking, queue } = message;
         let agent = session.agent();
         self.agent(&agent)?;
         let asked = Preferences { thinking, queue, ..Preferences::default() };
@@ -205,6 +207,11 @@ impl Api {
         let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
         let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(&caller, own));
         if let Some(slash) = self.slash(&session, &text).await.or(refused) {
+            if !images.is_empty() {
+                return Err(RpcError::invalid(
+                    "`attachments` cannot go with a command; say something about them instead",
+                ));
+            }
             if self.remembered(&run).is_none() {
                 self.obey(&caller, &session, run.clone(), slash).await;
             }
@@ -217,8 +224,10 @@ impl Api {
             None => (asked, text),
         };
         let waits = own.queue.clone();
-        let inbound =
-            Inbound { run: run.clone(), session: session.clone(), source: caller.source, origin: Origin::Owner, text };
+        // Held until the rows that name the images are there.
+        let (images, _kept) = images::keep(&self.host.blobs, images).await.map_err(|err| not_kept(&err))?;
+        let (origin, source) = (Origin::Owner, caller.source);
+        let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
         crash_point::pass("received");
         match self.host.store.accept_with(inbound, own, now()).await {
             Ok(Accepted::New) => {
@@ -337,7 +346,8 @@ impl Api {
         let text = format!("tool {} {arguments}", invoke.name);
         let source = Source { channel: DIRECT.to_owned(), account: caller.source.account };
         let (run, name) = (invoke.run, invoke.name);
-        let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin: Origin::Owner, text };
+        let (origin, images) = (Origin::Owner, Vec::new());
+        let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
         match host.store.accept(inbound, now()).await.map_err(stored)? {
             Accepted::New => {}
             Accepted::Duplicate(RunState::Ended(end)) => return Ok(view::run_end(&run, &end, None)),
@@ -452,6 +462,11 @@ fn stored(err: StoreError) -> RpcError {
         StoreError::RunTaken { .. } => RpcError::invalid(err.to_string()),
         _ => RpcError::unavailable(err.to_string()),
     }
+}
+
+fn not_kept(err: &BlobError) -> RpcError {
+    tracing::error!(error = err as &dyn std::error::Error, "images cannot be kept");
+    RpcError::unavailable(format!("the images cannot be kept: {}", causes::chain(err)))
 }
 
 /// What became of an answer, in one line for the chat.

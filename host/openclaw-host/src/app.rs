@@ -15,7 +15,7 @@ use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::Model;
 use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
-use claw_store::{AuditKey, Retention, Store, StoreError};
+use claw_store::{AuditKey, Blobs, Retention, Store, StoreError};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -137,9 +137,11 @@ impl App {
             scratch: home.scratch(),
             cgroups: claw_effects::prepare_cgroups(),
         };
-        let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone());
+        let blobs = Blobs::new(home.path().join("blobs"));
+        let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone(), blobs.clone());
         let host = Host {
             store,
+            blobs,
             checkpoints,
             sandbox,
             packages,

@@ -125,12 +125,12 @@ pub struct Back {
 
 impl Checkpoints {
     /// Of the host of the home at `home`.
-    pub fn new(settings: UndoSettings, home: &Path, store: Store) -> Arc<Self> {
+    pub fn new(settings: UndoSettings, home: &Path, store: Store, blobs: Blobs) -> Arc<Self> {
         Arc::new(Checkpoints {
             settings,
             trash: home.join("trash"),
             store,
-            blobs: Blobs::new(home.join("blobs")),
+            blobs,
             looking: tokio::sync::Mutex::default(),
             writers: Mutex::default(),
             unnamed: Notify::new(),

@@ -100,6 +100,9 @@ enum Command {
         /// What to say
         #[arg(short, long, value_name = "TEXT")]
         message: String,
+        /// PNG, JPEG, GIF or WebP to show with it; may be given several times
+        #[arg(long = "image", value_name = "FILE")]
+        images: Vec<PathBuf>,
         /// Conversation to say it in
         #[arg(long, value_name = "KEY", default_value = "main")]
         session: String,
@@ -295,11 +298,12 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
     // What can be wrong with the words themselves is found before the host is troubled.
     match command {
         Command::Chat { session, agent } => chat::chat(home, &sessions::parse_key_of(&session, &agent)?, output).await,
-        Command::Agent { message, session, agent, timeout, local } => {
+        Command::Agent { message, images, session, agent, timeout, local } => {
+            let said = agent::Said::read(message, &images)?;
             let session = sessions::parse_key_of(&session, &agent)?;
             match local {
-                true => agent::local(home, &session, &message, timeout, &output).await,
-                false => agent::agent(home, &session, &message, timeout, &output).await,
+                true => agent::local(home, &session, &said, timeout, &output).await,
+                false => agent::agent(home, &session, &said, timeout, &output).await,
             }
         }
         Command::Agents => agents::list(&mut Client::connect(home).await?, &output).await,

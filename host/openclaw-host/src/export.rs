@@ -44,15 +44,23 @@ pub fn create(path: &Path) -> io::Result<File> {
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// The text of a message: a plain text, or the text parts among others.
+/// The text of a message: a plain text, or the text parts among others, and a line for each image.
 pub fn content_text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         parts => {
-            let parts = parts.as_array().into_iter().flatten();
-            parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
+            let line = |part: &Value| match part["type"] == "image" {
+                true => Some(image_line(part)),
+                false => part["text"].as_str().map(str::to_owned),
+            };
+            parts.as_array().into_iter().flatten().filter_map(line).collect::<Vec<_>>().join("\n")
         }
     }
+}
+
+fn image_line(image: &Value) -> String {
+    let word = |field: &str| image[field].as_str().unwrap_or_default();
+    format!("[image: {}, {} bytes, sha256 {}]", word("mimeType"), image["sizeBytes"], word("sha256"))
 }
 
 /// Who said it: a role, or the tool.

@@ -11,7 +11,7 @@ use claw_gateway::Approvers;
 use claw_model::Model;
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
-use claw_store::{Retention, Store};
+use claw_store::{Blobs, Retention, Store};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 
@@ -70,6 +70,8 @@ pub struct Host {
     pub processes: Processes,
     /// What components can reach of the file system.
     pub folders: Folders,
+    /// Bytes that rows name.
+    pub blobs: Blobs,
     /// What runs change in the workspace.
     pub checkpoints: Arc<Checkpoints>,
     /// What clients are told.

@@ -30,6 +30,7 @@ mod provider_key;
 mod api;
 mod crash_point;
 mod driver;
+mod images;
 mod prompt;
 mod queue;
 mod run;

@@ -89,6 +89,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         log: Vec::new(),
         is_heard: false,
         narrower: 1.0,
+        images_refused: false,
         used: Cost::default(),
         unsettled: Cost::default(),
         reservation: None,
@@ -209,6 +210,8 @@ struct Shell {
     unsettled: Cost,
     /// Room for what the last call of the model has cost, until it is counted.
     reservation: Option<Reservation>,
+    /// Whether a provider has refused a prompt that had images in it; from then on none has.
+    images_refused: bool,
     /// Calls that an earlier attempt had begun, of which nobody knows whether they took effect.
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
@@ -238,6 +241,10 @@ impl Shell {
         }
         if let Some(wish) = compaction::asked_for(&self.row) {
             return self.compact_on_request(&wish).await;
+        }
+        if !self.is_heard {
+            let images = self.row.images.clone();
+            self.tell_of_unseen(&images);
         }
         let own = self.log.iter().filter(|entry| entry.run == self.row.run).map(|entry| entry.message.clone());
         let limits = TurnLimits {
@@ -298,7 +305,7 @@ impl Shell {
         self.is_heard = self.row.state != RunState::Received;
         if !self.is_heard {
             let seq = Seq(self.log.last().map_or(1, |entry| entry.seq.0 + 1));
-            let message = Message::User { text: self.row.text.clone() };
+            let message = Message::User { text: self.row.text.clone(), images: self.row.images.clone() };
             self.log.push(Entry { seq, at: now(), run: self.row.run.clone(), message });
         }
         Ok(())

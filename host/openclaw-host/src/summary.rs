@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use claw_core::context::{self, Room};
+use claw_core::image;
 use claw_core::message::Message;
-use claw_model::{Chosen, Heard, Model, Prompt, Reply, Thinking};
+use claw_model::{Chosen, Heard, Images, Model, Prompt, Reply, Thinking};
 use claw_store::Cost;
 
 use crate::host::Host;
@@ -74,8 +75,8 @@ pub fn plain(messages: &[Message]) -> String {
     }
     let said: Vec<_> = messages.iter().filter(|message| matches!(message, Message::User { .. })).collect();
     for message in &said[said.len().saturating_sub(PLAIN_MESSAGES)..] {
-        if let Message::User { text: said } = message {
-            let _ = writeln!(text, "- the owner: {}", cut(said.trim(), PLAIN_CHARS));
+        if let Message::User { text: said, images } = message {
+            let _ = writeln!(text, "- the owner: {}", image::told(&cut(said.trim(), PLAIN_CHARS), images));
         }
     }
     if let Some(Message::Assistant { text: said, .. }) =
@@ -97,7 +98,8 @@ async fn ask(host: &Host, model: &Chosen, before: &str, piece: &str, wish: &str)
     let _ = write!(text, "The conversation:\n\n{piece}\n\nNow write the minutes.");
     let prompt = Prompt {
         system: SYSTEM.to_owned(),
-        messages: vec![Message::User { text }],
+        messages: vec![Message::user(text)],
+        images: Images::new(),
         tools: Vec::new(),
         max_output_tokens: TOKENS,
         thinking: Thinking::Off,
@@ -122,7 +124,9 @@ async fn ask(host: &Host, model: &Chosen, before: &str, piece: &str, wish: &str)
 /// One message as the summary's author reads it.
 fn line(message: &Message) -> Option<String> {
     match message {
-        Message::User { text } => Some(format!("Owner: {}\n", cut(text.trim(), MESSAGE_CHARS))),
+        Message::User { text, images } => {
+            Some(format!("Owner: {}\n", image::told(&cut(text.trim(), MESSAGE_CHARS), images)))
+        }
         Message::Summary { text, .. } => Some(format!("Minutes of what was said before: {text}\n")),
         Message::Assistant { text, calls, .. } => {
             let mut line = String::new();
@@ -196,7 +200,7 @@ mod tests {
     use super::*;
 
     fn user(text: &str) -> Message {
-        Message::User { text: text.to_owned() }
+        Message::user(text)
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn announcement(host: &Host, run: &RunId, end: &RunEnd) -> Result<Option<Inb
     }
     let source = Source { channel: CHANNEL.to_owned(), account: session.to_string() };
     let id = RunId::parse(&format!("{run}-end")).expect("tasks: a task's id leaves room for a suffix");
-    Ok(Some(Inbound { run: id, session: parent, source, origin: Origin::SubAgent, text }))
+    Ok(Some(Inbound { run: id, session: parent, source, origin: Origin::SubAgent, text, images: Vec::new() }))
 }
 
 /// Another conversation's words, as information: between marks that it cannot know.

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{RunId, Timestamp, ToolName};
+use crate::id::{Digest, RunId, Timestamp, ToolName};
+use crate::image::{Image, ImageKind};
 use crate::message::ToolCall;
 
 fn entry(seq: u64, message: Message) -> Entry {
@@ -9,7 +10,11 @@ fn entry(seq: u64, message: Message) -> Entry {
 }
 
 fn user(text: &str) -> Message {
-    Message::User { text: text.to_owned() }
+    Message::user(text)
+}
+
+fn said(text: &str) -> Message {
+    Message::Assistant { text: text.to_owned(), calls: Vec::new(), replay: None }
 }
 
 fn call(id: &str) -> ToolCall {
@@ -30,7 +35,7 @@ fn log(messages: Vec<Message>) -> Vec<Entry> {
 }
 
 fn room(window: u64) -> Room {
-    Room { window, reserve: 0, taken: 0 }
+    Room { window, reserve: 0, taken: 0, images: PROMPT_IMAGES }
 }
 
 fn sent(log: &[Entry], room: &Room) -> Vec<Message> {
@@ -156,6 +161,72 @@ proptest! {
             // More than asked for only if the last exchange alone is more.
             let next = entries[at + 1..].iter().any(|entry| !matches!(entry.message, Message::Tool { .. }));
             prop_assert!(tokens(&entries[at..]) <= keep || !next);
+        }
+    }
+}
+
+fn shows(text: &str, images: usize, bytes: u64) -> Message {
+    let image = Image { digest: Digest([1; 32]), kind: ImageKind::Png, bytes };
+    Message::User { text: text.to_owned(), images: vec![image; images] }
+}
+
+/// How many images each message has left, and how many lines tell of one.
+fn images_left(messages: &[Message]) -> Vec<(usize, usize)> {
+    let told = |message: &Message| match message {
+        Message::User { text, .. } => text.matches("[image left out: image/png, ").count(),
+        _ => 0,
+    };
+    messages.iter().map(|message| (message.images().len(), told(message))).collect()
+}
+
+#[test]
+fn the_newest_images_stay_and_lines_tell_of_the_others() {
+    let log = log(vec![shows("a", 8, 10), shows("b", 8, 10), said("fine"), shows("", 8, 10)]);
+    assert_eq!(images_left(&sent(&log, &room(1_000_000))), [(4, 4), (8, 0), (0, 0), (8, 0)]);
+    // Half of the room is for ten images.
+    assert_eq!(images_left(&sent(&log, &room(32_000))), [(0, 8), (2, 6), (0, 0), (8, 0)]);
+    let blind = Room { images: 0, ..room(1_000_000) };
+    assert_eq!(images_left(&sent(&log, &blind)), [(0, 8), (0, 8), (0, 0), (0, 8)]);
+    let Message::User { text, .. } = &sent(&log, &blind)[0] else { panic!() };
+    assert!(text.starts_with("a\n[image left out: image/png, 10 bytes; it is not sent to this model]\n["), "{text}");
+}
+
+#[test]
+fn images_have_a_limit_of_bytes_over_all_messages() {
+    let half = MAX_IMAGES_BYTES as u64 / 2;
+    let log = log(vec![shows("a", 1, 10), shows("b", 1, half + 1), shows("c", 1, half)]);
+    assert_eq!(images_left(&sent(&log, &room(1_000_000))), [(0, 1), (0, 1), (1, 0)]);
+}
+
+#[test]
+fn old_images_leave_before_old_results_do() {
+    let long = "y".repeat(8_000);
+    let turn = |id: &str| vec![shows("look", 1, 10), asks(&[id]), answers(id, &long, false)];
+    let log = log(["1", "2", "3", "4", "5"].iter().flat_map(|id| turn(id)).collect());
+    let state = |window: u64| {
+        let sent = sent(&log, &room(window));
+        let whole = sent.iter().filter(|it| matches!(it, Message::Tool { .. }) && text_of(it).len() == 8_000);
+        (images_left(&sent).iter().map(|(left, _)| left).sum::<usize>(), whole.count())
+    };
+    assert_eq!(state(100_000), (5, 5));
+    assert_eq!(state(28_000), (3, 5));
+    assert_eq!(state(20_000), (3, 3));
+}
+
+proptest! {
+    // ML-24
+    #[test]
+    fn a_conversation_of_many_images_stays_within_its_room(
+        turns in prop::collection::vec((0..=8_usize, 0..4_000_000_u64), 1..60), window in 2_000..200_000_u64,
+    ) {
+        let log = log(turns.iter().map(|(images, bytes)| shows("x", *images, *bytes)).collect());
+        let sent = sent(&log, &room(window));
+        let left: Vec<_> = sent.iter().flat_map(Message::images).collect();
+        prop_assert!(left.len() <= PROMPT_IMAGES);
+        prop_assert!(left.iter().map(|image| image.bytes).sum::<u64>() <= MAX_IMAGES_BYTES as u64);
+        prop_assert!(left.len() as u64 * PER_IMAGE <= window / 2);
+        for ((images, _), (left, told)) in turns.iter().zip(images_left(&sent)) {
+            prop_assert_eq!(left + told, *images);
         }
     }
 }

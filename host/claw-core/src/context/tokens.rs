@@ -7,6 +7,9 @@ use crate::message::{Message, ToolSpec};
 const PER_MESSAGE: u64 = 4;
 /// A call beside its name and arguments.
 const PER_CALL: u64 = 8;
+/// An image, whatever its size: what Anthropic counts for the largest one that it does not scale down, and more than
+/// OpenAI does. Gemini counts less for most.
+pub(super) const PER_IMAGE: u64 = 1_600;
 
 /// Tokens of a text: four Latin letters make one, so do two digits or two other signs, and each ideograph is one.
 pub fn of_text(text: &str) -> u64 {
@@ -32,9 +35,8 @@ pub fn of_tool(tool: &ToolSpec) -> u64 {
 /// Tokens of a message as it is sent; none for what is not sent.
 pub fn of_message(message: &Message) -> u64 {
     match message {
-        Message::User { text } | Message::Summary { text, .. } | Message::Instruction { text } => {
-            PER_MESSAGE + of_text(text)
-        }
+        Message::User { text, images } => PER_MESSAGE + of_text(text) + PER_IMAGE * images.len() as u64,
+        Message::Summary { text, .. } | Message::Instruction { text } => PER_MESSAGE + of_text(text),
         Message::Assistant { text, calls, replay } => {
             let calls = calls.iter().map(|call| PER_CALL + of_text(call.tool.as_str()) + of_text(&call.arguments));
             let replay = replay.as_ref().map_or(0, |replay| of_text(&replay.data));

@@ -76,11 +76,11 @@ pub(super) async fn create(
     let place = place(&headers, user, models::agent(&model)?, &usual)?;
     let prompt = Prompt::read(&params.messages)?;
     let known = prompt.has_context() && !place.new && has_history(shared, &caller, &place.session).await?;
-    let text = if known { prompt.into_turn()? } else { prompt.into_whole()? };
+    let (text, images) = if known { prompt.into_turn()? } else { prompt.into_whole()? };
 
     // Subscribed before the host hears of the run: its end cannot be missed.
     let mut events = shared.link.subscribe();
-    let turn = ChatSend::new(place.session, run.clone(), text);
+    let turn = ChatSend::new(place.session, run.clone(), text, images);
     let accepted = shared.link.ask(caller.clone(), Call::Agent(turn)).await?;
     let running = Acceptance::of(&accepted) == Acceptance::Running;
     let label = Label { id: format!("chatcmpl-{run}"), model, created: clock::now().0 / 1000 };

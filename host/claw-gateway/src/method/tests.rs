@@ -62,7 +62,13 @@ fn what_a_method_needs_is_required() {
 fn a_message_that_cannot_be_kept_whole_is_refused() {
     let send = |message: &str, attachments: Value| json!({"sessionKey": "main", "message": message, "idempotencyKey": "r", "attachments": attachments});
     check_refused("chat.send", send(&"x".repeat(MAX_MESSAGE_BYTES + 1), json!([])), "at most 1048576");
-    check_refused("chat.send", send("see file", json!([{"content": "AA=="}])), "`attachments` are not supported");
+    check_refused("chat.send", send("see file", json!([{"content": "AA=="}])), "attachment 1 is no PNG");
+    check_refused("agent", send("see file", json!([{"content": "AA=="}])), "attachment 1 is no PNG");
+    check_refused("agent", send("see file", json!([{"mimeType": "image/png"}])), "missing field `content`");
+    let Call::ChatSend(shown) = read("chat.send", send("", json!([{"content": "R0lGODlh"}]))).unwrap() else {
+        panic!()
+    };
+    assert_eq!((shown.text.as_str(), shown.images[0].content()), ("", &b"GIF89a"[..]));
 }
 
 #[test]

@@ -50,6 +50,7 @@ async fn each_method_needs_exactly_its_scope() {
         sessions.branches.list: read write admin
         sessions.branches.switch: admin
         sessions.rewind: admin
+        sessions.undo: admin
         sessions.fork: write admin
         sessions.delete: admin
         sessions.cleanup: admin

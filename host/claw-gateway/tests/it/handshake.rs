@@ -59,6 +59,7 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "sessions.branches.list",
                 "sessions.branches.switch",
                 "sessions.rewind",
+                "sessions.undo",
                 "sessions.fork",
                 "sessions.delete",
                 "sessions.cleanup",
@@ -154,7 +155,11 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
             "policy": {
               "maxPayload": 26214400,
               "maxBufferedBytes": 52428800,
-              "tickIntervalMs": 30000
+              "tickIntervalMs": 30000,
+              "attachments": {
+                "maxBytes": 12582912,
+                "maxImageBytes": 3932160
+              }
             }
           }
         }"#]]

@@ -6,7 +6,7 @@ use claw_core::message::Message;
 use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
 use crate::replay::{Kept, pack};
-use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, user};
+use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, shown, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     decoded(WireFormat::AnthropicMessages, events)
@@ -155,4 +155,17 @@ fn thoughts_go_back_in_their_places_and_an_exchange_without_them_stays_without()
     let foreign = body("another");
     assert_eq!(foreign["messages"][1]["content"].as_array().unwrap().len(), 2, "{foreign}");
     assert_eq!(foreign.get("thinking"), None);
+}
+
+#[test]
+fn images_stand_before_the_words_that_go_with_them() {
+    let (_, prompt) = shown(ImageKind::Jpeg, b"jpg", "what is it?");
+    let body = request(&reader("h", "m"), &prompt);
+    let source = json!({"type": "base64", "media_type": "image/jpeg", "data": "anBn"});
+    let image = json!({"type": "image", "source": source});
+    let text = json!({"type": "text", "text": "what is it?", "cache_control": {"type": "ephemeral"}});
+    assert_eq!(body["messages"], json!([{"role": "user", "content": [image, text]}]));
+    let (_, alone) = shown(ImageKind::Jpeg, b"jpg", "");
+    let image = json!({"type": "image", "source": source, "cache_control": {"type": "ephemeral"}});
+    assert_eq!(request(&reader("h", "m"), &alone)["messages"], json!([{"role": "user", "content": [image]}]));
 }

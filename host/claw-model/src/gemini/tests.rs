@@ -5,7 +5,7 @@ use super::*;
 use crate::prompt::Reply;
 use crate::provider::WireFormat;
 use crate::replay::pack;
-use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, user};
+use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, shown, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     decoded(WireFormat::Gemini, events)
@@ -106,4 +106,21 @@ fn errors_and_other_formats_are_told_apart() {
     let Fault::Provider(complaint) = fault else { panic!("{fault:?}") };
     assert_eq!((complaint.code.as_str(), complaint.message.as_str()), ("503", "overloaded"));
     assert!(matches!(decode(&["[DONE]"]), Err(Fault::Garbage(_))));
+}
+
+#[test]
+fn images_stand_before_the_words_that_go_with_them() {
+    let (_, prompt) = shown(ImageKind::Png, b"png", "what is it?");
+    let body = request(&reader("h", "gemini-3-pro"), &prompt);
+    let image = json!({"inlineData": {"mimeType": "image/png", "data": "cG5n"}});
+    assert_eq!(body["contents"], json!([{"role": "user", "parts": [image, {"text": "what is it?"}]}]));
+    let (_, alone) = shown(ImageKind::Png, b"png", "");
+    assert_eq!(request(&reader("h", "m"), &alone)["contents"], json!([{"role": "user", "parts": [image]}]));
+}
+
+#[test]
+fn a_gif_is_told_of_because_the_api_takes_none() {
+    let (_, prompt) = shown(ImageKind::Gif, b"gif", "what is it?");
+    let told = "what is it?\n[image left out: image/gif, 3 bytes; this model's provider does not take this format]";
+    assert_eq!(request(&reader("h", "m"), &prompt)["contents"], json!([{"role": "user", "parts": [{"text": told}]}]));
 }

@@ -5,7 +5,7 @@ use claw_core::message::Message;
 
 use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
-use crate::sample::{call, decoded, done, full_prompt, prompt, reader, user};
+use crate::sample::{call, decoded, done, full_prompt, prompt, reader, shown, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     decoded(WireFormat::OpenAiChat, events)
@@ -172,4 +172,17 @@ fn thoughts_are_no_answer_and_go_back_within_their_exchange_only() {
     assert_eq!(sent(&messages), Some(details));
     messages.push(user("thanks"));
     assert_eq!(sent(&messages), None);
+}
+
+#[test]
+fn images_stand_before_the_words_that_go_with_them() {
+    let (_, prompt) = shown(ImageKind::Png, b"png", "what is it?");
+    let body = request(&reader("h", "m"), &prompt);
+    let url = "data:image/png;base64,cG5n";
+    let content = json!([{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "what is it?"}]);
+    assert_eq!(body["messages"], json!([{"role": "user", "content": content}]));
+    let (_, alone) = shown(ImageKind::Webp, b"w", "");
+    let url = "data:image/webp;base64,dw==";
+    let content = json!([{"type": "image_url", "image_url": {"url": url}}]);
+    assert_eq!(request(&reader("h", "m"), &alone)["messages"], json!([{"role": "user", "content": content}]));
 }

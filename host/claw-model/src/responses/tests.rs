@@ -5,7 +5,7 @@ use super::*;
 use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
 use crate::replay::{Kept, pack};
-use crate::sample::{call, decoded, done, full_prompt, prompt, reader, user};
+use crate::sample::{call, decoded, done, full_prompt, prompt, reader, shown, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     decoded(WireFormat::OpenAiResponses, events)
@@ -106,4 +106,15 @@ fn failures_are_complaints_in_either_shape() {
         assert_eq!((complaint.code.as_str(), complaint.message.as_str()), (code, "oops"), "{event}");
     }
     assert!(matches!(decode(&[r#"{"choices":[]}"#]), Err(Fault::Garbage(_))));
+}
+
+#[test]
+fn images_stand_before_the_words_that_go_with_them() {
+    let (_, prompt) = shown(ImageKind::Gif, b"gif", "what is it?");
+    let body = request(&reader("h", "m"), &prompt);
+    let image = json!({"type": "input_image", "image_url": "data:image/gif;base64,Z2lm"});
+    let content = json!([image, {"type": "input_text", "text": "what is it?"}]);
+    assert_eq!(body["input"], json!([{"role": "user", "content": content}]));
+    let (_, alone) = shown(ImageKind::Gif, b"gif", "");
+    assert_eq!(request(&reader("h", "m"), &alone)["input"][0]["content"], json!([image]));
 }

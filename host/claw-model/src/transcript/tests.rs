@@ -1,7 +1,8 @@
 use claw_core::id::Seq;
 
 use super::*;
-use crate::sample::{assistant, call, denied, done, user};
+use crate::facts::ModelFacts;
+use crate::sample::{ABLE, assistant, call, denied, done, prompt, reader, shown, user};
 
 fn show(messages: &[Message]) -> Vec<String> {
     let show_call = |answered: AnsweredCall<'_>| {
@@ -9,13 +10,15 @@ fn show(messages: &[Message]) -> Vec<String> {
         format!("{}={mark}{}", answered.call.id, answered.outcome)
     };
     let show = |turn| match turn {
-        Turn::User(text) => format!("user {text}"),
+        Turn::User { text, images } if images.is_empty() => format!("user {text}"),
+        Turn::User { text, images } => format!("user {text} {images:?}"),
         Turn::Assistant { text, calls, .. } => {
             let calls: Vec<String> = calls.into_iter().map(show_call).collect();
             format!("assistant {text} [{}]", calls.join(", "))
         }
     };
-    turns(messages, "o").into_iter().map(show).collect()
+    let prompt = prompt(messages.to_vec());
+    turns(&reader("h", "m"), &prompt, &ImageKind::ALL).into_iter().map(show).collect()
 }
 
 #[test]
@@ -64,4 +67,26 @@ fn malformed_arguments_in_the_history_become_an_object() {
     assert_eq!(arguments(r#"{"zone":"UTC"}"#), r#"{"zone":"UTC"}"#);
     assert_eq!(arguments(r#"{"zone":"#), r#"{"malformed_arguments":"{\"zone\":"}"#);
     assert_eq!(arguments("[1]"), r#"{"malformed_arguments":"[1]"}"#);
+}
+
+#[test]
+fn lines_tell_of_images_that_cannot_be_sent() {
+    let (_, mut shown) = shown(ImageKind::Png, b"png", "look");
+    let told = |facts: &ModelFacts, prompt: &Prompt| match turns(
+        &Reader { facts, ..reader("h", "m") },
+        prompt,
+        &ImageKind::ALL,
+    )
+    .remove(0)
+    {
+        Turn::User { text, images } => (text.into_owned(), images.len()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(told(&ABLE, &shown), ("look".to_owned(), 1));
+    let blind = ModelFacts { images: false, ..ABLE };
+    let why = "look\n[image left out: image/png, 3 bytes; this model cannot look at images]";
+    assert_eq!(told(&blind, &shown), (why.to_owned(), 0));
+    shown.images.clear();
+    let why = "look\n[image left out: image/png, 3 bytes; its file is not there any more]";
+    assert_eq!(told(&ABLE, &shown), (why.to_owned(), 0));
 }

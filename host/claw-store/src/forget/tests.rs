@@ -1,11 +1,13 @@
 use claw_core::approval::Answer;
+use claw_core::inbound::Inbound;
 
 use super::*;
 use crate::fixture::*;
 use crate::{ApprovalFilter, JournalStep, Point, Record, Repeatable};
 
 async fn tell(store: &Store, id: &str, session: &str, when: u64) {
-    store.accept(inbound_to(id, session), at(when)).await.unwrap();
+    let shown = Inbound { images: vec![image(1)], ..inbound_to(id, session) };
+    store.accept(shown, at(when)).await.unwrap();
     let step =
         JournalStep::CallStarted { call: call("c"), tool: tool(), component: component(), repeatable: Repeatable::Yes };
     let asked = Record { entries: vec![asks(&["c"])], steps: vec![step], ..Record::default() };
@@ -34,6 +36,7 @@ fn rows(store: &Store) -> Vec<u64> {
             snapshot.table(tables::APPROVALS)?.len()?,
             snapshot.table(tables::PENDING)?.len()?,
             snapshot.table(tables::ASKED)?.len()?,
+            snapshot.table(tables::IMAGES)?.len()?,
         ])
     };
     store.read(count).unwrap()

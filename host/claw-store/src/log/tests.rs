@@ -13,7 +13,7 @@ fn log(messages: &[(&str, Message)]) -> OpenCalls {
 #[test]
 fn reading_a_log_finds_the_calls_that_taking_its_messages_leaves_open() {
     let story = [
-        ("a", Message::User { text: "hi".to_owned() }),
+        ("a", Message::user("hi")),
         ("a", asks(&["1", "2"])),
         ("a", notice("card")),
         ("a", answers("2")),
@@ -32,7 +32,7 @@ fn reading_a_log_finds_the_calls_that_taking_its_messages_leaves_open() {
 
 #[test]
 fn nobody_speaks_while_a_call_is_open() {
-    for message in [said("x"), Message::User { text: "x".to_owned() }, asks(&["2"])] {
+    for message in [said("x"), Message::user("x"), asks(&["2"])] {
         let mut calls = log(&[("a", asks(&["1"]))]);
         assert!(calls.take(&run("a"), &message).unwrap_err().contains("`1` has no answer yet"));
         assert!(calls.take(&run("a"), &notice("fine")).is_ok());

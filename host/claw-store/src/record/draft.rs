@@ -2,6 +2,7 @@
 
 use claw_core::event::{HOST_MARK, RunEnd};
 use claw_core::id::{CallId, RunId, Seq, SessionKey, Timestamp};
+use claw_core::image;
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use claw_core::outcome::{FailureKind, ToolOutcome};
@@ -55,7 +56,7 @@ impl Draft {
         let newest = tables.entries.range((key, epoch, 0)..=(key, epoch, u64::MAX))?.next_back().transpose()?;
         let next = newest.map_or(1, |(position, _)| position.value().2 + 1);
         // Once its message is in the log, a run has nothing more to say for itself.
-        let own = run.epoch.is_none().then(|| heard(&run.text, end));
+        let own = run.epoch.is_none().then(|| heard(run, end));
         let row = was.clone();
         let (entries, heard) = (Vec::new(), Vec::new());
         Ok(Draft { own, at, epoch, was, row, segments, left, calls, next, entries, heard, session })
@@ -95,7 +96,7 @@ impl Draft {
         if row.session != self.session || row.epoch.is_some() || row.end.is_some() {
             return Ok(());
         }
-        self.push(joined, Message::User { text: row.text.clone() })?;
+        self.push(joined, heard(&row, None))?;
         row.epoch = Some(self.epoch);
         row.running = true;
         row.ended_at = Some(self.at);
@@ -112,7 +113,7 @@ impl Draft {
             reason,
         })?;
         if self.epoch == self.row.epoch
-            && let Message::User { text } | Message::Assistant { text, .. } = &message
+            && let Message::User { text, .. } | Message::Assistant { text, .. } = &message
             && !text.is_empty()
         {
             self.row.preview = session::preview(text);
@@ -155,7 +156,7 @@ impl Draft {
         for id in std::mem::take(&mut self.row.deferred) {
             if let Some(mut row) = run::find(&tables.runs, &id)? {
                 let end = row.end.clone().map(RunEnd::from);
-                self.push(&id, heard(&row.text, end.as_ref()))?;
+                self.push(&id, heard(&row, end.as_ref()))?;
                 row.epoch = Some(self.epoch);
                 self.heard.push(row);
             }
@@ -183,16 +184,17 @@ impl Draft {
 }
 
 /// How the message of a run gets into the log.
-fn heard(text: &str, end: Option<&RunEnd>) -> Message {
+fn heard(run: &StoredRun, end: Option<&RunEnd>) -> Message {
+    let (text, images) = (&run.text, run.images());
     match end {
         Some(RunEnd::Failed { kind, .. }) if kind == RunEnd::LEFT_OUT => {
-            Message::Notice { text: format!("{HOST_MARK} not answered: {text}") }
+            Message::Notice { text: format!("{HOST_MARK} not answered: {}", image::told(text, &images)) }
         }
         Some(RunEnd::Failed { kind, .. }) if kind == RunEnd::SUMMARISED => {
-            let start = session::preview(text);
-            Message::User { text: format!("{HOST_MARK} too many messages waited, and this one was left out: {start}") }
+            let start = session::preview(&image::told(text, &images));
+            Message::user(format!("{HOST_MARK} too many messages waited, and this one was left out: {start}"))
         }
-        _ => Message::User { text: text.to_owned() },
+        _ => Message::User { text: text.clone(), images },
     }
 }
 

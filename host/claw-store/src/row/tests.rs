@@ -27,11 +27,12 @@ const KINDS: [FailureKind; 16] = [
 fn every_message_reads_back_as_it_was() {
     let answer = |outcome, outside| Message::Tool { call: call("c"), tool: tool(), outcome, outside };
     let failed = |kind| answer(ToolOutcome::failed(kind, "why"), false);
-    let mut messages = vec![Message::User { text: "é\0".to_owned() }, asks(&["a", "b"]), answers("a"), notice("n")];
+    let mut messages = vec![Message::user("é\0"), asks(&["a", "b"]), answers("a"), notice("n")];
     messages.extend(KINDS.map(failed));
     messages.push(answer(ToolOutcome::Done { text: "web".to_owned() }, true));
     messages.push(answer(ToolOutcome::failed(FailureKind::Tool, "web"), true));
     messages.push(Message::Summary { text: "before".to_owned(), kept_from: Seq(7) });
+    messages.push(Message::User { text: String::new(), images: vec![image(1), image(2)] });
     messages.push(Message::Instruction { text: "note it".to_owned() });
     for message in messages {
         let entry = Entry { seq: Seq(9), at: at(1), run: run("r"), message };
@@ -89,6 +90,16 @@ fn each_bit_of_a_row_that_has_changed_is_found() {
         assert!(err.to_string().contains("log row of `main`"), "{err}");
     }
     assert!(decode::<StoredEntry>("main", &bytes[..3]).is_err());
+}
+
+#[test]
+fn a_run_from_before_the_images_has_none() {
+    let head = ("r", "agent:main:main", "ws", "owner", "owner", "hello", 7_u64, Some(1_u64), true);
+    let row = (head, None::<StoredEnd>, 2_u32, at(1), Some(at(2)));
+    let row: StoredRun = decode("r", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
+    let expected = Inbound { text: "hello".to_owned(), ..inbound("r") };
+    assert_eq!((row.arrival, row.attempts, row.received_at, row.ended_at), (7, 2, at(1), Some(at(2))));
+    assert_eq!(row.inbound(), expected);
 }
 
 #[test]

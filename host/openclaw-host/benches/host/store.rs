@@ -186,5 +186,12 @@ fn key(name: &str) -> Result<SessionKey> {
 
 fn inbound(number: u64, session: &str) -> Result<Inbound> {
     let source = Source { channel: "ws".to_owned(), account: "owner".to_owned() };
-    Ok(Inbound { run: run_id(number)?, session: key(session)?, source, origin: Origin::Owner, text: TEXT.to_owned() })
+    Ok(Inbound {
+        run: run_id(number)?,
+        session: key(session)?,
+        source,
+        origin: Origin::Owner,
+        text: TEXT.to_owned(),
+        images: Vec::new(),
+    })
 }

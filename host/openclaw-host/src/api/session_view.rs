@@ -1,6 +1,8 @@
 //! Conversations as the JSON that clients know.
 
 use claw_core::id::{RunId, SessionKey, Timestamp};
+use claw_core::image::Image;
+use claw_core::inbound::Inbound;
 use claw_core::message::{Entry, Message};
 use claw_core::rfc3339;
 use claw_core::text::is_silent;
@@ -16,7 +18,8 @@ pub(super) fn history(host: &Host, page: &ChatHistory, history: &History, ways: 
     let mut messages: Vec<Value> = history.entries.iter().map(entry).collect();
     let next = history.entries.last().map_or(0, |entry| entry.seq.0) + 1;
     messages.extend(history.pending.iter().zip(next..).map(|(pending, seq)| {
-        row("user", text_parts(&pending.inbound.text), pending.at, seq, &pending.inbound.run, None)
+        let Inbound { text, images, .. } = &pending.inbound;
+        row("user", said(text, images), pending.at, seq, &pending.inbound.run, None)
     }));
     let runs: Vec<_> = history.pending.iter().map(|pending| &pending.inbound.run).collect();
     let (own, ways) = ways;
@@ -41,7 +44,7 @@ pub(super) fn history(host: &Host, page: &ChatHistory, history: &History, ways: 
 fn entry(entry: &Entry) -> Value {
     let Entry { seq, at, run, message } = entry;
     match message {
-        Message::User { text } => row("user", text_parts(text), *at, seq.0, run, None),
+        Message::User { text, images } => row("user", said(text, images), *at, seq.0, run, None),
         Message::Assistant { text, calls, .. } => {
             let mut parts = if text.is_empty() || is_silent(text) { Vec::new() } else { text_parts(text) };
             parts.extend(calls.iter().map(|call| {
@@ -66,6 +69,17 @@ fn entry(entry: &Entry) -> Value {
 
 fn text_parts(text: &str) -> Vec<Value> {
     vec![json!({"type": "text", "text": text})]
+}
+
+/// What a person said; of images, what they are.
+fn said(text: &str, images: &[Image]) -> Vec<Value> {
+    let mut parts = if text.is_empty() && !images.is_empty() { Vec::new() } else { text_parts(text) };
+    parts.extend(images.iter().map(|image| {
+        json!({
+            "type": "image", "mimeType": image.kind.mime(), "sizeBytes": image.bytes, "sha256": image.digest,
+        })
+    }));
+    parts
 }
 
 fn row(role: &str, content: Vec<Value>, at: Timestamp, seq: u64, run: &RunId, kind: Option<&str>) -> Value {

@@ -40,12 +40,16 @@ fn key() -> SessionKey {
     SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap()
 }
 
+fn blobs(home: &Path) -> Blobs {
+    Blobs::new(home.join("blobs"))
+}
+
 impl Site {
     fn new(limits: UndoSettings) -> Site {
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("ws")).unwrap();
         let store = Store::open(&folder.path().join("store.redb"), AuditKey::new([7; 32])).unwrap();
-        let checkpoints = Checkpoints::new(limits, folder.path(), store.clone());
+        let checkpoints = Checkpoints::new(limits, folder.path(), store.clone(), blobs(folder.path()));
         Site { folder, store, checkpoints }
     }
 
@@ -64,7 +68,14 @@ impl Site {
 
     async fn accept(&self, id: &str, channel: &str) {
         let source = Source { channel: channel.to_owned(), account: "owner".to_owned() };
-        let inbound = Inbound { run: run(id), session: key(), source, origin: Origin::Owner, text: format!("do {id}") };
+        let inbound = Inbound {
+            run: run(id),
+            session: key(),
+            source,
+            origin: Origin::Owner,
+            text: format!("do {id}"),
+            images: Vec::new(),
+        };
         self.store.accept(inbound, now()).await.unwrap();
     }
 
@@ -328,7 +339,7 @@ async fn what_a_call_has_changed_that_a_crash_cut_off_is_its_runs_and_of_nobody_
     }
     std::mem::forget(site.begin("calls").await);
     site.write("b", "new");
-    let next = Checkpoints::new(LIMITS, site.folder.path(), site.store.clone());
+    let next = Checkpoints::new(LIMITS, site.folder.path(), site.store.clone(), blobs(site.folder.path()));
     let workspaces = BTreeMap::from([(route::main(), site.folder.path().join("ws"))]);
     next.take_up(&workspaces).await.unwrap();
     let changed = |id: &str| site.store.checkpoint(&run(id)).unwrap().is_some_and(|it| !it.touched.is_empty());

@@ -1,9 +1,14 @@
 //! `agent`: one message, one answer.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use claw_core::id::SessionKey;
+use claw_core::image::MAX_IMAGE_BYTES;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
@@ -12,6 +17,12 @@ use super::own_host::OwnHost;
 use super::{Exit, Failure, Output};
 use crate::client::{Client, ClientError, Event, Incoming, RequestId, idempotency_key};
 
+/// What is said, and shown with it.
+pub(super) struct Said {
+    text: String,
+    attachments: Vec<Value>,
+}
+
 /// How a wait for a final answer ended.
 enum Ended {
     Answered(Value),
@@ -19,32 +30,62 @@ enum Ended {
     Interrupted,
 }
 
+impl Said {
+    /// Reads the images.
+    ///
+    /// # Errors
+    /// If there is no text, or a file cannot be read or is too large. Whether it is an image, the host says.
+    pub(super) fn read(text: String, images: &[PathBuf]) -> Result<Said, Failure> {
+        if text.trim().is_empty() {
+            return Err(Failure::message(Exit::Usage, "the message is empty"));
+        }
+        let attachments = images.iter().map(|path| attachment(path)).collect::<Result<_, _>>()?;
+        Ok(Said { text, attachments })
+    }
+}
+
+fn attachment(path: &Path) -> Result<Value, Failure> {
+    let failed = |err| {
+        let context = format!("cannot read the image `{}`", path.display());
+        Failure::new(Exit::Failed, anyhow::Error::new(err).context(context))
+    };
+    // One byte more tells that it is too large.
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_IMAGE_BYTES as u64 + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() > MAX_IMAGE_BYTES {
+        let why = format!("the image `{}` has more than {MAX_IMAGE_BYTES} bytes; make it smaller", path.display());
+        return Err(Failure::message(Exit::Failed, why));
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    Ok(json!({"type": "image", "fileName": name, "content": STANDARD.encode(content)}))
+}
+
 /// Starts a host for this one message, and ends it with the answer.
 pub(super) async fn local(
     home: &Path,
     session: &SessionKey,
-    message: &str,
+    said: &Said,
     seconds: u64,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    check(message)?;
-    let said = tempfile::NamedTempFile::new()?;
-    let _host = OwnHost::start(&mut OwnHost::command(home)?, said.path())?;
-    agent(home, session, message, seconds, output).await
+    let log = tempfile::NamedTempFile::new()?;
+    let _host = OwnHost::start(&mut OwnHost::command(home)?, log.path())?;
+    agent(home, session, said, seconds, output).await
 }
 
 pub(super) async fn agent(
     home: &Path,
     session: &SessionKey,
-    message: &str,
+    said: &Said,
     seconds: u64,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    check(message)?;
     let mut client = Client::connect(home).await?;
     let run = idempotency_key()?;
     let params = json!({
-        "message": message,
+        "message": said.text,
+        "attachments": said.attachments,
         "agentId": session.agent().to_string(),
         "sessionKey": session.as_str(),
         "deliver": false,
@@ -72,13 +113,6 @@ pub(super) async fn agent(
     };
     client.close().await;
     exit
-}
-
-fn check(message: &str) -> Result<(), Failure> {
-    match message.trim().is_empty() {
-        true => Err(Failure::message(Exit::Usage, "the message is empty")),
-        false => Ok(()),
-    }
 }
 
 /// Waits for the answer to `request` that is not just "accepted", and shows the calls of `session` that wait

@@ -14,6 +14,10 @@ fn key() -> SessionKey {
     sessions::parse_key("main").unwrap()
 }
 
+fn said(text: &str) -> agent::Said {
+    agent::Said::read(text.to_owned(), &[]).unwrap()
+}
+
 fn quiet() -> Output {
     Output::new(Format::Json, &Env::default())
 }
@@ -291,7 +295,7 @@ async fn one_message_gets_its_final_answer() {
         ]
     })
     .await;
-    let exit = agent::agent(gateway.home.path(), &key(), "what time is it?", 60, &quiet()).await.unwrap();
+    let exit = agent::agent(gateway.home.path(), &key(), &said("what time is it?"), 60, &quiet()).await.unwrap();
     assert_eq!(exit, Exit::Ok);
     let (method, params) = gateway.requests().pop().unwrap();
     assert_eq!(
@@ -304,7 +308,7 @@ async fn one_message_gets_its_final_answer() {
 async fn a_run_without_an_answer_ends_with_1() {
     let gateway =
         FakeGateway::start(|_, _| vec![Reply::Ended(json!({ "status": "error", "summary": "no credit" }))]).await;
-    let failure = agent::agent(gateway.home.path(), &key(), "hello", 60, &quiet()).await.unwrap_err();
+    let failure = agent::agent(gateway.home.path(), &key(), &said("hello"), 60, &quiet()).await.unwrap_err();
     assert_eq!(failure.to_text(), "error: the run ended with `error`: no credit\n");
     assert_eq!(failure.exit().code(), 1);
 }
@@ -316,7 +320,7 @@ async fn a_run_that_takes_too_long_is_stopped() {
         _ => vec![Reply::Ok(json!({ "ok": true, "aborted": true }))],
     })
     .await;
-    let failure = agent::agent(gateway.home.path(), &key(), "hello", 0, &quiet()).await.unwrap_err();
+    let failure = agent::agent(gateway.home.path(), &key(), &said("hello"), 0, &quiet()).await.unwrap_err();
     assert_eq!(failure.exit(), Exit::Failed);
     let requests = gateway.requests();
     let run = &requests[1].1["idempotencyKey"];

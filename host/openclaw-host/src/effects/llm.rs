@@ -6,7 +6,7 @@ use std::time::Duration;
 use claw_core::context;
 use claw_core::effect::{EffectError, LlmReply, LlmRequest};
 use claw_core::message::Message;
-use claw_model::{Heard, ModelFacts, Prompt, StopReason, Thinking};
+use claw_model::{Heard, Images, ModelFacts, Prompt, StopReason, Thinking};
 use claw_policy::Action;
 use claw_store::{Cost, PreferencesOf};
 
@@ -57,11 +57,12 @@ impl Effects {
         let host = &self.context.host;
         let message = |message: claw_core::effect::LlmMessage| match message.by_model {
             true => Message::Assistant { text: message.text, calls: Vec::new(), replay: None },
-            false => Message::User { text: message.text },
+            false => Message::user(message.text),
         };
         let mut prompt = Prompt {
             system: request.system,
             messages: request.messages.into_iter().map(message).collect(),
+            images: Images::new(),
             tools: Vec::new(),
             max_output_tokens: request.max_tokens,
             thinking: Thinking::Off,

@@ -185,7 +185,7 @@ impl Effects {
             created: now(),
         };
         let source = Source { channel: CHANNEL.to_owned(), account: facts.session.to_string() };
-        let inbound = Inbound { run, session, source, origin: Origin::SubAgent, text };
+        let inbound = Inbound { run, session, source, origin: Origin::SubAgent, text, images: Vec::new() };
         let started = StartedTask { run: task.run.to_string(), key: task.session.to_string() };
         let labels = context.labels.now();
         let work = HandOver { inbound, sub_agent, task, labels, used: context.used };

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use claw_core::context::{self, Room};
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{SessionKey, ToolName};
+use claw_core::image::Image;
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{Chosen, Heard, ModelError, Prompt, Reply};
+use claw_model::{Chosen, Heard, Images, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError, SubAgent};
 
 use super::{Asked, Shell};
 use crate::host::{Host, now};
+use crate::images;
 use crate::lineage;
 use crate::masking;
 use crate::skills::{self, Shelf};
@@ -48,20 +50,26 @@ impl Shell {
         loop {
             let room = self.room(system, offer.tokens);
             let excerpt = self.fitting(system, &room).await?;
+            let shows = excerpt.messages.iter().any(|message| !message.images().is_empty());
             let asked = self.complete(self.prompt(system, &offer.specs, &room, excerpt), Aloud::Yes).await;
             let is_too_long = matches!(asked, Asked::Failed(ModelError::ContextTooLong { .. }));
             // What was heard cannot be taken back.
-            if !is_too_long || !self.said.is_empty() || times == TIMES_NARROWER {
+            if !self.said.is_empty() {
                 return Ok(asked);
             }
-            times += 1;
-            self.narrower *= NARROWER;
+            if is_too_long && times < TIMES_NARROWER {
+                times += 1;
+                self.narrower *= NARROWER;
+            } else if !shows || !self.is_without_images(&asked) {
+                return Ok(asked);
+            }
         }
     }
 
     /// The room of the conversation beside instructions and tools, which take so many tokens.
     pub(super) fn room(&self, system: &str, tools: u64) -> Room {
-        room(&self.host, &self.ways.model, self.narrower, system, tools)
+        let room = room(&self.host, &self.ways.model, self.narrower, system, tools);
+        Room { images: if self.images_refused { 0 } else { room.images }, ..room }
     }
 
     /// What is sent, and its tokens by our count.
@@ -69,12 +77,40 @@ impl Shell {
         let Excerpt { messages, tokens } = excerpt;
         let max_output_tokens = u32::try_from(room.reserve).unwrap_or(u32::MAX);
         let (system, tools, thinking) = (system.to_owned(), tools.to_vec(), self.ways.thinking);
-        (Prompt { system, messages, tools, max_output_tokens, thinking }, room.taken + tokens)
+        (Prompt { system, messages, images: Images::new(), tools, max_output_tokens, thinking }, room.taken + tokens)
     }
 
     /// These entries as a model gets to see them.
     pub(super) fn excerpt(&self, entries: &[&Entry], room: &Room) -> Excerpt {
         excerpt(&self.host, &self.row.session, entries, room)
+    }
+
+    /// Tells people, where a message shows something, that the model will not see it.
+    pub(super) fn tell_of_unseen(&mut self, images: &[Image]) {
+        if !images.is_empty() && !self.ways.model.facts.images {
+            let model = &self.ways.model.name;
+            self.notice(&format!(
+                "{model} cannot look at images; it is told that there are {}. Choose another model with /model, or say \
+                 that it can with `images: true` under its provider's `models`.",
+                images.len()
+            ));
+        }
+    }
+
+    /// Whether a prompt with images was refused for what it is, and is to be sent without them: a single image that its
+    /// provider cannot take would end the conversation for good.
+    fn is_without_images(&mut self, asked: &Asked) -> bool {
+        let Asked::Failed(error) = asked else { return false };
+        // Some servers have no such model where it would have to look at an image.
+        let (ModelError::Rejected { message, .. }
+        | ModelError::NotFound { message, .. }
+        | ModelError::ContextTooLong { message, .. }) = error
+        else {
+            return false;
+        };
+        self.notice(&format!("The images were refused, and the model is asked without them: {message}"));
+        self.images_refused = true;
+        true
     }
 
     /// The tools on offer; that for skills only where there is one.
@@ -89,6 +125,7 @@ impl Shell {
             Ok(reply) => prompt.max_output_tokens = reply,
             Err(end) => return Asked::Stopped(end),
         }
+        prompt.images = images::read(&host.blobs, &prompt.messages).await;
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
         let said = &mut self.said;
@@ -173,7 +210,8 @@ pub(super) fn room(host: &Host, model: &Chosen, narrower: f64, system: &str, too
     let all = model.facts.context_tokens.min(host.limits.context.tokens) as f64;
     // The count of tokens is corrected by what the model's provider counted before.
     let window = (all * narrower / host.gauge.ratio(&model.name)) as u64;
-    Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools }
+    let images = if model.facts.images { context::PROMPT_IMAGES } else { 0 };
+    Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools, images }
 }
 
 /// Entries of a conversation as a model gets to see them.

@@ -34,7 +34,9 @@ impl Shell {
         }
         for joined in joins {
             // One that was stopped meanwhile has ended otherwise, and whoever asked knows.
-            if self.log.iter().any(|entry| entry.run == joined) {
+            if let Some(entry) = self.log.iter().find(|entry| entry.run == joined) {
+                let images = entry.message.images().to_vec();
+                self.tell_of_unseen(&images);
                 let (session, end) = (self.row.session.clone(), RunEnd::Joined { run: self.row.run.clone() });
                 self.host.tell(HostEvent::RunEnded { run: joined, session, end: Arc::new(end), at: now() });
             }

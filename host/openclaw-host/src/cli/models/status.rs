@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use claw_core::message::Message;
-use claw_model::{Credential, Model, Prompt, ProviderConfig, Thinking};
+use claw_model::{Credential, Images, Model, Prompt, ProviderConfig, Thinking};
 use serde_json::{Value, json};
 
 use super::super::output::table;
@@ -114,7 +114,8 @@ fn each_key(config: &ProviderConfig) -> Vec<ProviderConfig> {
 async fn probed(config: ProviderConfig) -> (bool, String) {
     let prompt = Prompt {
         system: String::new(),
-        messages: vec![Message::User { text: "Answer with the word: ok".to_owned() }],
+        messages: vec![Message::user("Answer with the word: ok")],
+        images: Images::new(),
         tools: Vec::new(),
         max_output_tokens: PROBE_TOKENS,
         thinking: Thinking::Off,

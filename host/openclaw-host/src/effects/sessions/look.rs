@@ -2,6 +2,7 @@
 
 use claw_core::effect::{EffectError, Reach, SessionEntry, SessionPage, SessionSummary, SessionsPlan};
 use claw_core::id::{Seq, SessionKey};
+use claw_core::image;
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
 use claw_policy::Action;
@@ -121,7 +122,7 @@ impl Effects {
 
     fn entry(&self, entry: &Entry) -> Option<SessionEntry> {
         let (role, text) = match &entry.message {
-            Message::User { text } => ("user", text.clone()),
+            Message::User { text, images } => ("user", image::told(text, images)),
             Message::Assistant { text, calls, .. } => {
                 let calls = calls.iter().map(|call| format!("[calls {}]", call.tool));
                 let parts = std::iter::once(text.clone()).chain(calls).filter(|part| !part.is_empty());

@@ -133,6 +133,10 @@ pub struct ModelFile {
     #[schemars(with = "bool")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<bool>,
+    /// Whether it can look at images.
+    #[schemars(with = "bool")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<bool>,
     /// Whether it can be asked to think.
     #[schemars(with = "bool")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,7 +212,7 @@ impl ModelFile {
             max_output_tokens: self.max_output_tokens.unwrap_or(facts.max_output_tokens),
             prices: self.price.map(Into::into).or(facts.prices),
             tools: self.tools.unwrap_or(facts.tools),
-            images: facts.images,
+            images: self.images.unwrap_or(facts.images),
             thinking: self.thinking.unwrap_or(facts.thinking),
         }
     }
