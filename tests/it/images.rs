@@ -5,10 +5,12 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::{Client, PATIENCE};
 use crate::host::{Home, Host};
 use crate::provider::{Answer, Asked, KEY, KEY_VARIABLE, Provider, WIRES, Wire, fail, say};
+use crate::vitals::memory_kib;
 
 /// A picture of one point, and another one, both as their makers write them.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -397,4 +399,28 @@ async fn the_command_line_shows_images() {
     assert!(refused("/nowhere/cat.png").contains("cannot read the image `/nowhere/cat.png`"));
     assert!(refused("/dev/zero").contains("the image `/dev/zero` has more than 3932160 bytes"));
     drop(running);
+}
+
+#[tokio::test]
+async fn large_messages_leave_no_memory_behind() {
+    let home = Home::new();
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("warm", "say hi").await;
+    let before = memory_kib(running.pid(), "VmRSS:").unwrap();
+    let large = STANDARD.encode([STANDARD.decode(PNG).unwrap(), vec![7; 3 << 20]].concat());
+    for round in 0..3 {
+        ask(&mut client, &format!("r{round}"), "say hi", &[&large; 3]).await;
+    }
+    let until = Instant::now() + PATIENCE;
+    loop {
+        // What the connection has held goes with it.
+        client = running.connect().await;
+        client.call("health", json!({})).await.unwrap();
+        let after = memory_kib(running.pid(), "VmRSS:").unwrap();
+        if after < before + (14 << 10) {
+            return;
+        }
+        assert!(Instant::now() < until, "{before} KiB before, {after} KiB after");
+    }
 }

@@ -59,6 +59,7 @@ const WAITING: usize = 1024;
 /// # Errors
 /// Says why it cannot start.
 pub fn serve(start: Start) -> Result<(), Failure> {
+    give_large_blocks_back();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(worker_threads()).enable_all().build()?;
     runtime.block_on(async {
@@ -67,6 +68,16 @@ pub fn serve(start: Start) -> Result<(), Failure> {
         app.run().await;
         Ok(())
     })
+}
+
+/// Blocks from 128 KiB on go back to the system as soon as they are free. By itself, glibc learns from the first large
+/// message that blocks of its size are common, and from then on keeps room for them.
+fn give_large_blocks_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: sets a number of the allocator's own, while there is only this thread.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
+    }
 }
 
 /// The components of a home on which no host runs, as its next start will find them, each with its tools.
