@@ -410,7 +410,7 @@ async fn large_messages_leave_no_memory_behind() {
     let before = memory_kib(running.pid(), "VmRSS:").unwrap();
     let large = STANDARD.encode([STANDARD.decode(PNG).unwrap(), vec![7; 3 << 20]].concat());
     for round in 0..3 {
-        ask(&mut client, &format!("r{round}"), "say hi", &[&large; 3]).await;
+        ask(&mut client, &format!("r{round}"), "say hi", &[large.as_str(); 3]).await;
     }
     let until = Instant::now() + PATIENCE;
     loop {
