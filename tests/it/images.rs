@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::client::{Client, PATIENCE};
-use crate::host::{Home, Host};
+use crate::host::{Home, Host, weakened};
 use crate::provider::{Answer, Asked, KEY, KEY_VARIABLE, Provider, WIRES, Wire, fail, say};
 use crate::vitals::memory_kib;
 
@@ -303,7 +303,7 @@ fn images_of_a_text(asked: &Asked) -> usize {
 async fn a_kill_between_acceptance_and_run_loses_no_image() {
     for point in ["accepted", "started"] {
         let provider = Provider::start([answer("A point.")]).await;
-        let home = home(&provider, Wire::Gemini).env("OPENCLAW_TEST_CRASH_AT", point);
+        let home = home(&provider, Wire::Gemini).program(weakened()).env("OPENCLAW_TEST_CRASH_AT", point);
         let running = home.start();
         let mut client = running.connect().await;
         let params = json!({
