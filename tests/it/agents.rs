@@ -268,6 +268,11 @@ async fn messages_that_name_no_agent_go_where_the_most_specific_binding_says() {
     assert_eq!(status["agentId"], "other");
     let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
     assert_eq!(history["messages"].as_array().unwrap().len(), 2, "{history}");
+    client.call("sessions.undo", json!({"key": "main"})).await.unwrap();
+    let own = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    let main = client.call("chat.history", json!({"sessionKey": "agent:main:main"})).await.unwrap();
+    let messages = |history: &Value| history["messages"].as_array().unwrap().len();
+    assert_eq!((messages(&own), messages(&main)), (0, 2), "the bound agent's turn is taken back");
     let listed = home.run(&["agents"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let line = |id: &str| listed.lines().find(|line| line.starts_with(id)).unwrap().to_owned();

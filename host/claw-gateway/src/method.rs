@@ -122,29 +122,9 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "skills.status", scope: Scope::Read, read: |p| of_agent(p, Call::SkillsStatus) },
 ];
 
-/// Methods that are about one agent, or a conversation of one. In the others, an agent narrows a list.
-const OF_ONE_AGENT: &[&str] = &[
-    "chat.send",
-    "chat.history",
-    "chat.abort",
-    "agent",
-    "agent.identity.get",
-    "sessions.describe",
-    "sessions.resolve",
-    "sessions.patch",
-    "sessions.branches.list",
-    "sessions.branches.switch",
-    "sessions.rewind",
-    "sessions.fork",
-    "sessions.delete",
-    "sessions.reset",
-    "sessions.messages.subscribe",
-    "sessions.messages.unsubscribe",
-    "tools.catalog",
-    "tools.invoke",
-    "commands.list",
-    "skills.status",
-];
+/// Methods that are about one agent even where they name no conversation. In the others, an agent narrows a list.
+const OF_ONE_AGENT: &[&str] =
+    &["agent", "agent.identity.get", "tools.catalog", "tools.invoke", "commands.list", "skills.status"];
 
 /// The names that clients see in `features.methods`.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -177,12 +157,21 @@ impl Method {
     }
 }
 
-/// The parameters of a client who means this agent where it names none.
+/// The parameters of a client who means this agent where it names none: a short key becomes a conversation of the
+/// agent's, whatever the method is.
 pub(crate) fn for_agent(method: &str, mut params: Value, agent: &AgentId) -> Value {
-    let key = params.get("sessionKey").or(params.get("key")).and_then(Value::as_str);
-    let names_one = params.get("agentId").is_some() || key.is_some_and(|key| key.starts_with("agent:"));
-    if !names_one && agent.as_str() != route::MAIN && OF_ONE_AGENT.contains(&method) {
-        params["agentId"] = json!(agent);
+    if params.get("agentId").is_some_and(|named| !named.is_null()) {
+        return params;
+    }
+    match ["sessionKey", "key"].into_iter().find(|field| params[*field].is_string()) {
+        // A key that cannot be read stays, for the method to refuse.
+        Some(field) => {
+            if let Ok(key) = SessionKey::parse(params[field].as_str().unwrap_or_default(), agent) {
+                params[field] = json!(key);
+            }
+        }
+        None if OF_ONE_AGENT.contains(&method) => params["agentId"] = json!(agent),
+        None => {}
     }
     params
 }

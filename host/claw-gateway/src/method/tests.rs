@@ -30,6 +30,36 @@ fn a_bare_session_key_belongs_to_the_named_agent_or_main() {
 }
 
 #[test]
+fn a_client_of_another_agent_means_a_conversation_of_that_agent_in_every_method() {
+    let work = AgentId::parse("work").unwrap();
+    let given = json!({
+        "message": "hi", "idempotencyKey": "r", "label": "x", "turns": 1, "branch": 1, "name": "exec", "args": {},
+    });
+    let mut methods = 0;
+    for method in METHODS {
+        for field in ["sessionKey", "key"] {
+            let read = |key: &str| {
+                let mut params = given.clone();
+                params[field] = json!(key);
+                method.read(params, &work).ok().map(|request| format!("{request:?}"))
+            };
+            // Whoever takes a key takes a short one for the agent's.
+            assert_eq!(read("Main"), read("agent:work:main"), "{}", method.name);
+            methods += usize::from(read("main").is_some_and(|request| request.contains("agent:work:main")));
+            assert_eq!(
+                read("agent:main:main").is_some_and(|request| request.contains("work")),
+                false,
+                "{}",
+                method.name
+            );
+        }
+    }
+    assert!(methods > 15, "{methods}");
+    let audit = Method::find("audit.list").unwrap().read(json!({"sessionKey": "main"}), &work).unwrap();
+    assert!(format!("{audit:?}").contains("agent:work:main"), "{audit:?}");
+}
+
+#[test]
 fn numbers_are_clamped_where_they_enter() {
     let Call::ChatHistory(history) = read("chat.history", json!({"sessionKey": "main", "limit": 1e15 as u64})).unwrap()
     else {
