@@ -130,7 +130,7 @@ fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreEr
     let session = host.store.session(&row.session)?;
     let (labels, own) = session.map(|session| (session.labels, session.preferences)).unwrap_or_default();
     let lineage = Lineage::of(host, &row.session, &row.run)?;
-    let ways = Ways::of_run(host, row, own, &lineage.above)?;
+    let ways = Ways::of_run(host, &row.run, &row.session, own, &lineage.above)?;
     Ok((labels, lineage, ways))
 }
 

@@ -1,9 +1,9 @@
 //! How things are done in one conversation: as its owner prefers there, and else as the host does.
 
-use claw_core::id::SessionKey;
+use claw_core::id::{RunId, SessionKey};
 use claw_core::lane::{QueueWish, Queueing};
 use claw_model::{Chosen, Thinking};
-use claw_store::{Preferences, PreferencesOf, RunRow, StoreError};
+use claw_store::{Preferences, PreferencesOf, StoreError};
 
 use crate::agents::Agent;
 use crate::host::Host;
@@ -56,13 +56,19 @@ impl Ways {
         Ok(Ways::of(host, host.agents.of(session), &preferences))
     }
 
-    /// The ways of a run: its own, then those of its conversation, in which this is preferred and which has these above
-    /// it.
+    /// The ways of a run of this conversation: its own, then those of the conversation, in which this is preferred and
+    /// which has these above it.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
-    pub fn of_run(host: &Host, run: &RunRow, session: Preferences, above: &[SessionKey]) -> Result<Ways, StoreError> {
-        let own = host.store.preferences(&PreferencesOf::Run(run.run.clone()))?;
-        Ways::of_session(host, &run.session, own.or(session), above)
+    pub fn of_run(
+        host: &Host,
+        run: &RunId,
+        session: &SessionKey,
+        preferences: Preferences,
+        above: &[SessionKey],
+    ) -> Result<Ways, StoreError> {
+        let own = host.store.preferences(&PreferencesOf::Run(run.clone()))?;
+        Ways::of_session(host, session, own.or(preferences), above)
     }
 }

@@ -92,10 +92,9 @@ impl Effects {
     /// Who answers the run itself: that one answers the question, too.
     fn ways(&self) -> Result<Ways, EffectError> {
         let (host, facts) = (&self.context.host, &self.context.facts);
-        let read = |of| host.store.preferences(&of);
-        let of_run = read(PreferencesOf::Run(facts.run.clone()));
-        let own = of_run.and_then(|own| Ok(own.or(read(PreferencesOf::Session(facts.session.clone()))?)));
-        let ways = own.and_then(|own| Ways::of_session(host, &facts.session, own, &self.context.lineage.above));
+        let preferred = host.store.preferences(&PreferencesOf::Session(facts.session.clone()));
+        let ways =
+            preferred.and_then(|own| Ways::of_run(host, &facts.run, &facts.session, own, &self.context.lineage.above));
         ways.map_err(|err| EffectError::Unavailable(err.to_string()))
     }
 
