@@ -105,8 +105,9 @@ async fn what_a_component_asks_is_answered_by_the_model_of_the_run() {
 #[tokio::test]
 async fn one_with_few_tools_is_offered_and_may_call_only_those() {
     let provider = provider().await;
-    let offering = asking(&provider, "{tools: ['read']}", "");
+    let offering = asking(&provider, "{tools: ['read', 'wriet']}", "");
     let running = offering.start();
+    assert!(offering.stderr().contains("no installed component offers this tool"), "{}", offering.stderr());
     let mut client = running.connect().await;
     client.ask_in(OTHER, "r1", "well?").await;
     assert_eq!(provider.asked().pop().unwrap().tools(), ["read"]);
@@ -204,6 +205,14 @@ async fn each_has_the_skills_of_its_workspace_and_of_those_only_the_named_ones()
     assert!(opened.contains("cannot be used here"), "{opened}");
     assert!(client.ask_in(OTHER, "s2", r#"tool skill {"name":"tides"}"#).await.contains("# tides"));
     assert!(client.ask("s3", r#"tool skill {"name":"tides"}"#).await.contains("no skill of this name"));
+    drop(running);
+    // A parser that may not be called would now leave them all out: what was read is kept for each.
+    let home = home.config("{agents: {other: {}}, policy: {preset: 'deny-all'}}");
+    let _running = home.start();
+    for (agent, known) in [("main", 1), ("other", 2)] {
+        let listed = home.json(&["skills", "--agent", agent, "list"]);
+        assert_eq!(listed["skills"].as_array().unwrap().len(), known, "{listed}");
+    }
 }
 
 // SE-16 between agents

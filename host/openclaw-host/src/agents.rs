@@ -9,6 +9,7 @@ use claw_core::route;
 use claw_model::{Chosen, Model, Thinking};
 use claw_policy::Preset;
 
+use crate::catalog::Catalog;
 use crate::home::Home;
 use crate::settings::{AgentSettings, Settings, SkillSettings};
 use crate::skills::Skills;
@@ -49,7 +50,7 @@ impl Agent {
         let Ground { settings, home, model } = ground;
         let own = agent.model.as_deref().and_then(|name| model.choose(name).ok());
         Agent {
-            skills: Skills::new(&settings.skills, &agent.workspace, home, agent.skills.clone()),
+            skills: Skills::new(&id, &settings.skills, &agent.workspace, home, agent.skills.clone()),
             workspace: agent.workspace.clone(),
             model: own.unwrap_or_else(|| model.usual()),
             thinking: agent.thinking.unwrap_or(settings.thinking),
@@ -62,15 +63,15 @@ impl Agent {
     /// Stands where a conversation belongs to an agent that the configuration does not name any more: it has nothing.
     fn gone(ground: &Ground<'_>) -> Self {
         let skills = SkillSettings { personal: None, extra_dirs: Vec::new(), ..ground.settings.skills.clone() };
-        let nowhere = ground.home.join("no-agent");
+        let (id, nowhere) = (route::main(), ground.home.join("no-agent"));
         Agent {
-            skills: Skills::new(&skills, &nowhere, &nowhere, Some(BTreeSet::new())),
+            skills: Skills::new(&id, &skills, &nowhere, &nowhere, Some(BTreeSet::new())),
             workspace: nowhere,
             model: ground.model.usual(),
             thinking: Thinking::Off,
             preset: Preset::DenyAll,
             tools: Some(Arc::default()),
-            id: route::main(),
+            id,
         }
     }
 
@@ -103,6 +104,15 @@ impl Agents {
     /// The one that a conversation belongs to; one that may do nothing if it is not there any more.
     pub fn of(&self, session: &SessionKey) -> &Agent {
         self.get(&session.agent()).unwrap_or(&self.gone)
+    }
+
+    /// Says in the log which of their tools nobody offers: a name that is mistyped leaves an agent without a tool.
+    pub fn warn_of_missing_tools(&self, catalog: &Catalog) {
+        for agent in self.all() {
+            for tool in agent.tools.iter().flat_map(|tools| tools.iter()).filter(|tool| catalog.tool(tool).is_none()) {
+                tracing::warn!(agent = %agent.id, %tool, "no installed component offers this tool of the agent's");
+            }
+        }
     }
 
     /// `main`.

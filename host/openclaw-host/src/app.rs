@@ -129,6 +129,7 @@ impl App {
         let packages =
             Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
         let agents = Agents::new(settings, home, &model);
+        agents.warn_of_missing_tools(&catalog);
         let presets = agents.all().map(|agent| (agent.id.clone(), agent.preset)).collect();
         let policies = OwnerPolicies::watch(presets, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
         let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;

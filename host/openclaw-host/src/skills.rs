@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_core::id::Digest;
+use claw_core::id::{AgentId, Digest};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ pub use self::gates::Gate;
 pub use self::open::open;
 pub use self::own_grants::parse as parse_own_grant;
 
-use self::ask::{Asked, NOTE};
+use self::ask::Asked;
 use self::find::{Found, Root, Stamp};
 use self::gates::Machine;
 use crate::host::Host;
@@ -50,6 +50,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where skills are looked for, and what is known of them.
 pub struct Skills {
+    /// What its agent's cards are kept as.
+    note: String,
     roots: Vec<Root>,
     /// Canonical, as far as they are there.
     workspace: PathBuf,
@@ -113,9 +115,16 @@ pub struct LeftOut {
 // === impl Skills ===
 
 impl Skills {
-    /// Looks for nothing yet. `only` are the names of those that an agent has, where it does not have all.
-    pub fn new(settings: &SkillSettings, workspace: &Path, home: &Path, only: Option<BTreeSet<String>>) -> Self {
+    /// Looks for nothing yet. `only` are the names of those that the agent has, where it does not have all.
+    pub fn new(
+        agent: &AgentId,
+        settings: &SkillSettings,
+        workspace: &Path,
+        home: &Path,
+        only: Option<BTreeSet<String>>,
+    ) -> Self {
         Skills {
+            note: ask::note(agent),
             roots: find::roots(settings, workspace, home),
             workspace: real(workspace),
             user_home: settings.user_home.as_deref().map(real),
@@ -140,7 +149,7 @@ impl Skills {
         };
         let unread = match found.as_slice() {
             [] => BTreeMap::new(),
-            found => read_cards(host, &mut known, found).await,
+            found => read_cards(host, &self.note, &mut known, found).await,
         };
         // The others are read anew the next time.
         let settled = found.iter().filter(|found| known.cards.contains_key(&found.digest));
@@ -216,11 +225,11 @@ impl Skills {
 }
 
 /// Sees to it that there is a card for each text; gives why there is none for some.
-async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap<Digest, String> {
+async fn read_cards(host: &Host, note: &str, known: &mut Known, found: &[Found]) -> BTreeMap<Digest, String> {
     let component = ask::component(host);
     if !known.is_loaded {
         known.is_loaded = true;
-        let kept: Option<Notes> = component.as_ref().and_then(|it| host.sandbox.note(&it.component.digest, NOTE));
+        let kept: Option<Notes> = component.as_ref().and_then(|it| host.sandbox.note(&it.component.digest, note));
         known.cards = kept.unwrap_or_default();
     }
     let before = known.cards.len();
@@ -255,7 +264,7 @@ async fn read_cards(host: &Host, known: &mut Known, found: &[Found]) -> BTreeMap
         }
     }
     if let Some(component) = component.filter(|_| changed)
-        && let Err(err) = host.sandbox.keep_note(&component.component.digest, NOTE, &known.cards)
+        && let Err(err) = host.sandbox.keep_note(&component.component.digest, note, &known.cards)
     {
         tracing::warn!(error = %err, "what is known of the skills cannot be kept; the next start reads them again");
     }

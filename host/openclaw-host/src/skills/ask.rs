@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use claw_core::effect::EffectError;
-use claw_core::id::{CallId, ComponentName, RunId, SessionKey, ToolName};
+use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
 use claw_core::outcome::{FailureKind, ToolOutcome};
+use claw_core::route;
 use claw_policy::{Action, Decision, Facts, ToolInvocation};
 use claw_sandbox::{CallFacts, CallLimits, Ground, Running, Signal};
 use serde_json::json;
@@ -14,10 +15,11 @@ use serde_json::json;
 use super::{CARD_TOOL, COMPONENT, Card, Fault};
 use crate::catalog::Installed;
 use crate::host::{Host, now, random_bytes};
-use claw_core::route;
 
-/// The kind of the sealed note; another shape of cards needs another name.
-pub const NOTE: &str = "skills-1";
+/// The kind of the sealed note with an agent's cards; another shape of them needs another name.
+pub fn note(agent: &AgentId) -> String {
+    format!("skills-1-{agent}")
+}
 
 /// What came of asking.
 pub enum Asked {
