@@ -1,7 +1,7 @@
 //! The sections `agent`, `agents` and `bindings`.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use claw_core::id::{AgentId, ToolName};
 use claw_core::route::{self, Binding, Routes};
@@ -69,10 +69,10 @@ impl Merge<'_> {
         note("preset", json!(file.preset));
         note("tools", json!(file.tools));
         note("skills", json!(file.skills));
-        let mut tools = None;
+        let mut tools = BTreeSet::new();
         for (index, name) in file.tools.iter().flatten().enumerate() {
             match ToolName::parse(name) {
-                Ok(tool) => drop(tools.get_or_insert_with(std::collections::BTreeSet::new).insert(tool)),
+                Ok(tool) => _ = tools.insert(tool),
                 Err(err) => self.complain(Issue::error(format!("{path}.tools[{index}]"), err.to_string())),
             }
         }
@@ -81,7 +81,7 @@ impl Merge<'_> {
             model: None,
             thinking: file.thinking.map(Into::into),
             preset: file.preset,
-            tools: tools.or_else(|| file.tools.as_ref().map(|_| Default::default())),
+            tools: file.tools.is_some().then_some(tools),
             skills: file.skills.as_ref().map(|names| names.iter().map(|name| name.to_lowercase()).collect()),
         }
     }
@@ -89,12 +89,9 @@ impl Merge<'_> {
     /// What one agent may reach would be reached by another.
     fn expect_apart(&mut self, home: &Path, main: &AgentSettings, agents: &BTreeMap<AgentId, AgentSettings>) {
         let home = folders::real(home);
-        let mut known = vec![(route::MAIN, folders::real(&main.workspace))];
-        if home.starts_with(&known[0].1) {
-            self.complain(Issue::error("agent.workspace", "it is or holds the host's own home; name another folder"));
-        }
-        for (id, agent) in agents {
-            let place = format!("agents.{id}.workspace");
+        let mut known: Vec<(&str, PathBuf)> = Vec::new();
+        let others = agents.iter().map(|(id, agent)| (id.as_str(), format!("agents.{id}.workspace"), agent));
+        for (id, place, agent) in std::iter::once((route::MAIN, "agent.workspace".to_owned(), main)).chain(others) {
             let own = folders::real(&agent.workspace);
             if home.starts_with(&own) {
                 self.complain(Issue::error(&place, "it is or holds the host's own home; name another folder"));
@@ -104,7 +101,7 @@ impl Merge<'_> {
                 let message = format!("it is, holds or lies in the workspace of `{other}`; each agent has its own");
                 self.complain(Issue::error(place, message));
             }
-            known.push((id.as_str(), own));
+            known.push((id, own));
         }
     }
 
