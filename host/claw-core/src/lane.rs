@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::id::{RunId, SessionKey};
 
-pub use self::wish::QueueWish;
+pub use self::wish::{LONGEST_DEBOUNCE, MOST_WAITING, QueueWish};
 
 /// What a message does that arrives while its session is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use super::{DropPolicy, QueueMode, Queueing};
 
-/// Longer, nobody would know any more what is waited for.
-const LONGEST_DEBOUNCE: Duration = Duration::from_secs(600);
-/// More messages than a model could answer together.
-const MOST_WAITING: usize = 1000;
+/// The longest [`Queueing::debounce`]: later, nobody would know any more what is waited for.
+pub const LONGEST_DEBOUNCE: Duration = Duration::from_secs(600);
+/// The highest [`Queueing::cap`]: more messages than a model could answer together.
+pub const MOST_WAITING: usize = 1000;
 
 /// What is wanted; the rest is as usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueWish {
     /// See [`Queueing::mode`].
     pub mode: Option<QueueMode>,
-    /// See [`Queueing::debounce`]; at most ten minutes, in whole milliseconds.
+    /// See [`Queueing::debounce`]; at most [`LONGEST_DEBOUNCE`], in whole milliseconds.
     pub debounce: Option<Duration>,
-    /// See [`Queueing::cap`]; 1 to 1000.
+    /// See [`Queueing::cap`]; 1 to [`MOST_WAITING`].
     pub cap: Option<usize>,
     /// See [`Queueing::drop`].
     pub drop: Option<DropPolicy>,

@@ -1,5 +1,7 @@
 //! Looking at conversations: the list of them, and what was said.
 
+use std::collections::HashSet;
+
 use claw_core::effect::{EffectError, Reach, SessionEntry, SessionPage, SessionSummary, SessionsPlan};
 use claw_core::id::{Seq, SessionKey};
 use claw_core::image;
@@ -98,12 +100,13 @@ impl Effects {
     fn descendants(&self, own: &SessionKey) -> Result<Vec<SessionKey>, EffectError> {
         let store = &self.context.host.store;
         let (mut found, mut looked_at) = (vec![own.clone()], 0);
+        let mut known = HashSet::from([own.clone()]);
         while let Some(parent) = found.get(looked_at).cloned() {
             looked_at += 1;
             let left = DESCENDANTS.saturating_sub(found.len());
             for row in store.tasks(&TasksOf::For(parent.clone()), None, left).map_err(unreadable)? {
                 let is_child = row.sub_agent.is_some_and(|agent| agent.parent == parent);
-                if is_child && !found.contains(&row.task.session) {
+                if is_child && known.insert(row.task.session.clone()) {
                     found.push(row.task.session);
                 }
             }

@@ -1,6 +1,6 @@
 //! The section `queue`: what becomes of messages that arrive while others are at work.
 
-use claw_core::lane::{DropPolicy, QueueMode};
+use claw_core::lane::{DropPolicy, LONGEST_DEBOUNCE, MOST_WAITING, QueueMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,10 @@ pub struct QueueFile {
     /// runs next. `collect`: it runs next, together with the others that wait. `interrupt`: it ends the run.
     pub mode: QueueWord,
     /// With `collect`: milliseconds without a new message before those that wait are run.
-    #[schemars(range(min = 0, max = 600_000))]
+    #[schemars(range(min = 0, max = LONGEST_DEBOUNCE.as_secs() * 1000))]
     pub debounce_ms: u64,
     /// Messages that may wait in one conversation.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = MOST_WAITING))]
     pub cap: u64,
     /// Which one is left out when more wait. `old`: the oldest. `new`: the newest. `summarize`: the oldest, and the
     /// model sees how it began.
