@@ -9,7 +9,7 @@ use claw_core::label::Labels;
 use claw_core::message::ToolCall;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_policy::{Access, Action, Denial, Facts, ToolInvocation, Trust};
-use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, SandboxError, Signal};
+use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, Running, SandboxError, Signal};
 use claw_store::{Cost, LabelledPlace, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -229,6 +229,28 @@ async fn in_sandbox(
     // A child of its own: what is taken back ends this call, and not the run.
     let context = &CallContext { cancel: context.cancel.child_token(), ..context.clone() };
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), installed, running.answerer(), scratch));
+    let (outcome, clock) = attend(context, call, &mut running, &effects, &revoked).await;
+    let recording = effects.recording(Recording { clock, ..recording });
+    if revoked.is_cancelled() {
+        let message = format!(
+            "E_GRANT_REVOKED: its owner took something back from `{}` or paused it while this call ran",
+            installed.component.name
+        );
+        return ToolOutcome::failed(FailureKind::Denied, message).into();
+    }
+    Called { outcome, recording: Some(recording), outside: false, brought: effects.brought() }
+}
+
+/// Answers what a call asks for until it ends, with what its clock said. It ends early when its context is cancelled, or
+/// something is taken back from its component.
+pub async fn attend(
+    context: &CallContext,
+    call: &ToolCall,
+    running: &mut Running,
+    effects: &Arc<Effects>,
+    revoked: &CancellationToken,
+) -> (ToolOutcome, Vec<u32>) {
+    let host = &context.host;
     // Dropped with this function: no effect outlives its call.
     let mut tasks = JoinSet::new();
     let mut stopping = false;
@@ -249,7 +271,7 @@ async fn in_sandbox(
         };
         match signal {
             Signal::Effect { effect, request } => {
-                let effects = Arc::clone(&effects);
+                let effects = Arc::clone(effects);
                 tasks.spawn(async move { effects.perform(effect, request).await }.in_current_span());
             }
             Signal::Progress { percent, note } => {
@@ -273,15 +295,7 @@ async fn in_sandbox(
                     let _ = tokio::time::timeout(EFFECTS_END, ended).await;
                 }
                 tasks.shutdown().await;
-                let recording = effects.recording(Recording { clock: trace.clock, ..recording });
-                if revoked.is_cancelled() {
-                    let message = format!(
-                        "E_GRANT_REVOKED: its owner took something back from `{}` or paused it while this call ran",
-                        installed.component.name
-                    );
-                    return ToolOutcome::failed(FailureKind::Denied, message).into();
-                }
-                return Called { outcome, recording: Some(recording), outside: false, brought: effects.brought() };
+                return (outcome, trace.clock);
             }
         }
     }
