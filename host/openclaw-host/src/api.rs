@@ -1,5 +1,6 @@
 //! What clients ask, answered. The gateway parses and authenticates; here a call meets the store and the driver.
 
+mod accept;
 mod command;
 mod directive;
 mod exporting;
@@ -23,31 +24,24 @@ use claw_core::approval::{Answer, Approval};
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::{Inbound, Origin, Source};
-use claw_core::lane::QueueWish;
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
-use claw_gateway::{Call, Caller, ChatAbort, ChatSend, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
-use claw_store::{
-    Accepted, ApprovalFilter, BlobError, Cost, Preferences, Record, ResolveError, RunState, SessionQuery, StoreError,
-};
+use claw_gateway::{Call, Caller, ChatAbort, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
+use claw_store::{Accepted, ApprovalFilter, BlobError, Cost, Record, ResolveError, RunState, SessionQuery, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::command::Wish;
 pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::agents::Agent;
 use crate::audit;
 use crate::causes;
-use crate::crash_point;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now};
-use crate::images;
 use crate::labels::RunLabels;
 use crate::lineage::Lineage;
-use crate::queue;
 use crate::replay;
 use crate::rights::ChangeError;
 use crate::run_clock::RunClock;
@@ -194,84 +188,6 @@ impl Api {
             let error = RpcError::invalid(format!("there is no agent `{id}`; this host has {}", known.join(", ")));
             error.with_details(json!({"code": "UNKNOWN_AGENT_ID"}))
         })
-    }
-
-    /// Takes a message: durable first, then queued, then acknowledged.
-    async fn accept(&self, caller: Caller, message: ChatSend, status: &str) -> Result<Value, RpcError> {
-        let ChatSend { session, run, text, images, timeout, thinking, queue } = message;
-        let agent = session.agent();
-        self.agent(&agent)?;
-        let asked = Preferences { thinking, queue, ..Preferences::default() };
-        self.check(&asked.clone().into())?;
-        let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
-        let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
-        let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(&caller, own));
-        if let Some(slash) = self.slash(&session, &text).await.or(refused) {
-            if !images.is_empty() {
-                return Err(RpcError::invalid(
-                    "`attachments` cannot go with a command; say something about them instead",
-                ));
-            }
-            if self.remembered(&run).is_none() {
-                self.obey(&caller, &session, run.clone(), slash).await;
-            }
-            return Ok(reply(status));
-        }
-        let channel = caller.source.channel.clone();
-        let is_slash = text.starts_with('/');
-        let (own, text) = match directed {
-            Some((own, text)) => (own.or(asked), text),
-            None => (asked, text),
-        };
-        let waits = own.queue.clone();
-        // Held until the rows that name the images are there.
-        let (images, _kept) = images::keep(&self.host.blobs, images).await.map_err(|err| not_kept(&err))?;
-        let (origin, source) = (Origin::Owner, caller.source);
-        let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
-        crash_point::pass("received");
-        match self.host.store.accept_with(inbound, own, now()).await {
-            Ok(Accepted::New) => {
-                crash_point::pass("accepted");
-                // Read only now: after a full disk it is a write that opens the store again.
-                let usual = self.ways(&session)?.1.waiting;
-                let waiting = waits.as_deref().and_then(QueueWish::parse).unwrap_or_default().or(usual);
-                let queueing = queue::arriving(waiting, &channel, is_slash);
-                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await?;
-                Ok(reply(status))
-            }
-            Ok(Accepted::Duplicate(RunState::Ended(end))) => {
-                let mut known = view::run_end(&run, &end, None);
-                known["duplicate"] = json!(true);
-                Ok(known)
-            }
-            Ok(Accepted::Duplicate(_)) => {
-                // Nobody may be at it: its client or the disk may have failed between its acceptance and its start, or
-                // the disk since.
-                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queue::taken_up(), timeout))
-                    .await?;
-                Ok(reply("in_flight"))
-            }
-            Err(err) => Err(stored(err)),
-        }
-    }
-
-    async fn slash(&self, session: &SessionKey, text: &str) -> Option<Slash> {
-        if let Some(slash) = Slash::parse(text) {
-            return Some(slash);
-        }
-        // Few messages begin so, and only for them the skills are looked at here.
-        if !text.starts_with("/skill") {
-            return None;
-        }
-        self.host.agents.of(session).skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
-    }
-
-    /// What answers a message that wishes for a model which its sender cannot have: `/model` says why.
-    fn refusal_of(&self, caller: &Caller, own: &Preferences) -> Option<Slash> {
-        let slash = Slash::Model(Wish::Set(own.model.clone()?));
-        let has_it = |model: &str| self.host.model.choose(model).is_ok();
-        let can_have = caller.scopes.allows(slash.scope()) && own.model.as_deref().is_some_and(has_it);
-        (!can_have).then_some(slash)
     }
 
     fn remembered(&self, run: &RunId) -> Option<RunEnd> {

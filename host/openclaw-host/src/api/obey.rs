@@ -26,20 +26,7 @@ impl Api {
     /// Does what a slash command says and answers it like a run.
     pub(super) async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
         self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
-        let scope = slash.scope();
-        let text = if caller.scopes.allows(scope) {
-            self.result(caller, session, slash).await.unwrap_or_else(|err| err.message)
-        } else {
-            let code = if scope == Scope::Approvals { NOT_AN_APPROVER } else { "FORBIDDEN" };
-            let why = match scope {
-                Scope::Approvals => {
-                    "this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
-                }
-                scope => format!("this client may not do that; it lacks the scope `{}`", scope.as_str()),
-            };
-            audit::refused(&self.host, by(caller), slash.name(), code, why.clone()).await;
-            format!("{code}: {why}")
-        };
+        let text = self.obeyed(caller, session, slash).await;
         let end = RunEnd::Done { text, usage: Usage::default() };
         {
             let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,6 +36,23 @@ impl Api {
             }
         }
         self.host.tell(HostEvent::RunEnded { run, session: session.clone(), end: Arc::new(end), at: now() });
+    }
+
+    /// Does what a slash command says, if its sender may have that done; gives the answer.
+    pub(super) async fn obeyed(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> String {
+        let scope = slash.scope();
+        if caller.scopes.allows(scope) {
+            return self.result(caller, session, slash).await.unwrap_or_else(|err| err.message);
+        }
+        let code = if scope == Scope::Approvals { NOT_AN_APPROVER } else { "FORBIDDEN" };
+        let why = match scope {
+            Scope::Approvals => {
+                "this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
+            }
+            scope => format!("this client may not do that; it lacks the scope `{}`", scope.as_str()),
+        };
+        audit::refused(&self.host, by(caller), slash.name(), code, why.clone()).await;
+        format!("{code}: {why}")
     }
 
     async fn result(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> Result<String, RpcError> {

@@ -1,0 +1,138 @@
+//! Taking a message in: what it comes down to, and the way into its lane.
+
+use std::time::Duration;
+
+use claw_core::id::{RunId, SessionKey};
+use claw_core::inbound::{Inbound, Origin};
+use claw_core::lane::QueueWish;
+use claw_gateway::{Caller, ChatSend, RpcError};
+use claw_store::{Accepted, Preferences, RunState};
+use serde_json::{Value, json};
+
+use super::command::{Slash, Wish};
+use super::{Api, directive, not_kept, stored, view};
+use crate::crash_point;
+use crate::driver::DriverEvent;
+use crate::host::now;
+use crate::images;
+use crate::queue;
+
+/// What a message comes down to.
+pub(super) enum Said {
+    /// It is answered by the host.
+    Command(Slash),
+    /// It is answered by the model.
+    Words(Words),
+}
+
+/// What is said to the model.
+#[derive(Clone)]
+pub(super) struct Words {
+    pub(super) text: String,
+    /// What the message prefers for itself.
+    pub(super) own: Preferences,
+    /// Whether it begins like a command.
+    is_slash: bool,
+}
+
+impl Api {
+    /// Takes a message: durable first, then queued, then acknowledged.
+    pub(super) async fn accept(&self, caller: Caller, message: ChatSend, status: &str) -> Result<Value, RpcError> {
+        let ChatSend { session, run, text, images, timeout, thinking, queue } = message;
+        let agent = session.agent();
+        self.agent(&agent)?;
+        let asked = Preferences { thinking, queue, ..Preferences::default() };
+        self.check(&asked.clone().into())?;
+        let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
+        let words = match self.read(&caller, &session, text, asked).await {
+            Said::Words(words) => words,
+            Said::Command(_) if !images.is_empty() => {
+                return Err(RpcError::invalid(
+                    "`attachments` cannot go with a command; say something about them instead",
+                ));
+            }
+            Said::Command(slash) => {
+                if self.remembered(&run).is_none() {
+                    self.obey(&caller, &session, run.clone(), slash).await;
+                }
+                return Ok(reply(status));
+            }
+        };
+        // Held until the rows that name the images are there.
+        let (images, _kept) = images::keep(&self.host.blobs, images).await.map_err(|err| not_kept(&err))?;
+        let Words { text, own, .. } = words.clone();
+        let (origin, source) = (Origin::Owner, caller.source.clone());
+        let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
+        crash_point::pass("received");
+        match self.host.store.accept_with(inbound, own, now()).await {
+            Ok(Accepted::New) => {
+                crash_point::pass("accepted");
+                self.begin(&session, &run, &words, &caller.source.channel, timeout).await?;
+                Ok(reply(status))
+            }
+            Ok(Accepted::Duplicate(RunState::Ended(end))) => {
+                let mut known = view::run_end(&run, &end, None);
+                known["duplicate"] = json!(true);
+                Ok(known)
+            }
+            Ok(Accepted::Duplicate(_)) => {
+                // Nobody may be at it: its client or the disk may have failed between its acceptance and its start, or
+                // the disk since.
+                self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queue::taken_up(), timeout))
+                    .await?;
+                Ok(reply("in_flight"))
+            }
+            Err(err) => Err(stored(err)),
+        }
+    }
+
+    /// What a message comes down to. What it prefers for itself comes before what is `asked` for it.
+    pub(super) async fn read(&self, caller: &Caller, session: &SessionKey, text: String, asked: Preferences) -> Said {
+        let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
+        let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(caller, own));
+        if let Some(slash) = self.slash(session, &text).await.or(refused) {
+            return Said::Command(slash);
+        }
+        let is_slash = text.starts_with('/');
+        let (own, text) = match directed {
+            Some((own, text)) => (own.or(asked), text),
+            None => (asked, text),
+        };
+        Said::Words(Words { text, own, is_slash })
+    }
+
+    /// Queues a message that has just become durable.
+    pub(super) async fn begin(
+        &self,
+        session: &SessionKey,
+        run: &RunId,
+        words: &Words,
+        channel: &str,
+        timeout: Option<Duration>,
+    ) -> Result<(), RpcError> {
+        // Read only now: after a full disk it is a write that opens the store again.
+        let usual = self.ways(session)?.1.waiting;
+        let waiting = words.own.queue.as_deref().and_then(QueueWish::parse).unwrap_or_default().or(usual);
+        let queueing = queue::arriving(waiting, channel, words.is_slash);
+        self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await
+    }
+
+    async fn slash(&self, session: &SessionKey, text: &str) -> Option<Slash> {
+        if let Some(slash) = Slash::parse(text) {
+            return Some(slash);
+        }
+        // Few messages begin so, and only for them the skills are looked at here.
+        if !text.starts_with("/skill") {
+            return None;
+        }
+        self.host.agents.of(session).skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
+    }
+
+    /// What answers a message that wishes for a model which its sender cannot have: `/model` says why.
+    fn refusal_of(&self, caller: &Caller, own: &Preferences) -> Option<Slash> {
+        let slash = Slash::Model(Wish::Set(own.model.clone()?));
+        let has_it = |model: &str| self.host.model.choose(model).is_ok();
+        let can_have = caller.scopes.allows(slash.scope()) && own.model.as_deref().is_some_and(has_it);
+        (!can_have).then_some(slash)
+    }
+}
