@@ -8,6 +8,7 @@ pub mod rfc3339;
 pub mod span;
 pub mod text;
 
+pub mod channel;
 pub mod image;
 pub mod inbound;
 pub mod label;
