@@ -27,7 +27,7 @@ impl Origin {
 }
 
 /// Where a message came from: the account on a channel.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source {
     /// `ws`, `http`, `cli`, later a channel's name.
     pub channel: String,
@@ -40,6 +40,15 @@ impl Source {
     pub fn whence<'a>(&'a self, peer: Option<&'a str>) -> Whence<'a> {
         Whence { channel: &self.channel, account: &self.account, peer }
     }
+}
+
+/// A chat on an account of a channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Chat {
+    /// The account on which it is.
+    pub source: Source,
+    /// Its name as the service writes it: unlike in a session's key, large and small letters count.
+    pub id: String,
 }
 
 /// One accepted message. `(source, run)` is its identity: a redelivery carries the same pair.

@@ -4,6 +4,7 @@
 use claw_core::approval::Approval;
 use claw_core::grant::GrantRow;
 use claw_core::id::{CallId, ComponentName, Digest, RunId, SessionKey, Timestamp};
+use claw_core::inbound::{Chat, Source};
 use claw_core::label::Labels;
 use claw_core::message::Entry;
 
@@ -14,12 +15,13 @@ use crate::error::Failure;
 use crate::forget::Forgotten;
 use crate::grants;
 use crate::kv::{KvKey, Used};
+use crate::outbox;
 use crate::package::{self, Package};
 use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
-    StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredImages, StoredLabels, StoredPackage, StoredRun,
-    StoredSession, StoredStanding, StoredSubAgent, encode, sealed,
+    StoredApproval, StoredBranch, StoredEntry, StoredGrants, StoredImages, StoredLabels, StoredOutgoing, StoredPackage,
+    StoredRoute, StoredRun, StoredSession, StoredStanding, StoredSubAgent, encode, sealed,
 };
 use crate::standing;
 use crate::tables::Tables;
@@ -38,6 +40,14 @@ pub(crate) enum Change {
     Branch { key: SessionKey, number: u64, row: Option<StoredBranch> },
     /// Forgets a conversation and all that belongs to it.
     Forget(Box<Forgotten>),
+    /// Sets how far the messages of an account were taken in.
+    Cursor { source: Source, cursor: Vec<u8> },
+    /// Sets the chat that the messages of a conversation come from.
+    Route { key: SessionKey, chat: Chat },
+    /// Puts a message behind those of the outbox that go to its chat.
+    Post(Box<StoredOutgoing>),
+    /// Sets a message of the outbox or, without a row, removes it.
+    Outgoing { id: u64, row: Option<Box<StoredOutgoing>> },
     /// Appends to a log.
     Entry { key: SessionKey, epoch: u64, entry: Entry },
     /// Appends to a journal.
@@ -115,6 +125,14 @@ impl Change {
             }
             Change::Task(task) => task::insert(tables, *task)?,
             Change::Cost { place, cost } => cost::add(tables, &place, cost)?,
+            Change::Cursor { source: Source { channel, account }, cursor } => {
+                tables.cursors()?.insert((channel.as_str(), account.as_str()), sealed(cursor).as_slice())?;
+            }
+            Change::Route { key, chat } => {
+                tables.routes()?.insert(key.as_str(), encode(&StoredRoute::from(chat)).as_slice())?;
+            }
+            Change::Post(row) => outbox::append(tables, *row)?,
+            Change::Outgoing { id, row } => outbox::put(tables, id, row.as_deref())?,
             Change::Entry { key, epoch, entry } => {
                 let bytes = encode(&StoredEntry::from(&entry));
                 tables.entries.insert((key.as_str(), epoch, entry.seq.0), bytes.as_slice())?;

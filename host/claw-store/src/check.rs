@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use claw_core::id::SessionKey;
 use claw_core::message::Entry;
-use redb::{Key, ReadableTable, ReadableTableMetadata, TableDefinition, TableHandle};
+use redb::{Key, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::checkpoint::{StoredCheckpoint, StoredKnown, TurnBack};
 use crate::error::{Failure, StoreError};
@@ -15,13 +15,15 @@ use crate::log::OpenCalls;
 use crate::preference::Preferences;
 use crate::record::JournalStep;
 use crate::row::{
-    Row, StoredApproval, StoredBranch, StoredGrants, StoredImages, StoredLabels, StoredPackage, StoredRun,
-    StoredSession, StoredStanding, StoredSubAgent, StoredTask, decode, unsealed,
+    Row, StoredApproval, StoredBranch, StoredGrants, StoredImages, StoredLabels, StoredOutgoing, StoredPackage,
+    StoredRoute, StoredRun, StoredSession, StoredStanding, StoredSubAgent, StoredTask, decode, unsealed,
 };
 use crate::session;
 use crate::store::Store;
 use crate::tables::{self, Bytes, Snapshot};
 use crate::task::Task;
+
+mod outbox;
 
 /// Faults that are told; where there are more, the first ones say enough.
 const FAULTS: usize = 100;
@@ -93,16 +95,22 @@ impl Check<'_> {
         self.table::<_, StoredCheckpoint>(tables::CHECKPOINTS)?;
         self.table::<_, TurnBack>(tables::UNDOS)?;
         self.table::<_, StoredImages>(tables::IMAGES)?;
-        self.sealed(tables::RECORDINGS)?;
-        self.sealed(tables::KV)
+        self.table::<_, StoredRoute>(tables::ROUTES)?;
+        self.table::<_, StoredOutgoing>(tables::OUTBOX)?;
+        self.sealed("recording", tables::RECORDINGS)?;
+        self.sealed("cursor", tables::CURSORS)?;
+        self.sealed("kv", tables::KV)
     }
 
     fn table<K: Key + 'static, R: Row>(&mut self, table: TableDefinition<'static, K, Bytes>) -> Result<(), Failure> {
         self.each(table, |key, bytes| decode::<R>(key, bytes).map(drop))
     }
 
-    fn sealed<K: Key + 'static>(&mut self, table: TableDefinition<'static, K, Bytes>) -> Result<(), Failure> {
-        let name = if table.name() == tables::KV.name() { "kv" } else { "recording" };
+    fn sealed<K: Key + 'static>(
+        &mut self,
+        name: &'static str,
+        table: TableDefinition<'static, K, Bytes>,
+    ) -> Result<(), Failure> {
         self.each(table, |key, bytes| unsealed(name, key, bytes).map(drop))
     }
 
@@ -147,6 +155,8 @@ impl Check<'_> {
             self.fault(format_args!("run `{id}` has not ended, and does not wait"));
         }
         self.tasks(&runs)?;
+        self.routes(&sessions)?;
+        self.outbox()?;
         self.approvals()
     }
 
@@ -169,6 +179,16 @@ impl Check<'_> {
             }
         }
         self.astray("tasks", lists.len()?, listed);
+        Ok(())
+    }
+
+    fn routes(&mut self, sessions: &impl ReadableTable<&'static str, Bytes>) -> Result<(), Failure> {
+        for item in self.snapshot.table(tables::ROUTES)?.iter()? {
+            let key = item?.0;
+            if sessions.get(key.value())?.is_none() {
+                self.fault(format_args!("`{}` belongs to a chat, but is not there", key.value()));
+            }
+        }
         Ok(())
     }
 

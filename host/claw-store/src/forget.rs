@@ -16,6 +16,7 @@ use crate::cost::CostOf;
 use crate::error::{Failure, StoreError};
 use crate::image;
 use crate::listing::{self, SessionQuery};
+use crate::outbox;
 use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredEntry, StoredRun, StoredSession, decode};
 use crate::run;
@@ -52,11 +53,13 @@ pub(crate) struct Forgotten {
     row: StoredSession,
     runs: Vec<StoredRun>,
     approvals: Vec<(RunId, ApprovalId)>,
+    outgoing: Vec<u64>,
 }
 
 impl Store {
-    /// Deletes a session: what was said on all of its branches, its runs with their journals and recordings, and its
-    /// approvals. That `by` did so goes on record. Returns whether there was one.
+    /// Deletes a session: what was said on all of its branches, its runs with their journals and recordings, its
+    /// approvals, and its messages in the outbox. That `by` did so goes on record, and how many messages were never sent.
+    /// Returns whether there was one.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if one of its runs is at work or waits; [`StoreError`] if the store cannot be written.
@@ -82,15 +85,19 @@ impl Store {
                     approvals.push((run.run.clone(), id));
                 }
             }
-            let forgotten = Forgotten { key, row, runs, approvals };
+            let outgoing = outbox::of_session(&tables.outbox_of()?, &key)?;
+            let unsent =
+                (!outgoing.is_empty()).then(|| format!("with messages that were not sent: {}", outgoing.len()));
+            let entry = AuditEntry { outcome: unsent, ..entry };
+            let forgotten = Forgotten { key, row, runs, approvals, outgoing };
             let changes = vec![Change::Forget(Box::new(forgotten)), Change::Audit(Box::new(entry))];
             Ok(Decided { answer: true, changes })
         })
         .await
     }
 
-    /// The sessions that `retention` does not keep, the oldest first; those with a run at work are left out. At most
-    /// 1000: look again once they are deleted.
+    /// The sessions that `retention` does not keep, the oldest first; those with a run at work, or with messages that are
+    /// still to be sent, are left out. At most 1000: look again once they are deleted.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -113,7 +120,7 @@ impl Store {
                 if (index >= surplus && !too_old(updated)) || stale.len() == STALE {
                     break;
                 }
-                if !busy.contains(key.as_str()) {
+                if !busy.contains(key.as_str()) && !outbox::holds_back(snapshot, &key, at)? {
                     stale.push(Stale { key, updated });
                 }
             }
@@ -154,6 +161,8 @@ impl Forgotten {
         tables.sub_agents()?.remove(key)?;
         tables.undos()?.remove(key)?;
         image::forget(tables, key)?;
+        tables.routes()?.remove(key)?;
+        self.outgoing.iter().try_for_each(|id| outbox::put(tables, *id, None))?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;
         Ok(())

@@ -1,6 +1,8 @@
 //! Accepting messages: each one once, and durable before anybody is told so.
 
-use claw_core::id::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+use claw_core::id::{RunId, SessionKey, Timestamp};
 use claw_core::inbound::Inbound;
 use claw_core::label::Labels;
 
@@ -60,29 +62,66 @@ pub(crate) fn accept(
     labels: &Labels,
     at: Timestamp,
 ) -> Result<Decided<Accepted>, Failure> {
-    if let Some(known) = run::find(&tables.runs, &inbound.run)? {
-        let state = known.state();
-        let known = known.inbound();
-        if known.source != inbound.source || known.session != inbound.session {
-            return Err(StoreError::RunTaken { run: inbound.run }.into());
-        }
-        return Ok(Decided::unchanged(Accepted::Duplicate(state)));
+    let mut arrivals = Arrivals::open(tables)?;
+    let answer = arrivals.take(inbound, labels, at)?;
+    Ok(Decided { answer, changes: arrivals.finish() })
+}
+
+/// Messages that one request takes in.
+pub(crate) struct Arrivals<'a, 'txn> {
+    tables: &'a Tables<'txn>,
+    /// Where the next one stands among the unfinished runs.
+    next: u64,
+    runs: BTreeSet<RunId>,
+    /// Their conversations, as they were and as they are then.
+    sessions: BTreeMap<SessionKey, (Option<StoredSession>, StoredSession)>,
+    changes: Vec<Change>,
+}
+
+impl<'a, 'txn> Arrivals<'a, 'txn> {
+    pub fn open(tables: &'a Tables<'txn>) -> Result<Self, Failure> {
+        // Among the unfinished runs the order is kept; numbers of finished ones may come again.
+        let next = tables.unfinished.last()?.map_or(1, |(last, _)| last.value() + 1);
+        Ok(Arrivals { tables, next, runs: BTreeSet::new(), sessions: BTreeMap::new(), changes: Vec::new() })
     }
-    // Among the unfinished runs the order is kept; numbers of finished ones may come again.
-    let arrival = tables.unfinished.last()?.map_or(1, |(last, _)| last.value() + 1);
-    let key = inbound.session.clone();
-    let was = session::find(&tables.sessions, &key)?;
-    let mut row = was.clone().unwrap_or_else(|| StoredSession::new(inbound.run.to_string(), at));
-    row.runs += 1;
-    row.updated = row.updated.max(at);
-    row.labels.join(labels);
-    row.preview = session::preview(&inbound.text);
-    let images = image::name(&key, &inbound.run, &inbound.images);
-    let arrived = Change::Arrival { arrival, run: inbound.run.clone() };
-    let run = Change::Run(StoredRun::received(inbound, arrival, at));
-    let mut changes = vec![arrived, run, Change::Session { key, was, row }];
-    changes.extend(images);
-    Ok(Decided { answer: Accepted::New, changes })
+
+    /// Takes one in.
+    pub fn take(&mut self, inbound: Inbound, labels: &Labels, at: Timestamp) -> Result<Accepted, Failure> {
+        if let Some(known) = run::find(&self.tables.runs, &inbound.run)? {
+            let state = known.state();
+            let known = known.inbound();
+            if known.source != inbound.source || known.session != inbound.session {
+                return Err(StoreError::RunTaken { run: inbound.run }.into());
+            }
+            return Ok(Accepted::Duplicate(state));
+        }
+        if !self.runs.insert(inbound.run.clone()) {
+            return Ok(Accepted::Duplicate(RunState::Received));
+        }
+        let key = inbound.session.clone();
+        if !self.sessions.contains_key(&key) {
+            let was = session::find(&self.tables.sessions, &key)?;
+            let row = was.clone().unwrap_or_else(|| StoredSession::new(inbound.run.to_string(), at));
+            self.sessions.insert(key.clone(), (was, row));
+        }
+        let (_, row) = self.sessions.get_mut(&key).expect("inbox: it was put there above");
+        row.runs += 1;
+        row.updated = row.updated.max(at);
+        row.labels.join(labels);
+        row.preview = session::preview(&inbound.text);
+        let (arrival, run) = (self.next, inbound.run.clone());
+        self.next += 1;
+        self.changes.extend(image::name(&key, &run, &inbound.images));
+        self.changes.push(Change::Run(StoredRun::received(inbound, arrival, at)));
+        self.changes.push(Change::Arrival { arrival, run });
+        Ok(Accepted::New)
+    }
+
+    /// All that has to be written for them.
+    pub fn finish(self) -> Vec<Change> {
+        let session = |(key, (was, row))| Change::Session { key, was, row };
+        self.changes.into_iter().chain(self.sessions.into_iter().map(session)).collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Durable sessions, runs, journal, approvals, the record of what was decided and done, and the components' own stores on
-//! redb; and blobs in files beside it.
+//! Durable sessions, runs, journal, approvals, the outbox, the record of what was decided and done, and the components'
+//! own stores on redb; and blobs in files beside it.
 //!
 //! One file, one writer, many readers. What a method has acknowledged is on the disk; what it refused has left no
 //! trace. The log of a session is always one that a model accepts: every tool call in it has exactly one answer
@@ -12,7 +12,9 @@
 
 mod store;
 
+mod channel;
 mod inbox;
+mod outbox;
 mod record;
 mod run;
 mod session;
@@ -59,6 +61,7 @@ pub use audit::{
 };
 pub use blobs::{Batch, BlobError, Blobs, Kept, Swept};
 pub use branch::{Branch, Point, Rewound};
+pub use channel::Received;
 pub use check::Checked;
 pub use checkpoint::{Looked, TurnBack, Undoing};
 pub use compact::{Compacted, compact};
@@ -70,6 +73,7 @@ pub use inbox::Accepted;
 pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
 pub use listing::{SessionCursor, SessionPage, SessionQuery};
+pub use outbox::{Attempt, Claimed, Outgoing, OutgoingRow, OutgoingState};
 pub use package::{Package, Receipt};
 pub use preference::{PreferenceChange, Preferences, PreferencesOf};
 pub use record::{JournalStep, Record, Repeatable};

@@ -14,7 +14,7 @@ use claw_core::message::Message;
 type Step = fn(&WriteTransaction) -> Result<(), Failure>;
 
 /// Step `n` leads from schema `n + 1` to the next one.
-const STEPS: [Step; (SCHEMA - 1) as usize] = [add_branches_and_checksums];
+const STEPS: [Step; (SCHEMA - 1) as usize] = [add_branches_and_checksums, add_the_outbox];
 
 /// The lowest schema that can be brought up.
 pub(crate) const OLDEST: u64 = 1;
@@ -76,6 +76,11 @@ fn add_branches_and_checksums(txn: &WriteTransaction) -> Result<(), Failure> {
     seal(txn, tables::PACKAGES)?;
     seal(txn, tables::LABELS)?;
     seal(txn, tables::AUDIT_HEAD)
+}
+
+/// From schema 2: there is an outbox, and what an older release would not look for must not lie in it unsent.
+fn add_the_outbox(txn: &WriteTransaction) -> Result<(), Failure> {
+    tables::create(txn)
 }
 
 /// Gives each row of a table its checksum.

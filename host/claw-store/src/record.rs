@@ -16,6 +16,7 @@ use crate::cost::{self, Cost};
 use crate::error::{Failure, StoreError};
 use crate::grants::{self, Spent};
 use crate::inbox;
+use crate::outbox::{self, Outgoing};
 use crate::run;
 use crate::session;
 use crate::store::Store;
@@ -48,6 +49,8 @@ pub struct Record {
     /// With an end: what another conversation is told of it, if that is still there. What has flowed into the run flows
     /// on with it.
     pub announce: Option<Inbound>,
+    /// What is to be sent for the run, in order.
+    pub outbox: Vec<Outgoing>,
     /// What has flowed into the run; it has flowed into its conversation with what is appended.
     pub labels: Labels,
 }
@@ -126,7 +129,7 @@ impl Store {
 
 fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Result<Decided<Vec<Entry>>, Failure> {
     let mut row = run::live(&tables.runs, run)?;
-    let Record { entries, steps, recordings, audit, end, spends, cost, joins, announce, labels } = record;
+    let Record { entries, steps, recordings, audit, end, spends, cost, joins, announce, outbox, labels } = record;
     let session = row.session.clone();
     let before = (row.running, row.epoch);
     let mut step_changes = journal_changes(tables, run, &steps, at)?;
@@ -164,6 +167,8 @@ fn decide(tables: &Tables<'_>, run: &RunId, record: Record, at: Timestamp) -> Re
     {
         changes.extend(inbox::accept(tables, inbound, &labels, at)?.changes);
     }
+    let post = |message| Change::Post(Box::new(outbox::first(message, Some(&session), Some(run), at)));
+    changes.extend(outbox.into_iter().map(post));
     changes.extend(recordings.into_iter().map(|(call, bytes)| Change::Recording { run: run.clone(), call, bytes }));
     Ok(Decided { answer: entries, changes })
 }

@@ -7,6 +7,7 @@
 mod approval;
 mod grant;
 mod image;
+mod outbox;
 mod package;
 mod run_v1;
 mod session;
@@ -30,6 +31,7 @@ use crate::run::{RunRow, RunState};
 pub(crate) use self::approval::StoredApproval;
 pub(crate) use self::grant::{StoredGrants, StoredStanding};
 pub(crate) use self::image::{StoredImage, StoredImages};
+pub(crate) use self::outbox::{StoredOutgoing, StoredRoute, StoredSending};
 pub(crate) use self::package::StoredPackage;
 pub(crate) use self::session::{StoredBranch, StoredFork, StoredSession};
 pub(crate) use self::task::{StoredSubAgent, StoredTask};

@@ -3,6 +3,7 @@
 use redb::{Key, ReadableTableMetadata, TableDefinition, TableHandle, Value};
 
 use crate::error::{Failure, StoreError};
+use crate::outbox;
 use crate::store::Store;
 use crate::tables::{self, Snapshot, Visitor};
 
@@ -17,6 +18,8 @@ pub struct Stats {
     pub sessions: u64,
     /// Entries of all logs, on all branches.
     pub entries: u64,
+    /// Messages of the outbox, by what stands in their rows.
+    pub outbox: Vec<(&'static str, u64)>,
     /// By table, in the order of the schema.
     pub tables: Vec<TableStats>,
 }
@@ -50,6 +53,7 @@ impl Store {
                 file_bytes: std::fs::metadata(self.shared().path()).map_or(0, |file| file.len()),
                 sessions: rows(tables::SESSIONS.name()),
                 entries: rows(tables::ENTRIES.name()),
+                outbox: outbox::counts(snapshot)?,
                 tables,
             })
         })

@@ -7,9 +7,11 @@ use crate::error::Failure;
 
 /// The layout of the tables below. A change that an older release could misread counts it up, and adds a step to
 /// `migrate`.
-pub(crate) const SCHEMA: u64 = 2;
+pub(crate) const SCHEMA: u64 = 3;
 /// The row of [`META`] that holds [`SCHEMA`].
 pub(crate) const SCHEMA_KEY: &str = "schema";
+/// The row of [`META`] that holds the last number that the outbox has given.
+pub(crate) const OUTBOX_KEY: &str = "outbox";
 
 /// A row as it is stored: a version byte, then postcard, then a checksum. See `row`.
 pub(crate) type Bytes = &'static [u8];
@@ -74,6 +76,20 @@ pub(crate) const CHECKPOINT_ORDER: TableDefinition<u64, Text> = TableDefinition:
 pub(crate) const UNDOS: TableDefinition<Text, Bytes> = TableDefinition::new("undos");
 /// (Session key, run id) → images that the run's message shows there. See `image`; files of earlier releases lack it.
 pub(crate) const IMAGES: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("images");
+/// (Channel, account) → how far its messages were taken in. See `channel`.
+pub(crate) const CURSORS: TableDefinition<(Text, Text), Bytes> = TableDefinition::new("cursors");
+/// Session key → the chat that its messages come from.
+pub(crate) const ROUTES: TableDefinition<Text, Bytes> = TableDefinition::new("routes");
+/// Number → message to send. See `outbox`.
+pub(crate) const OUTBOX: TableDefinition<u64, Bytes> = TableDefinition::new("outbox");
+/// (Channel, account, chat, place) → number of a message that is still to be sent: the queue of each chat.
+pub(crate) const OUTBOX_CHATS: TableDefinition<(Text, Text, Text, u64), u64> = TableDefinition::new("outbox_chats");
+/// (Channel, account, when, place) → number of a message that waits and is the first of its chat.
+pub(crate) const OUTBOX_DUE: TableDefinition<(Text, Text, u64, u64), u64> = TableDefinition::new("outbox_due");
+/// (State, number).
+pub(crate) const OUTBOX_STATES: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_states");
+/// (Session key, number): the messages to send of a conversation.
+pub(crate) const OUTBOX_OF: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_of_session");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
 pub(crate) const AUDIT: TableDefinition<u64, AuditValue> = TableDefinition::new("audit");
 /// The two ends of the record, sealed.
@@ -122,6 +138,13 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(CHECKPOINT_ORDER)?;
     visitor.visit(UNDOS)?;
     visitor.visit(IMAGES)?;
+    visitor.visit(CURSORS)?;
+    visitor.visit(ROUTES)?;
+    visitor.visit(OUTBOX)?;
+    visitor.visit(OUTBOX_CHATS)?;
+    visitor.visit(OUTBOX_DUE)?;
+    visitor.visit(OUTBOX_STATES)?;
+    visitor.visit(OUTBOX_OF)?;
     visitor.visit(AUDIT)?;
     visitor.visit(AUDIT_HEAD)?;
     visitor.visit(AUDIT_HELD)
@@ -196,6 +219,14 @@ opened_for_each_use! {
     checkpoint_order: CHECKPOINT_ORDER, u64, Text;
     undos: UNDOS, Text, Bytes;
     images: IMAGES, (Text, Text), Bytes;
+    meta: META, Text, u64;
+    cursors: CURSORS, (Text, Text), Bytes;
+    routes: ROUTES, Text, Bytes;
+    outbox: OUTBOX, u64, Bytes;
+    outbox_chats: OUTBOX_CHATS, (Text, Text, Text, u64), u64;
+    outbox_due: OUTBOX_DUE, (Text, Text, u64, u64), u64;
+    outbox_states: OUTBOX_STATES, (Text, u64), ();
+    outbox_of: OUTBOX_OF, (Text, u64), ();
 }
 
 /// Creates all tables.

@@ -154,6 +154,14 @@ kinds! {
     SessionDeleted = "session.deleted",
     /// The last turn of a conversation was taken back, with the files that it had changed.
     SessionUndone = "session.undone",
+    /// A channel has taken a message of the outbox.
+    OutboxSent = "outbox.sent",
+    /// A message of the outbox is not tried again.
+    OutboxDead = "outbox.dead",
+    /// The owner lets a dead message of the outbox be tried again.
+    OutboxRetried = "outbox.retried",
+    /// The owner has dropped a message of the outbox.
+    OutboxDropped = "outbox.dropped",
     /// An effect began.
     EffectStarted = "effect.started",
     /// An effect is over.

@@ -1,14 +1,17 @@
+use claw_core::inbound::Chat;
+use claw_core::label::Labels;
 use claw_core::message::Message;
 use redb::Table;
 
 use super::*;
 use crate::fixture::*;
 use crate::open;
-use crate::row::{StoredEntry, encode};
+use crate::row::{StoredEntry, StoredSending, encode};
 use crate::tables::{
-    AUDIT_HEAD, ENTRIES, PENDING, RECENT, RUNS, SCHEMA, SUB_AGENTS, TASK_LISTS, TASKS, TITLES, UNFINISHED,
+    AUDIT_HEAD, CURSORS, ENTRIES, META, OUTBOX, OUTBOX_CHATS, OUTBOX_DUE, OUTBOX_KEY, OUTBOX_OF, OUTBOX_STATES,
+    PENDING, RECENT, ROUTES, RUNS, SCHEMA, SUB_AGENTS, TASK_LISTS, TASKS, TITLES, UNFINISHED,
 };
-use crate::{Point, Record};
+use crate::{Attempt, Outgoing, Point, Received, Record};
 
 /// A sound store with something of everything that is checked.
 async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -24,6 +27,19 @@ async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
     store.accept(inbound_to("open", "other"), at(4)).await.unwrap();
     store.record(&run("open"), entries([asks(&["1"])]), at(4)).await.unwrap();
     store.park(approval(1, "open")).await.unwrap();
+    let source = inbound("a").source;
+    let message = |n| Outgoing {
+        to: Chat { source: source.clone(), id: "X".to_owned() },
+        text: format!("message {n}"),
+        reply_to: None,
+        ttl: std::time::Duration::from_secs(1),
+    };
+    store.post(Some(&key("main")), (1..=3).map(message).collect(), at(5)).await.unwrap();
+    store.claim(&source, 1, at(5)).await.unwrap();
+    let again = Attempt::Failed { why: "busy".to_owned(), unsure: false, again: Some(at(9)) };
+    store.settle(1, again, at(6)).await.unwrap();
+    let received = Received { inbound: inbound_to("d", "side"), chat: "X".to_owned(), labels: Labels::default() };
+    store.receive(&source, vec![received], b"cursor".to_vec(), at(6)).await.unwrap();
     store.close();
     let path = home.path().join("store.redb");
     (home, path)
@@ -33,10 +49,10 @@ async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
 async fn a_sound_store_has_no_faults() {
     let (_home, path) = sound().await;
     let store = Store::open_unchanged(&path, key_of_seal()).unwrap();
-    let expected = Checked { sessions: 2, entries: 8 + 12 + 2, faults: Vec::new() };
+    let expected = Checked { sessions: 3, entries: 8 + 12 + 2, faults: Vec::new() };
     assert_eq!(store.check().unwrap(), expected);
     let stats = store.stats().unwrap();
-    assert_eq!((stats.schema, stats.sessions, stats.entries), (SCHEMA, 2, 14));
+    assert_eq!((stats.schema, stats.sessions, stats.entries), (SCHEMA, 3, 14));
     assert!(stats.tables.iter().all(|table| table.page_bytes >= table.bytes));
     assert!(stats.file_bytes > 0);
 }
@@ -72,6 +88,44 @@ async fn an_index_that_does_not_fit_its_rows_is_a_fault() {
 }
 
 #[tokio::test]
+async fn an_outbox_that_does_not_fit_its_indexes_is_a_fault() {
+    let (ws, owner) = ("ws", "owner");
+    check_fault(
+        |txn| drop(txn.open_table(OUTBOX_STATES).unwrap().remove(("waiting", 2)).unwrap()),
+        "not listed as waiting",
+    )
+    .await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX_STATES).unwrap().insert(("dead", 2), ()).unwrap()), "by state").await;
+    check_fault(
+        |txn| drop(txn.open_table(OUTBOX_CHATS).unwrap().remove((ws, owner, "X", 2)).unwrap()),
+        "not in the queue",
+    )
+    .await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX_CHATS).unwrap().insert((ws, owner, "Y", 2), 2).unwrap()), "by chat")
+        .await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX_OF).unwrap().remove((MAIN, 3)).unwrap()), "by its conversation").await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX_OF).unwrap().insert((MAIN, 4), ()).unwrap()), "by conversation").await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX_DUE).unwrap().pop_first().unwrap()), "never due").await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX_DUE).unwrap().insert((ws, owner, 5, 2), 2).unwrap()), "are due").await;
+    check_fault(|txn| drop(txn.open_table(META).unwrap().insert(OUTBOX_KEY, 2).unwrap()), "not given yet").await;
+    check_fault(|txn| drop(txn.open_table(OUTBOX).unwrap().remove(2).unwrap()), "lead nowhere").await;
+    check_fault(
+        |txn| drop(txn.open_table(ROUTES).unwrap().insert("gone", [1].as_slice()).unwrap()),
+        "belongs to a chat",
+    )
+    .await;
+    // Two of a chat at a time, or the second before the first.
+    let change = |txn: &redb::WriteTransaction, id, change: &dyn Fn(&mut StoredOutgoing)| {
+        let mut table = txn.open_table(OUTBOX).unwrap();
+        let mut row: StoredOutgoing = decode("", table.get(id).unwrap().unwrap().value()).unwrap();
+        change(&mut row);
+        table.insert(id, encode(&row).as_slice()).unwrap();
+    };
+    check_fault(|txn| change(txn, 2, &|row| row.state = StoredSending::Sending), "before those in front of it").await;
+    check_fault(|txn| change(txn, 2, &|row| row.session = Some(key("gone"))), "which is not there").await;
+}
+
+#[tokio::test]
 async fn a_row_that_has_changed_is_a_fault() {
     let cut = |mut table: Table<'_, &'static str, Bytes>| {
         let mut bytes = table.get("a").unwrap().unwrap().value().to_vec();
@@ -82,6 +136,16 @@ async fn a_row_that_has_changed_is_a_fault() {
     let put = |mut table: Table<'_, &'static str, Bytes>| drop(table.insert("a", [1, 2, 3, 4, 5].as_slice()).unwrap());
     check_fault(|txn| put(txn.open_table(TASKS).unwrap()), "the task row of `a`").await;
     check_fault(|txn| put(txn.open_table(SUB_AGENTS).unwrap()), "the sub-agent row of `a`").await;
+    check_fault(|txn| put(txn.open_table(ROUTES).unwrap()), "the route row of `a`").await;
+    let cursor = |txn: &redb::WriteTransaction| {
+        drop(txn.open_table(CURSORS).unwrap().insert(("ws", "owner"), [1, 2, 3, 4, 5].as_slice()).unwrap());
+    };
+    check_fault(cursor, "the cursor row of").await;
+    check_fault(
+        |txn| drop(txn.open_table(OUTBOX).unwrap().insert(7, [1, 2, 3, 4, 5].as_slice()).unwrap()),
+        "the outbox row of `7`",
+    )
+    .await;
     check_fault(|txn| drop(txn.open_table(AUDIT_HEAD).unwrap().pop_first().unwrap()), "the record breaks").await;
 }
 

@@ -1,13 +1,19 @@
 use claw_core::approval::Answer;
-use claw_core::inbound::Inbound;
+use claw_core::inbound::{Chat, Inbound};
+use claw_core::label::Labels;
 
 use super::*;
 use crate::fixture::*;
-use crate::{ApprovalFilter, JournalStep, Point, Record, Repeatable};
+use crate::{ApprovalFilter, JournalStep, Outgoing, Point, Received, Record, Repeatable};
 
 async fn tell(store: &Store, id: &str, session: &str, when: u64) {
     let shown = Inbound { images: vec![image(1)], ..inbound_to(id, session) };
-    store.accept(shown, at(when)).await.unwrap();
+    let source = shown.source.clone();
+    let received = Received { inbound: shown, chat: "X".to_owned(), labels: Labels::default() };
+    store.receive(&source, vec![received], Vec::new(), at(when)).await.unwrap();
+    let to = Chat { source, id: "X".to_owned() };
+    let ttl = Duration::from_millis(50);
+    let outbox = vec![Outgoing { to, text: "canary".to_owned(), reply_to: None, ttl }];
     let step =
         JournalStep::CallStarted { call: call("c"), tool: tool(), component: component(), repeatable: Repeatable::Yes };
     let asked = Record { entries: vec![asks(&["c"])], steps: vec![step], ..Record::default() };
@@ -17,7 +23,8 @@ async fn tell(store: &Store, id: &str, session: &str, when: u64) {
     store.park(question).await.unwrap();
     store.resolve(ApprovalId::from_random(when.into()).as_str(), Answer::Once, "cli", at(when)).await.unwrap();
     let recordings = vec![(call("c"), b"canary".to_vec())];
-    let end = Record { entries: vec![answers("c"), said("canary")], recordings, end: done(), ..Record::default() };
+    let end =
+        Record { entries: vec![answers("c"), said("canary")], recordings, end: done(), outbox, ..Record::default() };
     store.record(&run(id), end, at(when)).await.unwrap();
 }
 
@@ -37,6 +44,12 @@ fn rows(store: &Store) -> Vec<u64> {
             snapshot.table(tables::PENDING)?.len()?,
             snapshot.table(tables::ASKED)?.len()?,
             snapshot.table(tables::IMAGES)?.len()?,
+            snapshot.table(tables::ROUTES)?.len()?,
+            snapshot.table(tables::OUTBOX)?.len()?,
+            snapshot.table(tables::OUTBOX_CHATS)?.len()?,
+            snapshot.table(tables::OUTBOX_DUE)?.len()?,
+            snapshot.table(tables::OUTBOX_STATES)?.len()?,
+            snapshot.table(tables::OUTBOX_OF)?.len()?,
         ])
     };
     store.read(count).unwrap()

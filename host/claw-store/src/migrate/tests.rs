@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// The files of schema 1 and on.
-const EARLIER: [&[u8]; (crate::tables::SCHEMA - 1) as usize] = [include_bytes!("fixtures/store-v1.redb")];
+const EARLIER: [&[u8]; (crate::tables::SCHEMA - 1) as usize] =
+    [include_bytes!("fixtures/store-v1.redb"), include_bytes!("fixtures/store-v2.redb")];
 
 /// Something of everything that a store can hold.
 async fn tell(store: &Store) {

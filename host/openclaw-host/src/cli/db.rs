@@ -1,5 +1,6 @@
 //! `db`: the file of a host that does not run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -73,18 +74,21 @@ fn stats(store: &Store, output: &Output) -> Result<Exit, Failure> {
     );
     let value = json!({
         "schema": stats.schema, "fileBytes": stats.file_bytes, "sessions": stats.sessions, "entries": stats.entries,
+        "outbox": stats.outbox.iter().copied().collect::<BTreeMap<_, _>>(),
         "tables": tables.collect::<Vec<_>>(),
     });
     output.data(&value, |value| {
+        let outbox: Vec<_> = stats.outbox.iter().map(|(state, count)| format!("{count} {state}")).collect();
         let row = |table: &Value| ["name", "rows", "bytes", "pageBytes"].map(|name| word(&table[name]));
         let rows: Vec<_> = value["tables"].as_array().into_iter().flatten().map(row).collect();
         format!(
-            "{}\nschema {}, {} bytes, {} conversations, {} entries",
+            "{}\nschema {}, {} bytes, {} conversations, {} entries; outbox: {}",
             table(["TABLE", "ROWS", "BYTES", "IN PAGES OF"], &rows),
             stats.schema,
             stats.file_bytes,
             stats.sessions,
-            stats.entries
+            stats.entries,
+            outbox.join(", "),
         )
     })?;
     Ok(Exit::Ok)

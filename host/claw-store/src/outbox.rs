@@ -1,0 +1,437 @@
+//! The outbox: what is to be sent over channels, from the transaction that ended its run until the service has it.
+//!
+//! ```text
+//!            ┌──────────────── failed, again at … ◄──────────────┐
+//!            ▼                                                   │
+//! post ──► Waiting ──its turn, and due: marked before it goes──► Sending ──sent──► (its row is gone)
+//!            ▲   └──────────── its time is over ──────────┐      │
+//!            │                                            ▼      │
+//!            └───────────── the owner: retry ─────────── Dead ◄── failed for good
+//! ```
+//! One row is one message of the service. Those of a chat go in the order of their places, one at a time: one that waits
+//! or is being sent holds back those behind it, a dead one does not. Chats do not wait for each other. Whoever finds a row
+//! being sent when the host starts cannot know whether it came: it waits again, and says so.
+//!
+//! Each step from one state to the next is on record (`outbox.*`), except that an attempt is made or fails.
+
+use claw_core::id::{Digest, RunId, SessionKey, Timestamp};
+use claw_core::inbound::{Chat, Source};
+use redb::ReadableTable;
+use sha2::{Digest as _, Sha256};
+
+use crate::audit::{AuditEntry, AuditKind};
+use crate::change::{Change, Decided};
+use crate::error::StoreError;
+use crate::row::{StoredOutgoing, StoredSending, decode};
+use crate::session::{self, MAX_PAGE};
+use crate::store::Store;
+use crate::tables;
+
+mod queue;
+
+pub(crate) use queue::{append, counts, holds_back, last_number, of_session, put};
+
+/// Characters that are kept of why an attempt failed: a service chooses them.
+const WHY_CHARS: usize = 500;
+
+/// One message that is to be sent, cut to what the service takes in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where to.
+    pub to: Chat,
+    /// What it says, in Markdown.
+    pub text: String,
+    /// The service's id of the message that it answers.
+    pub reply_to: Option<String>,
+    /// How long it is worth sending.
+    pub ttl: std::time::Duration,
+}
+
+/// A message of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingRow {
+    /// Its number; never given twice.
+    pub id: u64,
+    /// Where to.
+    pub to: Chat,
+    /// What it says, in Markdown.
+    pub text: String,
+    /// The service's id of the message that it answers.
+    pub reply_to: Option<String>,
+    /// The conversation that it belongs to.
+    pub session: Option<SessionKey>,
+    /// The run that it belongs to.
+    pub run: Option<RunId>,
+    /// When it was put there.
+    pub created: Timestamp,
+    /// When it is not worth sending any more.
+    pub expires: Timestamp,
+    /// Where it stands.
+    pub state: OutgoingState,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often it was about to be sent since it was put there or retried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub why: Option<String>,
+    /// Nobody knows whether an earlier attempt has shown it.
+    pub unsure: bool,
+}
+
+/// Where a message of the outbox stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutgoingState {
+    /// It is sent when it is its turn, and not before `next`.
+    Waiting {
+        /// When.
+        next: Timestamp,
+    },
+    /// It is being sent.
+    Sending,
+    /// It is not tried again unless the owner wants that.
+    Dead,
+}
+
+impl OutgoingState {
+    /// Every name of a state.
+    pub const NAMES: [&str; 3] = ["waiting", "sending", "dead"];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutgoingState::Waiting { .. } => "waiting",
+            OutgoingState::Sending => "sending",
+            OutgoingState::Dead => "dead",
+        }
+    }
+}
+
+impl OutgoingRow {
+    /// What a service may know it by: the same at each attempt, and another one for each message, even if the store was
+    /// put back to an earlier day.
+    pub fn key(&self) -> String {
+        let mut hash = Sha256::new();
+        for part in [&self.to.source.channel, &self.to.source.account, &self.to.id, &self.text] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.update(self.id.to_le_bytes());
+        hash.update(self.created.0.to_le_bytes());
+        Digest(hash.finalize().into()).to_string()[..32].to_owned()
+    }
+}
+
+/// What [`Store::claim`] has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// To be sent now; each is marked.
+    pub to_send: Vec<OutgoingRow>,
+    /// Their time was over; they are dead.
+    pub expired: Vec<OutgoingRow>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The service has it.
+    Sent {
+        /// The service's id of it.
+        message: String,
+    },
+    /// The service has not taken it, or nobody knows.
+    Failed {
+        /// What went wrong, in a sentence.
+        why: String,
+        /// Nobody knows whether it was shown.
+        unsure: bool,
+        /// When to try again; `None` for never.
+        again: Option<Timestamp>,
+    },
+}
+
+impl Store {
+    /// Puts messages into the outbox that belong to no run, in order; those of a run go there with
+    /// [`Record::outbox`](crate::Record::outbox). What belongs to a conversation goes with it when that is deleted.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownSession`] if the conversation is not there.
+    pub async fn post(
+        &self,
+        session: Option<&SessionKey>,
+        messages: Vec<Outgoing>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let session = session.cloned();
+        self.write(move |tables| {
+            if let Some(session) = &session
+                && session::find(&tables.sessions, session)?.is_none()
+            {
+                return Err(StoreError::UnknownSession { session: session.clone() }.into());
+            }
+            let post = |message| Change::Post(Box::new(first(message, session.as_ref(), None, at)));
+            Ok(Decided { answer: (), changes: messages.into_iter().map(post).collect() })
+        })
+        .await
+    }
+
+    /// When the next message of an account is to be sent; `None` if none waits for its time. It may be in the past.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn next_due(&self, of: &Source) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|snapshot| {
+            let due = snapshot.table(tables::OUTBOX_DUE)?;
+            let (channel, account) = (of.channel.as_str(), of.account.as_str());
+            let first = due.range((channel, account, 0, 0)..=(channel, account, u64::MAX, u64::MAX))?.next();
+            Ok(first.transpose()?.map(|(place, _)| Timestamp(place.value().2)))
+        })
+    }
+
+    /// Marks messages of an account as being sent, at most `limit`, of each chat at most one: those that have been due the
+    /// longest. It is durable when they are returned. One whose time is over becomes dead, and counts too. Costs as much as
+    /// it finds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn claim(&self, of: &Source, limit: usize, at: Timestamp) -> Result<Claimed, StoreError> {
+        let Source { channel, account } = of.clone();
+        self.write(move |tables| {
+            let (due, outbox) = (tables.outbox_due()?, tables.outbox()?);
+            let (mut answer, mut changes) = (Claimed::default(), Vec::new());
+            let (channel, account) = (channel.as_str(), account.as_str());
+            for item in due.range((channel, account, 0, 0)..=(channel, account, at.0, u64::MAX))?.take(limit) {
+                let id = item?.1.value();
+                let mut row = queue::get(&outbox, id)?;
+                row.since = at;
+                if row.expires <= at {
+                    let why = row.why.take().map_or(String::new(), |why| format!("; the last attempt: {why}"));
+                    row.why = Some(format!("it could not be sent in time{why}"));
+                    row.state = StoredSending::Dead;
+                    changes.push(noted(AuditKind::OutboxDead, "host", id, &row, row.why.clone(), at));
+                    answer.expired.push(shown(id, row.clone()));
+                } else {
+                    row.attempts = row.attempts.saturating_add(1);
+                    row.state = StoredSending::Sending;
+                    answer.to_send.push(shown(id, row.clone()));
+                }
+                changes.push(Change::Outgoing { id, row: Some(Box::new(row)) });
+            }
+            Ok(Decided { answer, changes })
+        })
+        .await
+    }
+
+    /// Notes what became of an attempt. Returns whether the message is still one that is being sent; otherwise its
+    /// conversation was deleted meanwhile, and nothing is noted.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn settle(&self, id: u64, attempt: Attempt, at: Timestamp) -> Result<bool, StoreError> {
+        self.write(move |tables| {
+            let found = queue::find(&tables.outbox()?, id)?;
+            let Some(mut row) = found.filter(|row| row.state == StoredSending::Sending) else {
+                return Ok(Decided::unchanged(false));
+            };
+            let mut changes = Vec::new();
+            let row = match attempt {
+                Attempt::Sent { message } => {
+                    let outcome = Some(format!("message {message}"));
+                    changes.push(noted(AuditKind::OutboxSent, "host", id, &row, outcome, at));
+                    None
+                }
+                Attempt::Failed { why, unsure, again } => {
+                    row.since = at;
+                    row.unsure |= unsure;
+                    row.why = Some(why.chars().take(WHY_CHARS).collect());
+                    row.state = again.map_or(StoredSending::Dead, |next| StoredSending::Waiting { next });
+                    if again.is_none() {
+                        changes.push(noted(AuditKind::OutboxDead, "host", id, &row, row.why.clone(), at));
+                    }
+                    Some(Box::new(row))
+                }
+            };
+            changes.push(Change::Outgoing { id, row });
+            Ok(Decided { answer: true, changes })
+        })
+        .await
+    }
+
+    /// For the start of the host, before anything is claimed: what was being sent when the last one stopped waits again,
+    /// and nobody knows whether it came. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn resume_outbox(&self, at: Timestamp) -> Result<usize, StoreError> {
+        self.write(move |tables| {
+            let outbox = tables.outbox()?;
+            let mut changes = Vec::new();
+            for id in queue::in_state(&tables.outbox_states()?, StoredSending::Sending.name(), 0)? {
+                let id = id?;
+                let row = StoredOutgoing {
+                    state: StoredSending::Waiting { next: at },
+                    since: at,
+                    why: Some("the host stopped while it was being sent".to_owned()),
+                    unsure: true,
+                    ..queue::get(&outbox, id)?
+                };
+                changes.push(Change::Outgoing { id, row: Some(Box::new(row)) });
+            }
+            Ok(Decided { answer: changes.len(), changes })
+        })
+        .await
+    }
+
+    /// One message of the outbox.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn outgoing(&self, id: u64) -> Result<Option<OutgoingRow>, StoreError> {
+        self.read(|snapshot| Ok(queue::find(&snapshot.table(tables::OUTBOX)?, id)?.map(|row| shown(id, row))))
+    }
+
+    /// Messages of the outbox behind the number `after`, in the order of their numbers: all, or those in the state of this
+    /// name. At most 1000. Costs as much as it finds.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn outbox(&self, state: Option<&str>, after: u64, limit: usize) -> Result<Vec<OutgoingRow>, StoreError> {
+        let (limit, from) = (limit.min(MAX_PAGE), after.saturating_add(1));
+        self.read(|snapshot| {
+            let outbox = snapshot.table(tables::OUTBOX)?;
+            let mut rows = Vec::new();
+            match state {
+                Some(state) => {
+                    let states = snapshot.table(tables::OUTBOX_STATES)?;
+                    for id in queue::in_state(&states, state, from)?.take(limit) {
+                        let id = id?;
+                        rows.push(shown(id, queue::get(&outbox, id)?));
+                    }
+                }
+                None => {
+                    for item in outbox.range(from..)?.take(limit) {
+                        let (id, bytes) = item?;
+                        rows.push(shown(id.value(), decode(&id.value().to_string(), bytes.value())?));
+                    }
+                }
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Lets dead messages be tried again, behind what waits for their chats, and with all the time they had at first.
+    /// Returns those that it was done with; others are not dead, or not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn retry_outgoing(&self, ids: Vec<u64>, by: &str, at: Timestamp) -> Result<Vec<u64>, StoreError> {
+        let by = by.to_owned();
+        self.write(move |tables| {
+            let (outbox, mut place) = (tables.outbox()?, queue::last_number(&tables.meta()?)?);
+            let (mut answer, mut changes) = (Vec::new(), Vec::new());
+            for id in ids {
+                let found = queue::find(&outbox, id)?.filter(|row| row.state == StoredSending::Dead);
+                let Some(mut row) = found.filter(|_| !answer.contains(&id)) else { continue };
+                place += 1;
+                row.place = place;
+                row.attempts = 0;
+                row.since = at;
+                row.expires = at.plus(std::time::Duration::from_millis(row.ttl_ms));
+                row.state = StoredSending::Waiting { next: at };
+                changes.push(noted(AuditKind::OutboxRetried, &by, id, &row, None, at));
+                changes.push(Change::Outgoing { id, row: Some(Box::new(row)) });
+                answer.push(id);
+            }
+            Ok(Decided { answer, changes })
+        })
+        .await
+    }
+
+    /// Removes messages that wait or are dead. Returns those that it was done with; others are being sent, or not there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn drop_outgoing(&self, ids: Vec<u64>, by: &str, at: Timestamp) -> Result<Vec<u64>, StoreError> {
+        let by = by.to_owned();
+        self.write(move |tables| {
+            let outbox = tables.outbox()?;
+            let (mut answer, mut changes) = (Vec::new(), Vec::new());
+            for id in ids {
+                let found = queue::find(&outbox, id)?.filter(|row| row.state != StoredSending::Sending);
+                let Some(row) = found.filter(|_| !answer.contains(&id)) else { continue };
+                let outcome = Some(row.state.name().to_owned());
+                changes.push(noted(AuditKind::OutboxDropped, &by, id, &row, outcome, at));
+                changes.push(Change::Outgoing { id, row: None });
+                answer.push(id);
+            }
+            Ok(Decided { answer, changes })
+        })
+        .await
+    }
+}
+
+/// A message as it comes into the outbox; its place it gets there.
+pub(crate) fn first(
+    message: Outgoing,
+    session: Option<&SessionKey>,
+    run: Option<&RunId>,
+    at: Timestamp,
+) -> StoredOutgoing {
+    let Outgoing { to, text, reply_to, ttl } = message;
+    StoredOutgoing {
+        to: to.into(),
+        text,
+        reply_to,
+        session: session.cloned(),
+        run: run.cloned(),
+        created: at,
+        ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
+        expires: at.plus(ttl),
+        place: 0,
+        attempts: 0,
+        state: StoredSending::Waiting { next: at },
+        since: at,
+        why: None,
+        unsure: false,
+    }
+}
+
+/// What goes on record: which message, where to, and what it says by its digest.
+fn noted(
+    kind: AuditKind,
+    actor: &str,
+    id: u64,
+    row: &StoredOutgoing,
+    outcome: Option<String>,
+    at: Timestamp,
+) -> Change {
+    let (channel, account, chat) = row.chat();
+    Change::Audit(Box::new(AuditEntry {
+        session: row.session.clone(),
+        run: row.run.clone(),
+        subject: Some(format!("{id}: {channel} {account} {chat}")),
+        digest: Some(Digest(Sha256::digest(&row.text).into())),
+        outcome,
+        ..AuditEntry::new(kind, actor, at)
+    }))
+}
+
+fn shown(id: u64, row: StoredOutgoing) -> OutgoingRow {
+    let StoredOutgoing {
+        to, text, reply_to, session, run, created, expires, attempts, state, since, why, unsure, ..
+    } = row;
+    let (to, state) = (to.into(), state.into());
+    OutgoingRow { id, to, text, reply_to, session, run, created, expires, state, since, attempts, why, unsure }
+}
+
+impl From<StoredSending> for OutgoingState {
+    fn from(state: StoredSending) -> Self {
+        match state {
+            StoredSending::Waiting { next } => OutgoingState::Waiting { next },
+            StoredSending::Sending => OutgoingState::Sending,
+            StoredSending::Dead => OutgoingState::Dead,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
