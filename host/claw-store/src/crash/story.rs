@@ -1,19 +1,27 @@
 //! What a host does with its store, as a story that can be taken up wherever it was cut off.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use claw_core::approval::{Answer, ApprovalState};
 use claw_core::event::RunEnd;
 use claw_core::id::ApprovalId;
+use claw_core::inbound::{Chat, Source};
+use claw_core::label::Labels;
 use claw_core::message::Message;
 
 use super::disk::explains;
 use super::world::World;
 use crate::fixture::*;
+use crate::{Attempt, Outgoing, Received};
 use crate::{AuditEntry, AuditKind, JournalStep, Record, Repeatable, ResolveError, RunState, Store, StoreError};
 
 /// The conversations. Each has one run at a time.
 pub const SESSIONS: [&str; 3] = ["main", "second", "third"];
+/// Those that are held over a channel, each on an account of its own.
+pub const ON_CHANNELS: [&str; 2] = ["second", "third"];
+/// Messages that each run on a channel sends at its end.
+pub const PARTS: usize = 2;
 
 /// Fills pages, so that a commit writes more than one.
 const PADDING: &str = "and some more words that nobody reads ";
@@ -24,6 +32,10 @@ const PADDING: &str = "and some more words that nobody reads ";
 /// # Panics
 /// If the store refuses what it must take.
 pub async fn live(store: &Store, world: &RefCell<World>, runs: u32, together: bool) -> bool {
+    if let Err(err) = store.resume_outbox(at(1)).await {
+        assert!(explains(&err), "the store refuses what it must take: {err:?}");
+        return false;
+    }
     let [main, second, third] = SESSIONS.map(|session| converse(store, world, session, runs));
     let done = if together {
         let (main, second, third) = tokio::join!(main, second, third);
@@ -41,8 +53,14 @@ async fn converse(store: &Store, world: &RefCell<World>, session: &str, runs: u3
     for number in 0..runs {
         let life = Life { store, world, session, number, name: format!("{session}-{number}") };
         life.to_its_end().await?;
+        life.send().await?;
     }
     Ok(())
+}
+
+/// The account on which a conversation is held.
+pub fn account(session: &str) -> Source {
+    Source { channel: "telegram".to_owned(), account: session.to_owned() }
 }
 
 /// One run.
@@ -61,7 +79,7 @@ impl Life<'_> {
             return Ok(());
         }
         self.note("sends", "");
-        self.store.accept(inbound_to(&self.name, self.session), at(1)).await?;
+        self.arrive().await?;
         self.note("accepted", "");
         if !self.store.run_entries(&id)?.is_empty() {
             self.store.begin_attempt(&id, at(2)).await?;
@@ -74,6 +92,37 @@ impl Life<'_> {
         let sequence = self.store.audit(entry).await?;
         self.world.borrow_mut().note(&format!("audited {sequence}"));
         Ok(())
+    }
+
+    /// The message of the run comes in, over a channel together with how far that was read.
+    async fn arrive(&self) -> Result<(), StoreError> {
+        let inbound = inbound_to(&self.name, self.session);
+        if !ON_CHANNELS.contains(&self.session) {
+            return self.store.accept(inbound, at(1)).await.map(drop);
+        }
+        let received = Received { inbound, chat: self.session.to_owned(), labels: Labels::default() };
+        let cursor = self.number.to_string().into_bytes();
+        let taken = self.store.receive(&account(self.session), vec![received], cursor, at(1)).await?;
+        taken.into_iter().try_for_each(|taken| taken.map(drop))
+    }
+
+    /// Sends what waits, as a service that shows whatever it gets.
+    async fn send(&self) -> Result<(), StoreError> {
+        if !ON_CHANNELS.contains(&self.session) {
+            return Ok(());
+        }
+        loop {
+            let claimed = self.store.claim(&account(self.session), 9, at(3)).await?;
+            let [row] = &claimed.to_send[..] else { return Ok(()) };
+            let part = row.text.split(' ').next().unwrap();
+            let run = row.run.as_ref().unwrap();
+            let note = |what: &str| self.world.borrow_mut().note(&format!("{what} {run} {part}"));
+            note(if row.unsure { "shown-again" } else { "shown" });
+            note("settles");
+            let attempt = Attempt::Sent { message: "1".to_owned() };
+            assert!(self.store.settle(row.id, attempt, at(3)).await?);
+            note("settled");
+        }
     }
 
     /// A run that only speaks, in several records.
@@ -149,11 +198,18 @@ impl Life<'_> {
         Ok(id)
     }
 
-    /// Records, and tells the world before and after.
-    async fn record(&self, tags: &str, record: Record) -> Result<(), StoreError> {
+    /// Records, and tells the world before and after. With its end a run on a channel sends something.
+    async fn record(&self, tags: &str, mut record: Record) -> Result<(), StoreError> {
         let ends = record.end.is_some();
         if ends {
             self.note("ends", "");
+        }
+        if ends && ON_CHANNELS.contains(&self.session) {
+            let to = Chat { source: account(self.session), id: self.session.to_owned() };
+            let ttl = Duration::from_secs(1);
+            let message =
+                |part| Outgoing { to: to.clone(), text: format!("{part} {}", PADDING.repeat(30)), reply_to: None, ttl };
+            record.outbox = (0..PARTS).map(message).collect();
         }
         self.note("tries", tags);
         self.store.record(&run(&self.name), record, at(2)).await?;

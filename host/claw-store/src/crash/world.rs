@@ -8,8 +8,9 @@ use claw_core::event::RunEnd;
 use claw_core::message::{Entry, Message};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 
+use super::story::{ON_CHANNELS, PARTS, account};
 use crate::fixture::*;
-use crate::{ApprovalFilter, JournalStep, RunState, Store};
+use crate::{ApprovalFilter, JournalStep, OutgoingState, RunState, Store};
 
 /// The other side of the account. It takes events as lines, so that it can be told by a process that was killed.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct World {
     runs: BTreeMap<String, Known>,
     /// The last entry of the record that was acknowledged.
     audited: u64,
+    /// What was shown for the first time, in order: run and part.
+    shown: Vec<(String, usize)>,
     /// Where each event is kept at once.
     ledger: Option<File>,
 }
@@ -31,6 +34,16 @@ struct Known {
     ending: bool,
     ended: bool,
     effects: usize,
+    parts: [Part; PARTS],
+}
+
+/// What is known of one message that a run sends at its end.
+#[derive(Debug, Default)]
+struct Part {
+    /// How often the service has shown it.
+    shown: usize,
+    settling: bool,
+    settled: bool,
 }
 
 impl World {
@@ -68,6 +81,21 @@ impl World {
             "ends" => run.ending = true,
             "ended" => run.ended = true,
             "effect" => run.effects += 1,
+            "shown" | "shown-again" | "settles" | "settled" => {
+                let number = rest[0].parse().unwrap();
+                let part: &mut Part = &mut run.parts[number];
+                match *what {
+                    "settles" => part.settling = true,
+                    "settled" => part.settled = true,
+                    shown => {
+                        assert!(part.shown == 0 || shown == "shown-again", "{name} is shown again without a word");
+                        if part.shown == 0 {
+                            self.shown.push(((*name).to_owned(), number));
+                        }
+                        part.shown += 1;
+                    }
+                }
+            }
             _ => panic!("`{event}` is no event"),
         }
     }
@@ -98,11 +126,54 @@ impl World {
             known.check_effects(name, store);
         }
         assert!(waiting.len() <= there, "runs that nobody sent: {waiting:?}");
+        self.check_channels(store);
         let last = store.verify_audit().unwrap().last;
         assert!(last >= self.audited, "the record ends at {last}, but {} was acknowledged", self.audited);
         self.audited = last;
         let checked = store.check().unwrap();
         assert!(checked.faults.is_empty(), "{:#?}", checked.faults);
+    }
+
+    /// An account was read as far as its messages are there; what a run sends is there exactly once from its end until the
+    /// service has it; what may have been shown says so; and each chat was shown all in order.
+    #[track_caller]
+    fn check_channels(&mut self, store: &Store) {
+        let mut rows = BTreeMap::new();
+        for row in store.outbox(None, 0, 1000).unwrap() {
+            let place = (row.run.clone().unwrap().to_string(), row.text.split(' ').next().unwrap().parse().unwrap());
+            assert!(rows.insert(place.clone(), row).is_none(), "{place:?} is to be sent twice");
+        }
+        for (name, known) in &mut self.runs {
+            let (session, number) = name.rsplit_once('-').unwrap();
+            if !ON_CHANNELS.contains(&session) {
+                continue;
+            }
+            let cursor = store.cursor(&account(session)).unwrap();
+            let cursor: Option<u32> = cursor.map(|cursor| String::from_utf8(cursor).unwrap().parse().unwrap());
+            let is_read = cursor.is_some_and(|cursor| cursor >= number.parse().unwrap());
+            assert_eq!(is_read, known.accepted, "{name}: the account was read up to {cursor:?}");
+            for (number, part) in known.parts.iter_mut().enumerate() {
+                let row = rows.remove(&(name.clone(), number));
+                let is_lost = row.is_none() && known.ended && !part.settling;
+                assert!(!is_lost, "{name}: message {number} is lost");
+                let Some(row) = row else {
+                    part.settled = known.ended;
+                    continue;
+                };
+                assert!(known.ended && !part.settled, "{name}: message {number} is to be sent, and may not be");
+                part.settling = false;
+                let says_so = row.unsure || row.state == OutgoingState::Sending;
+                assert!(
+                    part.shown == 0 || says_so,
+                    "{name}: message {number} was shown, and is to be sent as a new one"
+                );
+            }
+        }
+        assert!(rows.is_empty(), "messages of runs that nobody sent: {:?}", rows.keys());
+        for session in ON_CHANNELS {
+            let shown: Vec<_> = self.shown.iter().filter(|(name, _)| name.starts_with(session)).collect();
+            assert!(shown.is_sorted(), "{session} was shown {shown:?}");
+        }
     }
 
     /// That all is done: every message is answered or failed with a notice, and every log is in pairs.
@@ -111,6 +182,9 @@ impl World {
         self.check(store);
         for (name, known) in &self.runs {
             assert!(known.ended, "{name} was not brought to its end");
+            let on_channel = ON_CHANNELS.iter().any(|session| name.starts_with(session));
+            let is_sent = known.parts.iter().all(|part| part.settled && part.shown > 0);
+            assert_eq!(is_sent, on_channel, "{name} was not sent");
             let id = run(name);
             let Some(RunState::Ended(end)) = store.run(&id).unwrap().map(|row| row.state) else {
                 panic!("{name} is not there");
