@@ -3,6 +3,7 @@
 
 use crate::bad_input::{attacks, cores, guests, odd};
 use crate::packages;
+use crate::sandbox::channel;
 
 /// Takes `guest => path::of::its::test`.
 macro_rules! hostile_guests {
@@ -20,6 +21,7 @@ hostile_guests! {
     grow_memory => guests::a_guest_that_takes_all_memory_meets_its_limit,
     keep_state => attacks::what_a_call_leaves_in_memory_is_gone_in_the_next,
     many_handles => guests::a_guest_that_never_closes_anything_runs_out_of_handles,
+    odd_channel => channel::what_only_looks_like_a_channel_is_refused,
     odd_results => odd::an_odd_result_is_taken_as_what_it_is,
     return_garbage => guests::a_component_that_describes_itself_with_nonsense_stays_off_and_is_listed,
     spin_at_start => cores::a_guest_that_spins_before_its_own_code_runs_is_ended,
@@ -31,8 +33,9 @@ hostile_guests! {
 const MEMBERS: &str = include_str!("../guests/Cargo.toml");
 /// Guests that attack nobody: the tool of the tests, which does only what it is told, those of the benchmarks, the one
 /// that show what the SDK can do, and those that know nothing of our world.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 11] = [
     "probe",
+    "channel",
     "echo",
     "effects",
     "numbered",

@@ -1,6 +1,7 @@
 //! The sandbox by itself: real workers and the real compiler, driven without the host around them.
 
 mod admission;
+pub mod channel;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -14,6 +14,7 @@ use wasmparser::{ComponentExport, ComponentExternalKind, Parser, Payload};
 use wasmtime::Engine;
 
 use self::shape::Shape;
+use crate::channel;
 use crate::engine::WASM_BYTES;
 use crate::plain::{Words, outside};
 
@@ -84,6 +85,14 @@ pub enum Refusal {
         /// What it exports instead, each with the reason why that is no tool.
         left_out: Vec<String>,
     },
+    /// It offers a channel that is none.
+    #[error(
+        "its channel is not one that this host can use: {why}; build it with the WIT of this host's `openclaw:channel`"
+    )]
+    Channel {
+        /// What of it is not as it should be.
+        why: String,
+    },
     /// The compiler ended before it was done.
     #[error("compiling it takes more memory or time than the compiler has")]
     Exhausted,
@@ -101,7 +110,8 @@ impl Refusal {
             | Refusal::CoreModule { .. }
             | Refusal::Invalid(_)
             | Refusal::Encoding { .. }
-            | Refusal::NoTools { .. } => "E_PKG_FORMAT",
+            | Refusal::NoTools { .. }
+            | Refusal::Channel { .. } => "E_PKG_FORMAT",
         }
     }
 }
@@ -114,7 +124,10 @@ fn because(left_out: &[String]) -> String {
 #[derive(Debug)]
 pub(crate) enum Kind {
     /// It describes them itself, through our world.
-    Described,
+    Described {
+        /// What it exports of a channel's package, if it does.
+        channel: Option<String>,
+    },
     /// Its functions may be tools; this is what is said of them.
     Plain(Words),
 }
@@ -158,6 +171,7 @@ pub(crate) fn check(wasm: &[u8]) -> Result<Kind, Refusal> {
 #[derive(Default)]
 struct Exports {
     is_described: bool,
+    channel: Option<String>,
     may_be_tools: bool,
     left_out: Vec<String>,
     words: Words,
@@ -167,6 +181,9 @@ impl Exports {
     fn take(&mut self, export: &ComponentExport<'_>) {
         let name = export.name.name;
         self.is_described |= name == offered::GUEST;
+        if name.starts_with(channel::PACKAGE) {
+            self.channel = Some(name.to_owned());
+        }
         match (export.kind, outside(name)) {
             (ComponentExternalKind::Func | ComponentExternalKind::Instance, None) => self.may_be_tools = true,
             // The first few say enough.
@@ -180,7 +197,7 @@ impl Exports {
 
     fn kind(self) -> Result<Kind, Refusal> {
         match self {
-            Exports { is_described: true, .. } => Ok(Kind::Described),
+            Exports { is_described: true, channel, .. } => Ok(Kind::Described { channel }),
             Exports { may_be_tools: true, words, .. } => Ok(Kind::Plain(words)),
             Exports { left_out, .. } => Err(Refusal::NoTools { left_out }),
         }

@@ -6,8 +6,9 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::admission::{self, Kind, Refusal};
+use crate::channel;
 use crate::limits::{MAX_MEMORY_BYTES, TABLE_ELEMENTS};
-use crate::plain::{self, Plain, Words};
+use crate::plain::{self, Plain};
 
 /// Part of the cache key: changes with every change of the settings below and with every wasmtime release.
 pub(crate) const ENGINE_VERSION: &str = "wasmtime-48.0.8/2";
@@ -117,19 +118,23 @@ pub(crate) fn compile(wasm: &[u8]) -> Result<Compiled, Refusal> {
     let kind = admission::check(wasm)?;
     let code = precompile(wasm)?;
     let plain = match kind {
-        Kind::Described => None,
-        Kind::Plain(words) => Some(describe(&code, &words)?),
+        Kind::Described { channel: None } => None,
+        Kind::Described { channel: Some(export) } => {
+            with_types(&code, |engine, component| channel::check(engine, component, &export))?;
+            None
+        }
+        Kind::Plain(words) => Some(with_types(&code, |engine, component| plain::reflect(engine, component, &words))?),
     };
     Ok(Compiled { code, plain })
 }
 
-/// Reads what a component offers from its types.
-fn describe(code: &[u8], words: &Words) -> Result<Plain, Refusal> {
+/// Looks at the types of what was compiled.
+fn with_types<T>(code: &[u8], look: impl Fn(&Engine, &Component) -> Result<T, Refusal>) -> Result<T, Refusal> {
     let invalid = |err: wasmtime::Error| Refusal::Invalid(format!("{err:#}"));
     let engine = Engine::new(&strict()).map_err(invalid)?;
     // SAFETY: these bytes are what the engine has compiled a moment ago, in this process.
     let component = unsafe { Component::deserialize(&engine, code) }.map_err(invalid)?;
-    plain::reflect(&engine, &component, words)
+    look(&engine, &component)
 }
 
 /// Validates and compiles what was looked over.

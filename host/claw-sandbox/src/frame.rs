@@ -16,7 +16,7 @@ use crate::manifest::Manifest;
 
 /// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
 /// was replaced while it ran.
-pub(crate) const VERSION: u32 = 5;
+pub(crate) const VERSION: u32 = 6;
 
 /// Host to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,12 +110,20 @@ pub(crate) enum StartWalls {
     OnlyWasm,
 }
 
+/// What of a component is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Callee {
+    /// A tool, by its name.
+    Tool(String),
+    /// A function, by where it is: `add`, or `docs:calculator/ops@1.0.0#add`.
+    Function(String),
+}
+
 /// One call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub call: String,
-    /// Its name or, in a plain component, where the function is.
-    pub tool: String,
+    pub callee: Callee,
     pub arguments: String,
     pub run: String,
     pub session: String,

@@ -8,6 +8,7 @@ mod frame;
 mod limits;
 mod manifest;
 
+mod channel;
 mod error;
 mod plain;
 mod sandbox;

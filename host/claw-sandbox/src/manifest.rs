@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use claw_core::channel::{Abilities, RECEIVE, SEND};
 use claw_core::id::ToolName;
 use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -22,6 +23,8 @@ pub struct Manifest {
     pub tools: Vec<ToolManifest>,
     /// What it wants.
     pub scopes: Vec<Scope>,
+    /// What its channel can do, if it offers one.
+    pub channel: Option<Abilities>,
 }
 
 /// One tool of a manifest.
@@ -78,13 +81,14 @@ struct Claimed {
     tools: Vec<ToolManifest>,
     #[serde(deserialize_with = "few")]
     scopes: Vec<Scope>,
+    channel: Option<Abilities>,
 }
 
 impl TryFrom<Claimed> for Manifest {
     type Error = String;
     fn try_from(claimed: Claimed) -> Result<Manifest, String> {
-        let Claimed { name, version, summary, tools, scopes } = claimed;
-        let manifest = Manifest { name, version, summary, tools, scopes };
+        let Claimed { name, version, summary, tools, scopes, channel } = claimed;
+        let manifest = Manifest { name, version, summary, tools, scopes, channel };
         manifest.check()?;
         Ok(manifest)
     }
@@ -122,8 +126,18 @@ impl Manifest {
         if self.version.is_empty() || self.version.len() > 64 || self.summary.len() > SUMMARY_BYTES {
             return Err("its version or summary is missing or too long".to_owned());
         }
-        if self.tools.is_empty() || self.tools.len() > TOOLS || self.scopes.len() > TOOLS {
-            return Err(format!("it needs 1 to {TOOLS} tools and at most {TOOLS} scopes"));
+        let offers_nothing = self.tools.is_empty() && self.channel.is_none();
+        if offers_nothing || self.tools.len() > TOOLS || self.scopes.len() > TOOLS {
+            return Err(format!("it needs 1 to {TOOLS} tools, or a channel, and at most {TOOLS} scopes"));
+        }
+        if let Some(channel) = &self.channel {
+            channel.check()?;
+            if let Some(tool) = self.tools.iter().find(|tool| [RECEIVE, SEND].contains(&tool.name.as_str())) {
+                return Err(format!(
+                    "a channel cannot offer a tool `{}`, which is the host's name for its own",
+                    tool.name
+                ));
+            }
         }
         for tool in &self.tools {
             let name = &tool.name;

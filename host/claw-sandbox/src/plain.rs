@@ -76,6 +76,7 @@ impl Plain {
             summary: self.summary.clone(),
             tools: tools.collect(),
             scopes: Vec::new(),
+            channel: None,
         };
         manifest.check()?;
         Ok(manifest)

@@ -11,9 +11,10 @@ use claw_policy::{Action, Permit, ToolInvocation};
 use tokio::time::Instant;
 
 use crate::cache::Cache;
+use crate::channel;
 use crate::compile::Compiler;
 use crate::error::SandboxError;
-use crate::frame::{self, CallClock, Quota, Start, StartMount, StartPlace, StartWalls, ToWorker, VERSION};
+use crate::frame::{self, CallClock, Callee, Quota, Start, StartMount, StartPlace, StartWalls, ToWorker, VERSION};
 use crate::handle::Worker;
 use crate::limits::{CallLimits, HostLimits, WorkerLimits};
 use crate::manifest::Manifest;
@@ -72,9 +73,15 @@ pub struct Component {
 }
 
 impl Component {
-    /// What a worker calls a tool: by its name or, in a plain component, by where the function is.
-    pub(crate) fn called<'a>(&'a self, tool: &'a str) -> &'a str {
-        self.plain.as_ref().and_then(|plain| plain.path(&self.manifest, tool)).unwrap_or(tool)
+    /// What a worker calls for a tool, or for one of the host's names for the functions of a channel.
+    pub(crate) fn callee(&self, tool: &str) -> Callee {
+        if let Some(plain) = &self.plain {
+            return Callee::Function(plain.path(&self.manifest, tool).unwrap_or(tool).to_owned());
+        }
+        match self.manifest.channel.and_then(|_| channel::path(tool)) {
+            Some(path) => Callee::Function(path),
+            None => Callee::Tool(tool.to_owned()),
+        }
     }
 }
 
@@ -335,7 +342,7 @@ impl Slot {
 fn call(component: &Component, invocation: ToolInvocation, facts: CallFacts, limits: CallLimits) -> frame::Call {
     frame::Call {
         call: invocation.call.to_string(),
-        tool: component.called(invocation.tool.as_str()).to_owned(),
+        callee: component.callee(invocation.tool.as_str()),
         arguments: invocation.arguments,
         run: facts.run.to_string(),
         session: facts.session.to_string(),

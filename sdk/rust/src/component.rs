@@ -11,7 +11,8 @@ mod tests;
 /// Makes a component of tools: implements and exports the interface `openclaw:tool/guest`.
 ///
 /// `name` is 1 to 64 of `a-z 0-9 - _`, `version` a semantic version, `summary` one sentence for people, `tools` types
-/// with the [`Tool`] trait, `scopes` values made by [`crate::scope`]. Use it once, in the `cdylib`'s root.
+/// with the [`Tool`] trait, `channel`, which may be left out, a type with the [`crate::Channel`] trait, and `scopes` values
+/// made by [`crate::scope`]. With a channel the list of tools may be empty. Use it once, in the `cdylib`'s root.
 #[macro_export]
 macro_rules! export_component {
     (
@@ -20,6 +21,45 @@ macro_rules! export_component {
         summary: $summary:expr,
         tools: [$($tool:ty),+ $(,)?],
         scopes: [$($scope:expr),* $(,)?] $(,)?
+    ) => {
+        $crate::export_component!(@tools $name, $version, $summary, [$($tool),+], [$($scope),*]);
+    };
+    (
+        name: $name:expr,
+        version: $version:expr,
+        summary: $summary:expr,
+        tools: [$($tool:ty),* $(,)?],
+        channel: $channel:ty,
+        scopes: [$($scope:expr),* $(,)?] $(,)?
+    ) => {
+        $crate::export_component!(@tools $name, $version, $summary, [$($tool),*], [$($scope),*]);
+
+        impl $crate::private::ChannelGuest for OpenclawComponent {
+            fn get_abilities() -> $crate::private::Abilities {
+                $crate::private::get_abilities::<$channel>()
+            }
+
+            fn receive(
+                cursor: ::std::option::Option<::std::string::String>,
+            ) -> ::std::result::Result<$crate::channel::Batch, $crate::channel::Failure> {
+                <$channel as $crate::Channel>::receive(cursor)
+            }
+
+            fn send(
+                message: $crate::channel::Outgoing,
+            ) -> ::std::result::Result<::std::string::String, $crate::channel::Failure> {
+                <$channel as $crate::Channel>::send(message)
+            }
+        }
+
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            use $crate::channel_bindings::export;
+            export!(OpenclawComponent with_types_in $crate::channel_bindings);
+        };
+    };
+    (
+        @tools $name:expr, $version:expr, $summary:expr, [$($tool:ty),*], [$($scope:expr),*]
     ) => {
         #[doc(hidden)]
         pub struct OpenclawComponent;
@@ -30,7 +70,7 @@ macro_rules! export_component {
                     name: ::std::string::String::from($name),
                     version: ::std::string::String::from($version),
                     summary: ::std::string::String::from($summary),
-                    tools: ::std::vec![$($crate::private::describe::<$tool>()),+],
+                    tools: ::std::vec![$($crate::private::describe::<$tool>()),*],
                     scopes: ::std::vec![$($scope),*],
                 }
             }
@@ -39,7 +79,7 @@ macro_rules! export_component {
                 call: $crate::private::Call,
             ) -> ::std::result::Result<::std::string::String, $crate::ToolError> {
                 match call.tool.as_str() {
-                    $(<$tool as $crate::Tool>::NAME => $crate::private::invoke::<$tool>(&call.arguments),)+
+                    $(<$tool as $crate::Tool>::NAME => $crate::private::invoke::<$tool>(&call.arguments),)*
                     other => $crate::private::unknown_tool(other),
                 }
             }

@@ -42,6 +42,8 @@
 //!
 //! What a component does not use it does not import, and what it does not import cannot be granted to it. So each
 //! scope in the macro goes with a use of the matching module, e.g. [`workspace`], [`exec`] or `http`.
+//!
+//! A component can offer a chat service as well: see [`Channel`].
 
 /// The generated bindings of the world `openclaw:tool/tool`. The modules of this crate are their readable face; use
 /// them directly only for what the macro cannot say.
@@ -71,6 +73,39 @@ pub mod bindings {
     });
 }
 
+/// The generated bindings of the interface `openclaw:channel/guest`; [`channel`] is their readable face.
+#[doc(hidden)]
+pub mod channel_bindings {
+    wit_bindgen::generate!({
+        path: [
+            "../../wit/types",
+            "../../wit/manifest",
+            "../../wit/session",
+            "../../wit/exec",
+            "../../wit/workspace",
+            "../../wit/net",
+            "../../wit/secrets",
+            "../../wit/llm",
+            "../../wit/message",
+            "../../wit/sessions",
+            "../../wit/deps/keyvalue",
+            "../../wit/deps/config",
+            "../../wit/deps/logging",
+            "../../wit/tool",
+            "../../wit/channel",
+        ],
+        // Beside the world of tools, whose bindings every component has.
+        inline: "
+            package openclaw:sdk;
+            world channel-alone { export openclaw:channel/guest@0.1.0; }
+        ",
+        world: "openclaw:sdk/channel-alone",
+        pub_export_macro: true,
+        default_bindings_module: "openclaw_sdk::channel_bindings",
+    });
+}
+
+pub mod channel;
 mod component;
 mod error;
 pub mod files;
@@ -84,6 +119,7 @@ pub use serde_json;
 
 pub use bindings::exports::openclaw::tool::guest::{Failure, ToolError};
 pub use bindings::openclaw::types::types::{Denial, Error as HostError};
+pub use channel::Channel;
 pub use tool::{NoArgs, Tool, json};
 
 /// Programs of the host's machine. Using it needs an `exec` scope.
@@ -153,5 +189,7 @@ pub mod session {
 pub mod private {
     pub use crate::bindings::exports::openclaw::tool::guest::{Call, Guest};
     pub use crate::bindings::openclaw::manifest::manifest::Manifest;
+    pub use crate::channel::get_abilities;
+    pub use crate::channel_bindings::exports::openclaw::channel::guest::{Abilities, Guest as ChannelGuest};
     pub use crate::component::{describe, invoke, unknown_tool};
 }

@@ -13,7 +13,7 @@ fn described() -> Described {
         untrusted_output: false,
     };
     let (name, version, summary) = ("a".into(), "1".into(), String::new());
-    Described::Itself(Manifest { name, version, summary, tools: vec![tool], scopes: Vec::new() })
+    Described::Itself(Manifest { name, version, summary, tools: vec![tool], scopes: Vec::new(), channel: None })
 }
 
 fn stored() -> (tempfile::TempDir, Cache, Digest) {

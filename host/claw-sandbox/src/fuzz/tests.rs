@@ -1,3 +1,4 @@
+use claw_core::channel::Abilities;
 use claw_core::effect::{EffectRequest, ExecRequest, HttpRequest, NetRequest, RequestBody};
 use claw_core::id::ToolName;
 use claw_core::outcome::ToolOutcome;
@@ -32,6 +33,7 @@ fn a_manifest() -> Manifest {
             Scope::Exec(vec!["git".to_owned(), "**".to_owned()]),
             Scope::Other("kv cache".to_owned()),
         ],
+        channel: Some(Abilities { text_limit: 4096, idempotent: false }),
     }
 }
 
@@ -131,8 +133,11 @@ fn the_largest_frames_that_a_worker_sends_are_read() {
 
 #[test]
 fn a_manifest_that_a_worker_has_not_checked_is_not_taken() {
-    let spoilt: [fn(&mut Manifest); 5] = [
+    let spoilt: [fn(&mut Manifest); 8] = [
         |manifest| manifest.name = "Not a name".to_owned(),
+        |manifest| manifest.tools[0].name = ToolName::parse("channel-send").unwrap(),
+        |manifest| manifest.channel = Some(Abilities { text_limit: 0, idempotent: true }),
+        |manifest| (manifest.tools, manifest.channel) = (Vec::new(), None),
         |manifest| manifest.tools[0].schema = "[]".to_owned(),
         |manifest| manifest.tools[0].description = "x".repeat(5000),
         |manifest| manifest.tools.push(manifest.tools[0].clone()),

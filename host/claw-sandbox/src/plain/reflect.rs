@@ -7,6 +7,7 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem};
 
 use super::{Function, Plain, Signature, Words};
 use crate::admission::Refusal;
+use crate::channel;
 use crate::manifest::{DESCRIPTION_BYTES, SCHEMA_BYTES, SUMMARY_BYTES, TOOLS};
 
 /// Longer names of interfaces and functions together are not taken.
@@ -22,6 +23,7 @@ pub(crate) fn outside(export: &str) -> Option<&'static str> {
         () if begins("wasi:cli/run") => "it starts a program, and a tool is a function that is called",
         () if begins("wasi:http/") => "it serves the web, and nothing here listens for a component",
         () if begins("wasi:") => "it belongs to WASI and is nothing of the component's own",
+        () if begins(channel::PACKAGE) => "a channel describes itself: let it export `openclaw:tool/guest` too",
         () if begins("openclaw:") => "this host knows no such world; build it for one that it knows",
         () => return None,
     })

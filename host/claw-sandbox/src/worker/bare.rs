@@ -55,7 +55,7 @@ impl Bare {
     pub fn call(&self, tool: &str, arguments: &str) -> ToolOutcome {
         let call = frame::Call {
             call: "call_1".to_owned(),
-            tool: self.component.called(tool).to_owned(),
+            callee: self.component.callee(tool),
             arguments: arguments.to_owned(),
             run: "bench".to_owned(),
             session: "agent:main:main".to_owned(),

@@ -12,7 +12,8 @@ use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
 use super::plain;
 use super::stdio::Printed;
-use crate::frame::{Call, Trace};
+use crate::channel;
+use crate::frame::{Call, Callee, Trace};
 use crate::limits::{CallLimits, HEADER_BYTES, HOSTCALL_BYTES, RANDOM_CALL_BYTES, RESULT_BYTES};
 use crate::manifest::{Manifest, Scope, ToolManifest};
 
@@ -45,10 +46,11 @@ fn invoke(
     limits: CallLimits,
 ) -> (ToolOutcome, Trace) {
     let mut store = store(engine, guest, state, limits);
-    let result = match &program.indices {
-        None => plain::invoke(&program.pre, &mut store, &call.tool, &call.arguments),
-        Some(indices) => {
-            let call = wit::Call { id: call.call, tool: call.tool, arguments: call.arguments };
+    let result = match (call.callee, &program.indices) {
+        (Callee::Function(path), _) => plain::invoke(&program.pre, &mut store, &path, &call.arguments),
+        (Callee::Tool(tool), None) => Ok(Err(wit::ToolError::NotFound(format!("the component has no tool `{tool}`")))),
+        (Callee::Tool(tool), Some(indices)) => {
+            let call = wit::Call { id: call.call, tool, arguments: call.arguments };
             let instance = program.pre.instantiate(&mut store);
             instance
                 .and_then(|instance| indices.load(&mut store, &instance))
@@ -69,7 +71,7 @@ fn invoke(
     (outcome, Trace { stdio: printed.text(), log_dropped: guest.log.dropped, clock: guest.time.kept() })
 }
 
-/// Reads a component's manifest with nothing granted.
+/// Reads a component's manifest, and what its channel can do, with nothing granted.
 pub(super) fn describe(
     engine: &Engine,
     program: &Program,
@@ -80,15 +82,25 @@ pub(super) fn describe(
     let limits = limits.clamped();
     let printed = Printed::default();
     let indices = program.indices.as_ref().ok_or("it is a plain component, which does not describe itself")?;
-    let guest = program.guest(state, door, None, &printed, limits).map_err(|err| err.to_string())?;
-    let mut store = store(engine, guest, state, limits);
+    let fresh = || {
+        let guest = program.guest(state, door, None, &printed, limits).map_err(|err| err.to_string())?;
+        Ok::<_, String>(store(engine, guest, state, limits))
+    };
+    let mut store = fresh()?;
     let manifest = program
         .pre
         .instantiate(&mut store)
         .and_then(|instance| indices.load(&mut store, &instance))
         .and_then(|tool| tool.openclaw_tool_guest().call_describe(&mut store))
         .map_err(|error| trapped(&error, &store, state, &printed, limits).text())?;
-    let manifest = read_manifest(manifest)?;
+    let mut manifest = read_manifest(manifest)?;
+    if program.is_channel {
+        let mut store = fresh()?;
+        let said = plain::invoke(&program.pre, &mut store, &channel::abilities_path(), "{}")
+            .map_err(|error| trapped(&error, &store, state, &printed, limits).text())?;
+        let said = said.map_err(|_| "it does not say what its channel can do")?;
+        manifest.channel = Some(channel::read_abilities(&said)?);
+    }
     manifest.check()?;
     Ok(manifest)
 }
@@ -227,6 +239,7 @@ fn read_manifest(manifest: wit::Manifest) -> Result<Manifest, String> {
         summary: manifest.summary,
         tools: tools.collect::<Result<_, String>>()?,
         scopes: scopes.collect(),
+        channel: None,
     })
 }
 

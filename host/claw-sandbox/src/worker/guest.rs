@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use claw_core::channel;
 use claw_core::guard::Guard;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, ResourceLimiter};
@@ -37,6 +38,8 @@ pub(super) struct Program {
     pub(super) pre: InstancePre<Guest>,
     /// Where our world's exports are; a plain component has none.
     pub(super) indices: Option<bindings::ToolIndices>,
+    /// Whether it exports the interface of a channel.
+    pub(super) is_channel: bool,
     mounts: Arc<[Mount]>,
     workspace: Option<Arc<Workspace>>,
     config: Arc<[(String, String)]>,
@@ -87,6 +90,7 @@ impl Program {
         Ok(Program {
             pre,
             indices,
+            is_channel: component.get_export_index(None, channel::INTERFACE).is_some(),
             mounts,
             workspace,
             config: start.config.clone().into(),

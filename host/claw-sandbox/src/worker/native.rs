@@ -8,12 +8,13 @@ use claw_core::outcome::ToolOutcome;
 use serde_json::{Value, json};
 
 use super::guest::Program;
-use crate::frame::Call;
+use crate::frame::{Call, Callee};
 
 /// What a test wants in place of a call: the probe's steps as native code, or a fault in the host's own code.
 pub(super) fn instead(program: &Program, call: &Call) -> Option<ToolOutcome> {
     assert!(!call.arguments.contains(r#""fault":"host""#), "the fault that a test asked for");
-    (program.only_os() && call.tool == "probe").then(|| run(&call.arguments))
+    let is_probe = matches!(&call.callee, Callee::Tool(tool) if tool == "probe");
+    (program.only_os() && is_probe).then(|| run(&call.arguments))
 }
 
 /// Runs `{"steps": [...]}`; each step is one of the probe's, by host path or address.

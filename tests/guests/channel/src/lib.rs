@@ -1,0 +1,52 @@
+//! Offers a channel, and no tool. Each of its calls ends as it is told to, by the cursor or by the text.
+
+use openclaw_sdk::Channel;
+use openclaw_sdk::channel::{Batch, Failure, Outgoing, Person, Received};
+
+openclaw_sdk::export_component! {
+    name: "channel",
+    version: "0.1.0",
+    summary: "Offers a channel that ends as it is told to.",
+    tools: [],
+    channel: Script,
+    scopes: [],
+}
+
+struct Script;
+
+impl Channel for Script {
+    const TEXT_LIMIT: u32 = 4096;
+    const IDEMPOTENT: bool = true;
+
+    fn receive(cursor: Option<String>) -> Result<Batch, Failure> {
+        let Some(cursor) = cursor else {
+            return Ok(Batch { messages: Vec::new(), cursor: "first".into(), wait_ms: 250 });
+        };
+        fail(&cursor)?;
+        let message = Received {
+            id: "m1".into(),
+            chat: "c\"1".into(),
+            direct: true,
+            sender: Person { id: "p1".into(), name: "Ada".into() },
+            text: format!("after {cursor}"),
+            sent_ms: 1_700_000_000_123,
+        };
+        Ok(Batch { messages: vec![message], cursor: "next".into(), wait_ms: 0 })
+    }
+
+    fn send(message: Outgoing) -> Result<String, Failure> {
+        fail(&message.text)?;
+        Ok(format!("{}/{}/{}", message.chat, message.key, message.reply_to.unwrap_or_default()))
+    }
+}
+
+fn fail(how: &str) -> Result<(), Failure> {
+    match how {
+        "rejected" => Err(Failure::Rejected("no such chat".into())),
+        "limited" => Err(Failure::Limited(1500)),
+        "unavailable" => Err(Failure::Unavailable("down".into())),
+        "unknown" => Err(Failure::Unknown("timed out".into())),
+        "trap" => panic!("as told"),
+        _ => Ok(()),
+    }
+}
