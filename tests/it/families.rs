@@ -187,6 +187,41 @@ async fn a_secret_is_sent_to_its_server_and_never_comes_back() {
     check_nowhere(home.path(), SECRET);
 }
 
+// SE-06
+#[tokio::test]
+async fn a_secret_in_a_path_is_sent_to_its_server_alone_and_never_comes_back() {
+    let (port, served) = echo_server();
+    let origin = format!("http://127.0.0.1:{port}");
+    let on_path = format!("http {origin} GET /bot{{{{secret:canary}}}}/");
+    let home = home(&["secret canary", &on_path]);
+    put_secret(&home, &["--for", &origin]);
+    let running = home.start();
+    let mut client = running.connect().await;
+    let request = |path: &str| json!({"host": {"op": "http", "url": format!("{origin}{path}")}});
+    let outcomes = probe(
+        &mut client,
+        json!([
+            request("/other/{{secret:canary}}/me"),
+            request("/me?token={{secret:canary}}"),
+            request("/bot{{secret:canary}}/me"),
+        ]),
+    )
+    .await;
+    for refused in &outcomes[..2] {
+        assert!(refused["error"].to_string().to_lowercase().contains("denied"), "{refused}");
+    }
+    assert!(served.join().unwrap().starts_with(&format!("GET /bot{SECRET}/me HTTP/1.1")), "the server did not get it");
+    let body = outcomes[2]["ok"]["body"].as_str().unwrap();
+    assert!(body.contains("/bot<secret canary>/me"), "{body}");
+    drop(running);
+    check_nowhere(home.path(), SECRET);
+    // The same with an owner who has named another server.
+    let elsewhere = self::home(&["secret canary", &format!("http {origin} GET")]);
+    put_secret(&elsewhere, &["--for", "https://api.example.com"]);
+    let refused = once(&elsewhere, request("/bot{{secret:canary}}/me")).await;
+    assert!(refused["error"].to_string().to_lowercase().contains("denied"), "{refused}");
+}
+
 // SE-06, SE-08
 #[tokio::test]
 async fn a_secret_goes_to_no_other_server_and_to_no_other_component() {

@@ -68,7 +68,7 @@ fn plan_field(name: &str, value: &[u8], purpose: Purpose) -> Result<Option<Strin
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "has a name that is not a token")?;
     let value = HeaderValue::from_bytes(value).map_err(|_| "has a value with a control character")?;
     if !secret::is_well_formed(value.as_bytes()) {
-        return Err("names a secret in another form than `{{secret:NAME}}`");
+        return Err(secret::MALFORMED);
     }
     let name = name.as_str();
     let host_alone = Err("is for the host alone: leave it out");

@@ -16,6 +16,10 @@ use zeroize::Zeroizing;
 const MIN_FORM_BYTES: usize = 4;
 /// Characters that every percent encoding leaves as they are.
 const UNRESERVED: &[u8] = b"-._~";
+/// The same, and what a path may hold as it is and secrets of real services do.
+const IN_PATH: &[u8] = b"-._~:";
+const UPPER: &[u8; 16] = b"0123456789ABCDEF";
+const LOWER: &[u8; 16] = b"0123456789abcdef";
 
 /// Finds secrets. Cheap to clone.
 #[derive(Clone, Default)]
@@ -180,8 +184,9 @@ impl fmt::Debug for Mask {
 
 fn forms_of(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let mut forms = vec![Zeroizing::new(value.to_vec())];
-    for hex in [b"0123456789ABCDEF", b"0123456789abcdef"] {
-        let percent = percent_encoded(value, hex);
+    for hex in [UPPER, LOWER] {
+        let percent = percent_encoded(value, hex, UNRESERVED);
+        forms.push(percent_encoded(value, hex, IN_PATH));
         let form_encoded = Zeroizing::new(String::from_utf8_lossy(&percent).replace("%20", "+").into_bytes());
         forms.extend([percent, form_encoded]);
     }
@@ -196,10 +201,16 @@ fn forms_of(value: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     forms
 }
 
-fn percent_encoded(value: &[u8], hex: &[u8; 16]) -> Zeroizing<Vec<u8>> {
+/// A secret as it stands in the path of a URL: within one segment, whatever is in it.
+pub(crate) fn in_path(value: &str) -> Zeroizing<String> {
+    let encoded = percent_encoded(value.as_bytes(), UPPER, IN_PATH);
+    Zeroizing::new(encoded.iter().map(|&byte| char::from(byte)).collect())
+}
+
+fn percent_encoded(value: &[u8], hex: &[u8; 16], kept: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut encoded = Zeroizing::new(Vec::with_capacity(value.len() * 3));
     for &byte in value {
-        if byte.is_ascii_alphanumeric() || UNRESERVED.contains(&byte) {
+        if byte.is_ascii_alphanumeric() || kept.contains(&byte) {
             encoded.push(byte);
         } else {
             encoded.extend_from_slice(&[b'%', hex[usize::from(byte >> 4)], hex[usize::from(byte & 15)]]);

@@ -1,30 +1,37 @@
-//! Secrets in header fields.
+//! Secrets in header fields and in paths.
 //!
-//! A guest writes `{{secret:NAME}}` into the value of a header field, and so it stands in plans, cards and the journal.
-//! The secret takes its place only in the request that is written to the wire.
+//! A guest writes `{{secret:NAME}}` into the value of a header field or into the path of a request, and so it stands in
+//! plans, cards and the journal. The secret takes its place only in the request that is written to the wire.
 
-use claw_core::effect::EffectError;
+use claw_core::effect::{EffectError, Target, placeholder};
 use claw_policy::Name;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use crate::header::MAX_HEADER_BYTES;
 use crate::limit;
-use crate::mask::Mask;
+use crate::mask::{self, Mask};
+use crate::target::{self, MAX_URL_BYTES};
 
 /// How a placeholder begins; it ends with [`CLOSE`].
 const OPEN: &[u8] = b"{{secret:";
 const CLOSE: &[u8] = b"}}";
+/// How one begins in the path of a parsed URL, in lower case: some libraries escape the colon too.
+const ESCAPED_OPEN: [&str; 2] = ["%7b%7bsecret:", "%7b%7bsecret%3a"];
+const ESCAPED_CLOSE: &str = "%7d%7d";
+/// What begins like a placeholder and is none.
+pub(crate) const MALFORMED: &str = "names a secret in another form than `{{secret:NAME}}`";
 
 /// Gives the value of a secret by its name; nothing if there is none.
 pub type Secrets<'a> = &'a (dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync);
 
-/// The names of all secrets that a plan's header fields ask for, sorted, each once: what policy has to decide on
-/// before the plan may be performed.
-pub fn secrets_in(headers: &[(String, Vec<u8>)]) -> Vec<String> {
-    let mut names: Vec<String> = headers
-        .iter()
-        .flat_map(|(_, value)| Pieces(value))
+/// The names of all secrets that a plan's header fields and path ask for, sorted, each once: what policy has to decide
+/// on before the plan may be performed.
+pub fn secrets_in(headers: &[(String, Vec<u8>)], target: &Target) -> Vec<String> {
+    let values = headers.iter().map(|(_, value)| value.as_slice());
+    let mut names: Vec<String> = values
+        .chain([target.path_and_query.as_bytes()])
+        .flat_map(Pieces)
         .filter_map(|piece| match piece {
             Piece::Secret(name) => Some(name.to_owned()),
             Piece::Text(_) | Piece::Malformed => None,
@@ -40,21 +47,89 @@ pub(crate) fn is_well_formed(value: &[u8]) -> bool {
     !Pieces(value).any(|piece| piece == Piece::Malformed)
 }
 
-/// Header fields as they go over the wire, and what hides the secrets in the answer.
-#[derive(Debug)]
+/// The placeholders of a URL's path in the one form that policies, cards and grants know. Parsers of URLs escape braces,
+/// the host's and those of guests' libraries.
+///
+/// # Errors
+/// Says what of a placeholder is wrong, as the end of a sentence about the URL.
+pub(crate) fn plan_path(path: &str) -> Result<String, &'static str> {
+    // As long as the path, byte by byte.
+    let lower = path.to_ascii_lowercase();
+    let opens = |from: usize| {
+        let found = ESCAPED_OPEN.iter().filter_map(|open| Some((from + lower[from..].find(open)?, open.len())));
+        found.min()
+    };
+    let (mut planned, mut at) = (String::new(), 0);
+    while let Some((start, open)) = opens(at) {
+        let name = start + open;
+        let end = lower[name..].find(ESCAPED_CLOSE).map(|length| name + length);
+        let end = end.filter(|end| Name::parse(&path[name..*end]).is_ok()).ok_or(MALFORMED)?;
+        planned.push_str(&path[at..start]);
+        planned.push_str(&placeholder(&path[name..end]));
+        at = end + ESCAPED_CLOSE.len();
+    }
+    planned.push_str(&path[at..]);
+    Ok(planned)
+}
+
+/// Whether a part of a URL where no secret can stand names one.
+pub(crate) fn is_named_in(part: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    part.contains("{{secret") || part.contains("%7b%7bsecret")
+}
+
+/// A request's path and header fields as they go over the wire, and what hides the secrets in the answer.
 pub(crate) struct Filled {
+    pub path_and_query: Zeroizing<String>,
     pub headers: HeaderMap,
     pub mask: Mask,
 }
 
-/// Puts the secrets into their places.
+/// Puts the secrets into their places. In a path each stays within its segment, whatever is in it.
 ///
 /// # Errors
-/// [`EffectError::Denied`] with `E_SECRET_SCOPE` for a secret that is not there and with `E_NET_HEADER` for one that a
-/// header field cannot hold; [`EffectError::Limit`] if the fields become too large. No error shows a secret.
-pub(crate) fn fill(headers: Vec<(String, Vec<u8>)>, secrets: Secrets<'_>) -> Result<Filled, EffectError> {
+/// [`EffectError::Denied`] with `E_SECRET_SCOPE` for a secret that is not there, with `E_NET_HEADER` for one that a
+/// header field cannot hold and with `E_NET_URL` for one that would lead a path elsewhere; [`EffectError::Limit`] if the
+/// path or the fields become too large. No error shows a secret.
+pub(crate) fn fill(
+    path_and_query: &str,
+    headers: Vec<(String, Vec<u8>)>,
+    secrets: Secrets<'_>,
+) -> Result<Filled, EffectError> {
+    let mut used = Used::new();
+    let path_and_query = fill_path(path_and_query, &mut used, secrets)?;
+    let headers = fill_headers(headers, &mut used, secrets)?;
+    Ok(Filled { path_and_query, headers, mask: Mask::new(used) })
+}
+
+type Used = Vec<(String, Zeroizing<String>)>;
+
+fn fill_path(text: &str, used: &mut Used, secrets: Secrets<'_>) -> Result<Zeroizing<String>, EffectError> {
+    let invalid = || EffectError::Invalid("the plan's path is not valid".into());
+    let mut whole = Zeroizing::new(String::new());
+    for piece in Pieces(text.as_bytes()) {
+        match piece {
+            Piece::Text(text) => whole.push_str(str::from_utf8(text).map_err(|_| invalid())?),
+            Piece::Malformed => return Err(invalid()),
+            Piece::Secret(name) => whole.push_str(&mask::in_path(take(name, used, secrets)?)),
+        }
+        if whole.len() > MAX_URL_BYTES {
+            return Err(limit::reached(format_args!("the path with its secrets has more than {MAX_URL_BYTES} bytes")));
+        }
+    }
+    if target::check_path(whole.split('?').next().unwrap_or(&whole)).is_err() {
+        let reason = "with its secrets the path leads elsewhere: check the value of the secrets that it names";
+        return Err(EffectError::denied("E_NET_URL", reason));
+    }
+    Ok(whole)
+}
+
+fn fill_headers(
+    headers: Vec<(String, Vec<u8>)>,
+    used: &mut Used,
+    secrets: Secrets<'_>,
+) -> Result<HeaderMap, EffectError> {
     let mut filled = HeaderMap::new();
-    let mut used: Vec<(String, Zeroizing<String>)> = Vec::new();
     let mut bytes = 0;
     for (field, value) in headers {
         let invalid = || EffectError::Invalid("the plan's header field is not valid".into());
@@ -64,7 +139,7 @@ pub(crate) fn fill(headers: Vec<(String, Vec<u8>)>, secrets: Secrets<'_>) -> Res
                 Piece::Text(text) => whole.extend_from_slice(text),
                 Piece::Malformed => return Err(invalid()),
                 Piece::Secret(name) => {
-                    let secret = take(name, &mut used, secrets)?;
+                    let secret = take(name, used, secrets)?;
                     whole.extend_from_slice(secret.as_bytes());
                 }
             }
@@ -80,15 +155,11 @@ pub(crate) fn fill(headers: Vec<(String, Vec<u8>)>, secrets: Secrets<'_>) -> Res
         sent.set_sensitive(*whole != value);
         filled.append(name, sent);
     }
-    Ok(Filled { headers: filled, mask: Mask::new(used) })
+    Ok(filled)
 }
 
 /// One secret, asked for once however often it is used.
-fn take<'a>(
-    name: &str,
-    used: &'a mut Vec<(String, Zeroizing<String>)>,
-    secrets: Secrets<'_>,
-) -> Result<&'a str, EffectError> {
+fn take<'a>(name: &str, used: &'a mut Used, secrets: Secrets<'_>) -> Result<&'a str, EffectError> {
     let position = match used.iter().position(|(known, _)| known == name) {
         Some(position) => position,
         None => {
@@ -96,7 +167,7 @@ fn take<'a>(
                 EffectError::denied("E_SECRET_SCOPE", format!("there is no secret `{name}` for this component"))
             })?;
             if secret.chars().any(char::is_control) {
-                let reason = format!("secret `{name}` contains a control character, which no header field can hold");
+                let reason = format!("secret `{name}` contains a control character, which no request can hold");
                 return Err(EffectError::denied("E_NET_HEADER", reason));
             }
             used.push((name.to_owned(), secret));

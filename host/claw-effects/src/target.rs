@@ -8,8 +8,10 @@ use claw_core::effect::{EffectError, Target};
 use claw_core::guard::Guard;
 use url::{Host, Url};
 
+use crate::secret;
+
 /// Bytes of a URL.
-const MAX_URL_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_URL_BYTES: usize = 16 * 1024;
 /// How often a path is decoded in search of a step up.
 const MAX_DECODINGS: usize = 4;
 /// `.`, `/` and `\` in encodings that UTF-8 forbids and some decoders accept.
@@ -46,6 +48,9 @@ fn read(text: &str, purpose: Purpose) -> Result<Target, String> {
         return Err("has a fragment, which is never sent: leave it out".into());
     }
     let Parts { scheme, authority, rest } = Parts::of(text, purpose)?;
+    if secret::is_named_in(authority) {
+        return Err("names a secret as its server: it can stand in the path or in a header field".into());
+    }
     if authority.contains('@') {
         return Err("contains a user name or password: use a header".into());
     }
@@ -57,10 +62,18 @@ fn read(text: &str, purpose: Purpose) -> Result<Target, String> {
     if is_plain && (port.is_none() || !rest.is_empty()) {
         return Err("must be `tcp://HOST:PORT` or `tls://HOST:PORT`, with a port and nothing after it".into());
     }
-    check_path(rest.split('?').next().unwrap_or(rest))?;
+    let (written, query) = rest.split_once('?').unwrap_or((rest, ""));
+    check_path(written)?;
+    if secret::is_named_in(query) || purpose == Purpose::Connection && secret::is_named_in(written) {
+        return Err(
+            "names a secret where none can stand: in the path of a request, or in a header field, it can".into()
+        );
+    }
     // The parser knows hosts only for the web's own schemes.
     let plain = is_plain.then(|| format!("http://{authority}/"));
     let url = Url::parse(plain.as_deref().unwrap_or(text)).map_err(|err| format!("cannot be read: {err}"))?;
+    // `/.//x` only now begins with `//`.
+    check_path(url.path())?;
     let (host, address) = match url.host() {
         Some(Host::Ipv4(v4)) => (v4.to_string(), address::classify(v4.into())),
         Some(Host::Ipv6(v6)) => (v6.to_string(), address::classify(v6.into())),
@@ -73,8 +86,8 @@ fn read(text: &str, purpose: Purpose) -> Result<Target, String> {
     let port = port.or_else(|| url.port_or_known_default()).ok_or("has no port")?;
     let path_and_query = match url.query() {
         _ if is_plain => String::new(),
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
+        Some(query) => format!("{}?{query}", secret::plan_path(url.path())?),
+        None => secret::plan_path(url.path())?,
     };
     Ok(Target { scheme, host, port, path_and_query, address })
 }
@@ -136,7 +149,7 @@ fn plain_name(name: &str) -> Option<&str> {
 
 /// A grant for a folder of a server holds only if the server agrees on what lies in it. Servers and the proxies before
 /// them decode paths in many ways, so whatever one of them may take for a step out of a folder is refused.
-fn check_path(path: &str) -> Result<(), &'static str> {
+pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     if path.starts_with("//") {
         return Err("has a path that begins with `//`, which some read as another server");
     }

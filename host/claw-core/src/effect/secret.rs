@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a guest wants with a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecretRequest {
-    /// To name it in headers.
+    /// To name it in requests.
     Get {
         /// Its name in the vault.
         name: String,
@@ -31,7 +31,7 @@ pub struct SecretUse {
 pub enum SecretPurpose {
     /// To be named later.
     Hold,
-    /// To be sent in a header to this server, `scheme://host:port`.
+    /// To be sent in a header or a path to this server, `scheme://host:port`.
     Send(String),
     /// To be seen by the guest.
     Reveal,
@@ -55,7 +55,7 @@ impl std::fmt::Debug for SecretReply {
     }
 }
 
-/// The text that stands for a secret in a header's value: `{{secret:NAME}}`.
+/// The text that stands for a secret in a header's value or a request's path: `{{secret:NAME}}`.
 pub fn placeholder(name: &str) -> String {
     format!("{{{{secret:{name}}}}}")
 }

@@ -9,6 +9,8 @@ use http_body_util::BodyExt;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Request, Response, StatusCode, Url};
 
+use crate::secret;
+
 /// What a server would answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -46,7 +48,7 @@ impl Answers {
         for answer in answers {
             let wrong = |what: &str| format!("the answer to `{}` has {what}", answer.request);
             let (method, url) = answer.request.split_once(' ').ok_or_else(|| wrong("no method and URL"))?;
-            let url = Url::parse(url).map_err(|err| wrong(&format!("no URL: {err}")))?;
+            let asked = asked(method, url).map_err(|why| wrong(&format!("no URL: it {why}")))?;
             let status = StatusCode::from_u16(answer.status).map_err(|_| wrong("no status"))?;
             let mut headers = HeaderMap::new();
             for (name, value) in &answer.headers {
@@ -56,18 +58,18 @@ impl Answers {
             }
             headers.entry(CONTENT_LENGTH).or_insert_with(|| answer.body.len().into());
             let response = Valid { status, headers, body: answer.body };
-            left.entry(format!("{method} {url}")).or_default().push_back(response);
+            left.entry(asked).or_default().push_back(response);
         }
         Ok(Answers { left: Mutex::new(left) })
     }
 
-    /// Takes a request in, whole, and answers it.
-    pub(super) async fn answer(&self, mut request: Request) -> Result<Response, EffectError> {
+    /// Takes a request in, whole, and answers it. `shown` is its URL without its secrets.
+    pub(super) async fn answer(&self, shown: &str, mut request: Request) -> Result<Response, EffectError> {
         if let Some(body) = request.body_mut().take() {
             let read = body.collect().await;
             read.map_err(|err| EffectError::Unavailable(format!("the request broke off: {err}")))?;
         }
-        let asked = format!("{} {}", request.method(), request.url());
+        let asked = asked(request.method().as_str(), shown).map_err(EffectError::Invalid)?;
         let none = || EffectError::Unavailable(format!("there is no answer to `{asked}` among those that were given"));
         let answer = {
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,4 +81,10 @@ impl Answers {
         (*response.status_mut(), *response.headers_mut()) = (answer.status, answer.headers);
         Ok(response.into())
     }
+}
+
+/// A request in the one form in which it is looked up: the port only where it is not the scheme's own.
+fn asked(method: &str, url: &str) -> Result<String, String> {
+    let url = Url::parse(url).map_err(|err| format!("cannot be read: {err}"))?;
+    Ok(format!("{method} {}", secret::plan_path(url.as_str())?))
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use claw_core::effect::{EffectError, HttpHead, HttpPlan, RequestBody};
+use claw_core::effect::{EffectError, HttpHead, HttpPlan, RequestBody, Target};
 use claw_core::id::ComponentName;
 use claw_policy::{Action, Permit};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
@@ -108,11 +108,12 @@ impl HttpBroker {
         let upload = stop.over.clone().drop_guard();
         let max_bytes = plan.body.length().unwrap_or(self.limits.max_request_bytes);
         let parts = parts.map(|parts| upload::bounded(parts, max_bytes, stop.clone()));
+        let shown = plan.target.url();
         let (request, mask) = build(plan, parts.map(Body::wrap_stream), secrets)?;
         let response = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(EffectError::Cancelled),
-            sent = tokio::time::timeout(first_byte, self.execute(&client, request, &host)) => match sent {
+            sent = tokio::time::timeout(first_byte, self.execute(&client, request, &shown, &host)) => match sent {
                 Ok(sent) => sent?,
                 Err(_) => {
                     let ms = first_byte.as_millis();
@@ -130,9 +131,16 @@ impl HttpBroker {
         Ok(HttpAnswer { head, body })
     }
 
-    async fn execute(&self, client: &Client, request: Request, host: &str) -> Result<Response, EffectError> {
+    /// `shown` is the request's URL without its secrets.
+    async fn execute(
+        &self,
+        client: &Client,
+        request: Request,
+        shown: &str,
+        host: &str,
+    ) -> Result<Response, EffectError> {
         match &self.answers {
-            Some(answers) => answers.answer(request).await,
+            Some(answers) => answers.answer(shown, request).await,
             None => client.execute(request).await.map_err(|err| explain(host, &err)),
         }
     }
@@ -198,12 +206,14 @@ impl HttpBroker {
 fn build(plan: HttpPlan, streamed: Option<Body>, secrets: Secrets<'_>) -> Result<(Request, Mask), EffectError> {
     let invalid = |what: &str| EffectError::Invalid(format!("the plan's {what} is not valid"));
     let method = Method::from_bytes(plan.method.as_bytes()).map_err(|_| invalid("method"))?;
-    let url = Url::parse(&plan.target.url()).map_err(|_| invalid("URL"))?;
+    let Filled { path_and_query, mut headers, mask } =
+        secret::fill(&plan.target.path_and_query, plan.headers, secrets)?;
+    let target = Target { path_and_query: path_and_query.to_string(), ..plan.target };
+    let url = Url::parse(&target.url()).map_err(|_| invalid("URL"))?;
     // What was decided on is what is sent, letter for letter.
-    if url[url::Position::BeforePath..] != plan.target.path_and_query {
+    if url[url::Position::BeforePath..] != *path_and_query {
         return Err(invalid("path"));
     }
-    let Filled { mut headers, mask } = secret::fill(plan.headers, secrets)?;
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let body = match plan.body {
         // Without a body, GET gets no content length.

@@ -72,7 +72,7 @@ impl NetBroker {
         self.dialer.check(&plan.target)?;
         let slot = self.slots.take(owner)?;
         let ConnectPlan { target, headers, protocols } = plan;
-        let Filled { headers, mask } = secret::fill(headers, secrets)?;
+        let Filled { headers, mask, .. } = secret::fill("", headers, secrets)?;
         let opened = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(EffectError::Cancelled),

@@ -161,6 +161,7 @@ fn a_path_that_somebody_could_read_as_a_step_up_is_refused() {
         "/v1\\..\\admin",
         "//v1/x",
         "//evil.test/v1/",
+        "/.//evil.test/v1/",
     ];
     for path in paths {
         check_refused(target(&format!("https://example.test{path}")));

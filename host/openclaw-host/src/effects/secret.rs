@@ -1,4 +1,4 @@
-//! Secrets of the owner's vault: named, sent in headers, and only with a grant of its own seen.
+//! Secrets of the owner's vault: named, sent in headers and paths, and only with a grant of its own seen.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ impl Effects {
         }
     }
 
-    /// The secrets that header fields name, each allowed to be sent to `target` by its grant and by its owner.
+    /// The secrets that header fields and the path name, each allowed to be sent to `target` by its grant and by its owner.
     pub(super) async fn secrets_for(
         &self,
         headers: &[(String, Vec<u8>)],
@@ -47,7 +47,7 @@ impl Effects {
     ) -> Result<Sealed, EffectError> {
         let server = origin(target);
         let mut sealed = HashMap::new();
-        for name in claw_effects::secrets_in(headers) {
+        for name in claw_effects::secrets_in(headers, target) {
             let secret = self.allowed_secret(&name, SecretPurpose::Send(server.clone())).await?;
             if !secret.allows(&server) && Guard::SecretAudience.is_up() {
                 let reason = format!(

@@ -375,6 +375,45 @@ async fn a_secret_reaches_the_server_and_comes_back_masked() {
 }
 
 #[tokio::test]
+async fn a_secret_in_the_path_reaches_the_server_and_comes_back_masked() {
+    // SE-06
+    let (port, _) = serve(|mut stream| async move {
+        let request = read_head(&mut stream).await.unwrap();
+        assert!(request.starts_with("GET /bot123:s3cr3t%2Fvalue/send?x=1 HTTP/1.1\r\n"), "{request}");
+        let head = format!("location: /bot123:s3cr3t%2Fvalue/x\r\ncontent-length: {}\r\n", request.len());
+        stream.write_all(format!("HTTP/1.1 302 Found\r\n{head}\r\n{request}").as_bytes()).await.unwrap();
+    })
+    .await;
+    let with_secret = plan(&format!("http://127.0.0.1:{port}/bot{{{{secret:api}}}}/send?x=1"));
+    let vault = |name: &str| (name == "api").then(|| Zeroizing::new("123:s3cr3t/value".to_owned()));
+    let cancel = CancellationToken::new();
+    let answer = broker().send_plan(with_secret.clone(), None, &owner("probe"), &vault, &cancel).await.unwrap();
+    assert_eq!(answer.head.headers, [("location".to_owned(), b"/bot<secret api>/x".to_vec())]);
+    let body = text(answer).await.unwrap();
+    assert!(body.contains("GET /bot<secret api>/send") && !body.contains("s3cr3t"), "{body}");
+    // Of one who never answers, no error says what was sent.
+    let (gone, _) = serve(|_| pending()).await;
+    let lost = HttpPlan { target: Target { port: gone, ..with_secret.target.clone() }, ..with_secret };
+    let short = HttpPlan { first_byte_timeout_ms: 20, ..lost };
+    let late = broker().send_plan(short, None, &owner("probe"), &vault, &cancel).await.unwrap_err().to_string();
+    assert!(!late.contains("s3cr3t"), "{late}");
+}
+
+#[tokio::test]
+async fn a_file_answers_a_request_by_its_placeholder() {
+    // SE-06
+    let url = "https://api.example.test/bot{{secret:api}}/me";
+    let answer = Answer { request: format!("GET {url}"), status: 200, headers: vec![], body: "me".into() };
+    let broker = broker().answering_from(Answers::new(vec![answer]).unwrap());
+    let vault = |name: &str| (name == "api").then(|| Zeroizing::new("s3cr3t".to_owned()));
+    let send =
+        async |url: &str| broker.send_plan(plan(url), None, &owner("probe"), &vault, &CancellationToken::new()).await;
+    assert_eq!(text(send(url).await.unwrap()).await.unwrap(), "me");
+    let none = send("https://api.example.test/bot{{secret:api}}/you").await.unwrap_err().to_string();
+    assert!(none.contains("`GET https://api.example.test/bot{{secret:api}}/you`"), "{none}");
+}
+
+#[tokio::test]
 async fn answers_of_a_file_stand_in_for_servers_and_nothing_is_dialled() {
     let (port, connections) = serve(|_| pending()).await;
     let url = format!("http://example.test:{port}/a");
