@@ -196,6 +196,17 @@ impl Host {
         self.child.id()
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(mut self) {
+        let asked = Command::new("kill").arg(self.pid().to_string()).status().unwrap();
+        assert!(asked.success() && self.child.wait().unwrap().success());
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Kills it without a warning, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

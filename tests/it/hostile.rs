@@ -33,8 +33,9 @@ hostile_guests! {
 const MEMBERS: &str = include_str!("../guests/Cargo.toml");
 /// Guests that attack nobody: the tool of the tests, which does only what it is told, those of the benchmarks, the one
 /// that show what the SDK can do, and those that know nothing of our world.
-const HARMLESS: [&str; 11] = [
+const HARMLESS: [&str; 12] = [
     "probe",
+    "board",
     "channel",
     "echo",
     "effects",

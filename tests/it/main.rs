@@ -14,6 +14,7 @@ mod approvals;
 mod audit;
 mod bad_input;
 mod budgets;
+mod channels;
 mod clawhub;
 mod commands;
 mod conformance;

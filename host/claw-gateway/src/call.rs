@@ -153,6 +153,8 @@ pub enum Call {
     AuditVerify,
     /// `{defaultId, mainKey, scope, agents:[{id, …}]}`
     AgentsList,
+    /// `{ts, channelOrder:[…], channelLabels:{…}, channels:{NAME:{…}}}`
+    ChannelsStatus,
     /// `{models:[{id, name, provider, …}]}`
     ModelsList,
     /// `{commands:[{name, textAliases, description, source:"skill", scope, acceptsArgs}]}`

@@ -50,6 +50,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "agent.wait", scope: Scope::Write, read: agent_wait },
     Method { name: "agent.identity.get", scope: Scope::Read, read: agent_identity },
     Method { name: "agents.list", scope: Scope::Read, read: |_| host(Call::AgentsList) },
+    Method { name: "channels.status", scope: Scope::Read, read: |_| host(Call::ChannelsStatus) },
     Method { name: "models.list", scope: Scope::Read, read: |_| host(Call::ModelsList) },
     Method { name: "sessions.list", scope: Scope::Read, read: sessions::list },
     Method { name: "sessions.describe", scope: Scope::Read, read: sessions::describe },

@@ -11,6 +11,7 @@ use redb::ReadableTable;
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::inbox::{Accepted, Arrivals};
+use crate::preference::{self, Preferences, PreferencesOf};
 use crate::row::{StoredRoute, decode, unsealed};
 use crate::run;
 use crate::store::Store;
@@ -26,6 +27,8 @@ pub struct Received {
     pub chat: String,
     /// What it brings with it.
     pub labels: Labels,
+    /// What it prefers for itself.
+    pub own: Preferences,
 }
 
 impl Store {
@@ -48,19 +51,23 @@ impl Store {
         let source = source.clone();
         self.write(move |tables| {
             let (mut arrivals, mut answer, mut routes) = (Arrivals::open(tables)?, Vec::new(), BTreeMap::new());
-            for Received { inbound, chat, labels } in messages {
+            let mut preferred = Vec::new();
+            for Received { inbound, chat, labels, own } in messages {
                 let known = run::find(&tables.runs, &inbound.run)?;
                 let known = known.filter(|row| row.channel == source.channel && row.account == source.account);
                 if let Some(row) = known {
                     answer.push(Ok(Accepted::Duplicate(row.state())));
                     continue;
                 }
-                let key = inbound.session.clone();
+                let (key, run) = (inbound.session.clone(), inbound.run.clone());
                 let inbound = Inbound { source: source.clone(), ..inbound };
                 match arrivals.take(inbound, &labels, at) {
                     Ok(accepted) => {
                         if accepted == Accepted::New {
                             routes.insert(key, Chat { source: source.clone(), id: chat });
+                            if !own.is_empty() {
+                                preferred.push(preference::set(&PreferencesOf::Run(run), &own));
+                            }
                         }
                         answer.push(Ok(accepted));
                     }
@@ -69,6 +76,7 @@ impl Store {
                 }
             }
             let mut changes = arrivals.finish();
+            changes.extend(preferred);
             for (key, chat) in routes {
                 if find(&tables.routes()?, &key)?.as_ref() != Some(&chat) {
                     changes.push(Change::Route { key, chat });

@@ -33,6 +33,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::accept::Said;
 pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::agents::Agent;
@@ -172,6 +173,7 @@ impl Api {
                 Ok(skills_view::status(agent, &*agent.skills.shelf(host).await))
             }
             Call::CommandsList(agent) => Ok(skills_view::commands(&*self.agent(&agent)?.skills.shelf(host).await)),
+            Call::ChannelsStatus => Ok(view::channels(host)),
             Call::AgentsList => Ok(view::agents(host)),
             Call::ModelsList => Ok(view::models(host)),
             Call::AgentIdentity { agent } => {

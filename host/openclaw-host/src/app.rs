@@ -26,6 +26,7 @@ use crate::api::{self, Api};
 use crate::audit::{self, Found};
 use crate::budget::Budget;
 use crate::catalog::{Catalog, CatalogError, Installed};
+use crate::channels::{self, Channels};
 use crate::checkpoints::Checkpoints;
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
@@ -162,6 +163,7 @@ impl App {
             catalog: RwLock::new(Arc::new(catalog)),
             agents,
             routes: settings.routes.clone(),
+            channels: Channels::new(settings),
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,
@@ -198,6 +200,7 @@ impl App {
             tracing::error!(error = &err as &dyn std::error::Error, "what cut-off calls have changed cannot be noted");
         }
         take_up(&host).await;
+        channels::take_up(&host).await;
         tokio::task::spawn_blocking({
             let store = host.store.clone();
             move || audit::check(&store)
@@ -207,7 +210,10 @@ impl App {
         tokio::spawn(retention::follow(Arc::clone(&host), stop.clone()));
         tokio::spawn(Arc::clone(&host.checkpoints).follow(stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
-        let api = tokio::spawn(Api::new(Arc::clone(&host)).serve(receiver, cut_off.clone()));
+        let api = Api::new(Arc::clone(&host));
+        let channels =
+            tokio::spawn(channels::follow(Arc::clone(&host), Arc::clone(&api), stop.clone(), cut_off.clone()));
+        let api = tokio::spawn(api.serve(receiver, cut_off.clone()));
         let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
         let signal = shutdown_signal().await;
         tracing::info!(signal, "stopping");
@@ -228,6 +234,8 @@ impl App {
             Ok(left) => tracing::warn!(left, "stopped; runs that were cut off go on at the next start"),
             Err(err) => tracing::error!(error = %err, "the lane driver failed"),
         }
+        // What is being sent when the host stops gets to its end, or is sent once more by the next start.
+        let _ = channels.await;
         cut_off.cancel();
         patience.abort();
         let _ = tokio::join!(api, gateway);

@@ -8,6 +8,7 @@ mod agents;
 mod approvals;
 mod audit;
 mod card;
+mod channels;
 mod chat;
 mod config;
 mod db;
@@ -118,6 +119,8 @@ enum Command {
     },
     /// List the agents, with what each has and which messages go to it
     Agents,
+    /// List chat services, and how they do
+    Channels,
     /// List tools, and call one without a model
     #[command(subcommand)]
     Tool(ToolCommand),
@@ -307,6 +310,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
             }
         }
         Command::Agents => agents::list(&mut Client::connect(home).await?, &output).await,
+        Command::Channels => channels::list(&mut Client::connect(home).await?, &output).await,
         Command::Tool(ToolCommand::Call { name, arguments, session }) => {
             let (session, arguments) = (sessions::parse_key(&session)?, tool::parse_arguments(&arguments)?);
             tool::call(&mut Client::connect(home).await?, &name, arguments, &session, &output).await

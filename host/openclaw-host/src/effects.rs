@@ -17,7 +17,7 @@ use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::id::{ComponentName, Digest};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
-use claw_policy::{Action, Denial, Permit, Subject};
+use claw_policy::{Action, Denial, Facts, Permit, Subject};
 use claw_sandbox::Answerer;
 use claw_store::{AuditEntry, JournalStep, LabelledPlace, Record, Spent, StoreError};
 use tokio::sync::OnceCell;
@@ -43,10 +43,12 @@ pub struct Effects {
     /// The component's scratch, if the call can write it: what has flowed into the run can flow on into there.
     scratch: Option<LabelledPlace>,
     journalled: AtomicU32,
+    /// Whether the host makes the call of its own accord: no run has a journal for it, and nobody would answer a card.
+    is_own: bool,
     /// Set once the journal says that the call has changed a store: one note is enough for a restart.
     kv_noted: OnceCell<()>,
     /// What was allowed and is on record: the same again says nothing new.
-    on_record: Mutex<HashSet<Digest>>,
+    on_record: OnRecord,
     /// Reasons of refusals that the gate has put on record; each has a number of its own.
     refused: Mutex<HashSet<String>>,
     questions: AtomicU32,
@@ -58,7 +60,22 @@ pub struct Effects {
     recorder: Recorder,
 }
 
+/// What was allowed and is on record; the calls that a host makes of its own accord share one.
+pub type OnRecord = Arc<Mutex<HashSet<Digest>>>;
+
 impl Effects {
+    /// For a call that the host makes of its own accord. It serves requests and the secrets for them, and nothing that
+    /// needs a run.
+    pub fn own(
+        context: CallContext,
+        call: ToolCall,
+        installed: &Arc<Installed>,
+        answerer: Answerer,
+        on_record: OnRecord,
+    ) -> Self {
+        Effects { is_own: true, on_record, ..Effects::new(context, call, installed, answerer, None) }
+    }
+
     /// Nothing has happened yet.
     pub fn new(
         context: CallContext,
@@ -74,9 +91,10 @@ impl Effects {
             subject: installed.subject(),
             answerer,
             scratch,
+            is_own: false,
             journalled: AtomicU32::new(0),
             kv_noted: OnceCell::new(),
-            on_record: Mutex::default(),
+            on_record: OnRecord::default(),
             refused: Mutex::default(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
@@ -93,6 +111,9 @@ impl Effects {
         let wanted = Wanted::asked_for(&request, asked, &what);
         self.recorder.note(&request);
         let answer = match request {
+            request if self.is_own && !matches!(request, EffectRequest::Http(_) | EffectRequest::Secret(_)) => {
+                Err(EffectError::denied("E_OWN_CALL", "a channel's functions may send requests, and nothing else"))
+            }
             EffectRequest::Exec(request) => self.exec(request).await.map(EffectReply::Exec),
             EffectRequest::Http(request) => match self.http(effect, request).await {
                 Ok((answer, index)) => {
@@ -150,6 +171,7 @@ impl Effects {
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
         let CallContext { host, cancel, clock, .. } = &self.context;
         let facts = self.context.facts_now();
+        let facts = Facts { person_present: facts.person_present && !self.is_own, ..facts };
         let subject = self.installed.subject();
         let subject = match &action {
             Action::RunProgram(plan) => self.agent().skills.lend_grants(host, subject, plan).await,
@@ -182,6 +204,9 @@ impl Effects {
 
     /// Makes the start of an effect durable, and puts it on record.
     async fn note(&self, admitted: &Admitted) -> Result<u32, EffectError> {
+        if self.is_own {
+            return self.note_own(admitted);
+        }
         crash_point::pass("effect decided");
         let index = self.journalled.fetch_add(1, Ordering::Relaxed);
         let (digest, approval) = (admitted.permit.digest(), admitted.approval.clone());
@@ -207,6 +232,18 @@ impl Effects {
         self.is_new_on_record(digest);
         crash_point::pass("effect noted");
         Ok(index)
+    }
+
+    fn note_own(&self, admitted: &Admitted) -> Result<u32, EffectError> {
+        if let Some(given) = admitted.permit.spends() {
+            let reason = format!(
+                "`{}` is granted for a number of times, and a channel works for as long as the host runs; grant it for good",
+                given.grant
+            );
+            return Err(EffectError::denied("E_GRANT_COUNTED", reason));
+        }
+        self.note_allowed(admitted);
+        Ok(0)
     }
 
     /// Puts on record what was allowed and is no effect of its own.
@@ -238,6 +275,9 @@ impl Effects {
     }
 
     async fn ended(&self, index: u32, summary: String) -> Result<(), EffectError> {
+        if self.is_own {
+            return Ok(());
+        }
         let summary = mask_line(&self.context.host.vault, &summary);
         let ended = audit::ended(&self.asker(), index, summary.clone());
         let step = JournalStep::EffectEnded { call: self.call.id.clone(), index, summary };

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{self, Wanted};
 use crate::budget::{Budget, Exhausted};
+use crate::channels;
 use crate::crash_point;
 use crate::host::{Host, now, random_bits};
 use crate::masking::{mask, masked_question};
@@ -233,7 +234,10 @@ impl Gate {
             let question = self.question(asker, ask, policy.choices(ask))?;
             let may_ask = || self.budget.take(&question.session, now());
             let answered = self.waiting.line_up(&question, may_ask);
-            let answered = answered.map_err(|full| self.too_often(asker, ask, full))?;
+            let answered = match answered {
+                Ok(answered) => answered,
+                Err(full) => return Err(self.too_often(asker, ask, full).await),
+            };
             if let Err(err) = host.store.park(question.clone()).await {
                 self.waiting.forget(&question.id);
                 return Err(Refused::Store(err));
@@ -265,6 +269,7 @@ impl Gate {
             let together = self.waiting.to_tell(&approval.id);
             if !together.is_empty() {
                 let card: Arc<str> = claw_policy::render_markdown(&together).into();
+                channels::say(host, &approval.session, &card).await;
                 host.tell(HostEvent::ApprovalRequested { approvals: together.into(), card });
             }
             answered.await
@@ -314,7 +319,7 @@ impl Gate {
     }
 
     /// Refuses a question, and says so in the chat, where somebody can let the conversation ask more.
-    fn too_often(&self, asker: &Asker<'_>, ask: &Ask, full: Exhausted) -> Refused {
+    async fn too_often(&self, asker: &Asker<'_>, ask: &Ask, full: Exhausted) -> Refused {
         let Asker { host, subject, facts, .. } = asker;
         let until = rfc3339::format(full.until);
         let reason = format!(
@@ -324,6 +329,7 @@ impl Gate {
         );
         let text = format!("{HOST_MARK} a call of `{}` was refused: {reason}.", subject.component);
         let (run, session) = (facts.run.clone(), facts.session.clone());
+        channels::say(host, &session, &text).await;
         host.tell(HostEvent::Noticed { run, session, text: text.into() });
         let digest = Some(ask.digest);
         Refused::Denied(Denial { code: "E_APPR_BUDGET".to_owned(), reason, decided_by: Vec::new(), digest })

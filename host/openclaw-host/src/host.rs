@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::agents::Agents;
 use crate::catalog::Catalog;
+use crate::channels::Channels;
 use crate::checkpoints::Checkpoints;
 use crate::driver::DriverEvent;
 use crate::fences::Fences;
@@ -48,6 +49,8 @@ pub struct Host {
     pub agents: Agents,
     /// Which of them, where a message names none.
     pub routes: Routes,
+    /// Chat services.
+    pub channels: Channels,
     /// Decides, and asks people.
     pub gate: Gate,
     /// Those who can be asked.

@@ -28,6 +28,7 @@ mod host;
 mod provider_key;
 
 mod api;
+mod channels;
 mod crash_point;
 mod driver;
 mod images;

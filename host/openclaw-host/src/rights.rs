@@ -10,6 +10,7 @@ use claw_policy::Given;
 use claw_store::StoreError;
 
 use crate::catalog::Installed;
+use crate::channels;
 use crate::host::{Host, now};
 
 /// Why grants were not changed.
@@ -132,6 +133,7 @@ impl Host {
                 paused.why
             );
             let (run, session) = (approval.run.clone(), approval.session.clone());
+            channels::say(self, &session, &text).await;
             self.tell(HostEvent::Noticed { run, session, text: Arc::from(text) });
         }
     }

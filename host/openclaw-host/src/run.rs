@@ -17,7 +17,7 @@ use claw_policy::Facts;
 use claw_store::{Cost, JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::causes;
+use crate::channels;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
@@ -33,9 +33,12 @@ use crate::ways::Ways;
 mod aside;
 mod asking;
 mod compaction;
+mod ending;
 mod figures;
 mod joining;
 
+use self::ending::{end_word, failed, withdraw};
+pub use ending::end_unstarted;
 pub use figures::{Figures, figures};
 
 /// Tool calls that one reply may bring.
@@ -64,7 +67,11 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
     if let Some(why) = host.gate.untold_rejection(&row.session) {
         let text =
             format!("{HOST_MARK} the policies were changed to what is not valid, the last ones stay in force: {why}");
+        channels::say(&host, &row.session, &text).await;
         host.tell(HostEvent::Noticed { run: id.clone(), session: row.session.clone(), text: text.into() });
+    }
+    if row.attempts > 0 {
+        channels::begins_anew(&host, &row).await;
     }
     let (labels, lineage, ways) = match brought(&host, &row) {
         Ok(brought) => brought,
@@ -94,6 +101,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
         unsettled: Cost::default(),
         reservation: None,
         said: String::new(),
+        streamed: 0,
         labels: Arc::new(RunLabels::new(labels)),
         lineage: Arc::new(lineage),
         announced: None,
@@ -134,55 +142,6 @@ fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreEr
     Ok((labels, lineage, ways))
 }
 
-/// Ends a run that never started.
-pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
-    let session = match host.store.run(&id) {
-        Ok(Some(row)) => row.session,
-        _ => return,
-    };
-    let announce = announcement(host, &id, &end);
-    let record = Record { end: Some(end.clone()), announce: announce.clone(), ..Record::default() };
-    match host.store.record(&id, record, now()).await {
-        Ok(_) => {
-            host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() });
-            if let Some(announced) = announce {
-                // The driver itself may be the one that ends it here, and cannot wait for its own ear.
-                let driver = Arc::clone(host);
-                tokio::spawn(async move { tasks::arrived(&driver, announced).await });
-            }
-        }
-        Err(err) => tracing::error!(run = %id, error = %err, "the end of a run cannot be recorded"),
-    }
-}
-
-/// What the end of a run says to another conversation. A ledger that cannot be read keeps no run from ending.
-fn announcement(host: &Host, run: &RunId, end: &RunEnd) -> Option<Inbound> {
-    tasks::announcement(host, run, end).unwrap_or_else(|err| {
-        tracing::error!(%run, error = %err, "the end of a task cannot be announced");
-        None
-    })
-}
-
-async fn withdraw(host: &Host, run: &RunId) {
-    match host.store.withdraw(run, now()).await {
-        Ok(approvals) => {
-            for approval in approvals {
-                host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval), at: now() });
-            }
-        }
-        Err(err) => tracing::error!(%run, error = %err, "open approvals of a run cannot be withdrawn"),
-    }
-}
-
-fn end_word(end: &RunEnd) -> &'static str {
-    match end {
-        RunEnd::Done { .. } => "done",
-        RunEnd::Failed { .. } => "failed",
-        RunEnd::Aborted { .. } => "aborted",
-        RunEnd::Joined { .. } => "joined",
-    }
-}
-
 struct Shell {
     host: Arc<Host>,
     row: RunRow,
@@ -216,6 +175,8 @@ struct Shell {
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
     said: String,
+    /// Blocks of its last reply that are in the outbox already.
+    streamed: usize,
     /// What has flowed into the run so far.
     labels: Arc<RunLabels>,
     /// What it has from the conversations above its own.
@@ -344,7 +305,8 @@ impl Shell {
 
     /// The HTTP API shows cards in the answer, and takes answers as messages.
     fn shows_cards(&self) -> bool {
-        self.row.source.channel == "http"
+        let chat = self.lineage.sub_agent.as_ref().map_or(&self.row.session, |sub_agent| &sub_agent.chat);
+        self.row.source.channel == "http" || channels::is_heard(&self.host, chat)
     }
 
     /// The next reply: of the model, or the host's in its place where the owner has started a skill.
@@ -459,14 +421,19 @@ impl Shell {
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
-        let entries = self.notices.drain(..).chain(entries).collect();
-        self.append(Record { entries, steps, recordings, ..Record::default() }).await
+        let entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
+        let outbox = self.heard(&entries, None)?;
+        self.append(Record { entries, steps, recordings, outbox, ..Record::default() }).await
     }
 
     async fn append(&mut self, record: Record) -> Result<(), StoreError> {
         let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
         let record = Record { labels, cost, ..record };
+        let sends = !record.outbox.is_empty();
         let entries = self.host.store.record(&self.row.run, record, now()).await?;
+        if sends {
+            self.host.channels.wake();
+        }
         self.reservation = None;
         crash_point::pass("recorded");
         self.row.state = RunState::Running;
@@ -477,36 +444,10 @@ impl Shell {
         self.log.extend(entries);
         Ok(())
     }
-
-    async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
-        let mut entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
-        match &end {
-            RunEnd::Done { .. } | RunEnd::Joined { .. } => {}
-            RunEnd::Failed { message, .. } => entries.push(Message::Notice { text: message.clone() }),
-            RunEnd::Aborted { text } => {
-                let said = if text.is_empty() { String::new() } else { format!(" It had said: {text}") };
-                entries.push(Message::Notice { text: format!("The run was stopped.{said}") });
-            }
-        }
-        let recordings = std::mem::take(&mut self.recordings);
-        let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
-        let announce = self.lineage.task.as_ref().and_then(|_| announcement(&self.host, &self.row.run, &end));
-        self.announced.clone_from(&announce);
-        let end_of_run = Some(end.clone());
-        let record = Record { entries, recordings, end: end_of_run, labels, cost, announce, ..Record::default() };
-        crash_point::pass("ending");
-        self.host.store.record(&self.row.run, record, now()).await?;
-        crash_point::pass("ended");
-        Ok(end)
-    }
 }
 
 enum Asked {
     Reply(Reply),
     Failed(ModelError),
     Stopped(RunEnd),
-}
-
-fn failed(error: &ModelError) -> RunEnd {
-    RunEnd::Failed { kind: error.kind().to_owned(), message: causes::chain(error) }
 }

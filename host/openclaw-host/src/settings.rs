@@ -7,6 +7,7 @@ pub mod env;
 pub mod file;
 
 mod agents;
+mod channels;
 mod edit;
 mod issue;
 mod keys;
@@ -34,7 +35,9 @@ use crate::folders::NamedFolders;
 
 pub use edit::{EditError, edit};
 pub use env::Env;
-pub use file::{AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, Unattended, VaultKey, Walls};
+pub use file::{
+    AuthMode, ComponentLimitsFile, ConfigFile, Preset, SecretRef, StreamingWord, Unattended, VaultKey, Walls,
+};
 pub use issue::{Issue, Severity};
 pub use keys::Position;
 pub use load::{CONFIG_NAME, LoadedFile, load};
@@ -95,6 +98,8 @@ pub struct Settings {
     pub agents: BTreeMap<AgentId, AgentSettings>,
     /// Where messages go that name no agent.
     pub routes: Routes,
+    /// Chat services, by the names of their components.
+    pub channels: BTreeMap<ComponentName, ChannelSettings>,
     /// What is written to the log.
     pub logging: LogSettings,
 }
@@ -331,6 +336,15 @@ pub struct AgentSettings {
     pub tools: Option<BTreeSet<ToolName>>,
     /// The only skills that it has.
     pub skills: Option<BTreeSet<String>>,
+}
+
+/// A chat service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelSettings {
+    /// Ids of the host's owner there.
+    pub owner: BTreeSet<String>,
+    /// How much of an answer is sent before all of it is there.
+    pub streaming: StreamingWord,
 }
 
 /// What is written to the log.

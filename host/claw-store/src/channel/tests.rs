@@ -10,7 +10,7 @@ fn telegram() -> Source {
 
 fn message(id: &str, session: &str, chat: &str) -> Received {
     let inbound = Inbound { source: telegram(), ..inbound_to(id, session) };
-    Received { inbound, chat: chat.to_owned(), labels: Labels::default() }
+    Received { inbound, chat: chat.to_owned(), labels: Labels::default(), own: crate::Preferences::default() }
 }
 
 async fn receive(store: &Store, messages: Vec<Received>, cursor: &str) -> Vec<Result<Accepted, StoreError>> {

@@ -38,7 +38,12 @@ async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
     store.claim(&source, 1, at(5)).await.unwrap();
     let again = Attempt::Failed { why: "busy".to_owned(), unsure: false, again: Some(at(9)) };
     store.settle(1, again, at(6)).await.unwrap();
-    let received = Received { inbound: inbound_to("d", "side"), chat: "X".to_owned(), labels: Labels::default() };
+    let received = Received {
+        inbound: inbound_to("d", "side"),
+        chat: "X".to_owned(),
+        labels: Labels::default(),
+        own: crate::Preferences::default(),
+    };
     store.receive(&source, vec![received], b"cursor".to_vec(), at(6)).await.unwrap();
     store.close();
     let path = home.path().join("store.redb");

@@ -100,7 +100,12 @@ impl Life<'_> {
         if !ON_CHANNELS.contains(&self.session) {
             return self.store.accept(inbound, at(1)).await.map(drop);
         }
-        let received = Received { inbound, chat: self.session.to_owned(), labels: Labels::default() };
+        let received = Received {
+            inbound,
+            chat: self.session.to_owned(),
+            labels: Labels::default(),
+            own: crate::Preferences::default(),
+        };
         let cursor = self.number.to_string().into_bytes();
         let taken = self.store.receive(&account(self.session), vec![received], cursor, at(1)).await?;
         taken.into_iter().try_for_each(|taken| taken.map(drop))

@@ -9,7 +9,12 @@ use crate::{ApprovalFilter, JournalStep, Outgoing, Point, Received, Record, Repe
 async fn tell(store: &Store, id: &str, session: &str, when: u64) {
     let shown = Inbound { images: vec![image(1)], ..inbound_to(id, session) };
     let source = shown.source.clone();
-    let received = Received { inbound: shown, chat: "X".to_owned(), labels: Labels::default() };
+    let received = Received {
+        inbound: shown,
+        chat: "X".to_owned(),
+        labels: Labels::default(),
+        own: crate::Preferences::default(),
+    };
     store.receive(&source, vec![received], Vec::new(), at(when)).await.unwrap();
     let to = Chat { source, id: "X".to_owned() };
     let ttl = Duration::from_millis(50);

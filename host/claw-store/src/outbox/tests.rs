@@ -53,7 +53,7 @@ fn on_record(store: &Store, kind: &str) -> Vec<AuditRow> {
 /// A run that a message of a chat has started, which ends and says these texts.
 async fn answer(store: &Store, id: &str, session: &str, texts: &[&str]) {
     let inbound = claw_core::inbound::Inbound { source: telegram(), ..inbound_to(id, session) };
-    let message = Received { inbound, chat: session.to_owned(), labels: Default::default() };
+    let message = Received { inbound, chat: session.to_owned(), labels: Default::default(), own: Default::default() };
     store.receive(&telegram(), vec![message], id.into(), at(1)).await.unwrap();
     let outbox = texts.iter().map(|text| to(session, text)).collect();
     let record = Record { entries: vec![said("all")], end: done(), outbox, ..Record::default() };

@@ -18,7 +18,7 @@ use crate::images;
 use crate::queue;
 
 /// What a message comes down to.
-pub(super) enum Said {
+pub enum Said {
     /// It is answered by the host.
     Command(Slash),
     /// It is answered by the model.
@@ -27,10 +27,10 @@ pub(super) enum Said {
 
 /// What is said to the model.
 #[derive(Clone)]
-pub(super) struct Words {
-    pub(super) text: String,
+pub struct Words {
+    pub text: String,
     /// What the message prefers for itself.
-    pub(super) own: Preferences,
+    pub own: Preferences,
     /// Whether it begins like a command.
     is_slash: bool,
 }
@@ -87,7 +87,7 @@ impl Api {
     }
 
     /// What a message comes down to. What it prefers for itself comes before what is `asked` for it.
-    pub(super) async fn read(&self, caller: &Caller, session: &SessionKey, text: String, asked: Preferences) -> Said {
+    pub async fn read(&self, caller: &Caller, session: &SessionKey, text: String, asked: Preferences) -> Said {
         let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
         let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(caller, own));
         if let Some(slash) = self.slash(session, &text).await.or(refused) {
@@ -102,7 +102,7 @@ impl Api {
     }
 
     /// Queues a message that has just become durable.
-    pub(super) async fn begin(
+    pub async fn begin(
         &self,
         session: &SessionKey,
         run: &RunId,

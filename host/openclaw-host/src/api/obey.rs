@@ -39,7 +39,7 @@ impl Api {
     }
 
     /// Does what a slash command says, if its sender may have that done; gives the answer.
-    pub(super) async fn obeyed(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> String {
+    pub async fn obeyed(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> String {
         let scope = slash.scope();
         if caller.scopes.allows(scope) {
             return self.result(caller, session, slash).await.unwrap_or_else(|err| err.message);

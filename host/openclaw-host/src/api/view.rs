@@ -1,10 +1,13 @@
 //! Domain values as the JSON that clients know.
 
+use std::sync::Arc;
+
 use claw_core::approval::{Approval, ApprovalState};
 use claw_core::event::RunEnd;
 use claw_core::grant::GrantRow;
 use claw_core::id::{RunId, Timestamp};
 use claw_core::message::Usage;
+use claw_core::route;
 use claw_model::{KeyState, Model};
 use claw_policy::{Given, Trust};
 use claw_sandbox::WorkerState;
@@ -14,8 +17,8 @@ use serde_json::{Value, json};
 use super::Times;
 use crate::agents::Agent;
 use crate::catalog::Installed;
-use crate::host::Host;
-use claw_core::route;
+use crate::channels::{Channel, Standing};
+use crate::host::{Host, now};
 
 /// Names of the protocol's fields whose values do not exist here yet are left out rather than made up.
 pub(super) fn run_end(run: &RunId, end: &RunEnd, times: Times) -> Value {
@@ -197,12 +200,33 @@ pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms:
     let agents = host.agents.all().map(|agent| {
         json!({"agentId": agent.id, "isDefault": agent.id.as_str() == route::MAIN, "sessions": sessions(Some(agent))})
     });
+    let channels = channels(host);
     json!({
         "ok": true, "ts": at.0, "durationMs": took_ms,
-        "channels": {}, "channelOrder": [], "channelLabels": {},
+        "channels": channels["channels"], "channelOrder": channels["channelOrder"],
+        "channelLabels": channels["channelLabels"],
         "defaultAgentId": route::MAIN,
         "agents": agents.collect::<Vec<_>>(),
         "sessions": sessions(None),
+    })
+}
+
+pub(super) fn channels(host: &Host) -> Value {
+    let all = || host.channels.all();
+    let channel = |channel: &Arc<Channel>| {
+        let Standing { failure, since } = channel.standing();
+        let about = json!({
+            "configured": true, "running": true, "connected": failure.is_none(), "lastError": failure,
+            "sinceMs": since.0, "owner": channel.settings.owner, "streaming": channel.settings.streaming,
+        });
+        (channel.name.to_string(), about)
+    };
+    let labels: serde_json::Map<_, _> = all().map(|it| (it.name.to_string(), json!(it.name))).collect();
+    json!({
+        "ts": now().0,
+        "channelOrder": all().map(|it| &it.name).collect::<Vec<_>>(),
+        "channelLabels": labels,
+        "channels": all().map(channel).collect::<serde_json::Map<_, _>>(),
     })
 }
 

@@ -11,6 +11,7 @@ use claw_policy::Action;
 use claw_store::Record;
 
 use super::Effects;
+use crate::channels;
 use crate::host::now;
 use crate::masking;
 use crate::tool_call::outside;
@@ -46,7 +47,9 @@ impl Effects {
         }
         let facts = &self.context.facts;
         let entries = vec![Message::Notice { text: text.clone() }];
-        let record = Record { entries, labels: self.context.labels.now(), ..Record::default() };
+        let outbox = channels::said(&self.context.host, &facts.session, &text);
+        let outbox = outbox.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        let record = Record { entries, outbox, labels: self.context.labels.now(), ..Record::default() };
         let recorded = self.context.host.store.record(&facts.run, record, now()).await;
         recorded.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         self.context.host.tell(HostEvent::Noticed {
@@ -54,6 +57,7 @@ impl Effects {
             session: facts.session.clone(),
             text: Arc::from(text),
         });
+        self.context.host.channels.wake();
         self.ended(index, "sent".to_owned()).await
     }
 }

@@ -12,6 +12,8 @@ use claw_model::{Chosen, Heard, Images, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError, SubAgent};
 
 use super::{Asked, Shell};
+use crate::causes;
+use crate::channels::Stream;
 use crate::host::{Host, now};
 use crate::images;
 use crate::lineage;
@@ -133,11 +135,21 @@ impl Shell {
         // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
         let mask = masking::mask(&host.vault);
         let mut masked = masking::spoken(&mask).stream();
+        let mut stream = match aloud {
+            Aloud::No => None,
+            Aloud::Yes => Stream::begin(&host, &self.row).unwrap_or_else(|err| {
+                tracing::error!(error = causes::chain(&err), "the answer is sent when all of it is there");
+                None
+            }),
+        };
         let mut tell = |delta: String| {
             if aloud == Aloud::No || delta.is_empty() {
                 return;
             }
             said.push_str(&delta);
+            if let Some(stream) = &mut stream {
+                stream.push(&delta);
+            }
             host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
         };
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
@@ -158,6 +170,9 @@ impl Shell {
         };
         let rest = spoken.push(&text(masked.finish())) + &spoken.finish();
         tell(rest);
+        if let Some(stream) = stream {
+            self.streamed = stream.end().await;
+        }
         match replied {
             Some(Ok(mut reply)) => {
                 if !is_silent(&reply.text) {

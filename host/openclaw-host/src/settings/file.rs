@@ -1,6 +1,7 @@
 //! The configuration file as its owner writes it. The doc comments here are the descriptions in `config schema`.
 
 mod agents;
+mod channels;
 mod kept;
 mod logging;
 mod models;
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::agents::{AgentFile, BindingFile, MatchFile, OtherAgentFile};
+pub use self::channels::{ChannelFile, StreamingWord};
 pub use self::kept::{AuditFile, SessionsFile, UndoFile};
 pub use self::logging::LoggingFile;
 pub use self::models::{KeyHeader, ModelFile, ModelsFile, PriceFile, ProviderFile, ThinkingLevel, Wire};
@@ -75,6 +77,8 @@ pub struct ConfigFile {
     pub agents: BTreeMap<String, OtherAgentFile>,
     /// Which messages go to them that name no agent.
     pub bindings: Vec<BindingFile>,
+    /// Chat services that people write over, by the names of their components.
+    pub channels: BTreeMap<String, ChannelFile>,
     /// What is written to the log.
     pub logging: LoggingFile,
 }

@@ -118,6 +118,7 @@ pub fn resolve(home: &Path, file: &LoadedFile, env: &Env, flags: &Flags) -> Resu
         agent,
         agents,
         routes,
+        channels: merge.channels(),
         logging: merge.logging(config),
         // Selected above; where there is none, the issues say why and the settings are not handed out.
         model: model.unwrap_or(super::ModelSettings::Rehearsal),

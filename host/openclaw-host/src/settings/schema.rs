@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 19] = [
+const STRICT: [&str; 20] = [
     "gateway",
     "vault",
     "network",
@@ -27,6 +27,7 @@ const STRICT: [&str; 19] = [
     "subAgents",
     "agents",
     "bindings",
+    "channels",
     "clawhub",
     "models.providers",
 ];

@@ -1,0 +1,178 @@
+//! Channels: chat services that people write over. A component speaks with the service; the host asks it for messages,
+//! and hands it what is to be sent.
+//!
+//! ```text
+//!   service ─► component ─► feed ─► store: messages and cursor, at once ─► lanes
+//!   service ◄─ component ◄─ post ◄─ store: outbox ◄─ ends of runs, cards, notices
+//! ```
+
+mod call;
+mod feed;
+mod post;
+mod reply;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use claw_core::channel::{Abilities, Failure};
+use claw_core::id::{ComponentName, Timestamp};
+use claw_core::inbound::Source;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use self::reply::{Said, begins_anew, is_heard, of_run, said, say};
+pub use self::stream::Stream;
+use crate::api::Api;
+use crate::catalog::Installed;
+use crate::causes;
+use crate::effects::OnRecord;
+use crate::host::{Host, now};
+use crate::settings::{ChannelSettings, Settings};
+
+/// Where messages come from that are no channel's.
+pub const RESERVED: [&str; 5] = ["ws", "http", "cli", "direct", "sub-agent"];
+/// The account of a channel; a component has one.
+const ACCOUNT: &str = "default";
+/// How long the host leaves a service alone that failed: the first time, and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// All channels.
+pub struct Channels(BTreeMap<String, Arc<Channel>>);
+
+/// One channel.
+pub struct Channel {
+    /// Of the component, too.
+    pub name: ComponentName,
+    /// What its owner has set.
+    pub settings: ChannelSettings,
+    /// The account that messages come to.
+    pub source: Source,
+    /// What its calls were allowed, and is on record.
+    on_record: OnRecord,
+    /// Something may have to be sent.
+    post: Notify,
+    standing: Mutex<Standing>,
+}
+
+/// How a channel does.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Why it does not work; `None` while it does.
+    pub failure: Option<String>,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+// === impl Channels ===
+
+impl Channels {
+    /// Those of the settings; nothing is asked yet.
+    pub fn new(settings: &Settings) -> Self {
+        let channel = |(name, settings): (&ComponentName, &ChannelSettings)| {
+            let source = Source { channel: name.to_string(), account: ACCOUNT.to_owned() };
+            let standing = Standing { failure: Some("it has not been asked yet".to_owned()), since: now() };
+            let channel = Channel {
+                name: name.clone(),
+                settings: settings.clone(),
+                source,
+                on_record: OnRecord::default(),
+                post: Notify::new(),
+                standing: Mutex::new(standing),
+            };
+            (name.to_string(), Arc::new(channel))
+        };
+        Channels(settings.channels.iter().map(channel).collect())
+    }
+
+    /// The channel of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Channel>> {
+        self.0.get(name)
+    }
+
+    /// Looks for something to send.
+    pub fn wake(&self) {
+        self.all().for_each(|channel| channel.post.notify_one());
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.0.values()
+    }
+}
+
+/// Takes up what was being sent when the host stopped.
+pub async fn take_up(host: &Host) {
+    match host.store.resume_outbox(now()).await {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(count, "messages were being sent when the host stopped; they are sent once more"),
+        Err(err) => tracing::error!(error = causes::chain(&err), "the outbox cannot be read"),
+    }
+}
+
+/// Serves all channels until `stop`; what is being sent then may end before `cut_off`.
+pub async fn follow(host: Arc<Host>, api: Arc<Api>, stop: CancellationToken, cut_off: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    for channel in host.channels.all() {
+        tasks.spawn(feed::feed(Arc::clone(&host), Arc::clone(&api), Arc::clone(channel), stop.clone()));
+        tasks.spawn(post::post(Arc::clone(&host), Arc::clone(channel), stop.clone(), cut_off.clone()));
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+// === impl Channel ===
+
+impl Channel {
+    /// Its component, as it is installed now.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn component(&self, host: &Host) -> Result<(Arc<Installed>, Abilities), String> {
+        let name = &self.name;
+        let installed = host.catalog().component(name).cloned();
+        let installed = installed.ok_or_else(|| format!("no component `{name}` is installed"))?;
+        let abilities = installed.component.manifest.channel;
+        let abilities =
+            abilities.ok_or_else(|| format!("component `{name}` is no channel; take `channels.{name}` out"))?;
+        Ok((installed, abilities))
+    }
+
+    /// How it does.
+    pub fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn works(&self) {
+        if self.stands(None) {
+            tracing::info!(channel = %self.name, "the channel works");
+        }
+    }
+
+    fn fails(&self, failure: &Failure) {
+        if self.stands(Some(failure.to_string())) {
+            tracing::warn!(channel = %self.name, error = %failure, "the channel does not work; it is tried again");
+        }
+    }
+
+    /// Whether that is new.
+    fn stands(&self, failure: Option<String>) -> bool {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.failure == failure {
+            return false;
+        }
+        *standing = Standing { failure, since: now() };
+        true
+    }
+}
+
+/// How long to wait after so many failures in a row, of which this is the last.
+fn patience(failures: u32, failure: &Failure) -> Duration {
+    let (first, most) = PATIENCE;
+    let doubled = first.saturating_mul(1 << failures.min(16)).min(most);
+    match failure {
+        Failure::Limited(ms) => doubled.max(Duration::from_millis(u64::from(*ms))),
+        _ => doubled,
+    }
+}

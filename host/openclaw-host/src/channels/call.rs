@@ -1,0 +1,131 @@
+//! Calls of a channel's component. The host makes them of its own accord: no run has asked for them, and nobody would
+//! answer a card.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use claw_core::channel::{self, Batch, Failure, Outgoing};
+use claw_core::id::{CallId, ComponentName, RunId, SessionKey, ToolName};
+use claw_core::inbound::Origin;
+use claw_core::label::Labels;
+use claw_core::message::ToolCall;
+use claw_core::outcome::ToolOutcome;
+use claw_core::route;
+use claw_policy::{Action, Facts, ToolInvocation};
+use claw_sandbox::{CallFacts, CallLimits, Ground};
+use claw_store::Cost;
+use tokio_util::sync::CancellationToken;
+
+use super::Channel;
+use crate::causes;
+use crate::effects::Effects;
+use crate::gate::{Asker, Refused};
+use crate::host::{Host, now, random_bytes};
+use crate::labels::RunLabels;
+use crate::lineage::Lineage;
+use crate::masking::masked;
+use crate::run_clock::RunClock;
+use crate::tool_call::{self, CallContext};
+
+/// One call: half a minute of waiting for messages, and what a slow service takes to answer.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// Asks for the messages after a cursor.
+///
+/// # Errors
+/// Why there are none.
+pub async fn receive(
+    host: &Arc<Host>,
+    channel: &Channel,
+    cursor: Option<&str>,
+    stop: &CancellationToken,
+) -> Result<Batch, Failure> {
+    channel::received(call(host, channel, channel::RECEIVE, channel::receive_arguments(cursor), stop).await?)
+}
+
+/// Sends one message; gives the service's id of it.
+///
+/// # Errors
+/// Why it was not sent, or may not have been.
+pub async fn send(
+    host: &Arc<Host>,
+    channel: &Channel,
+    message: &Outgoing,
+    stop: &CancellationToken,
+) -> Result<String, Failure> {
+    channel::sent(call(host, channel, channel::SEND, message.arguments(), stop).await?)
+}
+
+/// Calls one of the component's two functions.
+///
+/// # Errors
+/// [`Failure::Unavailable`] if the call does not begin.
+async fn call(
+    host: &Arc<Host>,
+    channel: &Channel,
+    function: &str,
+    arguments: String,
+    stop: &CancellationToken,
+) -> Result<ToolOutcome, Failure> {
+    let (installed, _) = channel.component(host).map_err(Failure::Unavailable)?;
+    let call = ToolCall {
+        id: CallId::parse(function).expect("channels: the literal is a call id"),
+        tool: ToolName::parse(function).expect("channels: the literal is a tool's name"),
+        arguments,
+    };
+    let (session, run) = names(&channel.name);
+    let cancel = stop.child_token();
+    let context = CallContext {
+        host: Arc::clone(host),
+        facts: Facts {
+            session: session.clone(),
+            run: run.clone(),
+            origin: Origin::Owner,
+            person_present: false,
+            labels: Labels::default(),
+            at: now(),
+        },
+        cancel: cancel.clone(),
+        clock: Arc::new(RunClock::start(WITHIN)),
+        labels: Arc::new(RunLabels::new(Labels::default())),
+        shows_cards: false,
+        started: None,
+        lineage: Arc::new(Lineage::of(host, &session, &run).map_err(|err| unavailable(&err))?),
+        used: Cost::default(),
+    };
+    let subject = installed.subject();
+    let asker = Asker { host, subject: &subject, facts: &context.facts, call: &call.id, cancel: &cancel };
+    let invocation =
+        ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
+    let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || ()).await;
+    let admitted = admitted.map_err(|refused| match refused {
+        Refused::Denied(denial) => Failure::Unavailable(format!("{}: {}", denial.code, denial.reason)),
+        Refused::Cancelled => Failure::Unavailable("the host stops".to_owned()),
+        Refused::Store(err) => unavailable(&err),
+    })?;
+    // Taken before anything is looked up: what is taken back from now on ends the call.
+    let revoked = installed.calls();
+    let facts = CallFacts { run, session, origin: Origin::Owner, seed: random_bytes(), begins: now(), clock: None };
+    let ground = Ground { mounts: Vec::new(), config: installed.settings.config.clone() };
+    let limits = CallLimits { wall_ms: WITHIN.as_millis() as u64, ..installed.settings.call_limits(host.limits.call) };
+    let running = host.sandbox.start(&installed.component, admitted.permit, facts, &ground, limits).await;
+    let mut running = running.map_err(|err| unavailable(&err))?;
+    let on_record = Arc::clone(&channel.on_record);
+    let effects = Arc::new(Effects::own(context.clone(), call.clone(), &installed, running.answerer(), on_record));
+    let (outcome, _) = tool_call::attend(&context, &call, &mut running, &effects, &revoked).await;
+    Ok(masked(&host.vault, outcome.into()).outcome)
+}
+
+/// What stands in the record for the conversation and the run, which there are none of.
+fn names(name: &ComponentName) -> (SessionKey, RunId) {
+    let session = SessionKey::parse(&format!("channel:{name}"), &route::main());
+    let run = RunId::parse(&format!("channel:{name}"));
+    (
+        session.expect("channels: a component's name makes a session key"),
+        run.expect("channels: a component's name makes a run id"),
+    )
+}
+
+fn unavailable(err: &dyn std::error::Error) -> Failure {
+    Failure::Unavailable(causes::chain(err))
+}

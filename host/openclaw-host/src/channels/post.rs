@@ -1,0 +1,99 @@
+//! What goes out over a channel: from the outbox to the service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use claw_core::channel::{Failure, Outgoing};
+use claw_store::{Attempt, Claimed, OutgoingRow, StoreError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Channel, call, patience};
+use crate::causes;
+use crate::crash_point;
+use crate::host::{Host, now};
+
+/// Messages that are being sent at the same time, each to another chat.
+const AT_ONCE: usize = 4;
+/// What stands before a message of which nobody knows whether it came, where the service would show it twice.
+const AGAIN: &str = "(Sent once more: the first time nobody knows whether it came.)\n\n";
+/// What is left free in each message for that, in UTF-16 units.
+pub const SPARE: usize = AGAIN.len();
+
+/// Sends what there is to send, until `stop`; what is being sent then may end before `cut_off`.
+pub async fn post(host: Arc<Host>, channel: Arc<Channel>, stop: CancellationToken, cut_off: CancellationToken) {
+    let mut sending = JoinSet::new();
+    let mut failures = 0;
+    loop {
+        let free = AT_ONCE - sending.len();
+        let next = match claim(&host, &channel, free).await {
+            Ok((rows, next)) => {
+                failures = 0;
+                for row in rows {
+                    sending.spawn(send(Arc::clone(&host), Arc::clone(&channel), row, cut_off.clone()));
+                }
+                next
+            }
+            Err(err) => {
+                tracing::error!(channel = %channel.name, error = causes::chain(&err), "the outbox cannot be read");
+                let wait = patience(failures, &Failure::Unavailable(String::new()));
+                failures += 1;
+                Some(wait)
+            }
+        };
+        let is_full = sending.len() == AT_ONCE;
+        tokio::select! {
+            () = channel.post.notified(), if !is_full => {}
+            () = tokio::time::sleep(next.unwrap_or_default()), if next.is_some() && !is_full => {}
+            Some(_) = sending.join_next(), if !sending.is_empty() => {}
+            () = stop.cancelled() => break,
+        }
+    }
+    while sending.join_next().await.is_some() {}
+}
+
+/// Messages to send now, each marked as such; and how long there is nothing else to do.
+async fn claim(
+    host: &Host,
+    channel: &Channel,
+    free: usize,
+) -> Result<(Vec<OutgoingRow>, Option<Duration>), StoreError> {
+    let at = now();
+    let is_due = |next: Option<_>| next.is_some_and(|next| next <= at);
+    if free == 0 || !is_due(host.store.next_due(&channel.source)?) {
+        let next = host.store.next_due(&channel.source)?;
+        return Ok((Vec::new(), next.map(|next| Duration::from_millis(next.0.saturating_sub(at.0)))));
+    }
+    let Claimed { to_send, expired } = host.store.claim(&channel.source, free, at).await?;
+    for row in expired {
+        let why = row.why.as_deref().unwrap_or_default();
+        tracing::warn!(channel = %channel.name, id = row.id, why, "a message was given up; see `openclaw-host outbox`");
+    }
+    crash_point::pass("outgoing claimed");
+    let next = host.store.next_due(&channel.source)?;
+    Ok((to_send, next.map(|next| Duration::from_millis(next.0.saturating_sub(at.0)))))
+}
+
+async fn send(host: Arc<Host>, channel: Arc<Channel>, row: OutgoingRow, cut_off: CancellationToken) {
+    let idempotent = channel.component(&host).is_ok_and(|(_, abilities)| abilities.idempotent);
+    let (id, attempts) = (row.id, row.attempts);
+    let text = if row.unsure && !idempotent { format!("{AGAIN}{}", row.text) } else { row.text.clone() };
+    let message = Outgoing { key: row.key(), chat: row.to.id, text, reply_to: row.reply_to };
+    let attempt = match call::send(&host, &channel, &message, &cut_off).await {
+        Ok(message) => Attempt::Sent { message },
+        Err(failure) => {
+            let again = (!matches!(failure, Failure::Rejected(_)))
+                .then(|| now().plus(patience(attempts.saturating_sub(1), &failure)));
+            let why = failure.to_string();
+            if again.is_none() {
+                tracing::warn!(channel = %channel.name, id, why, "a message cannot be sent; see `openclaw-host outbox`");
+            }
+            Attempt::Failed { why, unsure: matches!(failure, Failure::Unknown(_)), again }
+        }
+    };
+    crash_point::pass("outgoing sent");
+    if let Err(err) = host.store.settle(id, attempt, now()).await {
+        // It counts as being sent until the next start, which sends it once more and says so.
+        tracing::error!(channel = %channel.name, id, error = causes::chain(&err), "what became of a message is not kept");
+    }
+}

@@ -1,0 +1,193 @@
+//! What is to be sent: answers, and what the host says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use claw_core::event::{HOST_MARK, RunEnd};
+use claw_core::id::SessionKey;
+use claw_core::inbound::{Chat, Origin};
+use claw_core::message::Message;
+use claw_core::outbound::{self, Asides, Blocks, ReplyTo};
+use claw_store::{Outgoing, RunRow, StoreError};
+
+use super::{Channel, feed, post};
+use crate::causes;
+use crate::host::{Host, now};
+use crate::settings::StreamingWord;
+
+/// How long something is worth sending.
+const WORTH: Duration = Duration::from_secs(24 * 60 * 60);
+/// Units of one message where the component that knows better is not there.
+const USUAL_LIMIT: u32 = 2000;
+/// Units of a block that is sent while the model still speaks, at least.
+const BLOCK: usize = 400;
+
+/// What is recorded of a run, as far as people hear of it.
+pub struct Said<'a> {
+    /// What comes into the conversation.
+    pub entries: &'a [Message],
+    /// How the run ends, if it does.
+    pub end: Option<&'a RunEnd>,
+    /// Blocks of the answer that are in the outbox already.
+    pub streamed: usize,
+}
+
+/// What is sent for a run: what was said to people in it, and its answer. Nothing for one that was not started over a
+/// channel.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing>, StoreError> {
+    let Some(way) = Way::of_run(host, row)? else { return Ok(Vec::new()) };
+    let own = way.own(row);
+    let own = own.as_deref();
+    let mut messages = Vec::new();
+    for entry in said.entries {
+        match entry {
+            Message::Notice { text } => messages.extend(way.cut(&format!("{HOST_MARK} {text}"))),
+            // An answer in between, which only who wants all of it gets to see.
+            Message::Assistant { text, calls, .. } if !calls.is_empty() && way.streams() => {
+                messages.extend(way.answer(text, own, said.streamed));
+            }
+            _ => {}
+        }
+    }
+    if let Some(RunEnd::Done { text, .. }) = said.end {
+        messages.extend(way.answer(text, own, said.streamed));
+    }
+    Ok(messages)
+}
+
+/// Something that the host says in a conversation, as messages of the chat that it belongs to.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn said(host: &Host, session: &SessionKey, text: &str) -> Result<Vec<Outgoing>, StoreError> {
+    Ok(Way::of(host, session)?.map(|way| way.cut(text)).unwrap_or_default())
+}
+
+/// Says something in the chat that a conversation belongs to, if it belongs to one.
+pub async fn say(host: &Host, session: &SessionKey, text: &str) {
+    let said = match Way::of(host, session) {
+        Ok(None) => return,
+        Ok(Some(way)) => way.post(Some(session), text).await,
+        Err(err) => Err(err),
+    };
+    if let Err(err) = said {
+        tracing::error!(%session, error = causes::chain(&err), "something cannot be said in a chat");
+    }
+}
+
+/// Says that a run which the host was stopped in goes on, where some of its answer may have been sent.
+pub async fn begins_anew(host: &Host, row: &RunRow) {
+    if Way::of_run(host, row).is_ok_and(|way| way.is_some_and(|way| way.streams())) {
+        let text = format!("{HOST_MARK} the host was stopped while it answered; the answer begins anew.");
+        say(host, &row.session, &text).await;
+    }
+}
+
+/// Says something in a chat.
+pub async fn to_chat(host: &Host, channel: &Arc<Channel>, chat: Chat, text: &str) {
+    if let Err(err) = (Way { host, channel, chat }).post(None, text).await {
+        tracing::error!(channel = %channel.name, error = causes::chain(&err), "something cannot be said in a chat");
+    }
+}
+
+/// Whether people can be asked in the chat of a conversation.
+pub fn is_heard(host: &Host, session: &SessionKey) -> bool {
+    Way::of(host, session).is_ok_and(|way| way.is_some())
+}
+
+/// Where to.
+pub struct Way<'a> {
+    host: &'a Host,
+    channel: &'a Arc<Channel>,
+    /// The chat.
+    pub chat: Chat,
+}
+
+impl<'a> Way<'a> {
+    /// The way to the chat of a conversation; `None` if no channel's is open.
+    fn of(host: &'a Host, session: &SessionKey) -> Result<Option<Way<'a>>, StoreError> {
+        // Most hosts have none, and nobody has to read.
+        if host.channels.all().next().is_none() {
+            return Ok(None);
+        }
+        let chat = host.store.route_of(session)?;
+        Ok(chat.and_then(|chat| Some(Way { host, channel: host.channels.get(&chat.source.channel)?, chat })))
+    }
+
+    /// The same for a run, if it was started over a channel, or tells of what one has handed over.
+    pub fn of_run(host: &'a Host, row: &RunRow) -> Result<Option<Way<'a>>, StoreError> {
+        let is_own = row.origin == Origin::SubAgent || host.channels.get(&row.source.channel).is_some();
+        if is_own { Way::of(host, &row.session) } else { Ok(None) }
+    }
+
+    /// The service's id of the message that a run answers, where it is known.
+    pub fn own(&self, row: &RunRow) -> Option<String> {
+        feed::message_id(&self.channel.name, &row.run).map(str::to_owned)
+    }
+
+    /// Whether answers are sent while they are written.
+    pub fn streams(&self) -> bool {
+        self.channel.settings.streaming == StreamingWord::Block
+    }
+
+    /// What makes blocks of an answer.
+    pub fn blocks(&self) -> Blocks {
+        let limit = self.limit();
+        Blocks::new(BLOCK.min(limit), limit)
+    }
+
+    async fn post(&self, session: Option<&SessionKey>, text: &str) -> Result<(), StoreError> {
+        self.host.store.post(session, self.cut(text), now()).await?;
+        self.host.channels.wake();
+        Ok(())
+    }
+
+    /// A model's answer to the message of this id, without the blocks that were sent while it was written.
+    fn answer(&self, text: &str, own: Option<&str>, streamed: usize) -> Vec<Outgoing> {
+        let reply = if self.streams() {
+            let mut blocks = self.blocks();
+            let mut parts = blocks.push(text);
+            let rest = blocks.finish();
+            parts.extend(rest.parts);
+            outbound::Reply { parts, asides: rest.asides }
+        } else {
+            outbound::reply(text, self.limit())
+        };
+        let Asides { reply_to, media } = reply.asides;
+        let mut messages: Vec<_> = reply.parts.into_iter().map(|part| message(&self.chat, part)).collect();
+        if let Some(first) = messages.first_mut() {
+            first.reply_to = answered(reply_to, own);
+        }
+        let unsent = |file: &String| self.cut(&format!("{HOST_MARK} not sent, for only text is: `{file}`"));
+        messages.drain(..streamed.min(messages.len()));
+        messages.extend(media.iter().flat_map(unsent));
+        messages
+    }
+
+    /// A text of the host's as messages of the service.
+    fn cut(&self, text: &str) -> Vec<Outgoing> {
+        outbound::parts(text, self.limit()).into_iter().map(|part| message(&self.chat, part)).collect()
+    }
+
+    /// Units of one message.
+    fn limit(&self) -> usize {
+        let limit = self.channel.component(self.host).map_or(USUAL_LIMIT, |(_, abilities)| abilities.text_limit);
+        (limit as usize).saturating_sub(post::SPARE).max(outbound::LEAST)
+    }
+}
+
+/// The service's id of the message that a model wants to answer, where the run's own is this.
+pub fn answered(wish: Option<ReplyTo>, own: Option<&str>) -> Option<String> {
+    match wish? {
+        ReplyTo::Current => own.map(str::to_owned),
+        ReplyTo::Message(id) => Some(id),
+    }
+}
+
+/// A message for a chat.
+pub fn message(chat: &Chat, text: String) -> Outgoing {
+    Outgoing { to: chat.clone(), text, reply_to: None, ttl: WORTH }
+}

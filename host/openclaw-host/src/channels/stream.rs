@@ -1,0 +1,68 @@
+//! An answer that is sent while its model still speaks.
+
+use std::sync::Arc;
+
+use claw_core::inbound::Chat;
+use claw_core::outbound::Blocks;
+use claw_store::{Outgoing, RunRow, StoreError};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::reply::{self, Way};
+use crate::causes;
+use crate::host::{Host, now};
+
+/// One answer of a model, of which finished blocks are sent.
+pub struct Stream {
+    blocks: Blocks,
+    chat: Chat,
+    is_first: bool,
+    /// The service's id of the message that is answered.
+    own: Option<String>,
+    ready: mpsc::UnboundedSender<Outgoing>,
+    posting: JoinHandle<usize>,
+}
+
+impl Stream {
+    /// For a run over a channel whose owner wants that; `None` for others.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn begin(host: &Arc<Host>, row: &RunRow) -> Result<Option<Stream>, StoreError> {
+        let Some(way) = Way::of_run(host, row)?.filter(Way::streams) else { return Ok(None) };
+        let (blocks, own) = (way.blocks(), way.own(row));
+        let chat = way.chat;
+        let (ready, mut finished) = mpsc::unbounded_channel::<Outgoing>();
+        let (host, session) = (Arc::clone(host), row.session.clone());
+        let posting = tokio::spawn(async move {
+            let mut count = 0;
+            while let Some(block) = finished.recv().await {
+                if let Err(err) = host.store.post(Some(&session), vec![block], now()).await {
+                    tracing::error!(%session, error = causes::chain(&err), "an answer is not sent while it is written");
+                    break;
+                }
+                host.channels.wake();
+                count += 1;
+            }
+            count
+        });
+        Ok(Some(Stream { blocks, chat, own, is_first: true, ready, posting }))
+    }
+
+    /// The model said a bit more.
+    pub fn push(&mut self, delta: &str) {
+        for text in self.blocks.push(delta) {
+            let first = std::mem::take(&mut self.is_first).then(|| self.blocks.asides().reply_to.clone());
+            let reply_to = reply::answered(first.flatten(), self.own.as_deref());
+            let block = Outgoing { reply_to, ..reply::message(&self.chat, text) };
+            // Nobody listens once one could not be kept; the end of the run sends the rest.
+            let _ = self.ready.send(block);
+        }
+    }
+
+    /// How many blocks are in the outbox; the others are to be sent with what records the answer.
+    pub async fn end(self) -> usize {
+        drop(self.ready);
+        self.posting.await.unwrap_or_default()
+    }
+}

@@ -1,0 +1,116 @@
+//! How a run ends, and what people and other conversations hear of it.
+
+use std::sync::Arc;
+
+use claw_core::event::{HostEvent, RunEnd};
+use claw_core::id::RunId;
+use claw_core::inbound::Inbound;
+use claw_core::message::Message;
+use claw_model::ModelError;
+use claw_store::{Outgoing, Record, StoreError};
+
+use super::Shell;
+use crate::causes;
+use crate::channels::{self, Said};
+use crate::crash_point;
+use crate::host::{Host, now};
+use crate::tasks;
+
+/// Ends a run that never started.
+pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
+    let Ok(Some(row)) = host.store.run(&id) else { return };
+    let announce = announcement(host, &id, &end);
+    let entries = unanswered(&end);
+    let said = Said { entries: entries.as_slice(), end: Some(&end), streamed: 0 };
+    let outbox = channels::of_run(host, &row, &said).unwrap_or_else(|err| {
+        tracing::error!(run = %id, error = %err, "the end of a run cannot be said in its chat");
+        Vec::new()
+    });
+    let session = row.session;
+    let record = Record { end: Some(end.clone()), announce: announce.clone(), outbox, ..Record::default() };
+    match host.store.record(&id, record, now()).await {
+        Ok(_) => {
+            host.channels.wake();
+            host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() });
+            if let Some(announced) = announce {
+                // The driver itself may be the one that ends it here, and cannot wait for its own ear.
+                let driver = Arc::clone(host);
+                tokio::spawn(async move { tasks::arrived(&driver, announced).await });
+            }
+        }
+        Err(err) => tracing::error!(run = %id, error = %err, "the end of a run cannot be recorded"),
+    }
+}
+
+/// What the end of a run says to another conversation. A ledger that cannot be read keeps no run from ending.
+fn announcement(host: &Host, run: &RunId, end: &RunEnd) -> Option<Inbound> {
+    tasks::announcement(host, run, end).unwrap_or_else(|err| {
+        tracing::error!(%run, error = %err, "the end of a task cannot be announced");
+        None
+    })
+}
+
+pub(super) async fn withdraw(host: &Host, run: &RunId) {
+    match host.store.withdraw(run, now()).await {
+        Ok(approvals) => {
+            for approval in approvals {
+                host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval), at: now() });
+            }
+        }
+        Err(err) => tracing::error!(%run, error = %err, "open approvals of a run cannot be withdrawn"),
+    }
+}
+
+pub(super) fn end_word(end: &RunEnd) -> &'static str {
+    match end {
+        RunEnd::Done { .. } => "done",
+        RunEnd::Failed { .. } => "failed",
+        RunEnd::Aborted { .. } => "aborted",
+        RunEnd::Joined { .. } => "joined",
+    }
+}
+
+impl Shell {
+    /// What people on a channel are to hear of what is recorded now.
+    pub(super) fn heard(&mut self, entries: &[Message], end: Option<&RunEnd>) -> Result<Vec<Outgoing>, StoreError> {
+        let said = Said { entries, end, streamed: self.streamed };
+        let outbox = channels::of_run(&self.host, &self.row, &said)?;
+        if end.is_some() || entries.iter().any(|entry| matches!(entry, Message::Assistant { .. })) {
+            self.streamed = 0;
+        }
+        Ok(outbox)
+    }
+
+    pub(super) async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
+        let mut entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
+        entries.extend(unanswered(&end));
+        let outbox = self.heard(&entries, Some(&end))?;
+        let recordings = std::mem::take(&mut self.recordings);
+        let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
+        let announce = self.lineage.task.as_ref().and_then(|_| announcement(&self.host, &self.row.run, &end));
+        self.announced.clone_from(&announce);
+        let end_of_run = Some(end.clone());
+        let record =
+            Record { entries, recordings, end: end_of_run, labels, cost, announce, outbox, ..Record::default() };
+        crash_point::pass("ending");
+        self.host.store.record(&self.row.run, record, now()).await?;
+        self.host.channels.wake();
+        crash_point::pass("ended");
+        Ok(end)
+    }
+}
+
+/// What people are told of a run that ends without an answer.
+fn unanswered(end: &RunEnd) -> Option<Message> {
+    let text = match end {
+        RunEnd::Done { .. } | RunEnd::Joined { .. } => return None,
+        RunEnd::Failed { message, .. } => message.clone(),
+        RunEnd::Aborted { text } if text.is_empty() => "The run was stopped.".to_owned(),
+        RunEnd::Aborted { text } => format!("The run was stopped. It had said: {text}"),
+    };
+    Some(Message::Notice { text })
+}
+
+pub(super) fn failed(error: &ModelError) -> RunEnd {
+    RunEnd::Failed { kind: error.kind().to_owned(), message: causes::chain(error) }
+}

@@ -1,0 +1,220 @@
+//! Channels: what people write over a chat service, and what is sent to them, with a service that fails as it is told to.
+
+mod board;
+
+use serde_json::json;
+
+use self::board::{Board, Sent};
+use crate::host::{Home, weakened};
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, say};
+
+/// A home with the board as its channel, and its owner `ada` there.
+fn home(board: &Board, more: &str) -> Home {
+    Home::new().component("board").config(&board.config(more))
+}
+
+fn texts(sent: &[Sent]) -> Vec<(&str, &str)> {
+    sent.iter().map(|sent| (sent.chat.as_str(), sent.text.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_is_answered_in_the_chat_and_others_are_told_once_that_they_are_not_known() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let running = home.start();
+    board.say("c1", "say hello");
+    assert_eq!(texts(&board.sent(1).await), [("c1", "hello")]);
+    // A stranger, twice; a group, in which the owner writes.
+    board.write("c2", "eve", "direct", "say hello");
+    board.write("c2", "eve", "direct", "tool exec {\"argv\":[\"id\"]}");
+    board.write("c3", "ada", "group", "say hello");
+    let sent = board.sent(2).await;
+    assert_eq!(sent[1].chat, "c2");
+    assert!(
+        sent[1].text.contains("Your id here is `eve`") && sent[1].text.contains("channels.board.owner"),
+        "{sent:?}"
+    );
+    board.say("c4", "say once more");
+    assert_eq!(texts(&board.sent(3).await)[2], ("c4", "once more"));
+    let mut client = running.connect().await;
+    let list = client.call("sessions.list", json!({})).await.unwrap();
+    let mut keys: Vec<_> =
+        list["sessions"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["agent:main:board:direct:c1", "agent:main:board:direct:c4"]);
+    let listed = home.run(&["channels"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("board") && listed.contains("works") && listed.contains("ada"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_not_read_again_by_another_start_and_a_message_is_answered_once() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let running = home.start();
+    board.say("c1", "say one");
+    board.say("c1", "say two");
+    board.sent(2).await;
+    board.asked(2).await;
+    running.stop();
+    let _running = home.start();
+    board.say("c1", "say three");
+    assert_eq!(texts(&board.sent(3).await), [("c1", "one"), ("c1", "two"), ("c1", "three")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_comes_into_the_chat_and_is_answered_there() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let _running = home.start();
+    board.say("c1", r#"tool exec {"argv":["echo","canary"]}"#);
+    let card = board.sent(1).await.remove(0).text;
+    assert!(card.contains("canary") && card.contains("/approve"), "{card}");
+    let id = card.split("/approve ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    // Nobody else can.
+    board.write("c2", "eve", "direct", &format!("/approve {id} once"));
+    board.sent(2).await;
+    board.say("c1", &format!("/approve {id} once"));
+    let sent = board.sent(4).await;
+    let all: String = sent[2..].iter().map(|sent| sent.text.as_str()).collect();
+    assert!(all.contains("canary") && all.contains("approved once"), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_answered_in_the_chat() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let _running = home.start();
+    board.say("c1", "/start");
+    let sent = board.sent(1).await;
+    assert!(sent[0].text.contains("/approve") && sent[0].text.contains("/undo"), "{sent:?}");
+    board.say("c1", "/whoami");
+    let sent = board.sent(2).await;
+    assert!(sent[1].text.contains("board:ada, the owner"), "{sent:?}");
+}
+
+// What is taken for good or cannot be is settled by the service; all else is tried again, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_does_not_take_now_is_sent_later_and_in_order() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let _running = home.start();
+    board.answer(&[503, 429]);
+    board.say("c1", "say one");
+    board.say("c1", "say two");
+    assert_eq!(texts(&board.sent(2).await), [("c1", "one"), ("c1", "two")]);
+    // Of this one nobody knows whether it was shown: the board cannot tell it twice.
+    board.answer(&[500]);
+    board.say("c1", "say three");
+    let sent = board.sent(3).await;
+    assert!(sent[2].text.starts_with("(Sent once more") && sent[2].text.ends_with("three"), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_refuses_for_good_waits_for_the_owner() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let running = home.start();
+    board.answer(&[403, 403]);
+    board.say("c1", "say refused one");
+    board.say("c1", "say refused two");
+    board.say("c1", "say taken");
+    assert_eq!(texts(&board.sent(1).await), [("c1", "taken")], "a dead one holds back nothing");
+    running.stop();
+    let _running = home.start();
+    let dead = home.json(&["outbox", "list", "--state", "dead"]);
+    let dead = dead["messages"].as_array().unwrap();
+    assert_eq!(dead.len(), 2, "{dead:?}");
+    assert!(dead[0].to_string().contains("the board does not take it"), "{dead:?}");
+    let id = |at: usize| dead[at]["id"].to_string();
+    assert!(home.run(&["outbox", "drop", &id(0)]).status.success());
+    assert!(home.run(&["outbox", "retry", "--all"]).status.success());
+    assert_eq!(texts(&board.sent(2).await)[1], ("c1", "refused two"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_comes_in_parts_that_the_service_takes() {
+    let board = Board::start().await;
+    let home = home(&board, "")
+        .file("long.md", &format!("{}\n\n```sh\n{}```\n", "word ".repeat(600), "echo line\n".repeat(400)));
+    let _running = home.start();
+    board.say("c1", "tool read {\"path\":\"long.md\"}");
+    let sent = board.sent(4).await;
+    assert!(sent.iter().all(|sent| sent.text.encode_utf16().count() <= 2000), "{sent:?}");
+    assert!(sent[3].text.starts_with("```sh\n") && sent[2].text.trim_end().ends_with("```"), "{sent:?}");
+    board.say("c1", "say NO_REPLY");
+    board.say("c1", "say done");
+    let sent = board.until("done").await;
+    assert!(!sent.iter().any(|sent| sent.text.contains("NO_REPLY")), "{sent:?}");
+}
+
+// ST: each message that was accepted is answered, and nothing is sent twice in silence, whenever the host is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_the_host_is_killed_each_message_is_answered_and_none_twice_in_silence() {
+    for point in 1.. {
+        assert!(point < 40, "the story never gets past its crash points");
+        let board = Board::start().await;
+        let home = home(&board, "").program(weakened()).env("OPENCLAW_TEST_CRASH_AT", point);
+        board.say("c1", "say one");
+        board.say("c1", "say two");
+        let mut running = home.start();
+        let ended = async {
+            while !running.has_ended() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            _ = board.sent(2) => {}
+        }
+        let survived = !running.has_ended();
+        running.kill();
+        let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
+        let running = home.start();
+        board.say("c1", "say three");
+        let sent = board.until("three").await;
+        for text in ["one", "two", "three"] {
+            let plain = sent.iter().filter(|sent| sent.text == text).count();
+            let marked =
+                sent.iter().filter(|sent| sent.text.starts_with("(Sent once more") && sent.text.ends_with(text));
+            assert!(plain <= 1 && plain + marked.count() >= 1, "point {point}: {text}: {sent:?}");
+        }
+        running.kill();
+        if survived {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paragraphs_are_sent_while_the_model_still_speaks() {
+    let board = Board::start().await;
+    let paragraph = |word: &str| format!("{word} ").repeat(60).trim_end().to_owned() + "\n\n";
+    let begun = format!("[[reply_to_current]]{}{}", paragraph("first"), paragraph("second"));
+    let answers = [
+        Answer::Held(say(&[&begun, &paragraph("third"), "MEDIA:/tmp/a.png\n"])),
+        // Killed in the midst, it is begun anew.
+        Answer::Held(say(&[&begun, &paragraph("never")])),
+        Answer::Whole(say(&[&begun, "and done"])),
+    ];
+    let provider = Provider::start(answers).await;
+    let own = board.config("").replace("owner: ['ada']", "owner: ['ada'], streaming: 'block'");
+    let config = format!("{}, {}", provider.config(Wire::OpenAi).strip_suffix('}').unwrap(), &own[1..]);
+    let home = Home::new().component("board").env(KEY_VARIABLE, KEY).config(&config);
+    let running = home.start();
+    board.say("c1", "well?");
+    let sent = board.sent(1).await;
+    assert!(sent[0].text.starts_with("first") && sent[0].reply_to == "1", "{sent:?}");
+    provider.release();
+    let sent = board.until("`/tmp/a.png`").await;
+    let all: String = sent.iter().map(|sent| sent.text.as_str()).collect();
+    for word in ["first", "second", "third"] {
+        assert_eq!(all.matches(word).count(), 60, "{word}: {sent:?}");
+    }
+    board.say("c1", "and?");
+    board.sent(sent.len() + 1).await;
+    running.kill();
+    let _running = home.start();
+    let sent = board.until("and done").await;
+    assert!(sent.iter().any(|sent| sent.text.contains("the answer begins anew")), "{sent:?}");
+}

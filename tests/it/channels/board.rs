@@ -1,0 +1,163 @@
+//! A bulletin board under the test's control, which the guest `board` makes a chat service of.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Response, Uri};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+/// A line that was put there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub chat: String,
+    pub key: String,
+    pub reply_to: String,
+    pub text: String,
+}
+
+pub struct Board {
+    pub url: String,
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: Mutex<Lines>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Lines {
+    /// What people have written.
+    written: Vec<String>,
+    /// How far each reading asked to go on.
+    asked: Vec<usize>,
+    sent: Vec<Sent>,
+    /// What the next lines are answered with; 0 takes the line and never answers.
+    answers: VecDeque<u16>,
+}
+
+impl Board {
+    pub async fn start() -> Board {
+        let inner: Arc<Inner> = Arc::default();
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&inner));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Board { url, inner }
+    }
+
+    /// What stands in the configuration beside other things: the grant, the setting and the owner `ada`.
+    pub fn config(&self, more: &str) -> String {
+        let url = &self.url;
+        format!(
+            "{{grants: {{board: ['http {url} GET,POST']}}, components: {{board: {{config: {{api: '{url}'}}}}}}, \
+             channels: {{board: {{owner: ['ada']}}}}, {more}}}"
+        )
+    }
+
+    /// Somebody writes.
+    pub fn write(&self, chat: &str, person: &str, kind: &str, text: &str) {
+        let mut state = self.inner.state.lock().unwrap();
+        let line = format!("{}\t{chat}\t{person}\t{kind}\t{text}\n", state.written.len() + 1);
+        state.written.push(line);
+        drop(state);
+        self.inner.changed.notify_waiters();
+    }
+
+    /// The owner writes to the assistant.
+    pub fn say(&self, chat: &str, text: &str) {
+        self.write(chat, "ada", "direct", text);
+    }
+
+    /// The next lines that the host sends are answered so.
+    pub fn answer(&self, statuses: &[u16]) {
+        self.inner.state.lock().unwrap().answers.extend(statuses);
+    }
+
+    /// What was sent, once there is as much.
+    pub async fn sent(&self, count: usize) -> Vec<Sent> {
+        self.when(|state| (state.sent.len() >= count).then(|| state.sent.clone())).await
+    }
+
+    /// What was sent, once a line ends so.
+    pub async fn until(&self, end: &str) -> Vec<Sent> {
+        let has_it = |state: &Lines| state.sent.iter().any(|sent| sent.text.ends_with(end));
+        self.when(|state| has_it(state).then(|| state.sent.clone())).await
+    }
+
+    /// Waits until the host has asked for what comes after a line.
+    pub async fn asked(&self, after: usize) {
+        self.when(|state| state.asked.contains(&after).then_some(())).await;
+    }
+
+    async fn when<T>(&self, holds: impl Fn(&Lines) -> Option<T>) -> T {
+        let found = async {
+            loop {
+                let changed = self.inner.changed.notified();
+                let mut changed = std::pin::pin!(changed);
+                changed.as_mut().enable();
+                if let Some(found) = holds(&self.inner.state.lock().unwrap()) {
+                    return found;
+                }
+                changed.await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(60);
+        tokio::time::timeout(patience, found).await.unwrap_or_else(|_| {
+            panic!("it did not come to that: {:?}", self.inner.state.lock().unwrap().sent);
+        })
+    }
+}
+
+async fn answer(
+    State(inner): State<Arc<Inner>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<String> {
+    let respond = |status: u16, text: String| Response::builder().status(status).body(text).unwrap();
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+    if method == Method::GET {
+        let after: usize = uri.path().rsplit('/').next().unwrap().parse().unwrap();
+        inner.state.lock().unwrap().asked.push(after);
+        inner.changed.notify_waiters();
+        loop {
+            let changed = inner.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let state = inner.state.lock().unwrap();
+                if state.written.len() > after {
+                    return respond(200, state.written[after..].concat());
+                }
+            }
+            changed.as_mut().await;
+        }
+    }
+    let line = Sent {
+        chat: uri.path().trim_start_matches('/').to_owned(),
+        key: header("x-key"),
+        reply_to: header("x-reply-to"),
+        text: String::from_utf8(body.to_vec()).unwrap(),
+    };
+    let (status, count) = {
+        let mut state = inner.state.lock().unwrap();
+        let status = state.answers.pop_front().unwrap_or(200);
+        if status == 200 || status == 0 {
+            state.sent.push(line);
+        }
+        (status, state.sent.len())
+    };
+    inner.changed.notify_waiters();
+    match status {
+        0 => std::future::pending().await,
+        200 => respond(200, format!("line-{count}")),
+        status => respond(status, "no".to_owned()),
+    }
+}
