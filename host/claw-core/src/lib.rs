@@ -30,5 +30,6 @@ pub mod approval;
 pub mod audit;
 pub mod checkpoint;
 pub mod event;
+pub mod outbound;
 
 pub mod guard;
