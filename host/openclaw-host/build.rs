@@ -12,7 +12,7 @@ fn main() {
     let gathered = manifest.join("../../target/components");
     println!("cargo::rerun-if-changed={}", gathered.display());
     let mut list = String::from("&[\n");
-    for name in ["clock", "exec", "files", "sessions", "skill-folder", "web"] {
+    for name in ["clock", "exec", "files", "sessions", "skill-folder", "telegram", "web"] {
         let path = gathered.join(format!("{}.wasm", name.replace('-', "_")));
         println!("cargo::rerun-if-changed={}", path.display());
         let Ok(path) = path.canonicalize() else {

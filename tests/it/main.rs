@@ -5,6 +5,7 @@ mod host;
 mod policies;
 mod policy_commands;
 mod provider;
+mod telegram;
 mod terminal;
 mod vitals;
 mod wasm;

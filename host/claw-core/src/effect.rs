@@ -107,6 +107,9 @@ pub enum EffectError {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+    /// It was sent, or may have been, and no answer came: it may have taken effect.
+    #[error("no answer: {0}")]
+    Unanswered(String),
 }
 
 impl EffectError {

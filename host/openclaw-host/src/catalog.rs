@@ -35,8 +35,13 @@ const LOCAL: &str = "local file";
 
 /// What each shipped component is granted from the start: its own job, nothing more. `exec` and `web` get nothing, so
 /// that each of their effects asks; `sessions` asks for all but a look at what its conversation has started itself.
-const OWN_JOB: &[(&str, &str)] =
-    &[("files", "fs workspace read-write"), ("sessions", "sessions own"), ("skill-folder", "fs skill read")];
+const OWN_JOB: &[(&str, &str)] = &[
+    ("files", "fs workspace read-write"),
+    ("sessions", "sessions own"),
+    ("skill-folder", "fs skill read"),
+    ("telegram", "secret telegram-token"),
+    ("telegram", "http https://api.telegram.org POST /bot{{secret:telegram-token}}/"),
+];
 
 /// Tools that only the host itself calls: nobody is offered them, nobody else can name them.
 const HOST_ONLY: &[&str] = &[skills::CARD_TOOL];

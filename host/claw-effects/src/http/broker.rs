@@ -72,9 +72,9 @@ impl HttpBroker {
     /// # Errors
     /// [`EffectError::Denied`] with `E_NET_ADDR` if the name leads to an address that may not be reached by name, or to
     /// the host's own gateway, and with `E_SECRET_SCOPE` if a secret is not there; [`EffectError::Limit`] with
-    /// `E_NET_LIMIT` at a time-out or an oversized head, with `E_BUSY` if the owner has too many requests open;
+    /// `E_NET_LIMIT` at an oversized head, with `E_BUSY` if the owner has too many requests open;
     /// [`EffectError::Cancelled`]; [`EffectError::Unavailable`] if the server cannot be reached or its certificate is
-    /// not valid (`E_NET_TLS`).
+    /// not valid (`E_NET_TLS`); [`EffectError::Unanswered`] if it does not answer in time or at all.
     pub async fn send(
         &self,
         permit: Permit,
@@ -117,7 +117,7 @@ impl HttpBroker {
                 Ok(sent) => sent?,
                 Err(_) => {
                     let ms = first_byte.as_millis();
-                    return Err(limit::reached(format_args!("`{host}` did not answer within {ms} ms")));
+                    return Err(EffectError::Unanswered(format!("E_NET_LIMIT: `{host}` did not answer within {ms} ms")));
                 }
             },
         };
@@ -238,7 +238,13 @@ fn explain(host: &str, err: &reqwest::Error) -> EffectError {
     if dial::causes(err).filter_map(|err| err.downcast_ref()).any(is_too_large) {
         return limit::reached(format_args!("the answer of `{host}` has too many or too long header fields"));
     }
-    dial::explain(host, err)
+    match dial::explain(host, err) {
+        // Only what failed before there was a connection has certainly sent nothing.
+        EffectError::Unavailable(_) if !err.is_connect() => {
+            EffectError::Unanswered(format!("`{host}` broke off before it had answered: {}", dial::chain(err)))
+        }
+        explained => explained,
+    }
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl From<EffectError> for Error {
             EffectError::Unavailable(text) => Error::Unavailable(text),
             EffectError::NotFound(text) => Error::NotFound(text),
             EffectError::Cancelled => Error::Cancelled,
-            EffectError::Other(text) => Error::Other(text),
+            EffectError::Other(text) | EffectError::Unanswered(text) => Error::Other(text),
         }
     }
 }

@@ -96,6 +96,7 @@ fn to_wasi(err: EffectError) -> Error {
         EffectError::Invalid(_) => Error::HttpRequestUriInvalid,
         EffectError::Limit(_) => Error::ConnectionLimitReached,
         EffectError::Cancelled => Error::ConnectionTerminated,
+        EffectError::Unanswered(_) => Error::HttpResponseIncomplete,
         EffectError::Unavailable(text) | EffectError::NotFound(text) | EffectError::Other(text) => {
             Error::InternalError(Some(text))
         }

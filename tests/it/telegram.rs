@@ -1,0 +1,249 @@
+//! The channel `telegram`: the component that ships, in the real sandbox, against a Bot API server that speaks as the
+//! real one does. Its requests leave by the real broker, for permits of the real policy.
+
+pub mod bot_api;
+
+use std::path::Path;
+use std::time::Duration;
+
+use claw_core::channel::{self, Abilities, Batch, Failure, Outgoing};
+use claw_core::effect::{EffectError, EffectReply, EffectRequest, HttpRequest, SecretReply};
+use claw_core::grant::Terms;
+use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, Timestamp, ToolName};
+use claw_core::inbound::Origin;
+use claw_core::label::Labels;
+use claw_core::outcome::ToolOutcome;
+use claw_effects::{Dialer, HttpAnswer, HttpBroker, HttpLimits, TrustRoots, plan_http};
+use claw_policy::{
+    Action, Decision, Facts, Given, Grant, Grants, Permit, Policy, Preset, Subject, ToolInvocation, Trust,
+};
+use claw_sandbox::{
+    Answerer, CallFacts, CallLimits, Component, Ground, HostLimits, Sandbox, SandboxConfig, Signal, Walls, Wasm,
+    WorkerLimits,
+};
+use claw_vault::Zeroizing;
+use tokio_util::sync::CancellationToken;
+
+use self::bot_api::{BotApi, Trouble};
+use crate::host::PROGRAM;
+
+/// Everything here ends long before; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+const TOKEN: &str = "123456:AAcanary-5d41402abc_4b2a76";
+
+/// The host's side of the calls, without the rest of the host.
+struct Desk {
+    sandbox: Sandbox,
+    policy: Policy,
+    http: HttpBroker,
+    component: Component,
+    subject: Subject,
+    ground: Ground,
+    _folder: tempfile::TempDir,
+}
+
+impl Desk {
+    /// With the Bot API at this address, granted by its owner.
+    async fn new(url: &str) -> Desk {
+        let folder = tempfile::Builder::new().prefix("openclaw-host-test-").tempdir().unwrap();
+        let sandbox = Sandbox::open(SandboxConfig {
+            program: PROGRAM.into(),
+            cache: folder.path().join("cache"),
+            cache_key: [7; 32],
+            walls: Walls::Required,
+            worker: WorkerLimits::default(),
+            host: HostLimits::default(),
+        });
+        let sandbox = sandbox.unwrap();
+        let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/components/telegram.wasm");
+        let wasm = Wasm::new(std::fs::read(wasm).unwrap().into());
+        let component = sandbox.install(ComponentName::parse("telegram").unwrap(), wasm).await.unwrap();
+        let grant = |text: &str| Given::parse(text, Terms::default()).unwrap();
+        let own_server = format!("http {url} POST /bot{{{{secret:telegram-token}}}}/");
+        let declared = ["secret telegram-token", "http * POST /bot{{secret:telegram-token}}/"];
+        let declared: Grants = declared.iter().map(|text| Grant::parse(text).unwrap()).collect();
+        let subject = Subject {
+            component: component.name.clone(),
+            publisher: "test".to_owned(),
+            digest: component.digest,
+            trust: Trust::Shipped,
+            declared: declared.into(),
+            grants: [grant("secret telegram-token"), grant(&own_server)].into_iter().collect(),
+        };
+        let http = HttpBroker::new(HttpLimits::default(), Dialer::new(None, &TrustRoots::Public).unwrap());
+        let ground = Ground { mounts: Vec::new(), config: vec![("api".to_owned(), format!("{url}/"))] };
+        let policy = Policy::load(Preset::Cautious, &[]).unwrap();
+        Desk { sandbox, policy, http, component, subject, ground, _folder: folder }
+    }
+
+    async fn receive(&self, cursor: Option<&str>) -> Result<Batch, Failure> {
+        channel::received(self.call(channel::RECEIVE, channel::receive_arguments(cursor)).await)
+    }
+
+    async fn send(&self, chat: &str, text: &str) -> Result<String, Failure> {
+        let outgoing = Outgoing { key: "k1".into(), chat: chat.into(), text: text.into(), reply_to: Some("1".into()) };
+        channel::sent(self.call(channel::SEND, outgoing.arguments()).await)
+    }
+
+    async fn call(&self, function: &str, arguments: String) -> ToolOutcome {
+        let invocation = ToolInvocation {
+            call: CallId::parse("call_1").unwrap(),
+            tool: ToolName::parse(function).unwrap(),
+            arguments,
+        };
+        let permit = self.permit(Action::CallTool(invocation)).unwrap();
+        let Facts { run, session, origin, .. } = facts();
+        let facts = CallFacts { run, session, origin, seed: [7; 32], begins: Timestamp(0), clock: None };
+        let limits = CallLimits { wall_ms: 40_000, ..CallLimits::default() };
+        let mut running = self.sandbox.start(&self.component, permit, facts, &self.ground, limits).await.unwrap();
+        let answerer = running.answerer();
+        let ended = async {
+            loop {
+                match running.next().await {
+                    Signal::Done { outcome, .. } => return outcome,
+                    Signal::Effect { effect, request } => self.answer(&answerer, effect, request).await,
+                    Signal::Progress { .. } | Signal::Log { .. } => {}
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.expect("the call ends")
+    }
+
+    async fn answer(&self, answerer: &Answerer, effect: u32, request: EffectRequest) {
+        match request {
+            EffectRequest::Secret(_) => answerer.answer(effect, Ok(EffectReply::Secret(SecretReply::Held))).await,
+            EffectRequest::Http(request) => match self.http(&request).await {
+                Ok(HttpAnswer { head, mut body }) => {
+                    let sink = answerer.answer_with_body(effect, EffectReply::Http(head)).await;
+                    while let Some(chunk) = body.next().await.unwrap() {
+                        // What the component is told must not hold the token.
+                        assert!(!String::from_utf8_lossy(&chunk).contains("AAcanary"));
+                        sink.send(chunk).await.unwrap();
+                    }
+                    sink.end(Ok(())).await;
+                }
+                Err(err) => {
+                    assert!(!err.to_string().contains("AAcanary"), "{err}");
+                    answerer.answer(effect, Err(err)).await;
+                }
+            },
+            other => panic!("a channel wants {other:?}"),
+        }
+    }
+
+    async fn http(&self, request: &HttpRequest) -> Result<HttpAnswer, EffectError> {
+        assert!(request.url.contains("/bot{{secret:telegram-token}}/"), "{}", request.url);
+        let permit = self.permit(Action::SendRequest(plan_http(request, &HttpLimits::default())?))?;
+        let token = |name: &str| (name == "telegram-token").then(|| Zeroizing::new(TOKEN.to_owned()));
+        self.http.send(permit, None, &self.component.name, &token, &CancellationToken::new()).await
+    }
+
+    fn permit(&self, action: Action) -> Result<Permit, EffectError> {
+        match self.policy.decide(&self.subject, &facts(), action) {
+            Decision::Allow(permit) => Ok(permit),
+            _ => Err(EffectError::denied("E_POLICY_DENY", "that is not granted")),
+        }
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        session: SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap(),
+        run: RunId::parse("r1").unwrap(),
+        origin: Origin::Owner,
+        person_present: false,
+        labels: Labels::default(),
+        at: Timestamp(0),
+    }
+}
+
+#[tokio::test]
+async fn messages_come_in_once_they_are_asked_for_with_the_next_cursor() {
+    let api = BotApi::start(TOKEN).await;
+    let desk = Desk::new(&api.url).await;
+    assert_eq!(desk.component.manifest.channel, Some(Abilities { text_limit: 4096, idempotent: false }));
+    let id = api.say(42, "hello");
+    api.message(-7, serde_json::json!({"photo": [{"file_id": "x"}], "caption": "look"}));
+    let batch = desk.receive(None).await.unwrap();
+    let seen: Vec<_> = batch.messages.iter().map(|it| (it.chat.as_str(), it.direct, it.text.as_str())).collect();
+    assert_eq!(seen, [("42", true, "hello"), ("-7", false, "[photo]\nlook")]);
+    assert_eq!(batch.messages[0].id, id.to_string());
+    // An answer that got lost: the same cursor gives the same messages.
+    assert_eq!(desk.receive(None).await.unwrap(), batch);
+    assert_eq!(api.confirmed(), 0);
+    // The next one confirms them, and waits for more.
+    let (next, ()) = tokio::join!(desk.receive(Some(&batch.cursor)), async {
+        api.all_confirmed().await;
+        api.say(42, "more");
+    });
+    assert_eq!(next.unwrap().messages[0].text, "more");
+    assert_eq!(api.confirmed().to_string(), batch.cursor);
+}
+
+#[tokio::test]
+async fn a_message_goes_out_as_html_and_as_it_is_where_that_cannot_be_read() {
+    let api = BotApi::start(TOKEN).await;
+    let desk = Desk::new(&api.url).await;
+    api.join(42);
+    let id = desk.send("42", "**bold** <x> [a](https://a.example)").await.unwrap();
+    let sent = &api.sent()[0];
+    assert_eq!(sent["text"], "<b>bold</b> &lt;x&gt; <a href=\"https://a.example\">a</a>");
+    assert_eq!((&sent["parse_mode"], &sent["link_preview_options"]["is_disabled"]), (&"HTML".into(), &true.into()));
+    assert_eq!(sent["reply_parameters"]["message_id"], 1);
+    assert_eq!(id, "1");
+    api.trouble("sendMessage", [Trouble::Refused(400, "Bad Request: can't parse entities: no")]);
+    desk.send("42", "**bold**").await.unwrap();
+    let plain = &api.sent()[1];
+    assert_eq!((&plain["text"], plain.get("parse_mode")), (&"**bold**".into(), None));
+    // A group that is a supergroup now is found again, and its topics.
+    api.join(-7);
+    api.upgrade(-7, -1_007);
+    desk.send("-7/3", "hello").await.unwrap();
+    let moved = &api.sent()[2];
+    assert_eq!((&moved["chat_id"], &moved["message_thread_id"]), (&(-1_007).into(), &3.into()));
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_told_apart() {
+    let api = BotApi::start(TOKEN).await;
+    let desk = Desk::new(&api.url).await;
+    api.join(42);
+    let meets = async |trouble: Trouble| {
+        api.trouble("sendMessage", [trouble]);
+        desk.send("42", "hello").await.unwrap_err()
+    };
+    assert_eq!(meets(Trouble::Flood(7)).await, Failure::Limited(7_000));
+    let blocked = meets(Trouble::Refused(403, "Forbidden: bot was blocked by the user")).await;
+    assert!(matches!(&blocked, Failure::Rejected(why) if why.contains("was blocked")), "{blocked:?}");
+    assert!(matches!(meets(Trouble::Page(502)).await, Failure::Unavailable(_)));
+    assert!(matches!(meets(Trouble::Dropped).await, Failure::Unknown(_)));
+    assert_eq!(api.sent().len(), 0);
+    assert!(matches!(meets(Trouble::LostAnswer).await, Failure::Unknown(_)));
+    assert_eq!(api.sent().len(), 1);
+    let stranger = desk.send("43", "hello").await.unwrap_err();
+    assert!(matches!(&stranger, Failure::Rejected(why) if why.contains("chat not found")), "{stranger:?}");
+    assert!(matches!(desk.send("x", "hello").await, Err(Failure::Rejected(_))));
+    // A poll loses nothing, whatever happens to it.
+    api.trouble("getUpdates", [Trouble::Flood(3), Trouble::LostAnswer]);
+    assert_eq!(desk.receive(None).await, Err(Failure::Limited(3_000)));
+    assert!(matches!(desk.receive(None).await, Err(Failure::Unavailable(_) | Failure::Unknown(_))));
+    let conflict = "Conflict: terminated by other getUpdates request";
+    api.trouble("getUpdates", [Trouble::Refused(409, conflict)]);
+    let conflict = desk.receive(None).await.unwrap_err();
+    assert!(matches!(&conflict, Failure::Unavailable(why) if why.contains("only one can")), "{conflict:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_or_not_granted_has_got_nothing() {
+    let api = BotApi::start("another").await;
+    let desk = Desk::new(&api.url).await;
+    let unknown = desk.send("42", "hello").await.unwrap_err();
+    assert!(matches!(&unknown, Failure::Rejected(why) if why.contains("telegram-token")), "{unknown:?}");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = Desk::new(&format!("http://{free}")).await;
+    assert!(matches!(nowhere.send("42", "hello").await, Err(Failure::Unavailable(_))));
+    let not_granted = Desk { subject: Subject { grants: Grants::default().into(), ..desk.subject.clone() }, ..desk };
+    let refused = not_granted.send("42", "hello").await.unwrap_err();
+    assert!(matches!(&refused, Failure::Unavailable(why) if why.contains("not granted")), "{refused:?}");
+    assert_eq!(api.sent().len(), 0);
+}

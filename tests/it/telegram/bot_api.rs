@@ -1,0 +1,318 @@
+//! A Bot API server under the test's control: it speaks the real one's wire format, and keeps what it was sent.
+//!
+//! Source: <https://core.telegram.org/bots/api>.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// Nobody waits longer for something to happen here.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Tags that `sendMessage` takes with `parse_mode` HTML, as far as a bot of ours writes them.
+const TAGS: [&str; 7] = ["b", "i", "s", "a", "code", "pre", "blockquote"];
+
+/// What a call meets instead of its answer.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// 429, with the seconds to wait.
+    Flood(u32),
+    /// An error of the API, by its code and words.
+    Refused(u16, &'static str),
+    /// A page of the proxy before it, with this status.
+    Page(u16),
+    /// The connection breaks before anything is done.
+    Dropped,
+    /// It is done, and the connection breaks before the answer.
+    LostAnswer,
+}
+
+pub struct BotApi {
+    pub url: String,
+    inner: Arc<Mutex<Inner>>,
+    /// Counts what has happened.
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Inner {
+    token: String,
+    /// Not yet confirmed, in order.
+    updates: VecDeque<Value>,
+    next_update: i64,
+    next_message: i64,
+    chats: BTreeSet<i64>,
+    /// Groups that are supergroups now, by their old ids.
+    moved: BTreeMap<i64, i64>,
+    /// By method.
+    troubles: BTreeMap<String, VecDeque<Trouble>>,
+    sent: Vec<Value>,
+    polls: u64,
+    confirmed: i64,
+}
+
+/// How a call ends.
+enum End {
+    Answer(u16, Value),
+    Page(u16),
+    Nothing,
+}
+
+impl BotApi {
+    pub async fn start(token: &str) -> BotApi {
+        let inner = Inner { token: token.to_owned(), next_update: 1000, next_message: 1, ..Inner::default() };
+        let (inner, changed) = (Arc::new(Mutex::new(inner)), watch::Sender::new(0));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let api = BotApi { url, inner, changed };
+        let server = Server { inner: Arc::clone(&api.inner), changed: api.changed.clone() };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = server.clone();
+                tokio::spawn(async move { server.serve(stream).await });
+            }
+        });
+        api
+    }
+
+    /// Somebody writes to the bot, in a private chat if the number is positive.
+    pub fn say(&self, chat: i64, text: &str) -> i64 {
+        self.message(chat, json!({ "text": text }))
+    }
+
+    /// The same with other fields of a message.
+    pub fn message(&self, chat: i64, fields: Value) -> i64 {
+        let kind = if chat > 0 { "private" } else { "group" };
+        let mut message = json!({
+            "date": 1_700_000_000, "chat": {"id": chat, "type": kind},
+            "from": {"id": chat.abs(), "is_bot": false, "first_name": "Ada"},
+        });
+        message.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let mut inner = self.lock();
+        inner.chats.insert(chat);
+        let id = inner.take_message_id();
+        message["message_id"] = id.into();
+        let number = inner.next_update;
+        inner.next_update += 1;
+        inner.updates.push_back(json!({"update_id": number, "message": message}));
+        drop(inner);
+        self.changed.send_modify(|count| *count += 1);
+        id
+    }
+
+    /// A chat that has written nothing can be written to.
+    pub fn join(&self, chat: i64) {
+        self.lock().chats.insert(chat);
+    }
+
+    /// A group becomes a supergroup, with another id.
+    pub fn upgrade(&self, from: i64, to: i64) {
+        let mut inner = self.lock();
+        inner.chats.remove(&from);
+        inner.chats.insert(to);
+        inner.moved.insert(from, to);
+    }
+
+    /// The next calls of a method that have not met trouble meet these, one each.
+    pub fn trouble(&self, method: &str, troubles: impl IntoIterator<Item = Trouble>) {
+        self.lock().troubles.entry(method.to_owned()).or_default().extend(troubles);
+    }
+
+    /// What `sendMessage` was given and has shown, in order.
+    pub fn sent(&self) -> Vec<Value> {
+        self.lock().sent.clone()
+    }
+
+    /// Waits until so many messages have been shown, and gives them.
+    pub async fn sent_at_least(&self, count: usize) -> Vec<Value> {
+        self.until(|inner| inner.sent.len() >= count).await;
+        self.sent()
+    }
+
+    /// The number below which all updates have been confirmed.
+    pub fn confirmed(&self) -> i64 {
+        self.lock().confirmed
+    }
+
+    /// Waits until nothing is left that has not been confirmed.
+    pub async fn all_confirmed(&self) {
+        self.until(|inner| inner.updates.is_empty()).await;
+    }
+
+    async fn until(&self, is_so: impl Fn(&Inner) -> bool) {
+        let mut changed = self.changed.subscribe();
+        let so = changed.wait_for(|_| is_so(&self.lock()));
+        tokio::time::timeout(PATIENCE, so).await.expect("it happens in time").unwrap();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+}
+
+#[derive(Clone)]
+struct Server {
+    inner: Arc<Mutex<Inner>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Server {
+    async fn serve(self, mut stream: TcpStream) {
+        while let Some((path, body)) = read_request(&mut stream).await {
+            let end = self.answer(&path, &body).await;
+            self.changed.send_modify(|count| *count += 1);
+            let (status, kind, text) = match end {
+                End::Answer(status, answer) => (status, "application/json", answer.to_string()),
+                End::Page(status) => (status, "text/html", "<html>nginx</html>".to_owned()),
+                End::Nothing => return,
+            };
+            let length = text.len();
+            let head = format!("HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
+            if stream.write_all(&[head.as_bytes(), text.as_bytes()].concat()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn answer(&self, path: &str, body: &Value) -> End {
+        let token = self.inner.lock().unwrap().token.clone();
+        let Some((given, method)) = path.strip_prefix("/bot").and_then(|rest| rest.split_once('/')) else {
+            return refusal(404, "Not Found");
+        };
+        if given != token {
+            return refusal(401, "Unauthorized");
+        }
+        let trouble = self.inner.lock().unwrap().troubles.get_mut(method).and_then(VecDeque::pop_front);
+        match trouble {
+            Some(Trouble::Flood(seconds)) => {
+                let words = format!("Too Many Requests: retry after {seconds}");
+                let parameters = json!({"retry_after": seconds});
+                End::Answer(
+                    429,
+                    json!({"ok": false, "error_code": 429, "description": words, "parameters": parameters}),
+                )
+            }
+            Some(Trouble::Refused(code, words)) => refusal(code, words),
+            Some(Trouble::Page(status)) => End::Page(status),
+            Some(Trouble::Dropped) => End::Nothing,
+            Some(Trouble::LostAnswer) => {
+                self.call(method, body).await;
+                End::Nothing
+            }
+            None => self.call(method, body).await,
+        }
+    }
+
+    async fn call(&self, method: &str, body: &Value) -> End {
+        match method {
+            "getUpdates" => self.get_updates(body).await,
+            "sendMessage" => self.inner.lock().unwrap().send_message(body),
+            _ => refusal(404, "Not Found"),
+        }
+    }
+
+    /// Waits for updates as long as it is asked to, or until somebody else polls.
+    async fn get_updates(&self, body: &Value) -> End {
+        let offset = body["offset"].as_i64().unwrap_or(0);
+        let limit = body["limit"].as_u64().unwrap_or(100) as usize;
+        let wait = Duration::from_secs(body["timeout"].as_u64().unwrap_or(0));
+        let poll = {
+            let mut inner = self.inner.lock().unwrap();
+            inner.polls += 1;
+            inner.confirmed = inner.confirmed.max(offset);
+            inner.updates.retain(|update| update["update_id"].as_i64() >= Some(offset));
+            inner.polls
+        };
+        self.changed.send_modify(|count| *count += 1);
+        let mut changed = self.changed.subscribe();
+        let is_over = |_: &u64| {
+            let inner = self.inner.lock().unwrap();
+            inner.polls != poll || !inner.updates.is_empty()
+        };
+        // A poll that ends without updates has none to give.
+        let _ = tokio::time::timeout(wait, changed.wait_for(is_over)).await;
+        let inner = self.inner.lock().unwrap();
+        if inner.polls != poll {
+            let words =
+                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+            return refusal(409, words);
+        }
+        let updates: Vec<&Value> = inner.updates.iter().take(limit).collect();
+        End::Answer(200, json!({"ok": true, "result": updates}))
+    }
+}
+
+impl Inner {
+    fn send_message(&mut self, body: &Value) -> End {
+        let (chat, text) = (body["chat_id"].as_i64().unwrap_or_default(), body["text"].as_str().unwrap_or_default());
+        if let Some(to) = self.moved.get(&chat) {
+            let words = "Bad Request: group chat was upgraded to a supergroup chat";
+            let parameters = json!({"migrate_to_chat_id": to});
+            let answer = json!({"ok": false, "error_code": 400, "description": words, "parameters": parameters});
+            return End::Answer(400, answer);
+        }
+        if !self.chats.contains(&chat) {
+            return refusal(400, "Bad Request: chat not found");
+        }
+        if text.trim().is_empty() {
+            return refusal(400, "Bad Request: message text is empty");
+        }
+        if text.encode_utf16().count() > 4096 {
+            return refusal(400, "Bad Request: message is too long");
+        }
+        if body["parse_mode"] == "HTML" && !is_html(text) {
+            return refusal(400, "Bad Request: can't parse entities: Unsupported start tag at byte offset 0");
+        }
+        let id = self.take_message_id();
+        self.sent.push(body.clone());
+        let chat = json!({"id": chat, "type": "private"});
+        let shown = json!({"message_id": id, "date": 1_700_000_001, "chat": chat, "text": text});
+        End::Answer(200, json!({"ok": true, "result": shown}))
+    }
+
+    fn take_message_id(&mut self) -> i64 {
+        self.next_message += 1;
+        self.next_message - 1
+    }
+}
+
+fn refusal(code: u16, words: &str) -> End {
+    End::Answer(code, json!({"ok": false, "error_code": code, "description": words}))
+}
+
+/// Whether all tags are known and closed in order.
+fn is_html(text: &str) -> bool {
+    let mut open: Vec<&str> = Vec::new();
+    for rest in text.split('<').skip(1) {
+        let Some((tag, _)) = rest.split_once('>') else { return false };
+        let is_fine = match tag.strip_prefix('/') {
+            Some(name) => open.pop() == Some(name),
+            None => {
+                open.push(tag.split(' ').next().unwrap_or_default());
+                open.last().is_some_and(|name| TAGS.contains(name))
+            }
+        };
+        if !is_fine {
+            return false;
+        }
+    }
+    open.is_empty()
+}
+
+/// The path and the JSON body of the next request on a connection.
+async fn read_request(stream: &mut TcpStream) -> Option<(String, Value)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let path = head.strip_prefix("POST ")?.split(' ').next()?.to_owned();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.parse().ok()?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some((path, serde_json::from_slice(&body).ok()?))
+}
