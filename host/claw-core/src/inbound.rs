@@ -29,7 +29,7 @@ impl Origin {
 /// Where a message came from: the account on a channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Source {
-    /// `ws`, `http`, `cli`, later a channel's name.
+    /// `ws`, `http`, `cli`, or a channel's name.
     pub channel: String,
     /// The account or device on that channel; `owner` for shared-secret clients.
     pub account: String,

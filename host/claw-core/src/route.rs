@@ -10,7 +10,7 @@ pub const MAIN: &str = "main";
 pub struct Binding {
     /// The agent.
     pub agent: AgentId,
-    /// The channel that they come over: `ws`, `http`, later a channel's name.
+    /// The channel that they come over: `ws`, `http`, or a channel's name.
     pub channel: String,
     /// Only those of this account or device on it.
     pub account: Option<String>,

@@ -66,7 +66,8 @@ pub struct BindingFile {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct MatchFile {
-    /// The channel that they come over: `ws` (WebSocket clients) or `http` (clients of OpenAI's API).
+    /// The channel that they come over: `ws` (WebSocket clients), `http` (clients of OpenAI's API) or the name of a
+    /// chat service.
     pub channel: String,
     /// Only those of this account or device, as `/whoami` names it behind the channel; `*` for all.
     #[schemars(with = "String")]
@@ -83,6 +84,6 @@ pub struct MatchFile {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct PeerFile {
-    /// Over HTTP: the `user` of the request.
+    /// Over HTTP: the `user` of the request; over a chat service its id of the person.
     pub id: String,
 }
