@@ -32,6 +32,7 @@ mod imports;
 mod labels;
 mod marketplace;
 mod obedient;
+mod outbox;
 mod owner;
 mod packages;
 mod plain;

@@ -79,6 +79,8 @@ pub enum Call {
     Sessions(SessionCall),
     /// What is asked about tasks.
     Tasks(TaskCall),
+    /// What is asked about messages that are to be sent.
+    Outbox(OutboxCall),
     /// An array of [`approval_payload`](crate::approval_payload)s that are pending.
     ApprovalList,
     /// One [`approval_payload`](crate::approval_payload), or `APPROVAL_NOT_FOUND`.
@@ -492,6 +494,37 @@ pub enum TaskCall {
     Get(RunId),
     /// `{found, cancelled, reason?, task?}`
     Cancel(RunId),
+}
+
+/// What is asked about messages that are to be sent over channels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutboxCall {
+    /// `{messages, nextCursor?}`
+    List(OutboxList),
+    /// `{done, left}`: dead ones are tried again.
+    Retry(OutboxChoice),
+    /// `{done, left}`: they are not sent any more.
+    Drop(OutboxChoice),
+}
+
+/// Which messages to list, in the order of their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxList {
+    /// Only those in this state.
+    pub state: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Those behind this number.
+    pub after: u64,
+}
+
+/// Which messages are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutboxChoice {
+    /// Those with these numbers.
+    These(Vec<u64>),
+    /// All that are dead.
+    AllDead,
 }
 
 /// Which tasks to list, the newest first.

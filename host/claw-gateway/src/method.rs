@@ -3,6 +3,7 @@
 mod audit;
 mod components;
 mod hub;
+mod outbox;
 mod packages;
 mod sessions;
 mod tasks;
@@ -108,6 +109,9 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "tasks.list", scope: Scope::Read, read: tasks::list },
     Method { name: "tasks.get", scope: Scope::Read, read: tasks::get },
     Method { name: "tasks.cancel", scope: Scope::Write, read: tasks::cancel },
+    Method { name: "outbox.list", scope: Scope::Read, read: outbox::list },
+    Method { name: "outbox.retry", scope: Scope::Admin, read: outbox::retry },
+    Method { name: "outbox.drop", scope: Scope::Admin, read: outbox::drop },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.

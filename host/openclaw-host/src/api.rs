@@ -7,6 +7,7 @@ mod exporting;
 mod figures;
 mod hub;
 mod obey;
+mod outbox;
 mod packages;
 mod preferences;
 mod run_view;
@@ -109,6 +110,7 @@ impl Api {
             }
             Call::Sessions(call) => self.session_call(&caller, call).await,
             Call::Tasks(call) => self.task_call(call).await,
+            Call::Outbox(call) => outbox::answer(&host.store, &by(&caller), call).await,
             Call::ApprovalList => {
                 let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
                 let at = now();

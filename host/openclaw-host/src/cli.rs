@@ -15,6 +15,7 @@ mod db;
 mod exit;
 mod inspect;
 mod models;
+mod outbox;
 mod output;
 mod own_host;
 mod policy;
@@ -144,6 +145,9 @@ enum Command {
     /// List the work that conversations have handed to others, look into it and cancel it
     #[command(subcommand)]
     Tasks(tasks::TasksCommand),
+    /// List the messages that are to be sent over channels, try dead ones again and drop them
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     /// Check the file of a host that does not run, make it smaller, and tell what is in it
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -339,6 +343,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         }
         Command::Sessions(command) => sessions::sessions(command, home, &output).await,
         Command::Tasks(command) => tasks::tasks(command, home, &output).await,
+        Command::Outbox(command) => outbox::outbox(command, home, &output).await,
         Command::Runs(RunsCommand::Show { run }) => {
             let run = runs::parse_id(&run)?;
             runs::show(&mut Client::connect(home).await?, &run, &output).await

@@ -90,6 +90,9 @@ async fn each_method_needs_exactly_its_scope() {
         tasks.list: read write admin
         tasks.get: read write admin
         tasks.cancel: write admin
+        outbox.list: read write admin
+        outbox.retry: admin
+        outbox.drop: admin
         runs.show: read write admin
         runs.replay: admin
         audit.list: admin
