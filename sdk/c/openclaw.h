@@ -146,7 +146,7 @@ typedef struct {
 #define OC_SCOPE_WORKSPACE(access_) OC_SCOPE_FOLDER("workspace", access_)
 // Servers (`scheme://host[:port]`, or `*` for any) and a list of methods in upper case; a list of path prefixes, or NULL.
 #define OC_SCOPE_HTTP(pattern_, methods_, paths_) {.kind = 2, .name = (pattern_), .words = (methods_), .paths = (paths_)}
-// A secret of the owner's vault, to be sent in headers and never seen.
+// A secret of the owner's vault, to be sent in headers or paths and never seen.
 #define OC_SCOPE_SECRET(name_) {.kind = 5, .name = (name_)}
 // A key-value store of the component's own.
 #define OC_SCOPE_STORE(name_) {.kind = 6, .name = (name_)}
@@ -198,8 +198,8 @@ typedef struct {
 // Sends a request through the host. Needs an `http` scope; waits for the owner where policy asks. Follows no redirects.
 oc_result oc_http(const oc_request *request, oc_response *response);
 
-// A text that stands for a secret in the value of a header: the host puts the secret in its place on the way to the servers that the
-// owner named for it. Needs a `secret` scope.
+// A text that stands for a secret in the value of a header or in a path: the host puts the secret in its place on the
+// way to the servers that the owner named for it. Needs a `secret` scope.
 oc_result oc_secret(const char *name, oc_text *placeholder);
 
 // A value of a key-value store; none if there is none. Needs a `kv` scope.

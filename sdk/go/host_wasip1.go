@@ -220,8 +220,8 @@ func storeError(address uint32) *Error {
 	}
 }
 
-// Placeholder is a text that stands for a secret in the value of a header: the host puts the secret in its place on the way to the
-// servers that the owner named for it. Needs a scope of the secret; KindDenied otherwise.
+// Placeholder is a text that stands for a secret in the value of a header or in a path: the host puts the secret in its place on
+// the way to the servers that the owner named for it. Needs a scope of the secret; KindDenied otherwise.
 func Placeholder(name string) (string, error) {
 	result := room(24)
 	secretsGet(name, result)

@@ -142,7 +142,7 @@ func HTTP(pattern string, methods []string, paths ...string) Scope {
 	return Scope{kind: 1, name: pattern, methods: methods, paths: paths}
 }
 
-// Secret is a secret of the owner's vault, to be sent in headers and never seen.
+// Secret is a secret of the owner's vault, to be sent in headers or paths and never seen.
 func Secret(name string) Scope { return Scope{kind: 4, name: name} }
 
 // Store is a key-value store of the component's own.

@@ -6,8 +6,8 @@ _secrets = _host.interface("openclaw:secrets/secrets@0.1.0")
 
 
 def placeholder(name: str) -> str:
-    """A text that stands for the secret in the value of an HTTP header. The host puts the secret in its place when it sends the
-    request, and only to the servers that the owner named for it.
+    """A text that stands for the secret in the value of an HTTP header or in the path of a request. The
+    host puts the secret in its place when it sends the request, and only to the servers that the owner named for it.
 
     Raises Denied for an unknown name, another component's secret and a missing grant alike.
     """

@@ -39,7 +39,7 @@ pub fn net(pattern: &str) -> Scope {
     Scope::Net(pattern.into())
 }
 
-/// A secret of the owner's vault, to be sent in headers and never seen.
+/// A secret of the owner's vault, to be sent in headers or paths and never seen.
 pub fn secret(name: &str) -> Scope {
     Scope::Secret(SecretScope { name: name.into(), reveal: false })
 }

@@ -86,8 +86,8 @@ impl HttpBody {
                 }
                 piece = response.chunk() => piece,
             };
-            let piece = piece
-                .map_err(|err| EffectError::Unavailable(format!("the answer broke off: {}", dial::chain(&err))))?;
+            let piece =
+                piece.map_err(|err| EffectError::Unanswered(format!("the answer broke off: {}", dial::chain(&err))))?;
             let passed = match piece {
                 None => {
                     self.response = None;

@@ -214,7 +214,7 @@ async fn a_server_that_never_answers_or_drips_reaches_a_time_limit() {
     let mut slow = plan(&format!("http://127.0.0.1:{port}/"));
     slow.first_byte_timeout_ms = 50;
     let error = send_plan(&broker(), slow, &CancellationToken::new()).await.unwrap_err();
-    check_limit(error);
+    assert!(matches!(&error, EffectError::Unanswered(text) if text.starts_with("E_NET_LIMIT")), "{error:?}");
 
     let (port, _) = serve(|mut stream| async move {
         read_head(&mut stream).await;
@@ -226,6 +226,27 @@ async fn a_server_that_never_answers_or_drips_reaches_a_time_limit() {
     let answer = send(&limited(limits), &format!("http://127.0.0.1:{port}/")).await.unwrap();
     let error = text(answer).await.unwrap_err();
     check_limit(error);
+}
+
+#[tokio::test]
+async fn what_was_never_sent_is_told_from_what_was_not_answered() {
+    let (port, connections) = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+    })
+    .await;
+    let broken = send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(matches!(&broken, EffectError::Unanswered(text) if text.contains("broke off")), "{broken:?}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let nobody = send(&broker(), &format!("http://127.0.0.1:{free}/")).await.unwrap_err();
+    assert!(matches!(&nobody, EffectError::Unavailable(text) if text.contains("could not be reached")), "{nobody:?}");
+    let (port, _) = serve(|mut stream| async move {
+        read_head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx").await.unwrap();
+    })
+    .await;
+    let cut = text(send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap()).await.unwrap_err();
+    assert!(matches!(&cut, EffectError::Unanswered(_)), "{cut:?}");
 }
 
 #[tokio::test]
@@ -281,7 +302,7 @@ async fn a_server_that_lies_about_its_length_gains_nothing() {
     .await;
     let answer = send(&broker(), &format!("http://127.0.0.1:{port}/")).await.unwrap();
     let error = text(answer).await.unwrap_err();
-    assert!(matches!(error, EffectError::Unavailable(_)), "{error:?}");
+    assert!(matches!(error, EffectError::Unanswered(_)), "{error:?}");
 }
 
 #[tokio::test]
