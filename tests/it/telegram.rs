@@ -186,7 +186,7 @@ async fn a_message_goes_out_as_html_and_as_it_is_where_that_cannot_be_read() {
     let desk = Desk::new(&api.url).await;
     api.join(42);
     let id = desk.send("42", "**bold** <x> [a](https://a.example)").await.unwrap();
-    let sent = &api.sent()[0];
+    let sent = &api.sent_at_least(1).await[0];
     assert_eq!(sent["text"], "<b>bold</b> &lt;x&gt; <a href=\"https://a.example\">a</a>");
     assert_eq!((&sent["parse_mode"], &sent["link_preview_options"]["is_disabled"]), (&"HTML".into(), &true.into()));
     assert_eq!(sent["reply_parameters"]["message_id"], 1);

@@ -149,7 +149,7 @@ pub async fn a_component_that_describes_itself_with_nonsense_stays_off_and_is_li
     let components = listed["components"].as_array().unwrap();
     let mut names: Vec<_> = components.iter().map(|it| it["name"].as_str().unwrap()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["clock", "exec", "files", "sessions", "skill-folder", "trap", "web"]);
+    assert_eq!(names, ["clock", "exec", "files", "sessions", "skill-folder", "telegram", "trap", "web"]);
     // The one that carries the name of a shipped component has not taken its place.
     let files = components.iter().find(|it| it["name"] == "files").unwrap();
     assert_eq!((&files["trust"], &files["publisher"]), (&"shipped".into(), &"openclaw-host".into()), "{files}");
