@@ -110,7 +110,12 @@ impl Api {
             }
             Call::Sessions(call) => self.session_call(&caller, call).await,
             Call::Tasks(call) => self.task_call(call).await,
-            Call::Outbox(call) => outbox::answer(&host.store, &by(&caller), call).await,
+            Call::Outbox(call) => {
+                let answer = outbox::answer(&host.store, &by(&caller), call).await;
+                // What is tried again can go now, and so can what a dropped one held back.
+                host.channels.wake();
+                answer
+            }
             Call::ApprovalList => {
                 let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
                 let at = now();

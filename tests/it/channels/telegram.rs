@@ -62,6 +62,13 @@ async fn the_owner_talks_with_the_assistant_over_telegram_and_approves_there() {
     api.say(ADA, "say again");
     assert_eq!(texts(&api.sent_at_least(8).await)[7], "again", "nothing is read or sent once more");
     // SE: the token is nowhere but in the vault.
-    let list = std::process::Command::new("grep").args(["-rl", "AAcanary"]).arg(home.path()).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&list.stdout), "");
+    let found = |word: &str| {
+        let list = std::process::Command::new("grep").args(["-rl", word]).arg(home.path()).output().unwrap();
+        String::from_utf8(list.stdout).unwrap()
+    };
+    assert_eq!(found("AAcanary"), "");
+    // What was sent is on record, but for the token.
+    let record = home.run(&["audit", "list", "--component", "telegram"]);
+    let record = String::from_utf8_lossy(&record.stdout).into_owned();
+    assert!(record.contains("/bot{{secret:telegram-token}}/getUpdates"), "{record}");
 }
