@@ -7,7 +7,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use super::Check;
 use crate::error::Failure;
 use crate::outbox;
-use crate::row::{StoredOutgoing, StoredSending, decode};
+use crate::row::{StoredOutgoing, StoredRoute, StoredSending, decode};
 use crate::tables;
 
 impl Check<'_> {
@@ -18,7 +18,7 @@ impl Check<'_> {
         let sessions = snapshot.table(tables::SESSIONS)?;
         let last = outbox::last_number(&snapshot.table(tables::META)?)?;
         let (mut stands, mut queued, mut belong, mut waiting) = (0, 0, 0, 0);
-        let mut queues: BTreeMap<(String, String, String), BTreeMap<u64, (u64, StoredSending)>> = BTreeMap::new();
+        let mut queues: BTreeMap<StoredRoute, BTreeMap<u64, (u64, StoredSending)>> = BTreeMap::new();
         for item in snapshot.table(tables::OUTBOX)?.iter()? {
             let (id, bytes) = item?;
             let id = id.value();
@@ -37,8 +37,7 @@ impl Check<'_> {
                     true => queued += 1,
                     false => self.fault(format_args!("message {id} to send is not in the queue of its chat")),
                 }
-                let chat = (channel.to_owned(), account.to_owned(), chat.to_owned());
-                queues.entry(chat).or_default().insert(row.place, (id, row.state));
+                queues.entry(row.to.clone()).or_default().insert(row.place, (id, row.state));
             }
             if let Some(session) = &row.session {
                 match of.get((session.as_str(), id))? {
@@ -50,7 +49,7 @@ impl Check<'_> {
                 }
             }
         }
-        for ((channel, account, chat), queue) in queues {
+        for (StoredRoute { channel, account, chat }, queue) in queues {
             let mut queue = queue.into_iter();
             if let Some((place, (id, StoredSending::Waiting { next }))) = queue.next() {
                 match due.get((channel.as_str(), account.as_str(), next.0, place))?.is_some_and(|due| due.value() == id)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Row;
 use crate::outbox::OutgoingState;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct StoredRoute {
     pub channel: String,
     pub account: String,
