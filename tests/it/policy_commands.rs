@@ -182,7 +182,7 @@ fn a_component_can_do_what_its_scopes_its_grants_and_the_policies_say() {
     assert!(text.lines().any(|line| line.starts_with("never") && line.contains("exec.run program")), "{text}");
     let (code, _, said) = run(&home, &["policy", "can", "nobody"]);
     assert!(
-        code == Some(1) && said.contains("installed are: clock, exec, files, sessions, skill-folder, web"),
+        code == Some(1) && said.contains("installed are: clock, exec, files, sessions, skill-folder, telegram, web"),
         "{said}"
     );
 }
