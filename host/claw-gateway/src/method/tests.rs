@@ -46,12 +46,8 @@ fn a_client_of_another_agent_means_a_conversation_of_that_agent_in_every_method(
             // Whoever takes a key takes a short one for the agent's.
             assert_eq!(read("Main"), read("agent:work:main"), "{}", method.name);
             methods += usize::from(read("main").is_some_and(|request| request.contains("agent:work:main")));
-            assert_eq!(
-                read("agent:main:main").is_some_and(|request| request.contains("work")),
-                false,
-                "{}",
-                method.name
-            );
+            let mains = read("agent:main:main");
+            assert!(!mains.is_some_and(|request| request.contains("work")), "{}", method.name);
         }
     }
     assert!(methods > 15, "{methods}");
