@@ -337,7 +337,11 @@ pub(super) static VENDORS: [Vendor; 24] = [
         base_url_variable: None,
         key_header: KeyHeader::Bearer,
         key_variables: &["NVIDIA_API_KEY"],
-        models: &[],
+        // Trials cost nothing; what a model costs on servers of one's own is not NVIDIA's to say.
+        models: &[
+            model("openai/gpt-oss-120b", 131_072, 32_768, NO_IMAGES, None),
+            model("openai/gpt-oss-20b", 131_072, 32_768, NO_IMAGES, None),
+        ],
     },
     Vendor {
         id: "huggingface",
@@ -348,7 +352,15 @@ pub(super) static VENDORS: [Vendor; 24] = [
         base_url_variable: None,
         key_header: KeyHeader::Bearer,
         key_variables: &["HF_TOKEN", "HUGGINGFACE_API_KEY"],
-        models: &[],
+        // Some of those that a provider behind it serves by the same names; each asks a price of its own.
+        models: &[
+            model("zai-org/GLM-5.3", 1_048_575, 128_000, NO_IMAGES, None),
+            model("zai-org/GLM-5.3-Flash", 1_048_575, 128_000, ALL, None),
+            model("moonshotai/Kimi-K3", 1_048_576, 1_048_576, ALL, None),
+            model("Qwen/Qwen3.5-9B", 262_144, 262_144, ALL, None),
+            model("openai/gpt-oss-120b", 131_072, 65_536, NO_IMAGES, None),
+            model("openai/gpt-oss-20b", 131_072, 65_536, NO_IMAGES, None),
+        ],
     },
     Vendor {
         id: "azure",
