@@ -18,6 +18,7 @@ fn texts(sent: &[Sent]) -> Vec<(&str, &str)> {
     sent.iter().map(|sent| (sent.chat.as_str(), sent.text.as_str())).collect()
 }
 
+// CH-10, CH-11: whoever shows the owner's name has another id.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_owner_is_answered_in_the_chat_and_others_are_told_once_that_they_are_not_known() {
     let board = Board::start().await;
@@ -48,6 +49,78 @@ async fn the_owner_is_answered_in_the_chat_and_others_are_told_once_that_they_ar
     assert!(listed.contains("board") && listed.contains("works") && listed.contains("ada"), "{listed}");
 }
 
+// CH-14
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_owner_nobody_is_answered_and_only_exact_ids_count() {
+    for owner in ["", "'*'", "'ad'", "'ADA'"] {
+        let board = Board::start().await;
+        let config = board.config("").replace("owner: ['ada']", &format!("owner: [{owner}]"));
+        let home = Home::new().component("board").config(&config);
+        let _running = home.start();
+        board.say("c1", "say hello");
+        let sent = board.sent(1).await;
+        assert!(sent[0].text.contains("Your id here is `ada`"), "{owner}: {sent:?}");
+    }
+    let home = Home::new().config("{channels: {board: {owner: 'ada'}}}");
+    let refused = home.try_start().err().unwrap();
+    assert!(refused.contains("channels.board.owner"), "{refused}");
+}
+
+// CH-24
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_floods_is_told_once_and_keeps_the_owner_from_nothing() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let running = home.start();
+    for number in 0..1000 {
+        board.write("c2", "eve", "direct", &format!("let me in {number}"));
+    }
+    board.say("c1", "say hello");
+    let sent = board.until("hello").await;
+    assert!(sent.iter().filter(|sent| sent.chat == "c2").count() <= 1, "{sent:?}");
+    let mut client = running.connect().await;
+    let list = client.call("sessions.list", json!({})).await.unwrap();
+    assert_eq!(list["sessions"].as_array().unwrap().len(), 1, "{list}");
+}
+
+// CH-16: only what is written exactly so is a command.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_looks_like_a_command_is_said_to_the_model() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let running = home.start();
+    let looks = ["\u{ff0f}whoami", "/who\u{200b}ami", "\u{202e}/whoami", "/WHOAM\u{130}"];
+    for text in looks {
+        board.say("c1", text);
+    }
+    board.say("c1", "say \u{1f469}\u{200d}\u{1f469} e\u{301} \u{e9}");
+    let sent = board.until("\u{e9}").await;
+    assert_eq!(sent.last().unwrap().text, "\u{1f469}\u{200d}\u{1f469} e\u{301} \u{e9}", "it comes as it was written");
+    assert!(!sent.iter().any(|sent| sent.text.contains("the owner")), "{sent:?}");
+    let mut client = running.connect().await;
+    let key = "agent:main:board:direct:c1";
+    let history = client.call("chat.history", json!({"sessionKey": key})).await.unwrap().to_string();
+    assert!(looks.iter().all(|text| history.contains(text)), "{history}");
+}
+
+// CH-22: a component that always fails is left alone for longer and longer, and its owner can see why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_fails_is_tried_again_and_says_why() {
+    let board = Board::start().await;
+    board.fail_reading(2);
+    let home = home(&board, "");
+    let running = home.start();
+    board.asked(0).await;
+    let mut client = running.connect().await;
+    assert_eq!(client.ask("r1", "say others work").await, "others work");
+    board.say("c1", "say hello");
+    board.sent(1).await;
+    assert!(home.stderr().contains("the board answers with 500"), "{}", home.stderr());
+    let status = client.call("channels.status", json!({})).await.unwrap();
+    assert_eq!(status["channels"]["board"]["connected"], true, "{status}");
+}
+
+// CH-06
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_is_not_read_again_by_another_start_and_a_message_is_answered_once() {
     let board = Board::start().await;
@@ -63,6 +136,7 @@ async fn what_was_read_is_not_read_again_by_another_start_and_a_message_is_answe
     assert_eq!(texts(&board.sent(3).await), [("c1", "one"), ("c1", "two"), ("c1", "three")]);
 }
 
+// AP-02, AP-03
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_comes_into_the_chat_and_is_answered_there() {
     let board = Board::start().await;
@@ -149,7 +223,7 @@ async fn a_long_answer_comes_in_parts_that_the_service_takes() {
     assert!(!sent.iter().any(|sent| sent.text.contains("NO_REPLY")), "{sent:?}");
 }
 
-// ST: each message that was accepted is answered, and nothing is sent twice in silence, whenever the host is killed.
+// CH-06, ST-18: each message that was accepted is answered, and nothing is sent twice in silence, whenever the host is killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_the_host_is_killed_each_message_is_answered_and_none_twice_in_silence() {
     for point in 1.. {

@@ -32,6 +32,9 @@ use crate::masking::mask_line;
 use crate::recording::{self, Effect, Recorder, Recording};
 use crate::tool_call::CallContext;
 
+/// Digests of what is on record that are remembered.
+const ON_RECORD: usize = 1000;
+
 /// Performs the effects of one call.
 pub struct Effects {
     context: CallContext,
@@ -254,7 +257,12 @@ impl Effects {
     }
 
     fn is_new_on_record(&self, digest: Digest) -> bool {
-        self.on_record.lock().unwrap_or_else(PoisonError::into_inner).insert(digest)
+        let mut on_record = self.on_record.lock().unwrap_or_else(PoisonError::into_inner);
+        // A host's own calls go on for as long as it runs; what it forgets stands on record twice.
+        if on_record.len() >= ON_RECORD {
+            on_record.clear();
+        }
+        on_record.insert(digest)
     }
 
     /// Who asks, for the record; what has flowed into the run by now matters only to a decision.

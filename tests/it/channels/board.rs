@@ -39,6 +39,8 @@ struct Lines {
     sent: Vec<Sent>,
     /// What the next lines are answered with; 0 takes the line and never answers.
     answers: VecDeque<u16>,
+    /// How often reading fails.
+    failures: usize,
 }
 
 impl Board {
@@ -90,6 +92,11 @@ impl Board {
         self.when(|state| has_it(state).then(|| state.sent.clone())).await
     }
 
+    /// The next times that the host reads, it gets an error.
+    pub fn fail_reading(&self, times: usize) {
+        self.inner.state.lock().unwrap().failures = times;
+    }
+
     /// Waits until the host has asked for what comes after a line.
     pub async fn asked(&self, after: usize) {
         self.when(|state| state.asked.contains(&after).then_some(())).await;
@@ -125,8 +132,17 @@ async fn answer(
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
     if method == Method::GET {
         let after: usize = uri.path().rsplit('/').next().unwrap().parse().unwrap();
-        inner.state.lock().unwrap().asked.push(after);
+        let fails = {
+            let mut state = inner.state.lock().unwrap();
+            state.asked.push(after);
+            let fails = state.failures > 0;
+            state.failures = state.failures.saturating_sub(1);
+            fails
+        };
         inner.changed.notify_waiters();
+        if fails {
+            return respond(500, String::new());
+        }
         loop {
             let changed = inner.changed.notified();
             let mut changed = std::pin::pin!(changed);

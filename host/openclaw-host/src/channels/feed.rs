@@ -87,6 +87,9 @@ impl Feed {
             let session = session(&self.channel.name, &agent, &chat);
             let run = run(&self.channel.name, &chat, &id);
             let caller = Caller { source: peer, scopes: Scopes::of(&Scope::ALL), device: None };
+            if text.trim().is_empty() {
+                continue;
+            }
             let text = if text.trim() == HELLO { "/help".to_owned() } else { text };
             let said = self.api.read(&caller, &session, text, Preferences::default()).await;
             if let Said::Words(words) = &said {
