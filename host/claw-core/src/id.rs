@@ -126,6 +126,9 @@ impl ApprovalId {
 #[serde(try_from = "String", into = "String")]
 pub struct SessionKey(String);
 
+/// How the names of incognito conversations begin: `agent:main:incognito:7f3a`.
+const INCOGNITO: &str = "incognito:";
+
 impl SessionKey {
     const RULE: &'static str =
         "1 to 512 printable characters without spaces, optionally starting with `agent:<agent id>:`";
@@ -157,6 +160,32 @@ impl SessionKey {
     pub fn agent(&self) -> AgentId {
         let agent = self.0.split(':').nth(1).expect("session key: parse guarantees an agent");
         AgentId(agent.to_owned())
+    }
+
+    /// Whether nothing of what is said in this conversation is ever to be written to a disk: its name begins with
+    /// `incognito:`.
+    pub fn is_incognito(&self) -> bool {
+        let name = self.0.splitn(3, ':').nth(2).expect("session key: parse guarantees a name");
+        name.starts_with(INCOGNITO)
+    }
+
+    /// A fresh incognito conversation of an agent.
+    ///
+    /// # Errors
+    /// As [`SessionKey::parse`].
+    pub fn incognito(agent: &AgentId, name: &str) -> Result<Self, IdError> {
+        SessionKey::parse(&format!("{INCOGNITO}{name}"), agent)
+    }
+
+    /// The conversation of the same agent with this name, incognito if this one is.
+    ///
+    /// # Errors
+    /// As [`SessionKey::parse`].
+    pub fn beside(&self, name: &str) -> Result<Self, IdError> {
+        match self.is_incognito() {
+            true => SessionKey::incognito(&self.agent(), name),
+            false => SessionKey::parse(name, &self.agent()),
+        }
     }
 
     /// The key as text.

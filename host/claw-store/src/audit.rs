@@ -173,7 +173,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read; [`StoreError::Row`] if an entry was changed into what is none.
     pub fn audit_page(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
-        self.read(|snapshot| page(snapshot, query))
+        self.read_file(|snapshot| page(snapshot, query))
     }
 
     /// Walks the whole chain and tells where it breaks. Takes about a millisecond for a thousand entries.
@@ -181,7 +181,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn verify_audit(&self) -> Result<AuditVerified, StoreError> {
-        self.read(|snapshot| {
+        self.read_file(|snapshot| {
             let (Some(entries), Some(head)) =
                 (snapshot.table_if_there(tables::AUDIT)?, snapshot.table_if_there(tables::AUDIT_HEAD)?)
             else {

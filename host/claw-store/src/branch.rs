@@ -7,6 +7,8 @@
 //! A branch ends where a log may end: after a whole exchange, so that a model accepts it. It is left and taken up while
 //! no run of the session is at work, so that nobody writes to it meanwhile.
 
+use std::sync::Arc;
+
 use claw_core::id::{Seq, SessionKey, Timestamp};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message};
@@ -16,6 +18,7 @@ use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::image;
 use crate::log::OpenCalls;
+use crate::memory::Room;
 use crate::preference::{self, PreferencesOf};
 use crate::row::{StoredBranch, StoredFork, StoredLabels, StoredSession, decode};
 use crate::run;
@@ -97,9 +100,10 @@ impl Store {
         new_session_id: String,
         at: Timestamp,
     ) -> Result<SessionRow, StoreError> {
-        let (key, new) = (key.clone(), new.clone());
+        let (key, new, shared) = (key.clone(), new.clone(), Arc::clone(self.shared()));
         self.write(move |tables| {
             let from = idle(tables, &key)?;
+            shared.check_room(tables)?;
             if session::find(&tables.sessions, &new)?.is_some() {
                 return Err(StoreError::SessionTaken { session: new.clone() }.into());
             }
@@ -119,12 +123,16 @@ impl Store {
             row.preview = newest_words(tables, &key, from.epoch, &from.segments.keep(count))?;
             row.labels = from.labels;
             let own = preference::find(&tables.preferences()?, &PreferencesOf::Session(key.clone()))?;
+            let shown = if tables.room == Room::Memory { image::bytes_of(tables, &key)? } else { Vec::new() };
             row.fork = Some(StoredFork { session: key, session_id: from.session_id, seq });
             let kept = preference::set(&PreferencesOf::Session(new.clone()), &own);
             let answer = session::shown(new.clone(), row.clone(), own);
             let entry = |entry| Change::Entry { key: new.clone(), epoch: 1, entry };
             let images = copies.iter().filter_map(|copy| image::name(&new, &copy.run, copy.message.images()));
             let mut changes: Vec<_> = images.collect();
+            if tables.room == Room::Memory {
+                changes.push(Change::ImageBytes { key: new.clone(), bytes: shown });
+            }
             changes.extend(copies.into_iter().map(entry));
             changes.extend([Change::Session { key: new, was: None, row }, kept]);
             Ok(Decided { answer, changes })
@@ -190,6 +198,27 @@ impl Store {
             }
             Ok(branches)
         })
+    }
+
+    /// Begins a session in which nothing was said yet, if there is none. Returns its id, and whether it is new.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn begin_session(
+        &self,
+        key: &SessionKey,
+        new_session_id: String,
+        at: Timestamp,
+    ) -> Result<(String, bool), StoreError> {
+        let key = key.clone();
+        self.write(move |tables| {
+            if let Some(row) = session::find(&tables.sessions, &key)? {
+                return Ok(Decided::unchanged((row.session_id, false)));
+            }
+            let row = StoredSession::new(new_session_id.clone(), at);
+            Ok(Decided { answer: (new_session_id, true), changes: vec![Change::Session { key, was: None, row }] })
+        })
+        .await
     }
 
     /// Begins a new epoch: what was said so far stays readable as a branch. Runs that have begun go on writing to

@@ -14,6 +14,7 @@ use crate::cost::{self, Cost};
 use crate::error::Failure;
 use crate::forget::Forgotten;
 use crate::grants;
+use crate::image;
 use crate::kv::{KvKey, Used};
 use crate::outbox;
 use crate::package::{self, Package};
@@ -78,6 +79,8 @@ pub(crate) enum Change {
     ForgetComponent { component: ComponentName },
     /// Keeps the images of a message.
     Images { key: SessionKey, run: RunId, row: StoredImages },
+    /// Keeps their bytes where they must not get on a disk.
+    ImageBytes { key: SessionKey, bytes: Vec<(Digest, Vec<u8>)> },
     /// Keeps what a look at a folder has found.
     Looked(Box<Looked>),
     /// Forgets what runs have changed.
@@ -109,6 +112,74 @@ impl<T> Decided<T> {
 }
 
 impl Change {
+    /// The conversation whose row it writes, if it is one's.
+    pub fn session(&self) -> Option<&SessionKey> {
+        match self {
+            Change::Run(row) => Some(&row.session),
+            Change::Session { key, .. }
+            | Change::Branch { key, .. }
+            | Change::Entry { key, .. }
+            | Change::SubAgent { key, .. }
+            | Change::Images { key, .. }
+            | Change::ImageBytes { key, .. }
+            | Change::Undo { key, .. } => Some(key),
+            Change::Forget(forgotten) => Some(forgotten.key()),
+            Change::Task(task) => Some(&task.session),
+            Change::Approval { row, .. } => Some(&row.session),
+            Change::Looked(looked) => looked.checkpoints.first().map(|checkpoint| &checkpoint.session),
+            // Those of a run follow its own row.
+            Change::Arrival { .. } | Change::Step { .. } | Change::Recording { .. } => None,
+            // Numbers and names, and no words.
+            Change::Cost { .. } | Change::Preferences { .. } => None,
+            Change::Grants { .. }
+            | Change::Kv { .. }
+            | Change::Labels { .. }
+            | Change::Standing { .. }
+            | Change::Package { .. }
+            | Change::ForgetComponent { .. }
+            | Change::ForgetCheckpoints { .. }
+            | Change::WatchOnly { .. }
+            | Change::Audit(_)
+            | Change::AuditPrune(_)
+            | Change::AuditFact { .. } => None,
+        }
+    }
+
+    /// Whether it writes rows of a conversation alone, and nothing of the owner's.
+    pub fn is_of_conversation(&self) -> bool {
+        match self {
+            Change::Run(_)
+            | Change::Arrival { .. }
+            | Change::Session { .. }
+            | Change::Branch { .. }
+            | Change::Entry { .. }
+            | Change::Step { .. }
+            | Change::Recording { .. }
+            | Change::SubAgent { .. }
+            | Change::Task(_)
+            | Change::Preferences { .. }
+            | Change::Images { .. }
+            | Change::ImageBytes { .. }
+            | Change::Undo { .. }
+            | Change::Looked(_)
+            | Change::ForgetCheckpoints { .. }
+            | Change::WatchOnly { .. }
+            | Change::Forget(_) => true,
+            Change::Cost { place, .. } => !cost::is_of_owner(place),
+            // With its entry in the record.
+            Change::Approval { .. } => false,
+            Change::Grants { .. }
+            | Change::Kv { .. }
+            | Change::Labels { .. }
+            | Change::Standing { .. }
+            | Change::Package { .. }
+            | Change::ForgetComponent { .. }
+            | Change::Audit(_)
+            | Change::AuditPrune(_)
+            | Change::AuditFact { .. } => false,
+        }
+    }
+
     /// Writes it. Fails only if the engine fails.
     pub fn apply(self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         match self {
@@ -187,6 +258,7 @@ impl Change {
             Change::Images { key, run, row } => {
                 tables.images()?.insert((key.as_str(), run.as_str()), encode(&row).as_slice())?;
             }
+            Change::ImageBytes { key, bytes } => image::keep_bytes(tables, &key, &bytes)?,
             Change::Looked(looked) => looked.apply(tables)?,
             Change::ForgetCheckpoints { runs } => {
                 runs.iter().try_for_each(|run| checkpoint::forget(tables, run.as_str()))?;

@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the engine cannot read the file. What is wrong with the content is no error but a fault.
     pub fn check(&self) -> Result<Checked, StoreError> {
-        let mut checked = self.read(|snapshot| {
+        let mut checked = self.read_file(|snapshot| {
             let mut check = Check { snapshot, checked: Checked::default() };
             check.rows()?;
             check.indexes()?;

@@ -7,8 +7,9 @@ use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
+use crate::memory::Room;
 use crate::store::Store;
-use crate::tables::{self, Tables};
+use crate::tables::{self, Snapshot, Tables};
 use crate::task;
 
 /// What calls of models have used.
@@ -79,11 +80,12 @@ impl Store {
     /// [`StoreError`] if the store cannot be read.
     pub fn cost(&self, of: &CostOf) -> Result<Cost, StoreError> {
         let place = of.place();
-        self.read(|snapshot| {
+        let look = |snapshot: &Snapshot| {
             let Some(table) = snapshot.table_if_there(tables::COSTS)? else { return Ok(Cost::default()) };
             let row = table.get(place.as_str())?.map(|row| row.value());
             Ok(row.map_or(Cost::default(), |(tokens, micros)| Cost { tokens, micros }))
-        })
+        };
+        if is_of_owner(&place) { self.read_file(look) } else { self.read(look) }
     }
 
     /// Counts a call that nothing else is recorded of.
@@ -114,10 +116,22 @@ pub(crate) fn of(
 
 /// Adds to what stands at a place.
 pub(crate) fn add(tables: &mut Tables<'_>, place: &str, cost: Cost) -> Result<(), Failure> {
-    let (tokens, micros) = tables.costs.get(place)?.map_or((0, 0), |row| row.value());
+    let mut in_file;
+    let costs = if tables.room == Room::Memory && is_of_owner(place) {
+        in_file = tables.costs_in_file()?;
+        &mut in_file
+    } else {
+        &mut tables.costs
+    };
+    let (tokens, micros) = costs.get(place)?.map_or((0, 0), |row| row.value());
     let sum = Cost { tokens, micros }.and(cost);
-    tables.costs.insert(place, (sum.tokens, sum.micros))?;
+    costs.insert(place, (sum.tokens, sum.micros))?;
     Ok(())
+}
+
+/// Whether it is counted over all conversations: those that are incognito count, too.
+pub(crate) fn is_of_owner(place: &str) -> bool {
+    place.starts_with("day/") || place.starts_with("agent/")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The open database, shared by readers and the writer, and its recovery from a full disk.
 
+use std::cell::OnceCell;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use redb::{Database, Durability, ReadableDatabase, WriteTransaction};
 
 use crate::audit::{AuditEntry, AuditKey};
 use crate::error::{Failure, StoreError};
+use crate::memory::{Memory, Room};
 use crate::tables::{Snapshot, Tables};
 use crate::writer::Written;
 
@@ -21,6 +23,8 @@ pub(crate) struct Shared {
     path: PathBuf,
     engine: Engine,
     state: RwLock<State>,
+    /// What is never in the file.
+    memory: Memory,
     audit_key: AuditKey,
     /// Entries of the record that go in front of whatever is written next. Each belongs to a run at work, and a run that
     /// cannot write ends: there are never many.
@@ -40,7 +44,8 @@ impl Shared {
     pub fn open(path: PathBuf, engine: Engine, audit_key: AuditKey) -> Result<Self, StoreError> {
         let database = engine()?;
         let (state, notes) = (RwLock::new(State::Open(database)), Mutex::default());
-        Ok(Shared { path, engine, state, audit_key, notes, commits: AtomicU64::new(0) })
+        let memory = Memory::default();
+        Ok(Shared { path, engine, state, memory, audit_key, notes, commits: AtomicU64::new(0) })
     }
 
     pub fn path(&self) -> &Path {
@@ -60,8 +65,32 @@ impl Shared {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Runs `look` on one consistent state of the store.
-    pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Failure>) -> Result<T, StoreError> {
+    /// What is never in the file.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Refuses more where there is no room for it: conversations in memory may take only so much of it.
+    pub fn check_room(&self, tables: &Tables<'_>) -> Result<(), Failure> {
+        match tables.room {
+            Room::File => Ok(()),
+            Room::Memory => self.memory.check_room(tables.txn()),
+        }
+    }
+
+    /// Runs `look` on one consistent state of a room.
+    pub fn read<T>(&self, room: Room, look: impl FnOnce(&Snapshot) -> Result<T, Failure>) -> Result<T, StoreError> {
+        match room {
+            Room::File => self.read_file(look),
+            Room::Memory if matches!(*self.state(), State::Closed) => Err(StoreError::Closed),
+            Room::Memory => {
+                let looked = self.memory.read(|snapshot| guarded(|| look(snapshot)));
+                looked.map_err(|failure| self.name(failure))
+            }
+        }
+    }
+
+    fn read_file<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Failure>) -> Result<T, StoreError> {
         // Held over the whole read: `reopen` must not put a new engine under a transaction of the old one.
         let state = self.state();
         let snapshot = match &*state {
@@ -74,7 +103,7 @@ impl Shared {
     }
 
     /// Runs `change` in a transaction and makes it durable. Only the writer thread calls this.
-    pub fn write(&self, change: impl FnOnce(&mut Tables<'_>) -> Result<Written, Failure>) -> Result<(), StoreError> {
+    pub fn write(&self, change: impl FnOnce(&Transactions<'_>) -> Result<Written, Failure>) -> Result<(), StoreError> {
         if matches!(*self.state(), State::Broken(_)) {
             self.reopen()?;
         }
@@ -83,11 +112,22 @@ impl Shared {
             State::Broken(err) => return Err(err.clone()),
             State::Closed => return Err(StoreError::Closed),
         };
-        let written = begun.and_then(|txn| {
-            let written = guarded(|| change(&mut Tables::open(&txn, &self.audit_key)?))?;
-            if written == Written::Something {
-                txn.commit()?;
+        let written = begun.and_then(|file| {
+            let transactions = Transactions { shared: self, file, memory: OnceCell::new() };
+            let written = guarded(|| change(&transactions))?;
+            let Transactions { file, memory, .. } = transactions;
+            // The file first: what an incognito conversation has done is on record before it can go on.
+            if written.file {
+                file.commit()?;
                 self.commits.fetch_add(1, Ordering::Relaxed);
+            }
+            if let Some(memory) = memory.into_inner()
+                && written.memory
+                && let Err(err) = memory.commit().map_err(Failure::from).and_then(|()| self.memory.give_back_if_empty())
+            {
+                tracing::error!(err = ?self.name(err), "memory failed: all incognito conversations have ended");
+                self.memory.give_back();
+                return Err(StoreError::Closed.into());
             }
             Ok(())
         });
@@ -114,9 +154,10 @@ impl Shared {
         }
     }
 
-    /// Closes the file; waits for reads that are under way.
+    /// Closes the file and forgets what is in memory; waits for reads that are under way.
     pub fn close(&self) {
         *self.state_mut() = State::Closed;
+        self.memory.give_back();
     }
 
     /// Adds the path to what the engine reports.
@@ -137,6 +178,34 @@ impl Shared {
 
     fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transaction on the file, and one in memory for those that need it. What is decided together is written together: a
+/// yes is used up, a grant counted and an effect put on record in the file with the step of the incognito conversation.
+pub(crate) struct Transactions<'a> {
+    shared: &'a Shared,
+    file: WriteTransaction,
+    memory: OnceCell<WriteTransaction>,
+}
+
+impl Transactions<'_> {
+    /// The tables of a room. Those of the other one must not be there any more.
+    pub fn tables(&self, room: Room) -> Result<Tables<'_>, Failure> {
+        let Transactions { shared, file, memory } = self;
+        match room {
+            Room::File => Tables::open(file, &shared.audit_key),
+            Room::Memory => {
+                let txn = match memory.get() {
+                    Some(txn) => txn,
+                    None => {
+                        let txn = shared.memory.begin()?;
+                        memory.get_or_init(|| txn)
+                    }
+                };
+                Tables::in_memory(txn, file, &shared.audit_key)
+            }
+        }
     }
 }
 

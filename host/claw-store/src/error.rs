@@ -133,6 +133,22 @@ pub enum StoreError {
         /// The key that was asked for.
         session: SessionKey,
     },
+    /// What is incognito would get where it is kept, or the other way round.
+    #[error(
+        "what is said in an incognito conversation does not get into one that is kept, nor the other way round; nothing was written to `{session}`"
+    )]
+    WrongRoom {
+        /// The conversation that it would have got into.
+        session: SessionKey,
+    },
+    /// The incognito conversations take all the memory that they may.
+    #[error(
+        "the incognito conversations take {most} MiB of memory, and may not take more; end one with `openclaw-host sessions delete`, or begin it anew with `/new`"
+    )]
+    MemoryFull {
+        /// MiB.
+        most: u64,
+    },
     /// A run of the conversation is at work or waits.
     #[error("run `{run}` is at work in `{session}`; stop it or wait for its end, then try again")]
     Busy {

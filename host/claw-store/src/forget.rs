@@ -130,6 +130,11 @@ impl Store {
 }
 
 impl Forgotten {
+    /// The session.
+    pub fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
     /// Removes it all.
     pub fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Failure> {
         let key = self.key.as_str();

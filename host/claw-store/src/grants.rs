@@ -29,7 +29,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn grants(&self, component: &ComponentName, build: &Digest) -> Result<Vec<GrantRow>, StoreError> {
-        self.read(|snapshot| find(&snapshot.table(tables::GRANTS)?, component, build))
+        self.read_file(|snapshot| find(&snapshot.table(tables::GRANTS)?, component, build))
     }
 
     /// Takes grants from a build of a component and gives it others, in one step. One that it has on the same terms is

@@ -1,8 +1,9 @@
 //! Accepting messages: each one once, and durable before anybody is told so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use claw_core::id::{RunId, SessionKey, Timestamp};
+use claw_core::id::{Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Inbound;
 use claw_core::label::Labels;
 
@@ -43,11 +44,32 @@ impl Store {
     /// # Errors
     /// As [`Store::accept`].
     pub async fn accept_with(&self, inbound: Inbound, own: Preferences, at: Timestamp) -> Result<Accepted, StoreError> {
+        self.accept_showing(inbound, own, Vec::new(), at).await
+    }
+
+    /// As [`Store::accept_with`], with the bytes of its images where they must not become blobs on the disk.
+    ///
+    /// # Errors
+    /// As [`Store::accept`].
+    pub async fn accept_showing(
+        &self,
+        inbound: Inbound,
+        own: Preferences,
+        bytes: Vec<(Digest, Vec<u8>)>,
+        at: Timestamp,
+    ) -> Result<Accepted, StoreError> {
+        let shared = Arc::clone(self.shared());
         self.write(move |tables| {
-            let of = PreferencesOf::Run(inbound.run.clone());
+            let (of, key) = (PreferencesOf::Run(inbound.run.clone()), inbound.session.clone());
             let mut decided = accept(tables, inbound, &Labels::default(), at)?;
+            if decided.answer == Accepted::New {
+                shared.check_room(tables)?;
+            }
             if decided.answer == Accepted::New && !own.is_empty() {
                 decided.changes.push(preference::set(&of, &own));
+            }
+            if decided.answer == Accepted::New && !bytes.is_empty() {
+                decided.changes.push(Change::ImageBytes { key, bytes });
             }
             Ok(decided)
         })

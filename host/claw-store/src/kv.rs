@@ -80,11 +80,11 @@ impl Store {
             KvOperation::Open => Ok(KvReply::Done),
             KvOperation::Get { key: name } => {
                 let key = key(name);
-                Ok(KvReply::Value(self.read(|snapshot| find(&snapshot.table(tables::KV)?, &key))?))
+                Ok(KvReply::Value(self.read_file(|snapshot| find(&snapshot.table(tables::KV)?, &key))?))
             }
             KvOperation::Exists { key: name } => {
                 let key = key(name);
-                let found = self.read(|snapshot| find(&snapshot.table(tables::KV)?, &key))?.is_some();
+                let found = self.read_file(|snapshot| find(&snapshot.table(tables::KV)?, &key))?.is_some();
                 Ok(KvReply::Found(found))
             }
             KvOperation::Keys { cursor } => self.kv_keys(component, &store, cursor.unwrap_or(0)),
@@ -120,7 +120,7 @@ impl Store {
 
     fn kv_keys(&self, component: &ComponentName, store: &str, from: u64) -> Result<KvReply, KvError> {
         let skip = usize::try_from(from).unwrap_or(usize::MAX);
-        let mut keys = self.read(|snapshot| {
+        let mut keys = self.read_file(|snapshot| {
             let table = snapshot.table(tables::KV)?;
             let mut keys = Vec::new();
             for item in table.range((component.as_str(), store, "")..)?.skip(skip).take(PAGE + 1) {

@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn labels(&self, place: &LabelledPlace) -> Result<Labels, StoreError> {
-        self.read(|snapshot| find(&snapshot.table(tables::LABELS)?, &place.key()))
+        self.read_file(|snapshot| find(&snapshot.table(tables::LABELS)?, &place.key()))
     }
 
     /// Adds labels to a place; durable when it returns. Costs nothing if they are there already.

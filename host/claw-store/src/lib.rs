@@ -45,6 +45,7 @@ mod stats;
 
 mod change;
 mod log;
+mod memory;
 mod row;
 mod segments;
 mod tables;

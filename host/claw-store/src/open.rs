@@ -21,7 +21,7 @@ use crate::tables::{self, META, SCHEMA, SCHEMA_KEY};
 
 mod overlay;
 
-use overlay::Overlay;
+pub(crate) use overlay::Overlay;
 
 /// The engine's page cache. The host promises 20 MiB when idle, so the operating system's cache does the rest.
 const CACHE_BYTES: usize = 8 << 20;

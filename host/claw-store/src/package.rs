@@ -81,7 +81,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn packages(&self) -> Result<Vec<Package>, StoreError> {
-        self.read(|snapshot| {
+        self.read_file(|snapshot| {
             let Some(table) = snapshot.table_if_there(tables::PACKAGES)? else { return Ok(Vec::new()) };
             let mut packages = Vec::new();
             for item in table.iter()? {
@@ -97,7 +97,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn package(&self, name: &ComponentName) -> Result<Option<Package>, StoreError> {
-        self.read(|snapshot| match snapshot.table_if_there(tables::PACKAGES)? {
+        self.read_file(|snapshot| match snapshot.table_if_there(tables::PACKAGES)? {
             Some(table) => find(&table, name),
             None => Ok(None),
         })

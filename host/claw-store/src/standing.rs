@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn paused(&self, component: &ComponentName) -> Result<Option<Paused>, StoreError> {
-        let standing = self.read(|snapshot| find(&snapshot.table(tables::STANDING)?, component))?;
+        let standing = self.read_file(|snapshot| find(&snapshot.table(tables::STANDING)?, component))?;
         Ok(standing.paused.map(|(by, at, why)| Paused { by, at, why }))
     }
 

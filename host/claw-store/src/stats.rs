@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn stats(&self) -> Result<Stats, StoreError> {
-        self.read(|snapshot| {
+        self.read_file(|snapshot| {
             let mut count = Count { snapshot, tables: Vec::new() };
             tables::each(&mut count)?;
             let tables = count.tables;

@@ -7,6 +7,7 @@ use crate::audit::AuditKey;
 use crate::change::Decided;
 use crate::database::Shared;
 use crate::error::{Failure, StoreError};
+use crate::memory::Room;
 use crate::tables::{Snapshot, Tables};
 use crate::writer::{self, Queue, Writer};
 
@@ -18,6 +19,7 @@ use crate::writer::{self, Queue, Writer};
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    room: Room,
 }
 
 struct Inner {
@@ -54,7 +56,20 @@ impl Store {
         let shared = Arc::new(Shared::open(path.to_owned(), engine, audit_key)?);
         let spawned = writer::spawn(Arc::clone(&shared));
         let writer = spawned.map_err(|err| StoreError::Open { path: path.to_owned(), err: Arc::new(err) })?;
-        Ok(Store { inner: Arc::new(Inner { shared, writer: Mutex::new(Some(writer)) }) })
+        Ok(Store { inner: Arc::new(Inner { shared, writer: Mutex::new(Some(writer)) }), room: Room::File })
+    }
+
+    /// The same store for incognito conversations: what is said in them is in memory alone, and gone with the process.
+    /// Things of the owner (the record, grants, components and what they keep, what a day has cost) are in the file
+    /// through this one, too.
+    #[must_use]
+    pub fn incognito(&self) -> Store {
+        Store { inner: Arc::clone(&self.inner), room: Room::Memory }
+    }
+
+    /// Whether there is no incognito conversation, and nobody has asked for one; then it takes no memory either.
+    pub fn has_no_incognito(&self) -> bool {
+        self.inner.shared.memory().is_unused()
     }
 
     /// Writes what is waiting, stops the writer and closes the file; then another host may open it.
@@ -70,19 +85,24 @@ impl Store {
         decide: impl FnOnce(&Tables<'_>) -> Result<Decided<T>, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let tx = self.inner.sender().ok_or(StoreError::Closed)?;
-        let (job, answer) = writer::job(decide);
+        let (job, answer) = writer::job(self.room, decide);
         // Full: we wait, as the caller must not acknowledge before this is durable anyway.
         tx.send(job).await.map_err(|_| StoreError::Closed)?;
         drop(tx);
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Reads one consistent state.
+    /// Reads one consistent state of the conversations.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Failure>) -> Result<T, StoreError> {
-        self.inner.shared.read(look)
+        self.inner.shared.read(self.room, look)
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    /// Reads one consistent state of the file, where the things of the owner are.
+    pub(crate) fn read_file<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Failure>) -> Result<T, StoreError> {
+        self.inner.shared.read(Room::File, look)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
 

@@ -4,6 +4,7 @@ use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, W
 
 use crate::audit::AuditKey;
 use crate::error::Failure;
+use crate::memory::Room;
 
 /// The layout of the tables below. A change that an older release could misread counts it up, and adds a step to
 /// `migrate`.
@@ -90,6 +91,8 @@ pub(crate) const OUTBOX_DUE: TableDefinition<(Text, Text, u64, u64), u64> = Tabl
 pub(crate) const OUTBOX_STATES: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_states");
 /// (Session key, number): the messages to send of a conversation.
 pub(crate) const OUTBOX_OF: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_of_session");
+/// (Session key, digest) → the bytes of an image. Only in memory, for what is incognito: elsewhere they are blobs.
+pub(crate) const IMAGE_BYTES: TableDefinition<(Text, [u8; 32]), Bytes> = TableDefinition::new("image_bytes");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
 pub(crate) const AUDIT: TableDefinition<u64, AuditValue> = TableDefinition::new("audit");
 /// The two ends of the record, sealed.
@@ -154,6 +157,10 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
 /// what is open takes its time at the commit.
 pub(crate) struct Tables<'txn> {
     txn: &'txn WriteTransaction,
+    /// The transaction on the file, also where `txn` is one in memory: things of the owner are there.
+    file: &'txn WriteTransaction,
+    /// Where the rows of conversations are.
+    pub room: Room,
     pub runs: Table<'txn, Text, Bytes>,
     pub unfinished: Table<'txn, u64, Text>,
     pub sessions: Table<'txn, Text, Bytes>,
@@ -168,9 +175,29 @@ pub(crate) struct Tables<'txn> {
 
 impl<'txn> Tables<'txn> {
     /// Opens the tables; one that is missing is created when it is opened.
-    pub fn open(txn: &'txn WriteTransaction, audit_key: &AuditKey) -> Result<Self, Failure> {
+    pub fn open(file: &'txn WriteTransaction, audit_key: &AuditKey) -> Result<Self, Failure> {
+        Tables::in_room(Room::File, file, file, audit_key)
+    }
+
+    /// Opens the tables with those of conversations in memory, where `txn` is a transaction.
+    pub fn in_memory(
+        txn: &'txn WriteTransaction,
+        file: &'txn WriteTransaction,
+        audit_key: &AuditKey,
+    ) -> Result<Self, Failure> {
+        Tables::in_room(Room::Memory, txn, file, audit_key)
+    }
+
+    fn in_room(
+        room: Room,
+        txn: &'txn WriteTransaction,
+        file: &'txn WriteTransaction,
+        audit_key: &AuditKey,
+    ) -> Result<Self, Failure> {
         Ok(Tables {
             txn,
+            file,
+            room,
             runs: txn.open_table(RUNS)?,
             unfinished: txn.open_table(UNFINISHED)?,
             sessions: txn.open_table(SESSIONS)?,
@@ -178,38 +205,42 @@ impl<'txn> Tables<'txn> {
             entries: txn.open_table(ENTRIES)?,
             journal: txn.open_table(JOURNAL)?,
             costs: txn.open_table(COSTS)?,
-            audit: txn.open_table(AUDIT)?,
-            audit_head: txn.open_table(AUDIT_HEAD)?,
+            audit: file.open_table(AUDIT)?,
+            audit_head: file.open_table(AUDIT_HEAD)?,
             audit_key: audit_key.clone(),
         })
     }
+
+    /// The costs in the file, for conversations in memory; other ones have `costs`.
+    pub fn costs_in_file(&self) -> Result<Table<'txn, Text, (u64, u64)>, Failure> {
+        Ok(self.file.open_table(COSTS)?)
+    }
+
+    /// The transaction in which conversations are.
+    pub fn txn(&self) -> &'txn WriteTransaction {
+        self.txn
+    }
 }
 
-/// Gives tables that are opened for each use. No two values of one may be there at a time.
+/// Gives tables that are opened for each use, in one of the two transactions. No two values of one may be there at a time.
 macro_rules! opened_for_each_use {
-    ($($name:ident: $table:ident, $key:ty, $value:ty;)*) => {
+    ($txn:ident; $($name:ident: $table:ident, $key:ty, $value:ty;)*) => {
         impl<'txn> Tables<'txn> {
             $(pub fn $name(&self) -> Result<Table<'txn, $key, $value>, Failure> {
-                Ok(self.txn.open_table($table)?)
+                Ok(self.$txn.open_table($table)?)
             })*
         }
     };
 }
 
-opened_for_each_use! {
+// Of conversations.
+opened_for_each_use! { txn;
     branches: BRANCHES, (Text, u64), Bytes;
     titles: TITLES, (Text, Text), ();
     approvals: APPROVALS, Text, Bytes;
     pending: PENDING, Text, ();
     asked: ASKED, (Text, Text), ();
-    grants: GRANTS, (Text, [u8; 32]), Bytes;
-    kv: KV, (Text, Text, Text), Bytes;
-    kv_used: KV_USED, Text, (u64, u64);
     recordings: RECORDINGS, (Text, Text), Bytes;
-    packages: PACKAGES, Text, Bytes;
-    labels: LABELS, Text, Bytes;
-    standing: STANDING, Text, Bytes;
-    audit_held: AUDIT_HELD, (Text, Text), Text;
     preferences: PREFERENCES, Text, Bytes;
     sub_agents: SUB_AGENTS, Text, Bytes;
     tasks: TASKS, Text, Bytes;
@@ -227,6 +258,18 @@ opened_for_each_use! {
     outbox_due: OUTBOX_DUE, (Text, Text, u64, u64), u64;
     outbox_states: OUTBOX_STATES, (Text, u64), ();
     outbox_of: OUTBOX_OF, (Text, u64), ();
+    image_bytes: IMAGE_BYTES, (Text, [u8; 32]), Bytes;
+}
+
+// Of the owner.
+opened_for_each_use! { file;
+    grants: GRANTS, (Text, [u8; 32]), Bytes;
+    kv: KV, (Text, Text, Text), Bytes;
+    kv_used: KV_USED, Text, (u64, u64);
+    packages: PACKAGES, Text, Bytes;
+    labels: LABELS, Text, Bytes;
+    standing: STANDING, Text, Bytes;
+    audit_held: AUDIT_HELD, (Text, Text), Text;
 }
 
 /// Creates all tables.

@@ -2,6 +2,7 @@
 //! its run stands; it has no state of its own that could say otherwise.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use claw_core::id::{RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Inbound;
@@ -129,7 +130,15 @@ impl Store {
     /// # Errors
     /// As [`Store::accept`].
     pub async fn hand_over(&self, work: HandOver, at: Timestamp) -> Result<Accepted, StoreError> {
-        self.write(move |tables| hand_over(tables, work, at)).await
+        let shared = Arc::clone(self.shared());
+        self.write(move |tables| {
+            let decided = hand_over(tables, work, at)?;
+            if decided.answer == Accepted::New {
+                shared.check_room(tables)?;
+            }
+            Ok(decided)
+        })
+        .await
     }
 
     /// What a conversation is as a sub-agent; `None` if it is none.

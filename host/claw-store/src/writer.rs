@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
 use crate::audit;
-use crate::change::Decided;
-use crate::database::Shared;
+use crate::change::{Change, Decided};
+use crate::database::{Shared, Transactions};
 use crate::error::{Failure, StoreError};
+use crate::memory::Room;
 use crate::tables::Tables;
 
 /// Requests that may wait for the writer. When it is full, callers wait: they must not acknowledge anyway.
@@ -23,6 +24,8 @@ const GROUP: usize = 256;
 
 /// A request with its result type erased.
 pub(crate) trait Job: Send {
+    /// Where the rows are that it is about.
+    fn room(&self) -> Room;
     /// Decides and writes. The reply is given after the commit.
     fn run(self: Box<Self>, tables: &mut Tables<'_>) -> Outcome;
     /// Answers without having run, because the engine failed.
@@ -32,7 +35,7 @@ pub(crate) trait Job: Send {
 /// What became of one job inside the transaction.
 pub(crate) enum Outcome {
     /// It stands if the commit does.
-    Written(Reply),
+    Written(Written, Reply),
     /// It only looked, or was refused. True as soon as what it saw is durable.
     Unchanged(Reply),
     /// The engine failed, and the whole group with it.
@@ -43,6 +46,7 @@ pub(crate) enum Outcome {
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 struct Request<T, D> {
+    room: Room,
     decide: D,
     tx: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -64,13 +68,13 @@ pub(crate) fn spawn(shared: Arc<Shared>) -> std::io::Result<Writer> {
 }
 
 /// Wraps a decision into a job that answers through the returned receiver.
-pub(crate) fn job<T, D>(decide: D) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+pub(crate) fn job<T, D>(room: Room, decide: D) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
 where
     T: Send + 'static,
     D: FnOnce(&Tables<'_>) -> Result<Decided<T>, Failure> + Send + 'static,
 {
     let (tx, rx) = oneshot::channel();
-    (Box::new(Request { decide, tx }), rx)
+    (Box::new(Request { room, decide, tx }), rx)
 }
 
 impl<T, D> Job for Request<T, D>
@@ -78,8 +82,12 @@ where
     T: Send + 'static,
     D: FnOnce(&Tables<'_>) -> Result<Decided<T>, Failure> + Send,
 {
+    fn room(&self) -> Room {
+        self.room
+    }
+
     fn run(self: Box<Self>, tables: &mut Tables<'_>) -> Outcome {
-        let Request { decide, tx } = *self;
+        let Request { room, decide, tx } = *self;
         // A caller that went away does not undo what it asked for.
         let reply =
             |result: Result<T, StoreError>| -> Reply { Box::new(move |commit| drop(tx.send(commit.and(result)))) };
@@ -92,8 +100,17 @@ where
         if changes.is_empty() {
             return Outcome::Unchanged(reply(Ok(answer)));
         }
+        // What is incognito never gets into the file, whoever asks for it.
+        if let Some(session) = changes.iter().find_map(|change| change.session().filter(|key| !room.is_of(key))) {
+            let session = session.clone();
+            return Outcome::Unchanged(reply(Err(StoreError::WrongRoom { session })));
+        }
+        let written = match room {
+            Room::File => Written { file: true, memory: false },
+            Room::Memory => Written { file: !changes.iter().all(Change::is_of_conversation), memory: true },
+        };
         match changes.into_iter().try_for_each(|change| change.apply(tables)) {
-            Ok(()) => Outcome::Written(reply(Ok(answer))),
+            Ok(()) => Outcome::Written(written, reply(Ok(answer))),
             Err(failure) => Outcome::Broken(failure, reply(Ok(answer))),
         }
     }
@@ -122,10 +139,13 @@ fn commit_group(shared: &Shared, mut group: VecDeque<Box<dyn Job>>) {
     let mut replies = Vec::with_capacity(group.len());
     // Whoever waits for a write of this group has noted before what goes in front of it.
     let notes = std::mem::take(&mut *shared.notes());
-    let result = shared.write(|tables| {
-        notes.iter().cloned().try_for_each(|note| audit::append(tables, note).map(drop))?;
-        let written = write_group(tables, &mut group, &mut replies)?;
-        Ok(if notes.is_empty() { written } else { Written::Something })
+    let result = shared.write(|transactions| {
+        if !notes.is_empty() {
+            let mut tables = transactions.tables(Room::File)?;
+            notes.iter().cloned().try_for_each(|note| audit::append(&mut tables, note).map(drop))?;
+        }
+        let written = write_group(transactions, &mut group, &mut replies)?;
+        Ok(Written { file: written.file || !notes.is_empty(), ..written })
     });
     if let Err(err) = &result {
         shared.notes().splice(..0, notes);
@@ -143,17 +163,26 @@ fn commit_group(shared: &Shared, mut group: VecDeque<Box<dyn Job>>) {
     }
 }
 
-/// Runs the jobs of the group in order; says whether there is anything to commit.
+/// Runs the jobs of the group in order; says what there is to commit.
 fn write_group(
-    tables: &mut Tables<'_>,
+    transactions: &Transactions<'_>,
     group: &mut VecDeque<Box<dyn Job>>,
     replies: &mut Vec<Reply>,
 ) -> Result<Written, Failure> {
-    let mut written = Written::Nothing;
-    while let Some(job) = group.pop_front() {
+    let mut all = Written::default();
+    let mut open: Option<Tables<'_>> = None;
+    while let Some(room) = group.front().map(|job| job.room()) {
+        let tables = match &mut open {
+            Some(tables) if tables.room == room => tables,
+            other => {
+                drop(other.take());
+                other.insert(transactions.tables(room)?)
+            }
+        };
+        let job = group.pop_front().expect("writer: it has just been looked at");
         match job.run(tables) {
-            Outcome::Written(reply) => {
-                written = Written::Something;
+            Outcome::Written(written, reply) => {
+                all = Written { file: all.file || written.file, memory: all.memory || written.memory };
                 replies.push(reply);
             }
             Outcome::Unchanged(reply) => replies.push(reply),
@@ -163,12 +192,12 @@ fn write_group(
             }
         }
     }
-    Ok(written)
+    Ok(all)
 }
 
-/// Whether a transaction has changes to commit.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    Something,
-    Nothing,
+/// Which transactions have changes to commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub file: bool,
+    pub memory: bool,
 }

@@ -39,3 +39,18 @@ fn an_id_error_escapes_what_it_quotes() {
     let error = ToolName::parse("a\u{202e}b\n").unwrap_err().to_string();
     assert!(error.contains("\\u{202e}") && !error.contains('\n'), "{error}");
 }
+
+#[test]
+fn a_conversation_is_incognito_by_its_key_and_so_is_what_lies_beside_it() {
+    let main = AgentId::parse("main").unwrap();
+    let key = |text: &str| SessionKey::parse(text, &main).unwrap();
+    for text in ["incognito:x", "INCOGNITO:X", "agent:work:incognito:x:y", "Agent:Main:Incognito:"] {
+        assert!(key(text).is_incognito(), "{text}");
+    }
+    for text in ["main", "incognito", "x:incognito:y", "agent:incognito:main", "agent:main:incognito", "incognito-x"] {
+        assert!(!key(text).is_incognito(), "{text}");
+    }
+    assert_eq!(SessionKey::incognito(&main, "7f").unwrap().as_str(), "agent:main:incognito:7f");
+    assert_eq!(key("agent:work:incognito:x").beside("subagent:1").unwrap().as_str(), "agent:work:incognito:subagent:1");
+    assert_eq!(key("agent:work:x").beside("subagent:1").unwrap().as_str(), "agent:work:subagent:1");
+}

@@ -93,7 +93,7 @@ pub(super) fn anchor(table: &impl ReadableTable<(), Bytes>) -> Result<Option<Dig
 /// Appends one entry and moves the head; gives its sequence number.
 pub(crate) fn append(tables: &mut Tables<'_>, entry: AuditEntry) -> Result<u64, Failure> {
     let (head, last, previous) = end(tables)?;
-    let (sequence, text) = (last + 1, entry.encode());
+    let (sequence, text) = (last + 1, entry.withheld().encode());
     let hash = hash(&previous, sequence, &text);
     tables.audit.insert(sequence, (hash.0, text.as_str()))?;
     set_head(tables, Head { last: sequence, last_hash: hash, ..head })?;

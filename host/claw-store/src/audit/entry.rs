@@ -13,6 +13,8 @@ const OUTCOME_BYTES: usize = 1024;
 const NAME_BYTES: usize = 256;
 /// Bytes of a session key: the longest ones fit.
 const SESSION_BYTES: usize = 512;
+/// In the place of texts of incognito conversations.
+const WITHHELD: &str = "(incognito)";
 /// Policies that one entry names.
 const POLICIES: usize = 32;
 
@@ -210,6 +212,22 @@ impl AuditEntry {
     pub(super) fn is_of(&self, session: &SessionKey) -> bool {
         let shown = line(session.as_str(), SESSION_BYTES);
         self.session.as_ref().is_some_and(|own| own.as_str() == shown)
+    }
+
+    /// The entry as it is recorded: of an incognito conversation that something happened, and no text that could hold
+    /// what was said in it.
+    pub(super) fn withheld(self) -> Self {
+        if !self.session.as_ref().is_some_and(SessionKey::is_incognito) {
+            return self;
+        }
+        let withhold = |text: Option<String>| text.map(|_| WITHHELD.to_owned());
+        AuditEntry {
+            subject: withhold(self.subject),
+            tainted: withhold(self.tainted),
+            private: withhold(self.private),
+            outcome: withhold(self.outcome),
+            ..self
+        }
     }
 
     /// The text that is kept and hashed: one line of printable ASCII.

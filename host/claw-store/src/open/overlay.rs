@@ -1,20 +1,21 @@
-//! A view of a file that the engine may write to without the file changing.
+//! What the engine writes to in the place of a file: a view of one that does not change, or memory alone.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
 /// The unit of copy on write; the engine's page size, so that most writes fill one.
 const BLOCK: u64 = 4096;
 
-/// Reads come from the file, writes stay here.
+/// Reads come from the file, if there is one; writes stay here.
 #[derive(Debug)]
-pub(super) struct Overlay {
-    file: File,
+pub(crate) struct Overlay {
+    file: Option<File>,
     written: Mutex<Written>,
 }
 
@@ -25,13 +26,24 @@ struct Written {
     /// Up to here, what is not in `blocks` is read from the file; beyond it is zero.
     base: u64,
     blocks: HashMap<u64, Vec<u8>>,
+    /// Bytes of all blocks.
+    taken: Arc<AtomicU64>,
 }
 
 impl Overlay {
     pub fn new(file: &File) -> io::Result<Self> {
         let file = file.try_clone()?;
         let len = file.metadata()?.len();
-        Ok(Overlay { file, written: Mutex::new(Written { len, base: len, blocks: HashMap::new() }) })
+        Ok(Overlay {
+            file: Some(file),
+            written: Mutex::new(Written { len, base: len, blocks: HashMap::new(), taken: Arc::default() }),
+        })
+    }
+
+    /// Memory alone. `taken` counts the bytes that it takes; what was never written takes none.
+    pub fn of_nothing(taken: Arc<AtomicU64>) -> Self {
+        let written = Written { len: 0, base: 0, blocks: HashMap::new(), taken };
+        Overlay { file: None, written: Mutex::new(written) }
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -53,7 +65,7 @@ impl StorageBackend for Overlay {
             let out = &mut out[part];
             match written.blocks.get(&block) {
                 Some(bytes) => out.copy_from_slice(&bytes[start..start + out.len()]),
-                None => written.read_base(&self.file, block * BLOCK + start as u64, out)?,
+                None => written.read_base(self.file.as_ref(), block * BLOCK + start as u64, out)?,
             }
         }
         Ok(())
@@ -64,6 +76,7 @@ impl StorageBackend for Overlay {
         written.len = len;
         written.base = written.base.min(len);
         written.blocks.retain(|block, _| block * BLOCK < len);
+        written.count();
         // What comes back when the file grows again is zero, not what was there.
         if let Some(last) = written.blocks.get_mut(&(len / BLOCK)) {
             last[(len % BLOCK) as usize..].fill(0);
@@ -80,8 +93,9 @@ impl StorageBackend for Overlay {
         for (block, start, part) in parts(offset, data.len()) {
             if !written.blocks.contains_key(&block) {
                 let mut bytes = vec![0; BLOCK as usize];
-                written.read_base(&self.file, block * BLOCK, &mut bytes)?;
+                written.read_base(self.file.as_ref(), block * BLOCK, &mut bytes)?;
                 written.blocks.insert(block, bytes);
+                written.count();
             }
             let bytes = written.blocks.get_mut(&block).expect("overlay: just inserted");
             bytes[start..start + part.len()].copy_from_slice(&data[part]);
@@ -93,10 +107,16 @@ impl StorageBackend for Overlay {
 }
 
 impl Written {
+    fn count(&self) {
+        self.taken.store(self.blocks.len() as u64 * BLOCK, Ordering::Relaxed);
+    }
+
     /// Reads from the file, and zeros beyond what of it is visible.
-    fn read_base(&self, file: &File, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    fn read_base(&self, file: Option<&File>, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let visible = usize::try_from(self.base.saturating_sub(offset)).map_or(out.len(), |n| n.min(out.len()));
-        file.read_exact_at(&mut out[..visible], offset)?;
+        if let Some(file) = file {
+            file.read_exact_at(&mut out[..visible], offset)?;
+        }
         out[visible..].fill(0);
         Ok(())
     }

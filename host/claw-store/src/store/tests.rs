@@ -16,7 +16,7 @@ mod model;
 async fn busy(store: &Store) -> std::sync::mpsc::Sender<()> {
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let (started, running) = tokio::sync::oneshot::channel();
-    let (job, _) = job(move |_| {
+    let (job, _) = job(crate::memory::Room::File, move |_| {
         let _ = started.send(());
         let _ = wait.recv();
         Ok(Decided::unchanged(()))
