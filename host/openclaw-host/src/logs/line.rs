@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::SystemTime;
 
-use claw_core::id::Timestamp;
+use claw_core::id::{SessionKey, Timestamp};
 use claw_core::rfc3339;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -18,6 +18,23 @@ use crate::legible;
 
 /// Bytes kept of one field. Names and messages are far shorter; what is longer came from outside.
 const MAX_FIELD_BYTES: usize = 4096;
+
+/// Fields that name something and never hold what was said; `message` is the line's own words.
+const NAMES: &[&str] = &[
+    "message",
+    "run",
+    "session",
+    "call",
+    "tool",
+    "component",
+    "approval",
+    "by",
+    "end",
+    "state",
+    "model",
+    "next",
+    "kind",
+];
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +79,14 @@ where
                 fields.extend(known);
             }
         }
+        let around: Vec<String> = fields.keys().cloned().collect();
         event.record(&mut Collect(&mut fields));
+        if is_incognito(&fields) {
+            fields
+                .iter_mut()
+                .filter(|(name, _)| !around.contains(name))
+                .for_each(|(name, value)| withhold(name, value));
+        }
         fields.values_mut().for_each(tame);
 
         let message = match fields.remove("message") {
@@ -74,6 +98,20 @@ where
             Style::Json => write_json(writer, &at, event, message, fields),
             Style::Human(colour) => write_human(writer, &at, event, &message, &fields, colour),
         }
+    }
+}
+
+/// Whether the line is about an incognito conversation.
+fn is_incognito(fields: &Map<String, Value>) -> bool {
+    let session = fields.get("session").and_then(Value::as_str);
+    let key = session.and_then(|session| SessionKey::try_from(session.to_owned()).ok());
+    key.is_some_and(|key| key.is_incognito())
+}
+
+/// Takes a text out that may hold what was said; names and numbers stay.
+fn withhold(name: &str, value: &mut Value) {
+    if value.is_string() && !NAMES.contains(&name) {
+        *value = "(incognito)".into();
     }
 }
 

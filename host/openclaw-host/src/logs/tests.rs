@@ -115,3 +115,24 @@ fn seven_days_are_kept_and_the_newest_is_linked() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().map(Result::unwrap).filter(is_plain).count(), MAX_FILES);
     assert!(fs::read_to_string(folder.path().join("host.jsonl")).unwrap().contains("written"));
 }
+
+#[test]
+fn lines_of_an_incognito_conversation_have_names_and_numbers_and_no_words() {
+    let said = |session: &str| {
+        let (file, console) = log("trace", || {
+            let _run = info_span!("run", runId = "r1", session).entered();
+            let error = std::io::Error::other("no such file: canary.txt");
+            warn!(call = "c1", tool = "exec", text = "canary", count = 3, error = %error, "tool says");
+        });
+        file + &console
+    };
+    let kept = said("agent:main:main");
+    assert_eq!(kept.matches("canary").count(), 4, "{kept}");
+    let incognito = said("agent:main:incognito:x");
+    assert!(!incognito.contains("canary") && incognito.contains(r#""text":"(incognito)""#), "{incognito}");
+    for name in ["r1", "c1", "exec", "tool says", "\"count\":3"] {
+        assert!(incognito.contains(name), "{name}: {incognito}");
+    }
+    let (own, _) = log("info", || info!(session = "agent:main:incognito:x", what = "canary", "something"));
+    assert!(!own.contains("canary"), "{own}");
+}
