@@ -222,6 +222,17 @@ pub struct ChatAbort {
     pub run: Option<RunId>,
 }
 
+/// A conversation that is to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewSession {
+    /// That of this key.
+    Key(SessionKey),
+    /// A fresh one of an agent.
+    Of(AgentId),
+    /// A fresh one of an agent, of which nothing is kept.
+    Incognito(AgentId),
+}
+
 /// What is to change about a conversation; at least one field has a value, and `Some(None)` takes it away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionPatch {
@@ -249,6 +260,13 @@ pub enum SessionCall {
     Resolve {
         /// Its key or its label.
         name: SessionName,
+    },
+    /// `{ok:true, key, sessionId, entry, resolved:{modelProvider, model}}`; one that exists is taken as it is.
+    Create {
+        /// Which.
+        new: NewSession,
+        /// What is said of it.
+        patch: SessionPatch,
     },
     /// `{ok:true, key, entry, resolved:{modelProvider, model}}`; the entry is `null` for one that has not begun.
     Patch {
@@ -366,6 +384,8 @@ pub struct SessionsList {
     pub label: Option<String>,
     /// Only those whose key or label has this text.
     pub search: Option<String>,
+    /// The incognito ones, and only these; a field of this host's.
+    pub incognito: bool,
 }
 
 /// One tool call by the owner, without a model.

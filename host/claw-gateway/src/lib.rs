@@ -32,9 +32,9 @@ mod http;
 mod socket;
 
 pub use call::{
-    BranchName, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, HubCall, MAX_MESSAGE_BYTES, OutboxCall,
-    OutboxChoice, OutboxList, PackageCall, Place, SessionCall, SessionName, SessionPatch, SessionsList, TaskCall,
-    TaskList, ToolsInvoke,
+    BranchName, Call, Caller, ChatAbort, ChatHistory, ChatSend, Command, HubCall, MAX_MESSAGE_BYTES, NewSession,
+    OutboxCall, OutboxChoice, OutboxList, PackageCall, Place, SessionCall, SessionName, SessionPatch, SessionsList,
+    TaskCall, TaskList, ToolsInvoke,
 };
 pub use config::{Auth, GatewayConfig, GatewayLimits, Secret};
 pub use fanout::Approvers;

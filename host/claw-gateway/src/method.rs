@@ -57,6 +57,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "sessions.describe", scope: Scope::Read, read: sessions::describe },
     Method { name: "sessions.resolve", scope: Scope::Read, read: sessions::resolve },
     Method { name: "sessions.search", scope: Scope::Read, read: sessions::search },
+    Method { name: "sessions.create", scope: Scope::Write, read: sessions::create },
     Method { name: "sessions.patch", scope: Scope::Write, read: sessions::patch },
     Method { name: "sessions.branches.list", scope: Scope::Read, read: sessions::branches },
     Method { name: "sessions.branches.switch", scope: Scope::Admin, read: sessions::switch },

@@ -17,6 +17,7 @@ use redb::ReadableTable;
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::image;
+use crate::listing;
 use crate::log::OpenCalls;
 use crate::memory::Room;
 use crate::preference::{self, PreferencesOf};
@@ -200,23 +201,30 @@ impl Store {
         })
     }
 
-    /// Begins a session in which nothing was said yet, if there is none. Returns its id, and whether it is new.
+    /// Begins a session in which nothing was said yet, if there is none; one that is there gets the title, if there is
+    /// one. Returns its id.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be written.
+    /// [`StoreError::Title`] if the title is too long; [`StoreError`] if the store cannot be written.
     pub async fn begin_session(
         &self,
         key: &SessionKey,
         new_session_id: String,
+        title: Option<&str>,
         at: Timestamp,
-    ) -> Result<(String, bool), StoreError> {
-        let key = key.clone();
+    ) -> Result<String, StoreError> {
+        let (key, title, shared) = (key.clone(), listing::tidy(title)?, Arc::clone(self.shared()));
         self.write(move |tables| {
-            if let Some(row) = session::find(&tables.sessions, &key)? {
-                return Ok(Decided::unchanged((row.session_id, false)));
+            let was = session::find(&tables.sessions, &key)?;
+            if was.is_none() {
+                shared.check_room(tables)?;
             }
-            let row = StoredSession::new(new_session_id.clone(), at);
-            Ok(Decided { answer: (new_session_id, true), changes: vec![Change::Session { key, was: None, row }] })
+            let mut row = was.clone().unwrap_or_else(|| StoredSession::new(new_session_id, at));
+            row.title = title.or(row.title);
+            let answer = row.session_id.clone();
+            let is_same = was.as_ref() == Some(&row);
+            let changes = if is_same { Vec::new() } else { vec![Change::Session { key, was, row }] };
+            Ok(Decided { answer, changes })
         })
         .await
     }

@@ -101,11 +101,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Title`] if it is too long; [`StoreError`] if the store cannot be written.
     pub async fn title_session(&self, key: &SessionKey, title: Option<&str>) -> Result<Option<SessionRow>, StoreError> {
-        let title = title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
-        let title = title.filter(|title| !title.is_empty());
-        if title.as_ref().is_some_and(|title| title.chars().count() > TITLE_CHARS) {
-            return Err(StoreError::Title { most: TITLE_CHARS });
-        }
+        let title = tidy(title)?;
         let key = key.clone();
         self.write(move |tables| {
             let Some(was) = session::find(&tables.sessions, &key)? else {
@@ -117,6 +113,16 @@ impl Store {
             Ok(Decided { answer, changes: vec![Change::Session { key, was: Some(was), row }] })
         })
         .await
+    }
+}
+
+/// A title as it is kept; none if there is nothing in it.
+pub(crate) fn tidy(title: Option<&str>) -> Result<Option<String>, StoreError> {
+    let title = title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
+    let title = title.filter(|title| !title.is_empty());
+    match title.as_ref().is_some_and(|title| title.chars().count() > TITLE_CHARS) {
+        true => Err(StoreError::Title { most: TITLE_CHARS }),
+        false => Ok(title),
     }
 }
 

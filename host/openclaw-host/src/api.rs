@@ -28,11 +28,14 @@ use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
-use claw_store::{Accepted, ApprovalFilter, BlobError, Cost, Record, ResolveError, RunState, SessionQuery, StoreError};
+use claw_store::{
+    Accepted, ApprovalFilter, BlobError, Cost, Record, ResolveError, RunRow, RunState, SessionQuery, StoreError,
+};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub use self::accept::Said;
 pub use self::command::{COMMANDS, Slash};
@@ -117,15 +120,17 @@ impl Api {
                 answer
             }
             Call::ApprovalList => {
-                let approvals = host.store.approvals(ApprovalFilter::Pending).map_err(stored)?;
+                let approvals = self.pending().map_err(stored)?;
                 let at = now();
                 let open = approvals.iter().filter(|approval| approval.expires > at);
                 Ok(open.map(claw_gateway::approval_payload).collect())
             }
-            Call::ApprovalGet { id } => match host.store.approval(&id).map_err(stored)? {
-                Some(approval) => Ok(claw_gateway::approval_payload(&approval)),
-                None => Err(RpcError::new(ErrorCode::ApprovalNotFound, format!("there is no approval `{id}`"))),
-            },
+            Call::ApprovalGet { id } => {
+                match host.store_of_approval(&id).and_then(|it| it.approval(&id)).map_err(stored)? {
+                    Some(approval) => Ok(claw_gateway::approval_payload(&approval)),
+                    None => Err(RpcError::new(ErrorCode::ApprovalNotFound, format!("there is no approval `{id}`"))),
+                }
+            }
             Call::ApprovalResolve { id, answer } => self.resolve(&caller, id.as_str(), answer).await,
             Call::ToolsCatalog(agent) => Ok(view::tools_catalog(host, self.agent(&agent)?)),
             Call::ToolsInvoke(invoke) => self.invoke(caller, invoke).await,
@@ -234,7 +239,7 @@ impl Api {
         }
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let row = self.host.store.run(&run).map_err(stored)?;
+            let row = self.host.store_of_run(&run).and_then(|store| store.run(&run)).map_err(stored)?;
             let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
             if let RunState::Ended(RunEnd::Joined { run: other }) = &row.state {
                 asked.get_or_insert(run);
@@ -273,12 +278,15 @@ impl Api {
         let (run, name) = (invoke.run, invoke.name);
         let (origin, images) = (Origin::Owner, Vec::new());
         let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
-        match host.store.accept(inbound, now()).await.map_err(stored)? {
+        let store = host.store_for(&session, &run).map_err(stored)?;
+        match store.accept(inbound, now()).await.map_err(stored)? {
             Accepted::New => {}
             Accepted::Duplicate(RunState::Ended(end)) => return Ok(view::run_end(&run, &end, None)),
             Accepted::Duplicate(_) => return Ok(json!({"runId": run, "status": "in_flight"})),
         }
-        let outcome = self.invoke_once(&session, &run, &name, arguments).await?;
+        // Every line of its log carries its names.
+        let span = tracing::info_span!("run", runId = %run, %session);
+        let outcome = self.invoke_once(&session, &run, &name, arguments).instrument(span).await?;
         Ok(match outcome {
             ToolOutcome::Done { text } => json!({"ok": true, "toolName": name, "output": text, "runId": run}),
             ToolOutcome::Failed(failure) => json!({
@@ -300,7 +308,8 @@ impl Api {
         let call = ToolCall { id: call, tool: name.clone(), arguments };
         // Whoever calls a tool directly waits for its outcome and sees no card.
         let shows_cards = false;
-        let known = host.store.session(session).map_err(stored)?;
+        let store = host.store_of(session);
+        let known = store.session(session).map_err(stored)?;
         let labels = Arc::new(RunLabels::new(known.map(|known| known.labels).unwrap_or_default()));
         let context = CallContext {
             host: Arc::clone(host),
@@ -324,13 +333,14 @@ impl Api {
             host.store.audit(entry).await.map_err(stored)?;
         }
         let Called { outcome, recording, outside, .. } = tool_call::run(&context, &call).await;
+        let recording = recording.filter(|_| !session.is_incognito());
         let recordings = recording.map(|recording| (call.id.clone(), recording.encode())).into_iter().collect();
         let answered =
             Message::Tool { call: call.id.clone(), tool: call.tool.clone(), outcome: outcome.clone(), outside };
         let end = RunEnd::Done { text: outcome.text(), usage: Usage::default() };
         let entries = vec![Message::Assistant { text: String::new(), calls: vec![call], replay: None }, answered];
         let record = Record { entries, recordings, end: Some(end), labels: labels.now(), ..Record::default() };
-        host.store.record(run, record, now()).await.map_err(stored)?;
+        store.record(run, record, now()).await.map_err(stored)?;
         Ok(outcome)
     }
 
@@ -342,7 +352,7 @@ impl Api {
     }
 
     fn show_run(&self, run: &RunId) -> Result<Value, RpcError> {
-        let store = &self.host.store;
+        let store = self.host.store_of_run(run).map_err(stored)?;
         let row = store.run(run).map_err(stored)?;
         let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
         let entries = store.run_entries(run).map_err(stored)?;
@@ -358,9 +368,28 @@ impl Api {
         Ok(view::health(&self.host, &recent, now(), took))
     }
 
+    /// All questions that wait for an answer.
+    fn pending(&self) -> Result<Vec<Approval>, StoreError> {
+        let mut pending = self.host.store.approvals(ApprovalFilter::Pending)?;
+        if !self.host.store.has_no_incognito() {
+            pending.extend(self.host.incognito.approvals(ApprovalFilter::Pending)?);
+            pending.sort_by_key(|approval| approval.created);
+        }
+        Ok(pending)
+    }
+
+    /// All runs that are at work or wait.
+    fn unfinished(&self) -> Result<Vec<RunRow>, StoreError> {
+        let mut unfinished = self.host.store.unfinished_runs()?;
+        if !self.host.store.has_no_incognito() {
+            unfinished.extend(self.host.incognito.unfinished_runs()?);
+        }
+        Ok(unfinished)
+    }
+
     fn status(&self) -> Result<Value, RpcError> {
-        let pending = self.host.store.approvals(ApprovalFilter::Pending).map_err(stored)?.len();
-        let unfinished = self.host.store.unfinished_runs().map_err(stored)?.len();
+        let pending = self.pending().map_err(stored)?.len();
+        let unfinished = self.unfinished().map_err(stored)?.len();
         Ok(view::status(&self.host, pending, unfinished, now()))
     }
 }
@@ -384,7 +413,7 @@ fn not_changed(err: ChangeError) -> RpcError {
 fn stored(err: StoreError) -> RpcError {
     tracing::error!(error = &err as &dyn std::error::Error, "the store refused");
     match err {
-        StoreError::RunTaken { .. } => RpcError::invalid(err.to_string()),
+        StoreError::RunTaken { .. } | StoreError::MemoryFull { .. } => RpcError::invalid(err.to_string()),
         _ => RpcError::unavailable(err.to_string()),
     }
 }

@@ -37,6 +37,7 @@ use crate::gauge::Gauge;
 use crate::home::Home;
 use crate::host::{About, Host, RunLimits, now};
 use crate::hub::Hub;
+use crate::incognito;
 use crate::owner_policies::OwnerPolicies;
 use crate::packages::Packages;
 use crate::provider_key;
@@ -153,6 +154,7 @@ impl App {
         let blobs = Blobs::new(home.path().join("blobs"));
         let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone(), blobs.clone());
         let host = Host {
+            incognito: store.incognito(),
             store,
             blobs,
             checkpoints,
@@ -181,6 +183,7 @@ impl App {
             gauge: Gauge::default(),
             fences: Fences::default(),
             retention: Retention { age: settings.sessions.keep, count: settings.sessions.keep_count },
+            incognito_idle: settings.sessions.incognito,
             sub_agents: settings.sub_agents,
             unheard: Unheard::default(),
             queue: settings.queue,
@@ -208,6 +211,7 @@ impl App {
         tokio::spawn(policies.follow(Arc::clone(&host), stop.clone()));
         tokio::spawn(Arc::clone(&host).follow_revocations(stop.clone()));
         tokio::spawn(retention::follow(Arc::clone(&host), stop.clone()));
+        tokio::spawn(incognito::follow(Arc::clone(&host), stop.clone()));
         tokio::spawn(Arc::clone(&host.checkpoints).follow(stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = Api::new(Arc::clone(&host));
@@ -231,7 +235,9 @@ impl App {
         });
         match driver.await {
             Ok(0) => tracing::info!("stopped"),
-            Ok(left) => tracing::warn!(left, "stopped; runs that were cut off go on at the next start"),
+            Ok(left) => {
+                tracing::warn!(left, "stopped; runs that were cut off go on at the next start, but for incognito ones")
+            }
             Err(err) => tracing::error!(error = %err, "the lane driver failed"),
         }
         // What is being sent when the host stops gets to its end, or is sent once more by the next start.

@@ -7,6 +7,9 @@
 //! What a look found is attributed by [`claw_core::checkpoint`]. A look takes as long as there are files, and only what
 //! nobody has read yet is read. One that fails stops no call: what the run changes is not known then, and an undo says so.
 //!
+//! Of incognito conversations nothing is noted. While they write they stand among the others, so that what they change is
+//! not taken for another one's.
+//!
 //! Invariant: nothing is looked at while nobody is about to write.
 
 mod restore;
@@ -106,6 +109,8 @@ pub enum Files {
     None,
     /// None are, because the configuration says so.
     Off,
+    /// None are of a conversation that is incognito.
+    Incognito,
     /// They are as they were before, as far as this says.
     Back(Back),
 }
@@ -144,7 +149,8 @@ impl Checkpoints {
         }
         let writer = Writer { session: session.clone(), workspace: workspace.to_owned() };
         let _looking = self.looking.lock().await;
-        if !self.writers().now.contains_key(run)
+        if !writer.session.is_incognito()
+            && !self.writers().now.contains_key(run)
             && let Err(err) = self.note_begin(run, &writer).await
         {
             tracing::error!(%run, error = &err as &dyn std::error::Error, "what a run changes cannot be noted");
@@ -196,7 +202,7 @@ impl Checkpoints {
 
     /// To be called when a run has ended: what was cut off in it is looked at now, before somebody else changes things.
     pub async fn settle(&self, run: &RunId) {
-        let unseen = || self.writers().unseen.get(run).cloned();
+        let unseen = || self.writers().unseen.get(run).filter(|writer| !writer.session.is_incognito()).cloned();
         if unseen().is_none() {
             return;
         }
@@ -246,6 +252,11 @@ impl Checkpoints {
         by: &str,
         mask: impl Fn(&str) -> String,
     ) -> Result<Undone, StoreError> {
+        if session.is_incognito() {
+            let (Undoing::Begun(turn) | Undoing::GoesOn(turn) | Undoing::Done(turn)) =
+                self.store.incognito().undo_turn(session, by, now()).await?;
+            return Ok(Undone { turn, goes_on: false, files: Files::Incognito });
+        }
         let _looking = self.looking.lock().await;
         let (turn, goes_on) = match self.store.undo_turn(session, by, now()).await? {
             Undoing::Begun(turn) => (turn, false),
@@ -399,7 +410,7 @@ fn look(
     let mut checkpoints: Vec<_> = checkpoints.collect::<Result<_, _>>().map_err(stored)?;
     let mut changed = observe(&mut known, seen.nodes, &mut checkpoints, || random_bits() as u64);
     let is_changed = !changed.is_empty();
-    checkpoints.retain(|checkpoint| is_changed && !checkpoint.is_empty());
+    checkpoints.retain(|own| is_changed && !own.is_empty() && !own.session.is_incognito());
     let mut kept = None;
     if let Some(mut batch) = batch {
         let read = walk::keep_content(root.as_fd(), &mut known, settings, deadline, now(), &mut batch);
@@ -440,6 +451,9 @@ fn put_back(
 impl Writing {
     /// It has ended: what it has changed is noted.
     pub async fn end(mut self) {
+        if self.writer.session.is_incognito() {
+            return;
+        }
         let checkpoints = Arc::clone(&self.checkpoints);
         let _looking = checkpoints.looking.lock().await;
         let is_last = checkpoints.writers().now.get(&self.run).is_some_and(|(_, count)| *count == 1);
@@ -458,6 +472,9 @@ impl Writing {
 
     /// It has ended, and what it has started goes on.
     pub async fn goes_on(self) {
+        if self.writer.session.is_incognito() {
+            return;
+        }
         let (checkpoints, run, writer) = (Arc::clone(&self.checkpoints), self.run.clone(), self.writer.clone());
         self.end().await;
         if let Err(err) = checkpoints.note_background(&run, &writer).await {
@@ -475,7 +492,9 @@ impl Drop for Writing {
         });
         if left == 0 {
             writers.now.remove(&self.run);
-            if !self.is_seen {
+            let has_others = writers.now.values().any(|(other, _)| other.workspace == self.writer.workspace);
+            let matters = has_others || !self.writer.session.is_incognito();
+            if matters && !self.is_seen {
                 writers.unseen.insert(self.run.clone(), self.writer.clone());
             }
         }

@@ -128,7 +128,7 @@ impl Driver {
         self.on(Event::Finished(session.clone())).await;
         for run in left {
             // A run that failed may not have come to what was handed to it.
-            if let Ok(Some(row)) = self.host.store.run(&run)
+            if let Ok(Some(row)) = self.host.store_of(&session).run(&run)
                 && row.state == RunState::Received
             {
                 self.on(Event::Arrived(session.clone(), run, queue::taken_up())).await;
@@ -169,7 +169,7 @@ impl Driver {
             self.limits.retain(|run, _| !joins.contains(run));
             self.joins.insert(id.clone(), joins.clone());
         }
-        let work = run::run(Arc::clone(&self.host), id.clone(), joins, limit, cancel);
+        let work = run::run(Arc::clone(&self.host), session.clone(), id.clone(), joins, limit, cancel);
         let kept = session.clone();
         // Every line of the run's log carries its names.
         let span = tracing::info_span!("run", runId = %id, %session);

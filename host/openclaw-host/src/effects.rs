@@ -276,7 +276,7 @@ impl Effects {
         if self.context.labels.join(&labels)
             && let Some(place) = &self.scratch
         {
-            let kept = self.context.host.store.add_labels(place, &self.context.labels.now()).await;
+            let kept = self.context.host.store.add_labels(place, &self.context.labels_to_keep()).await;
             kept.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         }
         Ok(())
@@ -295,6 +295,6 @@ impl Effects {
     async fn record(&self, step: JournalStep, entry: AuditEntry, spends: Option<Spent>) -> Result<(), StoreError> {
         let spends = spends.into_iter().collect();
         let record = Record { steps: vec![step], audit: vec![entry], spends, ..Record::default() };
-        self.context.host.store.record(&self.context.facts.run, record, now()).await.map(|_| ())
+        self.context.store().record(&self.context.facts.run, record, now()).await.map(|_| ())
     }
 }

@@ -17,7 +17,7 @@ use claw_core::id::{AgentId, ApprovalId, CallId, ComponentName, SessionKey};
 use claw_core::label::Labels;
 use claw_core::rfc3339;
 use claw_policy::{Action, Ask, Decision, Denial, Facts, Permit, Policy, Subject};
-use claw_store::{Paused, ResolveError, StoreError};
+use claw_store::{ApprovalFilter, Paused, ResolveError, Store, StoreError};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -95,6 +95,13 @@ pub enum Refused {
     Store(StoreError),
 }
 
+impl<'a> Asker<'a> {
+    /// Where the conversation is, with its questions.
+    fn store(&self) -> &'a Store {
+        self.host.store_of(&self.facts.session)
+    }
+}
+
 impl Gate {
     /// A gate under these policies.
     pub fn new(set: PolicySet, expiry: Duration, budget: Budget) -> Self {
@@ -156,7 +163,7 @@ impl Gate {
     ) -> Result<Admitted, Refused> {
         let (mut action, mut asking, mut held) = (action, Some(asking), None);
         // A call that has asked before a restart goes on waiting, though nobody has connected again yet.
-        let has_asked = || asker.host.store.waits_or_may(&asker.facts.run, asker.call).map_err(Refused::Store);
+        let has_asked = || asker.store().waits_or_may(&asker.facts.run, asker.call).map_err(Refused::Store);
         let (facts, waiting);
         let asker = if !asker.facts.person_present && has_asked()? {
             facts = Facts { person_present: true, ..asker.facts.clone() };
@@ -207,7 +214,11 @@ impl Gate {
     /// Takes back the open cards, after the policies have changed: their calls are decided anew.
     pub async fn supersede_cards(&self, host: &Host) {
         for id in self.waiting.open() {
-            let approval = match host.store.supersede(&id, now()).await {
+            let superseded = match host.store_of_approval(&id) {
+                Ok(store) => store.supersede(&id, now()).await,
+                Err(err) => Err(err),
+            };
+            let approval = match superseded {
                 Ok(approval) => approval,
                 Err(err) => {
                     tracing::error!(approval = %id, error = %err, "an open card cannot be taken back");
@@ -221,14 +232,14 @@ impl Gate {
 
     /// The person's answer to exactly this question: one already given, one still open, or a new one.
     async fn answer(&self, asker: &Asker<'_>, policy: &Policy, ask: &Ask) -> Result<Approval, Refused> {
-        let Asker { host, facts, .. } = asker;
-        let known = host.store.find_approval(&facts.run, asker.call, &ask.digest).map_err(Refused::Store)?;
+        let facts = asker.facts;
+        let known = asker.store().find_approval(&facts.run, asker.call, &ask.digest).map_err(Refused::Store)?;
         // A used one allowed one start only; the same wish once more is a new question.
         let known = known.filter(|known| !matches!(known.state, ApprovalState::Used { .. }));
         // A no holds for the whole run, however often the same is tried. AP-21
         let known = match known {
             Some(known) => Some(known),
-            None => host.store.find_denial(&facts.run, &ask.digest).map_err(Refused::Store)?,
+            None => asker.store().find_denial(&facts.run, &ask.digest).map_err(Refused::Store)?,
         };
         let Some(approval) = known else {
             let question = self.question(asker, ask, policy.choices(ask))?;
@@ -238,7 +249,7 @@ impl Gate {
                 Ok(answered) => answered,
                 Err(full) => return Err(self.too_often(asker, ask, full).await),
             };
-            if let Err(err) = host.store.park(question.clone()).await {
+            if let Err(err) = asker.store().park(question.clone()).await {
                 self.waiting.forget(&question.id);
                 return Err(Refused::Store(err));
             }
@@ -282,7 +293,7 @@ impl Gate {
             }
             () = expired => {
                 self.waiting.forget(&approval.id);
-                let approval = host.store.expire(&approval.id, now()).await.map_err(Refused::Store)?;
+                let approval = asker.store().expire(&approval.id, now()).await.map_err(Refused::Store)?;
                 host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
                 Ok(approval)
             }
@@ -294,7 +305,7 @@ impl Gate {
         let Asker { subject, facts, call, .. } = asker;
         let created = now();
         let (mut card, mut session) = (ask.card.clone(), facts.session.clone());
-        if let Some(agent) = asker.host.store.sub_agent(&session).map_err(Refused::Store)? {
+        if let Some(agent) = asker.store().sub_agent(&session).map_err(Refused::Store)? {
             let name = if agent.label.is_empty() { "without a name" } else { &agent.label };
             card.lines.push(("Sub-agent".to_owned(), format!("{name}, started by {}", agent.parent)));
             session = agent.chat;
@@ -357,7 +368,7 @@ impl Gate {
         by: &str,
     ) -> Result<Vec<Result<Approval, ResolveError>>, StoreError> {
         crash_point::pass("answered");
-        let resolved = host.store.resolve_all(ids, answer, by, now()).await?;
+        let resolved = resolve_all(host, ids, answer, by).await?;
         crash_point::pass("answer kept");
         let ended = resolved.iter().filter_map(|resolved| match resolved {
             Ok(approval) => Some(approval),
@@ -377,6 +388,41 @@ impl Gate {
         }
         Ok(resolved)
     }
+}
+
+/// Takes an answer to questions of conversations that are kept, then to those of incognito ones.
+async fn resolve_all(
+    host: &Host,
+    ids: &[String],
+    answer: Answer,
+    by: &str,
+) -> Result<Vec<Result<Approval, ResolveError>>, StoreError> {
+    if host.store.has_no_incognito() {
+        return host.store.resolve_all(ids, answer, by, now()).await;
+    }
+    let open = [host.store.approvals(ApprovalFilter::Pending)?, host.incognito.approvals(ApprovalFilter::All)?];
+    let (mut kept, mut incognito, mut resolved) = (Vec::new(), Vec::new(), Vec::new());
+    for id in ids {
+        let beginning = id.trim().to_ascii_lowercase();
+        let meant = |open: &Vec<Approval>| -> Vec<Approval> {
+            open.iter().filter(|approval| approval.id.as_str().starts_with(&beginning)).cloned().collect()
+        };
+        match (meant(&open[0]), meant(&open[1])) {
+            // Each store would take it for its own.
+            (mut candidates, more) if !candidates.is_empty() && !more.is_empty() => {
+                candidates.extend(more);
+                resolved.push(Err(ResolveError::Ambiguous { text: beginning, candidates }));
+            }
+            (_, more) if more.is_empty() => kept.push(id.clone()),
+            _ => incognito.push(id.clone()),
+        }
+    }
+    for (store, ids) in [(&host.store, kept), (&host.incognito, incognito)] {
+        if !ids.is_empty() {
+            resolved.extend(store.resolve_all(&ids, answer, by, now()).await?);
+        }
+    }
+    Ok(resolved)
 }
 
 fn is_paused(component: &ComponentName, paused: &Paused) -> Denial {

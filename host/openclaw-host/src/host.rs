@@ -4,14 +4,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use claw_core::event::HostEvent;
-use claw_core::id::{SessionKey, Timestamp};
+use claw_core::id::{ApprovalId, RunId, SessionKey, Timestamp};
 use claw_core::route::Routes;
 use claw_effects::{ExecGate, ExecPaths, HttpBroker, NetBroker, Processes};
 use claw_gateway::Approvers;
 use claw_model::Model;
 use claw_policy::Policy;
 use claw_sandbox::{CallLimits, Sandbox};
-use claw_store::{Blobs, Retention, Store};
+use claw_store::{Blobs, Retention, Store, StoreError};
 use claw_vault::Vault;
 use tokio::sync::{broadcast, mpsc};
 
@@ -33,8 +33,10 @@ use crate::tasks::Unheard;
 
 /// The running host. One value, shared by all tasks.
 pub struct Host {
-    /// Durable state.
+    /// Durable state: things of the owner, and conversations that are kept.
     pub store: Store,
+    /// Conversations that are not; see [`Host::store_of`].
+    pub incognito: Store,
     /// Where components run.
     pub sandbox: Sandbox,
     /// Installed components; another one when something is installed or removed.
@@ -89,6 +91,8 @@ pub struct Host {
     pub fences: Fences,
     /// Which conversations are kept.
     pub retention: Retention,
+    /// How long an incognito one may be idle before it ends.
+    pub incognito_idle: Duration,
     /// Where sub-agents end.
     pub sub_agents: SubAgentSettings,
     /// Tasks of whose ends nobody is to hear.
@@ -129,6 +133,44 @@ impl Host {
     /// Tells clients; nobody listening is fine.
     pub fn tell(&self, event: HostEvent) {
         let _ = self.events.send(event);
+    }
+
+    /// Where what belongs to a conversation is: what is said in it, its runs, calls, questions, tasks and preferences.
+    pub fn store_of(&self, session: &SessionKey) -> &Store {
+        if session.is_incognito() { &self.incognito } else { &self.store }
+    }
+
+    /// The same, where only a run of it is known. One that nobody knows is looked for among those that are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn store_of_run(&self, run: &RunId) -> Result<&Store, StoreError> {
+        let is_incognito = !self.store.has_no_incognito() && self.incognito.run(run)?.is_some();
+        Ok(if is_incognito { &self.incognito } else { &self.store })
+    }
+
+    /// The same, for a question of one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn store_of_approval(&self, id: &ApprovalId) -> Result<&Store, StoreError> {
+        let is_incognito = !self.store.has_no_incognito() && self.incognito.approval(id)?.is_some();
+        Ok(if is_incognito { &self.incognito } else { &self.store })
+    }
+
+    /// The store that a new message goes to.
+    ///
+    /// # Errors
+    /// [`StoreError::RunTaken`] if its run's id is one of the other store's, so that an id always names one run.
+    pub fn store_for(&self, session: &SessionKey, run: &RunId) -> Result<&Store, StoreError> {
+        let is_elsewhere = match session.is_incognito() {
+            true => self.store.run(run)?.is_some(),
+            false => !self.store.has_no_incognito() && self.incognito.run(run)?.is_some(),
+        };
+        match is_elsewhere {
+            true => Err(StoreError::RunTaken { run: run.clone() }),
+            false => Ok(self.store_of(session)),
+        }
     }
 
     /// Whether somebody who may answer a question can be reached: over a connection, or because the client that

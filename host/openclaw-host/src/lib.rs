@@ -32,6 +32,7 @@ mod channels;
 mod crash_point;
 mod driver;
 mod images;
+mod incognito;
 mod prompt;
 mod queue;
 mod run;

@@ -30,11 +30,12 @@ impl Lineage {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn of(host: &Host, session: &SessionKey, run: &RunId) -> Result<Lineage, StoreError> {
-        let task = host.store.task(run)?.map(|row| row.task);
+        let store = host.store_of(session);
+        let task = store.task(run)?.map(|row| row.task);
         Ok(Lineage {
             tools: host.agents.of(session).tools(),
-            sub_agent: host.store.sub_agent(session)?,
-            above: host.store.ancestors(session)?,
+            sub_agent: store.sub_agent(session)?,
+            above: store.ancestors(session)?,
             root: task.as_ref().map_or_else(|| run.clone(), |task| task.root.clone()),
             task,
         })

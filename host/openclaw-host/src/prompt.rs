@@ -75,6 +75,12 @@ pub fn system(workspace: &Path, skills: Option<&str>, speaker: &Speaker<'_>, at:
         speaker.session,
         speaker.channel
     ));
+    if speaker.session.is_incognito() {
+        prompt.push_str(
+            "It is incognito: the host keeps nothing of it. Write nothing that is said here into files or stores, unless \
+             the owner asks for just that.\n",
+        );
+    }
     System { text: prompt, private }
 }
 

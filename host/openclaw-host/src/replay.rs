@@ -50,9 +50,10 @@ pub enum Verdict {
 /// # Errors
 /// [`StoreError`] if the run cannot be read; [`StoreError::UnknownRun`] if there is none.
 pub async fn replay(host: &Host, run: &RunId) -> Result<Vec<Replayed>, StoreError> {
-    let row = host.store.run(run)?.ok_or_else(|| StoreError::UnknownRun { run: run.clone() })?;
-    let entries = host.store.run_entries(run)?;
-    let recordings = host.store.recordings(run)?;
+    let store = host.store_of_run(run)?;
+    let row = store.run(run)?.ok_or_else(|| StoreError::UnknownRun { run: run.clone() })?;
+    let entries = store.run_entries(run)?;
+    let recordings = store.recordings(run)?;
     let facts = Facts {
         session: row.session,
         run: run.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
-use claw_core::id::{CallId, RunId, Seq};
+use claw_core::id::{CallId, RunId, Seq, SessionKey};
 use claw_core::inbound::{Inbound, Origin};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall, Usage};
@@ -14,7 +14,7 @@ use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::turn::{Step, Turn, TurnLimits};
 use claw_model::{ModelError, Reply, StopReason};
 use claw_policy::Facts;
-use claw_store::{Cost, JournalStep, Record, Repeatable, RunRow, RunState, StoreError};
+use claw_store::{Cost, JournalStep, Record, Repeatable, RunRow, RunState, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::channels;
@@ -49,8 +49,15 @@ const SAME_OUTCOMES: u32 = 5;
 pub const ATTEMPTS: u32 = 3;
 
 /// Runs one accepted message to its end, with those that join it, or goes on with one that was cut off.
-pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<Duration>, cancel: CancellationToken) {
-    let row = match host.store.run(&id) {
+pub async fn run(
+    host: Arc<Host>,
+    session: SessionKey,
+    id: RunId,
+    joining: Vec<RunId>,
+    limit: Option<Duration>,
+    cancel: CancellationToken,
+) {
+    let row = match host.store_of(&session).run(&id) {
         Ok(Some(row)) => row,
         Ok(None) => return tracing::error!(run = %id, "a run without a row was started"),
         Err(err) => return tracing::error!(run = %id, error = %err, "a run cannot be read"),
@@ -114,7 +121,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
     let session = shell.row.session.clone();
     match result {
         Ok(end) => {
-            withdraw(&host, &id).await;
+            withdraw(&host, &session, &id).await;
             tracing::info!(end = end_word(&end), "run ended");
             if let Some(announced) = shell.announced.take() {
                 tasks::arrived(&host, announced).await;
@@ -135,7 +142,7 @@ pub async fn run(host: Arc<Host>, id: RunId, joining: Vec<RunId>, limit: Option<
 
 /// What a run has from its conversation, and from those above it.
 fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreError> {
-    let session = host.store.session(&row.session)?;
+    let session = host.store_of(&row.session).session(&row.session)?;
     let (labels, own) = session.map(|session| (session.labels, session.preferences)).unwrap_or_default();
     let lineage = Lineage::of(host, &row.session, &row.run)?;
     let ways = Ways::of_run(host, &row.run, &row.session, own, &lineage.above)?;
@@ -262,7 +269,7 @@ impl Shell {
     }
 
     fn read_log(&mut self) -> Result<(), StoreError> {
-        self.log = self.host.store.context(&self.row.session)?;
+        self.log = self.store().context(&self.row.session)?;
         self.is_heard = self.row.state != RunState::Received;
         if !self.is_heard {
             let seq = Seq(self.log.last().map_or(1, |entry| entry.seq.0 + 1));
@@ -290,6 +297,11 @@ impl Shell {
             component,
             repeatable: tool_call::repeatable(&self.host, call, &self.facts()),
         }]
+    }
+
+    /// Where its conversation is.
+    fn store(&self) -> &Store {
+        self.host.store_of(&self.row.session)
     }
 
     fn facts(&self) -> Facts {
@@ -375,6 +387,8 @@ impl Shell {
                 called.await
             }
         };
+        // Nobody can ask for a replay after what is incognito has ended, and it would take as much again.
+        let recording = recording.filter(|_| !session.is_incognito());
         self.recordings.extend(recording.map(|recording| (call.id.clone(), recording.encode())));
         host.tell(HostEvent::ToolEnded {
             run,
@@ -392,7 +406,7 @@ impl Shell {
         if self.row.attempts == 0 {
             return Ok(HashSet::new());
         }
-        let journal = self.host.store.journal(&self.row.run)?;
+        let journal = self.store().journal(&self.row.run)?;
         let begun = journal.into_iter().filter_map(|step| match step {
             JournalStep::CallStarted { call, repeatable: Repeatable::No, .. } => Some(call),
             JournalStep::EffectStarted { call, .. } => Some(call),
@@ -430,7 +444,7 @@ impl Shell {
         let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
         let record = Record { labels, cost, ..record };
         let sends = !record.outbox.is_empty();
-        let entries = self.host.store.record(&self.row.run, record, now()).await?;
+        let entries = self.store().record(&self.row.run, record, now()).await?;
         if sends {
             self.host.channels.wake();
         }

@@ -223,6 +223,8 @@ pub struct SessionSettings {
     pub keep: Option<Duration>,
     /// How many: those that changed last.
     pub keep_count: Option<u64>,
+    /// How long an incognito one may be idle.
+    pub incognito: Duration,
 }
 
 /// What is kept of files for an undo.

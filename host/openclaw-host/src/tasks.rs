@@ -59,7 +59,7 @@ pub async fn begin(host: &Arc<Host>, work: HandOver, stopped: CancellationToken)
     let host = Arc::clone(host);
     let (session, run) = (work.inbound.session.clone(), work.inbound.run.clone());
     let began = tokio::spawn(async move {
-        if host.store.hand_over(work, now()).await? != Accepted::New {
+        if host.store_of(&session).hand_over(work, now()).await? != Accepted::New {
             return Ok(());
         }
         // While the host stops, nobody listens; the work begins at the next start.
@@ -75,7 +75,7 @@ pub async fn begin(host: &Arc<Host>, work: HandOver, stopped: CancellationToken)
 
 /// What the parent of a task is told when it ends; `None` where there is no task, or nobody waits for it.
 pub fn announcement(host: &Host, run: &RunId, end: &RunEnd) -> Result<Option<Inbound>, StoreError> {
-    let Some(row) = host.store.task(run)? else { return Ok(None) };
+    let Some(row) = host.store_of_run(run)?.task(run)? else { return Ok(None) };
     let Task { session, parent, created, .. } = row.task;
     if host.unheard.take(run) {
         return Ok(None);
@@ -117,10 +117,11 @@ pub fn quoted(host: &Host, reader: &SessionKey, run: &RunId, said: &str) -> Stri
 /// Tells the driver of an announcement that has been recorded.
 pub async fn arrived(host: &Host, announced: Inbound) {
     // It is not there if the conversation was deleted meanwhile.
-    if let Ok(Some(row)) = host.store.run(&announced.run)
+    if let Ok(Some(row)) = host.store_of(&announced.session).run(&announced.run)
         && row.state == RunState::Received
     {
-        let own = host.store.preferences(&PreferencesOf::Session(announced.session.clone())).unwrap_or_default();
+        let of = PreferencesOf::Session(announced.session.clone());
+        let own = host.store_of(&announced.session).preferences(&of).unwrap_or_default();
         let queueing =
             queue::arriving(Ways::of(host, host.agents.of(&announced.session), &own).waiting, CHANNEL, false);
         let _ = host.driver.send(DriverEvent::Arrived(announced.session, announced.run, queueing, None)).await;
@@ -133,7 +134,7 @@ pub async fn arrived(host: &Host, announced: Inbound) {
 /// # Errors
 /// [`StoreError`] if the store cannot be read.
 pub async fn stop_of(host: &Host, session: &SessionKey, run: Option<&RunId>) -> Result<Vec<RunId>, StoreError> {
-    let open = host.store.open_tasks()?;
+    let open = host.store_of(session).open_tasks()?;
     let mut stopped: Vec<&Task> =
         open.iter().filter(|task| task.parent == *session && run.is_none_or(|run| task.parent_run == *run)).collect();
     let mut at = 0;

@@ -10,7 +10,7 @@ use claw_core::message::ToolCall;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_policy::{Access, Action, Denial, Facts, ToolInvocation, Trust};
 use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, Running, SandboxError, Signal};
-use claw_store::{Cost, LabelledPlace, StoreError};
+use claw_store::{Cost, LabelledPlace, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -59,6 +59,21 @@ impl CallContext {
     pub fn facts_now(&self) -> Facts {
         let person_present = self.host.somebody_answers(self.shows_cards);
         Facts { labels: self.labels.now(), at: now(), person_present, ..self.facts.clone() }
+    }
+
+    /// Where its conversation is.
+    pub fn store(&self) -> &Store {
+        self.host.store_of(&self.facts.session)
+    }
+
+    /// What has flowed into the run, for what components keep on the disk: why is a secret of what is incognito.
+    pub fn labels_to_keep(&self) -> Labels {
+        let Labels { tainted, private } = self.labels.now();
+        let kept = |cause: String| match self.facts.session.is_incognito() {
+            true => "an incognito conversation".to_owned(),
+            false => cause,
+        };
+        Labels { tainted: tainted.map(kept), private: private.map(kept) }
     }
 
     /// To be held while something may write to the workspace, and ended then.
@@ -334,7 +349,7 @@ async fn label_mounts(
         }
     }
     if let Some(place) = &scratch {
-        context.host.store.add_labels(place, &context.labels.now()).await?;
+        context.host.store.add_labels(place, &context.labels_to_keep()).await?;
     }
     Ok(scratch)
 }

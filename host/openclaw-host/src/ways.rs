@@ -51,7 +51,7 @@ impl Ways {
     ) -> Result<Ways, StoreError> {
         let mut preferences = preferences;
         for other in above {
-            preferences = preferences.or(host.store.preferences(&PreferencesOf::Session(other.clone()))?);
+            preferences = preferences.or(host.store_of(session).preferences(&PreferencesOf::Session(other.clone()))?);
         }
         Ok(Ways::of(host, host.agents.of(session), &preferences))
     }
@@ -68,7 +68,7 @@ impl Ways {
         preferences: Preferences,
         above: &[SessionKey],
     ) -> Result<Ways, StoreError> {
-        let own = host.store.preferences(&PreferencesOf::Run(run.clone()))?;
+        let own = host.store_of(session).preferences(&PreferencesOf::Run(run.clone()))?;
         Ways::of_session(host, session, own.or(preferences), above)
     }
 }

@@ -151,6 +151,7 @@ fn place(headers: &HeaderMap, user: Option<&str>, agent: Option<AgentId>, usual:
 /// These belong to runs that the host starts by itself.
 fn is_reserved(session: &SessionKey) -> bool {
     let conversation = session.as_str().splitn(3, ':').nth(2).unwrap_or_default();
+    let conversation = conversation.strip_prefix("incognito:").unwrap_or(conversation);
     ["subagent:", "cron:", "acp:"].iter().any(|prefix| conversation.starts_with(prefix))
 }
 

@@ -1,11 +1,12 @@
 //! Parameters of `sessions.*`.
 
 use claw_core::id::{AgentId, Seq, SessionKey};
+use claw_core::route;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Request, here, host, page, parse, saturating, session};
-use crate::call::{BranchName, Call, Place, SessionCall, SessionName, SessionPatch, SessionsList};
+use crate::call::{BranchName, Call, NewSession, Place, SessionCall, SessionName, SessionPatch, SessionsList};
 
 /// Bytes of what is searched for.
 const SEARCH_BYTES: usize = 1000;
@@ -19,6 +20,8 @@ struct ListParams {
     agent_id: Option<AgentId>,
     label: Option<String>,
     search: Option<String>,
+    #[serde(default)]
+    incognito: bool,
 }
 
 pub(super) fn list(params: Value) -> Result<Request, String> {
@@ -33,6 +36,7 @@ pub(super) fn list(params: Value) -> Result<Request, String> {
         agent: params.agent_id,
         label: params.label.filter(|text| !text.is_empty()),
         search: params.search.filter(|text| !text.is_empty()),
+        incognito: params.incognito,
     }))
 }
 
@@ -118,6 +122,41 @@ struct PatchParams {
     thinking_level: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     queue_mode: Option<Option<String>>,
+}
+
+/// Others of upstream's are refused here, too.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreateParams {
+    key: Option<String>,
+    agent_id: Option<AgentId>,
+    label: Option<String>,
+    model: Option<String>,
+    thinking_level: Option<String>,
+    #[serde(default)]
+    incognito: bool,
+}
+
+pub(super) fn create(params: Value) -> Result<Request, String> {
+    let CreateParams { key, agent_id, label, model, thinking_level, incognito } = parse(params)?;
+    let new = match key {
+        None if incognito => NewSession::Incognito(agent_id.unwrap_or_else(route::main)),
+        None => NewSession::Of(agent_id.unwrap_or_else(route::main)),
+        Some(key) => {
+            let key = session(Some(&key), agent_id)?;
+            if incognito && !key.is_incognito() {
+                return Err("the key of an incognito conversation has a name that begins with `incognito:`; leave `key` out for a fresh one".to_owned());
+            }
+            NewSession::Key(key)
+        }
+    };
+    let patch = SessionPatch {
+        label: label.map(Some),
+        model: model.map(Some),
+        thinking: thinking_level.map(Some),
+        queue: None,
+    };
+    asked(SessionCall::Create { new, patch })
 }
 
 /// Tells a `null`, which takes a value away, from a field that is not there.

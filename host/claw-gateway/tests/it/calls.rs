@@ -46,6 +46,7 @@ async fn each_method_needs_exactly_its_scope() {
         sessions.describe: read write admin
         sessions.resolve: read write admin
         sessions.search: read write admin
+        sessions.create: write admin
         sessions.patch: write admin
         sessions.branches.list: read write admin
         sessions.branches.switch: admin

@@ -55,6 +55,7 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "sessions.describe",
                 "sessions.resolve",
                 "sessions.search",
+                "sessions.create",
                 "sessions.patch",
                 "sessions.branches.list",
                 "sessions.branches.switch",

@@ -129,7 +129,7 @@ async fn nothing_gets_from_one_room_into_the_other() {
     let wrong = |result: Result<(), StoreError>| assert!(matches!(result, Err(StoreError::WrongRoom { .. })));
     wrong(store.accept(inbound_to("a", KEY), at(1)).await.map(drop));
     wrong(incognito.accept(inbound("a"), at(1)).await.map(drop));
-    wrong(store.begin_session(&key(KEY), "id".to_owned(), at(1)).await.map(drop));
+    wrong(store.begin_session(&key(KEY), "id".to_owned(), None, at(1)).await.map(drop));
     incognito.accept(inbound_to("a", KEY), at(1)).await.unwrap();
     incognito.record(&run("a"), Record { end: done(), ..entries([said("x")]) }, at(2)).await.unwrap();
     wrong(incognito.fork(&key(KEY), Point::End, &key("copy"), "id".to_owned(), at(3)).await.map(drop));
@@ -138,7 +138,7 @@ async fn nothing_gets_from_one_room_into_the_other() {
     incognito.accept(inbound_to("b", KEY), at(4)).await.unwrap();
     // What it says to a conversation that is kept.
     let announce = Some(inbound_to("c", "main"));
-    store.begin_session(&key("main"), "id".to_owned(), at(4)).await.unwrap();
+    store.begin_session(&key("main"), "id".to_owned(), None, at(4)).await.unwrap();
     incognito.record(&run("b"), Record { announce, end: done(), ..Record::default() }, at(5)).await.unwrap();
     assert_eq!(store.unfinished_runs().unwrap(), []);
     assert_eq!(incognito.run(&run("c")).unwrap(), None);

@@ -59,12 +59,22 @@ impl Api {
             }
         };
         // Held until the rows that name the images are there.
-        let (images, _kept) = images::keep(&self.host.blobs, images).await.map_err(|err| not_kept(&err))?;
+        let (images, _kept, bytes) = match session.is_incognito() {
+            true => {
+                let (images, bytes) = images::hold(images);
+                (images, None, bytes)
+            }
+            false => {
+                let (images, kept) = images::keep(&self.host.blobs, images).await.map_err(|err| not_kept(&err))?;
+                (images, kept, Vec::new())
+            }
+        };
         let Words { text, own, .. } = words.clone();
         let (origin, source) = (Origin::Owner, caller.source.clone());
         let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
         crash_point::pass("received");
-        match self.host.store.accept_with(inbound, own, now()).await {
+        let store = self.host.store_for(&session, &run).map_err(stored)?;
+        match store.accept_showing(inbound, own, bytes, now()).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
                 self.begin(&session, &run, &words, &caller.source.channel, timeout).await?;

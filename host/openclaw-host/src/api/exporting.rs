@@ -18,7 +18,8 @@ const PAGE: usize = 500;
 impl Api {
     /// Writes the branch that is spoken on into a new file, and says where.
     pub(super) async fn export(&self, session: &SessionKey, form: Form) -> Result<String, RpcError> {
-        let row = self.host.store.session(session).map_err(stored)?.ok_or_else(|| sessions::unknown(session))?;
+        let row =
+            self.host.store_of(session).session(session).map_err(stored)?.ok_or_else(|| sessions::unknown(session))?;
         let row = view::session(&self.host, &row);
         let messages = self.all_messages(session)?;
         let count = messages.len();

@@ -15,7 +15,7 @@ impl Api {
     pub(super) fn usage(&self, session: &SessionKey) -> Result<String, RpcError> {
         let host = &self.host;
         let at = now();
-        let used = host.spending.used(&host.store, session, at).map_err(stored)?;
+        let used = host.spending.used(host.store_of(session), session, at).map_err(stored)?;
         let mut lines: Vec<_> = used.iter().map(used_line).collect();
         let run = host.spending.limits().run;
         let most = [run.tokens.map(|tokens| format!("{tokens} tokens")), run.micros.map(spending::dollars)];

@@ -20,7 +20,7 @@ use crate::host::now;
 /// Conversations that `/sessions` lists.
 const LISTED: usize = 20;
 /// How long `/stop` waits for runs to end before it says what they did. What it stops ends sooner.
-const ENDING: Duration = Duration::from_secs(1);
+pub(super) const ENDING: Duration = Duration::from_secs(1);
 
 impl Api {
     /// Does what a slash command says and answers it like a run.
@@ -69,8 +69,12 @@ impl Api {
             Slash::NoSkill(help) => help,
             Slash::Stop => self.stopped(session).await?,
             Slash::Reset => {
-                self.reset(session.clone()).await?;
-                "a new conversation begins; `openclaw-host sessions branches` lists what was said before".to_owned()
+                self.reset(session.clone(), &by(caller)).await?;
+                let before = match session.is_incognito() {
+                    true => "nothing is left of the one before",
+                    false => "`openclaw-host sessions branches` lists what was said before",
+                };
+                format!("a new conversation begins; {before}")
             }
             Slash::Undo => self.undone(caller, session).await?,
             Slash::Status => self.status_of(session)?,
@@ -107,7 +111,7 @@ impl Api {
         let mut text = format!("stopped {} run(s)", runs.len());
         for run in runs {
             self.wait(run.clone(), ENDING).await?;
-            for done in done_by(&self.host.store.journal(&run).map_err(stored)?) {
+            for done in done_by(&self.host.store_of(session).journal(&run).map_err(stored)?) {
                 let _ = write!(text, "\n- {done}");
             }
         }
@@ -122,7 +126,7 @@ impl Api {
         }
         // What was answered together with it has lost its answer.
         let page = Page { end: PageEnd::Newest, limit: 1 };
-        let last = self.host.store.history(session, None, page).map_err(stored)?.entries.pop();
+        let last = self.host.store_of(session).history(session, None, page).map_err(stored)?.entries.pop();
         if last.is_some_and(|last| matches!(last.message, Message::User { .. } | Message::Tool { .. })) {
             text.push_str("\nwhat you said before it has no answer now: `/undo` takes that back, too");
         }
@@ -131,8 +135,8 @@ impl Api {
 
     fn status_of(&self, session: &SessionKey) -> Result<String, RpcError> {
         let host = &self.host;
-        let row = host.store.session(session).map_err(stored)?;
-        let unfinished = host.store.unfinished_runs().map_err(stored)?;
+        let row = host.store_of(session).session(session).map_err(stored)?;
+        let unfinished = self.unfinished().map_err(stored)?;
         let mine = unfinished.iter().filter(|run| run.session == *session).count();
         let (own, ways) = self.ways(session)?;
         let here = |is_own: bool| if is_own { " (chosen here)" } else { "" };

@@ -15,29 +15,48 @@ use crate::ways::Ways;
 impl Api {
     /// Changes what is said of a conversation: its label, and what is preferred in it.
     pub(super) async fn patch(&self, caller: &Caller, key: SessionKey, patch: SessionPatch) -> Result<Value, RpcError> {
+        let change = self.change(caller, "sessions.patch", &key, &patch).await?;
+        if let Some(label) = patch.label {
+            let row =
+                self.host.store_of(&key).title_session(&key, label.as_deref()).await.map_err(sessions::refused)?;
+            row.ok_or_else(|| sessions::unknown(&key))?;
+        }
+        self.preferring(&key, change).await
+    }
+
+    /// What is to be preferred, if this client may choose it.
+    pub(super) async fn change(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        key: &SessionKey,
+        patch: &SessionPatch,
+    ) -> Result<PreferenceChange, RpcError> {
         self.agent(&key.agent())?;
-        let SessionPatch { label, model, thinking, queue } = patch;
+        let SessionPatch { label: _, model, thinking, queue } = patch.clone();
         if model.is_some() && !caller.scopes.allows(Scope::Admin) {
             let why = format!("choosing a model needs the scope `{}`", Scope::Admin.as_str());
-            audit::refused(&self.host, by(caller), "sessions.patch", "FORBIDDEN", why.clone()).await;
+            audit::refused(&self.host, by(caller), method, "FORBIDDEN", why.clone()).await;
             return Err(RpcError::new(claw_gateway::ErrorCode::Forbidden, why));
         }
         let change = PreferenceChange { model, thinking, queue };
         self.check(&change)?;
-        if let Some(label) = label {
-            let row = self.host.store.title_session(&key, label.as_deref()).await.map_err(sessions::refused)?;
-            row.ok_or_else(|| sessions::unknown(&key))?;
-        }
-        let ways = self.prefer(&key, change).await?;
-        let row = self.host.store.session(&key).map_err(stored)?;
+        Ok(change)
+    }
+
+    /// Changes what is preferred in a conversation, and shows it.
+    pub(super) async fn preferring(&self, key: &SessionKey, change: PreferenceChange) -> Result<Value, RpcError> {
+        let ways = self.prefer(key, change).await?;
+        let row = self.host.store_of(key).session(key).map_err(stored)?;
         let entry = row.as_ref().map(|row| view::session(&self.host, row));
         Ok(json!({"ok": true, "key": key, "entry": entry, "resolved": view::resolved(&ways)}))
     }
 
     /// The ways of a conversation, as its next message finds them.
     pub(super) fn ways(&self, session: &SessionKey) -> Result<(Preferences, Ways), RpcError> {
-        let own = self.host.store.preferences(&PreferencesOf::Session(session.clone())).map_err(stored)?;
-        let above = self.host.store.ancestors(session).map_err(stored)?;
+        let store = self.host.store_of(session);
+        let own = store.preferences(&PreferencesOf::Session(session.clone())).map_err(stored)?;
+        let above = store.ancestors(session).map_err(stored)?;
         let ways = Ways::of_session(&self.host, session, own.clone(), &above).map_err(stored)?;
         Ok((own, ways))
     }
@@ -100,7 +119,7 @@ impl Api {
     }
 
     async fn prefer(&self, session: &SessionKey, change: PreferenceChange) -> Result<Ways, RpcError> {
-        self.host.store.prefer(session, change).await.map_err(stored)?;
+        self.host.store_of(session).prefer(session, change).await.map_err(stored)?;
         self.changed(session, "patch");
         Ok(self.ways(session)?.1)
     }

@@ -139,9 +139,9 @@ pub(super) fn session(host: &Host, row: &SessionRow) -> Value {
         .map(|Fork { session, session_id, seq }| json!({"key": session, "sessionId": session_id, "seq": seq}));
     // Only keys of this form are ever a sub-agent's, and most are none.
     let may_be = key.as_str().contains(":subagent:");
-    let agent = may_be.then(|| host.store.sub_agent(key).ok().flatten()).flatten();
+    let agent = may_be.then(|| host.store_of(key).sub_agent(key).ok().flatten()).flatten();
     let title = title.as_ref().or(agent.as_ref().map(|agent| &agent.label).filter(|label| !label.is_empty()));
-    let above = agent.as_ref().and_then(|_| host.store.ancestors(key).ok()).unwrap_or_default();
+    let above = agent.as_ref().and_then(|_| host.store_of(key).ancestors(key).ok()).unwrap_or_default();
     let ways = Ways::of_session(host, key, preferences.clone(), &above);
     let ways = ways.unwrap_or_else(|_| Ways::of(host, host.agents.of(key), preferences));
     let ways = resolved(&ways);

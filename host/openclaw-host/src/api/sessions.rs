@@ -2,13 +2,17 @@
 
 use claw_core::event::HostEvent;
 use claw_core::id::{RunId, SessionKey};
-use claw_gateway::{BranchName, Caller, ChatHistory, Place, RpcError, SessionCall, SessionName, SessionsList};
+use claw_gateway::{
+    BranchName, Caller, ChatHistory, NewSession, Place, RpcError, SessionCall, SessionName, SessionPatch, SessionsList,
+};
 use claw_store::{Page, PageEnd, Point, Retention, SessionQuery, StoreError, TasksOf};
 use serde_json::{Value, json};
 
+use super::obey::ENDING;
 use super::{Api, by, session_view as view, stored};
 use crate::checkpoints::{self, Undone};
 use crate::host::{now, random_bits};
+use crate::incognito;
 use crate::masking::mask_line;
 use crate::retention;
 
@@ -20,28 +24,30 @@ const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 impl Api {
     pub(super) async fn session_call(&self, caller: &Caller, call: SessionCall) -> Result<Value, RpcError> {
-        let store = &self.host.store;
         match call {
             SessionCall::List(list) => self.sessions(&list),
             SessionCall::Describe { key } => {
-                let row = store.session(&key).map_err(stored)?;
+                let row = self.host.store_of(&key).session(&key).map_err(stored)?;
                 Ok(json!({"session": row.as_ref().map(|row| view::session(&self.host, row))}))
             }
             SessionCall::Resolve { name } => self.resolve_session(name),
+            SessionCall::Create { new, patch } => self.create(caller, new, patch).await,
             SessionCall::Patch { key, patch } => self.patch(caller, key, patch).await,
             SessionCall::Search { text, cursor, limit } => self.search(text, cursor, limit).await,
-            SessionCall::Branches { key } => Ok(view::branches(&store.branches(&key).map_err(stored)?)),
+            SessionCall::Branches { key } => {
+                Ok(view::branches(&self.host.store_of(&key).branches(&key).map_err(stored)?))
+            }
             SessionCall::Switch { key, branch } => {
                 let number = match branch {
                     BranchName::Number(number) => number,
                     BranchName::Leaf(leaf) => self.branch_of(&key, &leaf)?,
                 };
-                let left = store.switch_branch(&key, number, now()).await.map_err(refused)?;
+                let left = self.host.store_of(&key).switch_branch(&key, number, now()).await.map_err(refused)?;
                 self.changed(&key, "switch");
                 Ok(json!({"ok": true, "key": key, "left": left}))
             }
             SessionCall::Rewind { key, to } => {
-                let rewound = store.rewind(&key, point(to), now()).await.map_err(refused)?;
+                let rewound = self.host.store_of(&key).rewind(&key, point(to), now()).await.map_err(refused)?;
                 self.changed(&key, "rewind");
                 Ok(view::rewound(&key, &rewound))
             }
@@ -50,11 +56,9 @@ impl Api {
                 Ok(checkpoints::payload(&key, &undone, &sub_agents))
             }
             SessionCall::Fork { key, to, new } => self.fork(&key, to, new).await,
-            SessionCall::Reset { key } => self.reset(key).await,
+            SessionCall::Reset { key } => self.reset(key, &by(caller)).await,
             SessionCall::Delete { key } => {
-                let deleted = store.delete_session(&key, &by(caller), now()).await.map_err(refused)?;
-                self.host.checkpoints.forgotten();
-                self.changed(&key, "delete");
+                let deleted = self.delete(&key, &by(caller)).await.map_err(refused)?;
                 Ok(json!({"ok": true, "key": key, "deleted": deleted, "archived": []}))
             }
             SessionCall::Cleanup { enforce, older_days, keep } => {
@@ -70,7 +74,7 @@ impl Api {
     pub(super) fn history(&self, page: &ChatHistory) -> Result<Value, RpcError> {
         // What was said with an agent that is gone is still there.
         if let Err(unknown) = self.agent(&page.session.agent())
-            && self.host.store.session(&page.session).map_err(stored)?.is_none()
+            && self.host.store_of(&page.session).session(&page.session).map_err(stored)?.is_none()
         {
             return Err(unknown);
         }
@@ -79,7 +83,8 @@ impl Api {
             (None, 0) => PageEnd::Newest,
             (None, offset) => PageEnd::Skip(offset as u64),
         };
-        let history = self.host.store.history(&page.session, page.branch, Page { end, limit: page.limit });
+        let history =
+            self.host.store_of(&page.session).history(&page.session, page.branch, Page { end, limit: page.limit });
         let (own, ways) = self.ways(&page.session)?;
         Ok(view::history(&self.host, page, &history.map_err(refused)?, (&own, &ways)))
     }
@@ -94,13 +99,34 @@ impl Api {
             title: list.label.clone(),
             text: list.search.clone(),
         };
-        let page = self.host.store.sessions(&query).map_err(stored)?;
+        let store = if list.incognito { &self.host.incognito } else { &self.host.store };
+        let page = store.sessions(&query).map_err(stored)?;
         Ok(view::sessions(&self.host, list, &page))
+    }
+
+    /// Begins a conversation in which nothing was said yet; one that is there is taken as it is.
+    async fn create(&self, caller: &Caller, new: NewSession, patch: SessionPatch) -> Result<Value, RpcError> {
+        let id = format!("{:032x}", random_bits());
+        let name = format!("chat-{id}");
+        let key = match new {
+            NewSession::Key(key) => key,
+            NewSession::Of(agent) => SessionKey::parse(&name, &agent).expect("api: hex makes a key"),
+            NewSession::Incognito(agent) => SessionKey::incognito(&agent, &name).expect("api: hex makes a key"),
+        };
+        let SessionPatch { label, .. } = &patch;
+        let label = label.clone().flatten();
+        let change = self.change(caller, "sessions.create", &key, &patch).await?;
+        let begun = self.host.store_of(&key).begin_session(&key, id, label.as_deref(), now());
+        let session_id = begun.await.map_err(refused)?;
+        self.changed(&key, "create");
+        let mut created = self.preferring(&key, change).await?;
+        created["sessionId"] = json!(session_id);
+        Ok(created)
     }
 
     fn resolve_session(&self, name: SessionName) -> Result<Value, RpcError> {
         let rows = match name {
-            SessionName::Key(key) => self.host.store.session(&key).map_err(stored)?.into_iter().collect(),
+            SessionName::Key(key) => self.host.store_of(&key).session(&key).map_err(stored)?.into_iter().collect(),
             SessionName::Label(label) => {
                 let query = SessionQuery { limit: CANDIDATES, title: Some(label), ..SessionQuery::default() };
                 self.host.store.sessions(&query).map_err(stored)?.rows
@@ -125,7 +151,7 @@ impl Api {
     }
 
     fn branch_of(&self, key: &SessionKey, leaf: &str) -> Result<u64, RpcError> {
-        let branches = self.host.store.branches(key).map_err(stored)?;
+        let branches = self.host.store_of(key).branches(key).map_err(stored)?;
         let is_meant = |entry: &claw_core::message::Entry| view::entry_id(entry) == leaf;
         let meant = branches.into_iter().find(|branch| branch.last.as_ref().is_some_and(is_meant));
         meant.and_then(|branch| branch.number).ok_or_else(|| {
@@ -135,10 +161,10 @@ impl Api {
 
     async fn fork(&self, key: &SessionKey, to: Place, new: Option<SessionKey>) -> Result<Value, RpcError> {
         let id = random_bits();
-        let fresh = || SessionKey::parse(&format!("fork-{id:032x}"), &key.agent()).expect("api: hex makes a key");
+        let fresh = || key.beside(&format!("fork-{id:032x}")).expect("api: hex makes a key");
         let new = new.unwrap_or_else(fresh);
         self.agent(&new.agent())?;
-        let fork = self.host.store.fork(key, point(to), &new, format!("{id:032x}"), now());
+        let fork = self.host.store_of(key).fork(key, point(to), &new, format!("{id:032x}"), now());
         let row = fork.await.map_err(refused)?;
         self.changed(&new, "fork");
         Ok(json!({"ok": true, "sessionKey": new, "entry": view::session(&self.host, &row)}))
@@ -156,7 +182,7 @@ impl Api {
 
     /// The conversations that have changed files for these runs of a conversation.
     fn writers_below(&self, key: &SessionKey, runs: Vec<RunId>) -> Result<Vec<SessionKey>, StoreError> {
-        let store = &self.host.store;
+        let store = self.host.store_of(key);
         let (mut writers, mut above) = (Vec::new(), vec![(key.clone(), runs)]);
         while let Some((parent, runs)) = above.pop() {
             let tasks = store.tasks(&TasksOf::For(parent), None, TASKS)?;
@@ -170,10 +196,30 @@ impl Api {
         Ok(writers)
     }
 
-    pub(super) async fn reset(&self, key: SessionKey) -> Result<Value, RpcError> {
+    async fn delete(&self, key: &SessionKey, by: &str) -> Result<bool, StoreError> {
+        if key.is_incognito() {
+            return incognito::end(&self.host, key, by).await;
+        }
+        let deleted = self.host.store.delete_session(key, by, now()).await?;
+        self.host.checkpoints.forgotten();
+        self.changed(key, "delete");
+        Ok(deleted)
+    }
+
+    pub(super) async fn reset(&self, key: SessionKey, by: &str) -> Result<Value, RpcError> {
         self.agent(&key.agent())?;
-        self.stop(key.clone(), None).await?;
+        let stopped = self.stop(key.clone(), None).await?;
         let id = format!("{:032x}", random_bits());
+        if key.is_incognito() {
+            // What was said before is no branch of it: nothing is left.
+            for run in stopped {
+                self.wait(run, ENDING).await?;
+            }
+            let existed = incognito::end(&self.host, &key, by).await.map_err(refused)?;
+            self.host.incognito.begin_session(&key, id.clone(), None, now()).await.map_err(refused)?;
+            self.changed(&key, "reset");
+            return Ok(json!({"ok": true, "key": key, "sessionId": id, "existed": existed}));
+        }
         let known = self.host.store.reset_session(&key, id.clone(), now()).await.map_err(stored)?;
         self.changed(&key, "reset");
         Ok(json!({"ok": true, "key": key, "sessionId": id, "existed": known}))
@@ -216,6 +262,8 @@ pub(super) fn refused(err: StoreError) -> RpcError {
         | StoreError::UnknownEntry { .. }
         | StoreError::SessionTaken { .. }
         | StoreError::Busy { .. }
+        | StoreError::WrongRoom { .. }
+        | StoreError::MemoryFull { .. }
         | StoreError::Title { .. } => RpcError::invalid(err.to_string()),
         StoreError::NotAPoint { before, after, .. } => {
             RpcError::invalid(err.to_string()).with_details(json!({"before": before, "after": after}))

@@ -19,7 +19,8 @@ impl Api {
         match call {
             TaskCall::List(list) => self.tasks(&list),
             TaskCall::Get(run) => {
-                let row = self.host.store.task(&run).map_err(stored)?.ok_or_else(|| unknown(&run))?;
+                let store = self.host.store_of_run(&run).map_err(stored)?;
+                let row = store.task(&run).map_err(stored)?.ok_or_else(|| unknown(&run))?;
                 Ok(json!({"task": in_full(&row)}))
             }
             TaskCall::Cancel(run) => self.cancel_task(&run).await,
@@ -27,7 +28,7 @@ impl Api {
     }
 
     fn tasks(&self, list: &TaskList) -> Result<Value, RpcError> {
-        let store = &self.host.store;
+        let store = list.session.as_ref().map_or(&self.host.store, |session| self.host.store_of(session));
         let of = list.session.clone().map_or(TasksOf::All, TasksOf::With);
         let mut last = match &list.after {
             Some(after) => Some(store.task(after).map_err(stored)?.ok_or_else(|| unknown(after))?.task),
@@ -56,7 +57,7 @@ impl Api {
     /// Stops the run of a task and all that it has handed over. Its parent is told.
     async fn cancel_task(&self, run: &RunId) -> Result<Value, RpcError> {
         let host = &self.host;
-        let Some(row) = host.store.task(run).map_err(stored)? else {
+        let Some(row) = host.store_of_run(run).and_then(|store| store.task(run)).map_err(stored)? else {
             return Ok(json!({"found": false, "cancelled": false, "reason": unknown(run).message}));
         };
         if matches!(row.state, RunState::Ended(_)) {

@@ -395,3 +395,30 @@ fn a_look_follows_nothing_and_opens_only_files() {
     let err = walk::walk(root.as_fd(), &LIMITS, Instant::now() - Duration::from_secs(1)).unwrap_err();
     assert!(matches!(err, walk::WalkError::TooSlow { .. }), "{err}");
 }
+
+#[tokio::test]
+async fn of_an_incognito_conversation_nothing_is_noted_and_nothing_of_it_is_anothers() {
+    let site = Site::new(LIMITS);
+    let incognito = SessionKey::incognito(&key().agent(), "x").unwrap();
+    let workspace = site.folder.path().join("ws");
+    let begin = async |id: &str| site.checkpoints.begin(&run(id), &incognito, &workspace).await.unwrap();
+    let alone = begin("i1").await;
+    site.write("alone", "by it");
+    alone.end().await;
+    assert!(!site.folder.path().join("blobs").exists() && site.checkpoints.writers().unseen.is_empty());
+    // Beside another one, before that ends.
+    site.accept("r1", "ws").await;
+    let (writing, beside) = (site.begin("r1").await, begin("i2").await);
+    site.write("mine", "by the other");
+    site.write("theirs", "by it");
+    beside.end().await;
+    site.checkpoints.settle(&run("i2")).await;
+    writing.end().await;
+    site.end("r1").await;
+    assert_eq!(site.store.checkpoint(&run("i2")).unwrap(), None);
+    assert!(site.checkpoints.writers().unseen.is_empty(), "the look has seen it");
+    let undone = site.undo().await;
+    // Nobody knows which of them it was, so both names stay.
+    assert!(undone.contains("left as it is: `mine`") && undone.contains("left as it is: `theirs`"), "{undone}");
+    assert_eq!(["alone", "mine", "theirs"].map(|name| site.read(name)), ["by it", "by the other", "by it"]);
+}

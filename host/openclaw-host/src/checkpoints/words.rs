@@ -41,6 +41,9 @@ pub fn answer(undone: &Undone, sub_agents: &[SessionKey]) -> String {
 fn files(text: &mut String, files: &Files) {
     match files {
         Files::None => text.push_str("\nno changes of files were noted for it"),
+        Files::Incognito => {
+            text.push_str("\nfiles stay as they are: what an incognito conversation changes is not noted")
+        }
         Files::Off => text.push_str("\nfiles stay as they are: `undo.files` is off in the configuration"),
         Files::Back(Back { restored, trash, gaps, background }) => {
             list(text, "as before again", &restored.restored);
@@ -111,7 +114,7 @@ pub fn payload(key: &SessionKey, undone: &Undone, sub_agents: &[SessionKey]) -> 
 /// For the record, in one line.
 pub fn on_record(files: &Files) -> String {
     match files {
-        Files::None | Files::Off => "no changes of files were noted".to_owned(),
+        Files::None | Files::Off | Files::Incognito => "no changes of files were noted".to_owned(),
         Files::Back(Back { restored, gaps, .. }) => {
             let mut text = String::new();
             list(&mut text, "as before again", &restored.restored);

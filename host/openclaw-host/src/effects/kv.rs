@@ -14,7 +14,7 @@ impl Effects {
         let place = LabelledPlace::Kv(self.name().clone(), request.store.clone());
         self.label(store.labels(&place).map_err(unavailable)?).await?;
         if request.operation.writes() {
-            store.add_labels(&place, &self.context.labels.now()).await.map_err(unavailable)?;
+            store.add_labels(&place, &self.context.labels_to_keep()).await.map_err(unavailable)?;
             self.kv_noted.get_or_try_init(|| async { self.note(&admitted).await.map(drop) }).await?;
         }
         self.note_allowed(&admitted);

@@ -79,7 +79,7 @@ impl Effects {
             }
         };
         let reply = reply.map_err(|err| EffectError::Unavailable(err.to_string()))?;
-        let counted = host.store.add_cost(&self.context.facts.session, reply.usage.into(), now()).await;
+        let counted = self.context.store().add_cost(&self.context.facts.session, reply.usage.into(), now()).await;
         counted.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         Ok(LlmReply {
             cut: reply.stop == StopReason::MaxTokens,
@@ -92,7 +92,7 @@ impl Effects {
     /// Who answers the run itself: that one answers the question, too.
     fn ways(&self) -> Result<Ways, EffectError> {
         let (host, facts) = (&self.context.host, &self.context.facts);
-        let preferred = host.store.preferences(&PreferencesOf::Session(facts.session.clone()));
+        let preferred = self.context.store().preferences(&PreferencesOf::Session(facts.session.clone()));
         let ways =
             preferred.and_then(|own| Ways::of_run(host, &facts.run, &facts.session, own, &self.context.lineage.above));
         ways.map_err(|err| EffectError::Unavailable(err.to_string()))
@@ -113,7 +113,7 @@ impl Effects {
             facts,
             at: now(),
         };
-        let (reply, reservation) = host.spending.reserve(&host.store, &wanted).map_err(|err| match err {
+        let (reply, reservation) = host.spending.reserve(self.context.store(), &wanted).map_err(|err| match err {
             Refused::Limit(why) => EffectError::Limit(why),
             Refused::Store(err) => EffectError::Unavailable(err.to_string()),
         })?;

@@ -50,7 +50,7 @@ impl Effects {
         let outbox = channels::said(&self.context.host, &facts.session, &text);
         let outbox = outbox.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         let record = Record { entries, outbox, labels: self.context.labels.now(), ..Record::default() };
-        let recorded = self.context.host.store.record(&facts.run, record, now()).await;
+        let recorded = self.context.store().record(&facts.run, record, now()).await;
         recorded.map_err(|err| EffectError::Unavailable(err.to_string()))?;
         self.context.host.tell(HostEvent::Noticed {
             run: facts.run.clone(),

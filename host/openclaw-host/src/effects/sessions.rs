@@ -49,8 +49,8 @@ impl Effects {
         self.has_room_for_a_task()?;
         let facts = &self.context.facts;
         let id = format!("{:016x}", random_bits() as u64);
-        let key = format!("subagent:{id}");
-        let session = SessionKey::parse(&key, &facts.session.agent()).expect("effects: hex digits make a key");
+        // Incognito where this one is.
+        let session = facts.session.beside(&format!("subagent:{id}")).expect("effects: hex digits make a key");
         let above = self.context.lineage.sub_agent.as_ref();
         let sub_agent = SubAgent {
             parent: facts.session.clone(),
@@ -71,6 +71,10 @@ impl Effects {
         if session == self.context.facts.session {
             return Err(EffectError::Invalid(format!("`{session}` is this very conversation")));
         }
+        if self.context.facts.session.is_incognito() && !session.is_incognito() {
+            let message = format!("this conversation is incognito, and `{session}` is kept: nothing is said there");
+            return Err(EffectError::denied("E_SESSIONS_INCOGNITO", message));
+        }
         self.has_room_for_a_task()?;
         let plan = SessionsPlan::Send { to: reach, text };
         let (permit, index) = self.admit(Action::UseSessions(plan)).await?;
@@ -79,7 +83,7 @@ impl Effects {
         };
         self.has_room_for_a_task()?;
         let host = &self.context.host;
-        if host.store.session(&session).map_err(unreadable)?.is_none() {
+        if self.context.store().session(&session).map_err(unreadable)?.is_none() {
             return Err(look::not_there(&session));
         }
         let id = format!("{:016x}", random_bits() as u64);
@@ -144,14 +148,14 @@ impl Effects {
     fn model(&self, above: &[SessionKey]) -> Result<String, EffectError> {
         let host = &self.context.host;
         let session = &self.context.facts.session;
-        let own = host.store.preferences(&PreferencesOf::Session(session.clone()));
+        let own = self.context.store().preferences(&PreferencesOf::Session(session.clone()));
         let ways = own.and_then(|own| Ways::of_session(host, session, own, above));
         Ok(ways.map_err(unreadable)?.model.name)
     }
 
     fn has_room_for_a_task(&self) -> Result<(), EffectError> {
         let (host, session) = (&self.context.host, &self.context.facts.session);
-        let open = host.store.open_tasks().map_err(unreadable)?;
+        let open = self.context.store().open_tasks().map_err(unreadable)?;
         let (open, most) = (open.iter().filter(|task| task.parent == *session).count(), host.sub_agents.children);
         if open < most {
             return Ok(());
@@ -195,13 +199,17 @@ impl Effects {
 
     /// A conversation by the words of a guest, seen from the run's own one.
     fn reach(&self, key: &str) -> Result<(SessionKey, Reach), EffectError> {
-        let (host, own) = (&self.context.host, &self.context.facts.session);
+        let own = &self.context.facts.session;
         let session = SessionKey::parse(key, &own.agent()).map_err(|err| EffectError::Invalid(err.to_string()))?;
         if session.agent() != own.agent() {
             let message = format!("`{session}` belongs to another agent; an agent reaches only its own conversations");
             return Err(EffectError::denied("E_SESSIONS_REACH", message));
         }
-        let is_own = session == *own || host.store.descends(&session, own).map_err(unreadable)?;
+        let is_own = session == *own || self.context.store().descends(&session, own).map_err(unreadable)?;
+        // As though it were not there, for whoever has not started it.
+        if session.is_incognito() && !is_own {
+            return Err(look::not_there(&session));
+        }
         if !is_own && self.context.lineage.sub_agent.is_some() {
             return Err(outside_of_its_own());
         }

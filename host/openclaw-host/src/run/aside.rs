@@ -22,11 +22,12 @@ const NOTES: &str = "files";
 const ITERATIONS: u32 = 4;
 
 impl Shell {
-    /// Lets the model write notes into the workspace, if it can; once for each summary. The chat does not hear what it
+    /// Lets the model write notes into the workspace, if it can; once for each summary, and never of what is incognito. The chat does not hear what it
     /// says, and sees what it calls.
     pub(super) async fn take_notes(&mut self, system: &str, room: &Room) -> Result<(), StoreError> {
         let tools = self.note_tools();
-        if !self.host.limits.context.notes || tools.is_empty() || self.has_noted() {
+        let is_kept = !self.row.session.is_incognito();
+        if !(self.host.limits.context.notes && is_kept) || tools.is_empty() || self.has_noted() {
             return Ok(());
         }
         let day = rfc3339::format(now());

@@ -127,7 +127,7 @@ impl Shell {
             Ok(reply) => prompt.max_output_tokens = reply,
             Err(end) => return Asked::Stopped(end),
         }
-        prompt.images = images::read(&host.blobs, &prompt.messages).await;
+        prompt.images = images::read(&host, &self.row.session, &prompt.messages).await;
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
         let said = &mut self.said;
@@ -197,7 +197,7 @@ impl Shell {
         let (above, account) = (self.lineage.above.as_slice(), Some(&self.lineage.root));
         let (run, unsettled) = (self.used, self.unsettled);
         let wanted = Wanted { session, above, account, run, unsettled, prompt, reply, facts, at: now() };
-        match host.spending.reserve(&host.store, &wanted) {
+        match host.spending.reserve(self.store(), &wanted) {
             Ok((reply, reservation)) => {
                 self.reservation = Some(reservation);
                 Ok(u32::try_from(reply).unwrap_or(u32::MAX))

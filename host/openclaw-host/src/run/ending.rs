@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use claw_core::event::{HostEvent, RunEnd};
-use claw_core::id::RunId;
+use claw_core::id::{RunId, SessionKey};
 use claw_core::inbound::Inbound;
 use claw_core::message::Message;
 use claw_model::ModelError;
@@ -18,7 +18,8 @@ use crate::tasks;
 
 /// Ends a run that never started.
 pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
-    let Ok(Some(row)) = host.store.run(&id) else { return };
+    let found = host.store_of_run(&id).and_then(|store| Ok(store.run(&id)?.map(|row| (store, row))));
+    let Ok(Some((store, row))) = found else { return };
     let announce = announcement(host, &id, &end);
     let entries = unanswered(&end);
     let said = Said { entries: entries.as_slice(), end: Some(&end), streamed: 0 };
@@ -28,7 +29,7 @@ pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
     });
     let session = row.session;
     let record = Record { end: Some(end.clone()), announce: announce.clone(), outbox, ..Record::default() };
-    match host.store.record(&id, record, now()).await {
+    match store.record(&id, record, now()).await {
         Ok(_) => {
             host.channels.wake();
             host.tell(HostEvent::RunEnded { run: id, session, end: Arc::new(end), at: now() });
@@ -50,8 +51,8 @@ fn announcement(host: &Host, run: &RunId, end: &RunEnd) -> Option<Inbound> {
     })
 }
 
-pub(super) async fn withdraw(host: &Host, run: &RunId) {
-    match host.store.withdraw(run, now()).await {
+pub(super) async fn withdraw(host: &Host, session: &SessionKey, run: &RunId) {
+    match host.store_of(session).withdraw(run, now()).await {
         Ok(approvals) => {
             for approval in approvals {
                 host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval), at: now() });
@@ -93,7 +94,7 @@ impl Shell {
         let record =
             Record { entries, recordings, end: end_of_run, labels, cost, announce, outbox, ..Record::default() };
         crash_point::pass("ending");
-        self.host.store.record(&self.row.run, record, now()).await?;
+        self.store().record(&self.row.run, record, now()).await?;
         self.host.channels.wake();
         crash_point::pass("ended");
         Ok(end)

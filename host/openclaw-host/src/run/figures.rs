@@ -41,13 +41,13 @@ pub struct Figures {
 /// # Errors
 /// [`StoreError`] if the store cannot be read.
 pub async fn figures(host: &Host, session: &SessionKey, channel: &str, ways: &Ways) -> Result<Figures, StoreError> {
-    let log = host.store.context(session)?;
+    let log = host.store_of(session).context(session)?;
     let agent = host.agents.of(session);
     let shelf = agent.skills.shelf(host).await;
     let skills = agent.skills.listing(&shelf);
     let speaker = Speaker { session, origin: Origin::Owner, channel };
     let system = prompt::system(&agent.workspace, skills.as_deref(), &speaker, now()).text;
-    let sub_agent = host.store.sub_agent(session)?;
+    let sub_agent = host.store_of(session).sub_agent(session)?;
     let offer = asking::offer(host, &shelf, session, sub_agent.as_ref(), &log);
     let room = asking::room(host, &ways.model, 1.0, &system, offer.tokens);
     let seen = context::seen(&log);

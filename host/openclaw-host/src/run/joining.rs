@@ -29,7 +29,7 @@ impl Shell {
         self.append(record).await?;
         crash_point::pass("joined");
         // What another conversation has said brought its labels with it.
-        if let Some(session) = self.host.store.session(&self.row.session)? {
+        if let Some(session) = self.store().session(&self.row.session)? {
             self.labels.join(&session.labels);
         }
         for joined in joins {

@@ -302,7 +302,8 @@ impl Merge<'_> {
     fn sessions(&mut self, file: &SessionsFile) -> SessionSettings {
         let keep = file.keep_days.map(|days| self.days("sessions.keepDays", days));
         let keep_count = file.keep_count.map(|count| self.plain("sessions.keepCount", count));
-        SessionSettings { keep, keep_count }
+        let minutes = self.plain("sessions.incognitoMinutes", file.incognito_minutes);
+        SessionSettings { keep, keep_count, incognito: Duration::from_secs(minutes * 60) }
     }
 
     fn undo(&mut self, file: &UndoFile) -> UndoSettings {

@@ -41,3 +41,10 @@ fn without_a_name_every_call_is_a_conversation_of_its_own() {
     assert!(fresh().starts_with("agent:main:openai:"));
     assert_ne!(fresh(), fresh());
 }
+
+#[test]
+fn conversations_of_the_host_itself_are_reserved_incognito_or_not() {
+    let is_reserved = |key: &str| is_reserved(&SessionKey::parse(key, &claw_core::route::main()).unwrap());
+    assert!(is_reserved("subagent:1") && is_reserved("agent:work:incognito:subagent:1"));
+    assert!(!is_reserved("incognito:1") && !is_reserved("main"));
+}

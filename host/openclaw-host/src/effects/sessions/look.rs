@@ -28,7 +28,7 @@ impl Effects {
     pub(super) async fn own_sessions(&self, limit: u32) -> Result<Vec<SessionSummary>, EffectError> {
         let own = &self.context.facts.session;
         let index = self.admit_look(Reach { key: own.to_string(), own: true }).await?;
-        let store = &self.context.host.store;
+        let store = self.context.store();
         let mut found = Vec::new();
         for session in self.descendants(own)? {
             found.extend(store.session(&session).map_err(unreadable)?);
@@ -61,7 +61,7 @@ impl Effects {
         let (session, reach) = self.reach(key)?;
         let is_own = reach.own;
         let index = self.admit_look(reach).await?;
-        let store = &self.context.host.store;
+        let store = self.context.host.store_of(&session);
         let row = store.session(&session).map_err(unreadable)?.ok_or_else(|| not_there(&session))?;
         // What has flowed into that conversation flows on into the one that reads it.
         self.label(row.labels.clone()).await?;
@@ -98,7 +98,7 @@ impl Effects {
 
     /// The conversations that `own` has started, directly or through others; those of the newest work if there are many.
     fn descendants(&self, own: &SessionKey) -> Result<Vec<SessionKey>, EffectError> {
-        let store = &self.context.host.store;
+        let store = self.context.store();
         let (mut found, mut looked_at) = (vec![own.clone()], 0);
         let mut known = HashSet::from([own.clone()]);
         while let Some(parent) = found.get(looked_at).cloned() {
@@ -116,7 +116,7 @@ impl Effects {
 
     fn summary(&self, row: SessionRow) -> Result<SessionSummary, EffectError> {
         let of = TasksOf::By(row.key.clone());
-        let latest = self.context.host.store.tasks(&of, None, 1).map_err(unreadable)?.pop();
+        let latest = self.context.host.store_of(&row.key).tasks(&of, None, 1).map_err(unreadable)?.pop();
         let state = latest.as_ref().map_or("", |task| tasks::state(&task.state)).to_owned();
         let label = latest.and_then(|task| task.sub_agent).map(|agent| agent.label);
         let title = self.spoken(&row.title.or(label).unwrap_or_default());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which conversations are kept. All of them, unless something is said here; what is not kept is deleted when the host
 /// starts and every hour.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(deny_unknown_fields)]
 pub struct SessionsFile {
@@ -17,6 +17,9 @@ pub struct SessionsFile {
     #[schemars(with = "u64", range(min = 1, max = 10000000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_count: Option<u64>,
+    /// Minutes after which an incognito conversation ends in which nothing happens.
+    #[schemars(range(min = 1, max = 10080))]
+    pub incognito_minutes: u64,
 }
 
 /// What is kept of files, so that `/undo` can take back what a turn has changed in the workspace.
@@ -56,6 +59,12 @@ pub struct AuditFile {
     /// Days that an entry is kept; older ones are removed when the host starts.
     #[schemars(range(min = 1, max = 36500))]
     pub keep_days: u64,
+}
+
+impl Default for SessionsFile {
+    fn default() -> Self {
+        SessionsFile { keep_days: None, keep_count: None, incognito_minutes: 60 }
+    }
 }
 
 impl Default for UndoFile {
