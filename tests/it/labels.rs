@@ -205,3 +205,19 @@ async fn a_connection_out_of_a_private_conversation_is_asked_about_before_it_ope
     assert_eq!(card["request"]["card"]["action"], "net.connect", "{card}");
     assert_eq!(count.load(Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn why_it_stays_labelled_is_a_secret_of_an_incognito_conversation() {
+    let (authority, _) = server();
+    let home = home(&authority, &["kv cache"]);
+    let running = home.start();
+    let mut client = running.connect().await;
+    let store = |then: Value| json!({"families": {"op": "store", "name": "cache", "then": [then]}});
+    client.ask_in("incognito:x", "r1", &say(&[get(&authority)])).await;
+    let own = client.call("sessions.describe", json!({"key": "incognito:x"})).await.unwrap();
+    assert_eq!(own["session"]["tainted"], "an answer of 127.0.0.1", "{own}");
+    client.ask_in("incognito:x", "r2", &say(&[store(json!({"set": ["a", "x"]}))])).await;
+    client.ask("r3", &say(&[store(json!({"get": "a"}))])).await;
+    let (tainted, _) = labels(&mut client, "main").await;
+    assert_eq!(tainted, "an incognito conversation");
+}

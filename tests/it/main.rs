@@ -29,6 +29,7 @@ mod guards;
 mod hostile;
 mod images;
 mod imports;
+mod incognito;
 mod labels;
 mod marketplace;
 mod obedient;

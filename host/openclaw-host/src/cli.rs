@@ -13,6 +13,7 @@ mod chat;
 mod config;
 mod db;
 mod exit;
+mod incognito;
 mod inspect;
 mod models;
 mod outbox;
@@ -96,6 +97,9 @@ enum Command {
         /// Agent whose conversation it is, unless the key names one
         #[arg(long, value_name = "ID", default_value = MAIN, value_parser = AgentId::parse)]
         agent: AgentId,
+        /// A fresh conversation of which nothing is kept, and nothing is left after the chat
+        #[arg(long, conflicts_with = "session")]
+        incognito: bool,
     },
     /// Send one message and print the answer
     Agent {
@@ -111,6 +115,9 @@ enum Command {
         /// Agent whose conversation it is, unless the key names one
         #[arg(long, value_name = "ID", default_value = MAIN, value_parser = AgentId::parse)]
         agent: AgentId,
+        /// Say it in a fresh conversation of which nothing is kept, and nothing is left after the answer
+        #[arg(long, conflicts_with = "session")]
+        incognito: bool,
         /// Stop the run after this many seconds, waiting for approvals included
         #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
@@ -304,14 +311,29 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
 async fn answer_as_client(command: Command, home: &Path, output: Output) -> Result<Exit, Failure> {
     // What can be wrong with the words themselves is found before the host is troubled.
     match command {
-        Command::Chat { session, agent } => chat::chat(home, &sessions::parse_key_of(&session, &agent)?, output).await,
-        Command::Agent { message, images, session, agent, timeout, local } => {
+        Command::Chat { agent, incognito: true, .. } => {
+            let session = incognito::fresh(&agent)?;
+            let left = chat::chat(home, &session, output).await;
+            incognito::end(home, &session).await;
+            left
+        }
+        Command::Chat { session, agent, incognito: false } => {
+            chat::chat(home, &sessions::parse_key_of(&session, &agent)?, output).await
+        }
+        Command::Agent { message, images, session, agent, incognito, timeout, local } => {
             let said = agent::Said::read(message, &images)?;
-            let session = sessions::parse_key_of(&session, &agent)?;
-            match local {
+            let session = match incognito {
+                true => incognito::fresh(&agent)?,
+                false => sessions::parse_key_of(&session, &agent)?,
+            };
+            let answered = match local {
                 true => agent::local(home, &session, &said, timeout, &output).await,
                 false => agent::agent(home, &session, &said, timeout, &output).await,
+            };
+            if incognito && !local {
+                incognito::end(home, &session).await;
             }
+            answered
         }
         Command::Agents => agents::list(&mut Client::connect(home).await?, &output).await,
         Command::Channels => channels::list(&mut Client::connect(home).await?, &output).await,

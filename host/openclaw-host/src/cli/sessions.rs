@@ -31,6 +31,9 @@ pub(super) enum SessionsCommand {
         /// Only those with this text in their key or label
         #[arg(long, value_name = "TEXT", conflicts_with = "label")]
         search: Option<String>,
+        /// Those that are incognito, and only these: they are nowhere else
+        #[arg(long)]
+        incognito: bool,
         /// Conversations at most
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
@@ -165,10 +168,10 @@ pub(super) fn parse_key_of(text: &str, agent: &AgentId) -> Result<SessionKey, Fa
 pub(super) async fn sessions(command: SessionsCommand, home: &Path, output: &Output) -> Result<Exit, Failure> {
     // What can be wrong with the words themselves is found before the host is troubled.
     match command {
-        SessionsCommand::List { agent, label, search, limit, cursor } => {
+        SessionsCommand::List { agent, label, search, incognito, limit, cursor } => {
             let params = json!({
                 "limit": limit, "agentId": agent, "label": label, "search": search, "cursor": cursor,
-                "includeLastMessage": true,
+                "includeLastMessage": true, "incognito": incognito.then_some(true),
             });
             list(&mut Client::connect(home).await?, present(params), output).await
         }
