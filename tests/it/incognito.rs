@@ -380,6 +380,10 @@ async fn two_at_once_take_memory_and_give_it_back() {
     let before = Vitals::of(&running);
     let text = format!("say {}", "some words ".repeat(90));
     for turn in 0..turns() {
+        if turn % 50 == 0 {
+            // A client keeps all events that it has seen.
+            client = running.connect().await;
+        }
         let (a, b) = (format!("a{turn}"), format!("b{turn}"));
         client.say("incognito:a", &a, &text).await;
         client.say("incognito:b", &b, &text).await;

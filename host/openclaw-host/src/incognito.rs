@@ -8,6 +8,7 @@ use claw_core::id::{SessionKey, Timestamp};
 use claw_store::{Retention, Store, StoreError, TasksOf};
 use tokio_util::sync::CancellationToken;
 
+use crate::app;
 use crate::audit;
 use crate::host::{Host, now};
 
@@ -75,6 +76,9 @@ pub async fn end(host: &Host, key: &SessionKey, by: &str) -> Result<bool, StoreE
     for session in all.iter().rev() {
         existed = host.incognito.delete_session(session, by, now()).await?;
         host.tell(HostEvent::SessionChanged { session: session.clone(), reason: "delete", at: now() });
+    }
+    if host.store.has_no_incognito() {
+        app::give_memory_back();
     }
     Ok(existed)
 }
