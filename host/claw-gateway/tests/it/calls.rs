@@ -41,6 +41,7 @@ async fn each_method_needs_exactly_its_scope() {
         agent.wait: write admin
         agent.identity.get: read write admin
         agents.list: read write admin
+        channels.status: read write admin
         models.list: read write admin
         sessions.list: read write admin
         sessions.describe: read write admin

@@ -50,6 +50,7 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "agent.wait",
                 "agent.identity.get",
                 "agents.list",
+                "channels.status",
                 "models.list",
                 "sessions.list",
                 "sessions.describe",
