@@ -122,7 +122,10 @@ impl Change {
             | Change::SubAgent { key, .. }
             | Change::Images { key, .. }
             | Change::ImageBytes { key, .. }
+            | Change::Route { key, .. }
             | Change::Undo { key, .. } => Some(key),
+            Change::Post(row) => row.session.as_ref(),
+            Change::Outgoing { row, .. } => row.as_ref().and_then(|row| row.session.as_ref()),
             Change::Forget(forgotten) => Some(forgotten.key()),
             Change::Task(task) => Some(&task.session),
             Change::Approval { row, .. } => Some(&row.session),
@@ -132,6 +135,7 @@ impl Change {
             // Numbers and names, and no words.
             Change::Cost { .. } | Change::Preferences { .. } => None,
             Change::Grants { .. }
+            | Change::Cursor { .. }
             | Change::Kv { .. }
             | Change::Labels { .. }
             | Change::Standing { .. }
@@ -164,11 +168,15 @@ impl Change {
             | Change::Looked(_)
             | Change::ForgetCheckpoints { .. }
             | Change::WatchOnly { .. }
+            | Change::Route { .. }
+            | Change::Post(_)
+            | Change::Outgoing { .. }
             | Change::Forget(_) => true,
             Change::Cost { place, .. } => !cost::is_of_owner(place),
             // With its entry in the record.
             Change::Approval { .. } => false,
             Change::Grants { .. }
+            | Change::Cursor { .. }
             | Change::Kv { .. }
             | Change::Labels { .. }
             | Change::Standing { .. }

@@ -251,7 +251,6 @@ opened_for_each_use! { txn;
     undos: UNDOS, Text, Bytes;
     images: IMAGES, (Text, Text), Bytes;
     meta: META, Text, u64;
-    cursors: CURSORS, (Text, Text), Bytes;
     routes: ROUTES, Text, Bytes;
     outbox: OUTBOX, u64, Bytes;
     outbox_chats: OUTBOX_CHATS, (Text, Text, Text, u64), u64;
@@ -263,6 +262,7 @@ opened_for_each_use! { txn;
 
 // Of the owner.
 opened_for_each_use! { file;
+    cursors: CURSORS, (Text, Text), Bytes;
     grants: GRANTS, (Text, [u8; 32]), Bytes;
     kv: KV, (Text, Text, Text), Bytes;
     kv_used: KV_USED, Text, (u64, u64);

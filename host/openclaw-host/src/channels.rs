@@ -32,8 +32,8 @@ use crate::effects::OnRecord;
 use crate::host::{Host, now};
 use crate::settings::{ChannelSettings, Settings};
 
-/// Where messages come from that are no channel's.
-pub const RESERVED: [&str; 5] = ["ws", "http", "cli", "direct", "sub-agent"];
+/// Names that mean something else in sources of messages and in keys of conversations.
+pub const RESERVED: [&str; 6] = ["ws", "http", "cli", "direct", "sub-agent", "incognito"];
 /// The account of a channel; a component has one.
 const ACCOUNT: &str = "default";
 /// How long the host leaves a service alone that failed: the first time, and at most.

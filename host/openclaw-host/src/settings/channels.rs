@@ -20,7 +20,7 @@ impl Merge<'_> {
             let path = format!("channels.{name}");
             let name = match ComponentName::parse(name) {
                 Ok(name) if crate::channels::RESERVED.contains(&name.as_str()) => {
-                    let message = format!("`{name}` names clients that connect to the host, not a channel");
+                    let message = format!("`{name}` means something else to the host; give the component another name");
                     self.complain(Issue::error(path, message));
                     continue;
                 }
