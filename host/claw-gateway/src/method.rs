@@ -169,7 +169,9 @@ pub(crate) fn for_agent(method: &str, mut params: Value, agent: &AgentId) -> Val
     if params.get("agentId").is_some_and(|named| !named.is_null()) {
         return params;
     }
-    match ["sessionKey", "key"].into_iter().find(|field| params[*field].is_string()) {
+    // Elsewhere a key is another one, say a publisher's.
+    let fields: &[&str] = if method.starts_with("sessions.") { &["sessionKey", "key"] } else { &["sessionKey"] };
+    match fields.iter().copied().find(|field| params[*field].is_string()) {
         // A key that cannot be read stays, for the method to refuse.
         Some(field) => {
             if let Ok(key) = SessionKey::parse(params[field].as_str().unwrap_or_default(), agent) {

@@ -37,7 +37,8 @@ fn a_client_of_another_agent_means_a_conversation_of_that_agent_in_every_method(
     });
     let mut methods = 0;
     for method in METHODS {
-        for field in ["sessionKey", "key"] {
+        let fields: &[_] = if method.name.starts_with("sessions.") { &["sessionKey", "key"] } else { &["sessionKey"] };
+        for field in fields.iter().copied() {
             let read = |key: &str| {
                 let mut params = given.clone();
                 params[field] = json!(key);
@@ -53,6 +54,10 @@ fn a_client_of_another_agent_means_a_conversation_of_that_agent_in_every_method(
     assert!(methods > 15, "{methods}");
     let audit = Method::find("audit.list").unwrap().read(json!({"sessionKey": "main"}), &work).unwrap();
     assert!(format!("{audit:?}").contains("agent:work:main"), "{audit:?}");
+    // A publisher's key is no conversation's.
+    let prepare = json!({"source": "https://example.com/x", "key": "RWQabc"});
+    let prepare = Method::find("packages.prepare").unwrap().read(prepare, &work).unwrap();
+    assert!(format!("{prepare:?}").contains("RWQabc"), "{prepare:?}");
 }
 
 #[test]

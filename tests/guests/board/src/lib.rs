@@ -27,7 +27,7 @@ impl Channel for Board {
             return Err(Failure::Unavailable(format!("the board answers with {}", answer.status)));
         }
         let text = String::from_utf8_lossy(&answer.body);
-        let messages: Vec<_> = text.lines().filter_map(message).collect();
+        let messages: Vec<_> = text.lines().filter_map(message).take(100).collect();
         let cursor = messages.last().map_or(after, |last| last.id.clone());
         Ok(Batch { messages, cursor, wait_ms: 0 })
     }
