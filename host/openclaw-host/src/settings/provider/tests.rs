@@ -84,7 +84,7 @@ fn a_known_provider_needs_only_what_differs() {
 fn the_first_known_provider_with_a_key_answers_and_one_without_known_models_does_not() {
     assert!(shown("", &[("GROQ_API_KEY", "k")]).starts_with("groq/"));
     assert!(shown("", &[("GROQ_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]).starts_with("anthropic/"));
-    assert_eq!(shown("", &[("HF_TOKEN", "k")]), "rehearsal");
+    assert_eq!(shown("", &[("OPENROUTER_API_KEY", "k")]), "rehearsal");
 }
 
 #[test]
