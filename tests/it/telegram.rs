@@ -81,7 +81,13 @@ impl Desk {
     }
 
     async fn send(&self, chat: &str, text: &str) -> Result<String, Failure> {
-        let outgoing = Outgoing { key: "k1".into(), chat: chat.into(), text: text.into(), reply_to: Some("1".into()) };
+        self.put(chat, text, None).await
+    }
+
+    /// Sends a message, or changes the one of this id.
+    async fn put(&self, chat: &str, text: &str, replaces: Option<&str>) -> Result<String, Failure> {
+        let (reply_to, replaces) = (Some("1".into()), replaces.map(str::to_owned));
+        let outgoing = Outgoing { key: "k1".into(), chat: chat.into(), text: text.into(), reply_to, replaces };
         channel::sent(self.call(channel::SEND, outgoing.arguments()).await)
     }
 
@@ -161,7 +167,7 @@ fn facts() -> Facts {
 async fn messages_come_in_once_they_are_asked_for_with_the_next_cursor() {
     let api = BotApi::start(TOKEN).await;
     let desk = Desk::new(&api.url).await;
-    assert_eq!(desk.component.manifest.channel, Some(Abilities { text_limit: 4096, idempotent: false }));
+    assert_eq!(desk.component.manifest.channel, Some(Abilities { text_limit: 4096, idempotent: false, edits: true }));
     let id = api.say(42, "hello");
     api.message(-7, serde_json::json!({"photo": [{"file_id": "x"}], "caption": "look"}));
     let batch = desk.receive(None).await.unwrap();
@@ -201,6 +207,39 @@ async fn a_message_goes_out_as_html_and_as_it_is_where_that_cannot_be_read() {
     desk.send("-7/3", "hello").await.unwrap();
     let moved = &api.sent()[2];
     assert_eq!((&moved["chat_id"], &moved["message_thread_id"]), (&(-1_007).into(), &3.into()));
+}
+
+#[tokio::test]
+async fn a_message_is_changed_and_what_went_wrong_is_told_apart() {
+    let api = BotApi::start(TOKEN).await;
+    let desk = Desk::new(&api.url).await;
+    api.join(42);
+    let id = desk.send("42", "hel").await.unwrap();
+    let change = async |text: &str| desk.put("42", text, Some(&id)).await;
+    assert_eq!(change("**hello**").await, Ok(id.clone()));
+    let shown = &api.sent()[0];
+    assert_eq!((&shown["text"], &shown["parse_mode"]), (&"<b>hello</b>".into(), &"HTML".into()));
+    assert_eq!(shown["link_preview_options"]["is_disabled"], true);
+    // What it says already is what was wanted.
+    assert_eq!(change("**hello**").await, Ok(id.clone()));
+    assert_eq!(api.edits(), 1);
+    api.trouble("editMessageText", [Trouble::Refused(400, "Bad Request: can't parse entities: no")]);
+    change("**you**").await.unwrap();
+    assert_eq!((&api.sent()[0]["text"], api.sent()[0].get("parse_mode")), (&"**you**".into(), None));
+    let meets = async |trouble: Trouble| {
+        api.trouble("editMessageText", [trouble]);
+        change("else").await.unwrap_err()
+    };
+    assert_eq!(meets(Trouble::Flood(7)).await, Failure::Limited(7_000));
+    assert!(matches!(meets(Trouble::Page(502)).await, Failure::Unavailable(_)));
+    assert!(matches!(meets(Trouble::Dropped).await, Failure::Unknown(_)));
+    let locked = meets(Trouble::Refused(400, "Bad Request: message can't be edited")).await;
+    assert!(matches!(&locked, Failure::Rejected(why) if why.contains("can't be edited")), "{locked:?}");
+    api.delete(id.parse().unwrap());
+    let gone = change("else").await.unwrap_err();
+    assert!(matches!(&gone, Failure::Rejected(why) if why.contains("message to edit not found")), "{gone:?}");
+    assert!(matches!(desk.put("42", "else", Some("x")).await, Err(Failure::Rejected(_))));
+    assert_eq!(api.sent().len(), 1, "nothing was sent beside it");
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ pub enum Trouble {
     Flood(u32),
     /// The markup of the text makes no sense to it.
     Unreadable(String),
+    /// The message that is to be changed says that already.
+    Unchanged(String),
     /// The chat has another id now.
     Moved(i64, String),
     /// It will not do that.
@@ -82,6 +84,7 @@ pub fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, Trouble>
         401 | 404 => Trouble::Token(words),
         500.. => Trouble::Down(words),
         400 if words.contains("can't parse entities") => Trouble::Unreadable(words),
+        400 if words.contains("message is not modified") => Trouble::Unchanged(words),
         _ => match answer.parameters.migrate_to_chat_id {
             Some(id) => Trouble::Moved(id, words),
             None => Trouble::Refused(words),
@@ -95,7 +98,10 @@ impl Trouble {
     /// For whoever waits for messages: nothing is lost, so all but the token may be better the next time.
     pub fn of_polling(self) -> Failure {
         match self {
-            Trouble::Refused(words) | Trouble::Unreadable(words) | Trouble::Moved(_, words) => {
+            Trouble::Refused(words)
+            | Trouble::Unreadable(words)
+            | Trouble::Unchanged(words)
+            | Trouble::Moved(_, words) => {
                 Failure::Unavailable(format!("Telegram does not give its messages: {words}"))
             }
             Trouble::Senseless(words) => Failure::Unavailable(format!("Telegram's answer makes no sense: {words}")),
@@ -114,7 +120,10 @@ impl Trouble {
                 "something else gets this bot's messages, and only one can ({words}): stop it, or give it another bot"
             )),
             Trouble::Flood(seconds) => Failure::Limited(seconds.saturating_mul(1000)),
-            Trouble::Unreadable(words) | Trouble::Moved(_, words) | Trouble::Refused(words) => {
+            Trouble::Unreadable(words)
+            | Trouble::Unchanged(words)
+            | Trouble::Moved(_, words)
+            | Trouble::Refused(words) => {
                 Failure::Rejected(format!("Telegram refuses the message: {words}"))
             }
             Trouble::Down(words) => Failure::Unavailable(format!("Telegram does not work at the moment: {words}")),

@@ -1,4 +1,4 @@
-//! The bot: its two methods, called over HTTP.
+//! The bot: its methods, called over HTTP.
 
 use openclaw_sdk::channel::{Batch, Failure, Outgoing};
 use openclaw_sdk::http::{BodyEnd, Request};
@@ -43,27 +43,33 @@ impl Bot {
         }
     }
 
-    /// Sends a message as HTML; if Telegram cannot read that, as the plain text that it was made from. If the group has
-    /// become a supergroup, it goes there.
+    /// Sends a message, or changes one, as HTML; if Telegram cannot read that, as the plain text that it was made from. If
+    /// the group has become a supergroup, it goes there.
     pub fn send(&self, message: &Outgoing) -> Result<String, Failure> {
         let mut chat: Chat = message.chat.parse().map_err(Failure::Rejected)?;
+        let replaces = message.replaces.as_deref().map(|id| {
+            let no_id = |_| Failure::Rejected(format!("`{id}` is no message of Telegram: its ids are numbers"));
+            id.parse::<i64>().map_err(no_id)
+        });
+        let replaces = replaces.transpose()?;
         let mut html = html::of_markdown(&message.text);
         // Two things can be mended, each once.
         for _ in 0..2 {
-            match self.send_once(&chat, message, html.as_deref())? {
+            match self.send_once(&chat, message, replaces, html.as_deref())? {
                 Ok(id) => return Ok(id),
                 Err(Trouble::Unreadable(_)) if html.is_some() => html = None,
                 Err(Trouble::Moved(to, _)) => chat = chat.moved(to),
                 Err(trouble) => return Err(trouble.of_sending()),
             }
         }
-        self.send_once(&chat, message, html.as_deref())?.map_err(Trouble::of_sending)
+        self.send_once(&chat, message, replaces, html.as_deref())?.map_err(Trouble::of_sending)
     }
 
     fn send_once(
         &self,
         chat: &Chat,
         message: &Outgoing,
+        replaces: Option<i64>,
         html: Option<&str>,
     ) -> Result<Result<String, Trouble>, Failure> {
         let mut body = json!({
@@ -74,6 +80,13 @@ impl Bot {
         });
         if html.is_some() {
             body["parse_mode"] = "HTML".into();
+        }
+        if let Some(id) = replaces {
+            body["message_id"] = id.into();
+            return Ok(match self.call::<answer::Sent>("editMessageText", &body)? {
+                Err(Trouble::Unchanged(_)) => Ok(id.to_string()),
+                changed => changed.map(|sent| sent.message_id.to_string()),
+            });
         }
         if let Some(topic) = chat.topic {
             body["message_thread_id"] = topic.into();

@@ -31,6 +31,7 @@ struct Telegram;
 impl Channel for Telegram {
     /// Of a text, after its entities have been parsed. Source: the Bot API's `sendMessage`.
     const TEXT_LIMIT: u32 = 4096;
+    const EDITS: bool = true;
 
     fn receive(cursor: Option<String>) -> Result<Batch, Failure> {
         Bot::of_owner()?.receive(cursor)

@@ -40,6 +40,8 @@ pub struct Abilities {
     pub text_limit: u32,
     /// Whether the service shows two messages with the same key only once.
     pub idempotent: bool,
+    /// Whether the service can change what a message says after it was sent.
+    pub edits: bool,
 }
 
 /// Who wrote a message.
@@ -93,6 +95,8 @@ pub struct Outgoing {
     pub text: String,
     /// The service's id of the message that is answered.
     pub reply_to: Option<String>,
+    /// The service's id of a message of ours that says this from now on; only where the service [`Abilities::edits`].
+    pub replaces: Option<String>,
 }
 
 /// Why nothing came back.

@@ -14,7 +14,7 @@ pub(crate) const PACKAGE: &str = "openclaw:channel/";
 
 /// The functions of the interface: the host's name for it, if it calls it as a tool; its own; its type.
 const FUNCTIONS: [(Option<&str>, &str, &str); 3] = [
-    (None, "get-abilities", "func() -> record { text-limit: u32, idempotent: bool }"),
+    (None, "get-abilities", "func() -> record { text-limit: u32, idempotent: bool, edits: bool }"),
     (
         Some(RECEIVE),
         "receive",
@@ -25,7 +25,8 @@ const FUNCTIONS: [(Option<&str>, &str, &str); 3] = [
     (
         Some(SEND),
         "send",
-        "func(message: record { key: string, chat: string, text: string, reply-to: option<string> }) -> result<string, \
+        "func(message: record { key: string, chat: string, text: string, reply-to: option<string>, \
+         replaces: option<string> }) -> result<string, \
          variant { rejected(string), limited(u32), unavailable(string), unknown(string) }>",
     ),
 ];

@@ -43,6 +43,8 @@ pub struct Outgoing {
     pub text: String,
     /// The service's id of the message that it answers.
     pub reply_to: Option<String>,
+    /// The service's id of a message of ours that says this from now on, instead of another message.
+    pub replaces: Option<String>,
     /// How long it is worth sending.
     pub ttl: std::time::Duration,
 }
@@ -58,6 +60,8 @@ pub struct OutgoingRow {
     pub text: String,
     /// The service's id of the message that it answers.
     pub reply_to: Option<String>,
+    /// The service's id of a message of ours that says this from now on, instead of another message.
+    pub replaces: Option<String>,
     /// The conversation that it belongs to.
     pub session: Option<SessionKey>,
     /// The run that it belongs to.
@@ -376,7 +380,7 @@ pub(crate) fn first(
     run: Option<&RunId>,
     at: Timestamp,
 ) -> StoredOutgoing {
-    let Outgoing { to, text, reply_to, ttl } = message;
+    let Outgoing { to, text, reply_to, replaces, ttl } = message;
     StoredOutgoing {
         to: to.into(),
         text,
@@ -392,6 +396,7 @@ pub(crate) fn first(
         since: at,
         why: None,
         unsure: false,
+        replaces,
     }
 }
 
@@ -417,10 +422,38 @@ fn noted(
 
 fn shown(id: u64, row: StoredOutgoing) -> OutgoingRow {
     let StoredOutgoing {
-        to, text, reply_to, session, run, created, expires, attempts, state, since, why, unsure, ..
+        to,
+        text,
+        reply_to,
+        session,
+        run,
+        created,
+        expires,
+        attempts,
+        state,
+        since,
+        why,
+        unsure,
+        replaces,
+        ..
     } = row;
     let (to, state) = (to.into(), state.into());
-    OutgoingRow { id, to, text, reply_to, session, run, created, expires, state, since, attempts, why, unsure }
+    OutgoingRow {
+        id,
+        to,
+        text,
+        reply_to,
+        replaces,
+        session,
+        run,
+        created,
+        expires,
+        state,
+        since,
+        attempts,
+        why,
+        unsure,
+    }
 }
 
 impl From<StoredSending> for OutgoingState {

@@ -61,6 +61,10 @@ pub trait Channel {
     /// Whether the service shows two messages with the same [`Outgoing::key`] only once.
     const IDEMPOTENT: bool = false;
 
+    /// Whether the service can change what a message says: only then a message has [`Outgoing::replaces`], the service's id
+    /// of the one to be changed.
+    const EDITS: bool = false;
+
     /// Gives the messages after a cursor; without one, those that the service has kept. May wait for some, up to 30
     /// seconds. The same cursor gives the same messages again, so the service is not told that they have been read
     /// before the host asks with the next one.
@@ -69,7 +73,7 @@ pub trait Channel {
     /// The closest [`Failure`]. A [`ToolError`] converts with `?`.
     fn receive(cursor: Option<String>) -> Result<Batch, Failure>;
 
-    /// Sends one message and gives the service's id of it. Whatever sends it comes last: if the host refuses one of the
+    /// Sends one message, or changes one, and gives the service's id of it. Whatever sends it comes last: if the host refuses one of the
     /// call's requests, the message counts as not sent.
     ///
     /// # Errors
@@ -80,7 +84,7 @@ pub trait Channel {
 /// What a channel can do.
 #[doc(hidden)]
 pub fn get_abilities<C: Channel>() -> Abilities {
-    Abilities { text_limit: C::TEXT_LIMIT, idempotent: C::IDEMPOTENT }
+    Abilities { text_limit: C::TEXT_LIMIT, idempotent: C::IDEMPOTENT, edits: C::EDITS }
 }
 
 impl From<ToolError> for Failure {

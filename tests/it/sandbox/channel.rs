@@ -9,7 +9,8 @@ use crate::wasm::{number, section};
 const GUEST: &str = "openclaw:tool/guest@0.1.0";
 
 fn outgoing(text: &str) -> Outgoing {
-    Outgoing { key: "k1".into(), chat: "c\"1".into(), text: text.into(), reply_to: Some("m1".into()) }
+    let (key, chat, reply_to) = ("k1".into(), "c\"1".into(), Some("m1".into()));
+    Outgoing { key, chat, text: text.into(), reply_to, replaces: Some("m0".into()) }
 }
 
 /// A component that exports empty instances under these names.
@@ -24,7 +25,7 @@ fn exporting(names: &[&str]) -> Vec<u8> {
 async fn a_channel_says_at_install_what_it_can_do() {
     let lab = Lab::with_defaults();
     let channel = lab.install("channel").await;
-    assert_eq!(channel.manifest.channel, Some(Abilities { text_limit: 4096, idempotent: true }));
+    assert_eq!(channel.manifest.channel, Some(Abilities { text_limit: 4096, idempotent: true, edits: false }));
     assert!(channel.manifest.tools.is_empty());
     // What was found is kept with its code.
     assert_eq!(lab.install("channel").await.manifest, channel.manifest);
@@ -57,7 +58,7 @@ async fn a_message_goes_out_and_what_happened_is_told_apart() {
         let arguments = outgoing(message).arguments();
         channel::sent(lab.call(&channel, channel::SEND, &arguments, CallLimits::default()).await)
     };
-    assert_eq!(send("hello").await, Ok("c\"1/k1/m1".to_owned()));
+    assert_eq!(send("hello").await, Ok("c\"1/k1/m1/m0".to_owned()));
     assert_eq!(send("rejected").await, Err(Failure::Rejected("no such chat".into())));
     assert_eq!(send("limited").await, Err(Failure::Limited(1500)));
     assert_eq!(send("unavailable").await, Err(Failure::Unavailable("down".into())));

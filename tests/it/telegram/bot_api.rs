@@ -50,7 +50,11 @@ struct Inner {
     moved: BTreeMap<i64, i64>,
     /// By method.
     troubles: BTreeMap<String, VecDeque<Trouble>>,
+    /// As they stand now; each with its `message_id`.
     sent: Vec<Value>,
+    /// Messages that somebody has deleted.
+    deleted: BTreeSet<i64>,
+    edits: usize,
     polls: u64,
     confirmed: i64,
 }
@@ -122,7 +126,23 @@ impl BotApi {
         self.lock().troubles.entry(method.to_owned()).or_default().extend(troubles);
     }
 
-    /// What `sendMessage` was given and has shown, in order.
+    /// Somebody deletes a message.
+    pub fn delete(&self, id: i64) {
+        self.lock().deleted.insert(id);
+    }
+
+    /// How often a message was changed.
+    pub fn edits(&self) -> usize {
+        self.lock().edits
+    }
+
+    /// Waits until a message that was sent says so.
+    pub async fn shows(&self, text: &str) -> Vec<Value> {
+        self.until(|inner| inner.sent.iter().any(|sent| sent["text"] == text)).await;
+        self.sent()
+    }
+
+    /// What `sendMessage` was given and has shown, in order, as `editMessageText` has changed it.
     pub fn sent(&self) -> Vec<Value> {
         self.lock().sent.clone()
     }
@@ -211,6 +231,7 @@ impl Server {
         match method {
             "getUpdates" => self.get_updates(body).await,
             "sendMessage" => self.inner.lock().unwrap().send_message(body),
+            "editMessageText" => self.inner.lock().unwrap().edit_message(body),
             _ => refusal(404, "Not Found"),
         }
     }
@@ -248,36 +269,70 @@ impl Server {
 
 impl Inner {
     fn send_message(&mut self, body: &Value) -> End {
+        if let Some(refusal) = self.refuses(body) {
+            return refusal;
+        }
+        let id = self.take_message_id();
+        let mut sent = body.clone();
+        sent["message_id"] = id.into();
+        self.sent.push(sent);
+        shown(id, body)
+    }
+
+    fn edit_message(&mut self, body: &Value) -> End {
+        if let Some(refusal) = self.refuses(body) {
+            return refusal;
+        }
+        let id = body["message_id"].as_i64().unwrap_or_default();
+        let is_it = |sent: &&mut Value| sent["message_id"] == id && sent["chat_id"] == body["chat_id"];
+        let Some(sent) = self.sent.iter_mut().find(is_it).filter(|_| !self.deleted.contains(&id)) else {
+            return refusal(400, "Bad Request: message to edit not found");
+        };
+        if sent["text"] == body["text"] && sent["parse_mode"] == body["parse_mode"] {
+            let words = "Bad Request: message is not modified: specified new message content and reply markup are exactly \
+                         the same as a current content and reply markup of the message";
+            return refusal(400, words);
+        }
+        *sent = body.clone();
+        self.edits += 1;
+        shown(id, body)
+    }
+
+    /// What the real one would not take.
+    fn refuses(&self, body: &Value) -> Option<End> {
         let (chat, text) = (body["chat_id"].as_i64().unwrap_or_default(), body["text"].as_str().unwrap_or_default());
         if let Some(to) = self.moved.get(&chat) {
             let words = "Bad Request: group chat was upgraded to a supergroup chat";
             let parameters = json!({"migrate_to_chat_id": to});
             let answer = json!({"ok": false, "error_code": 400, "description": words, "parameters": parameters});
-            return End::Answer(400, answer);
+            return Some(End::Answer(400, answer));
         }
         if !self.chats.contains(&chat) {
-            return refusal(400, "Bad Request: chat not found");
+            return Some(refusal(400, "Bad Request: chat not found"));
         }
         if text.trim().is_empty() {
-            return refusal(400, "Bad Request: message text is empty");
+            return Some(refusal(400, "Bad Request: message text is empty"));
         }
         if text.encode_utf16().count() > 4096 {
-            return refusal(400, "Bad Request: message is too long");
+            return Some(refusal(400, "Bad Request: message is too long"));
         }
         if body["parse_mode"] == "HTML" && !is_html(text) {
-            return refusal(400, "Bad Request: can't parse entities: Unsupported start tag at byte offset 0");
+            return Some(refusal(400, "Bad Request: can't parse entities: Unsupported start tag at byte offset 0"));
         }
-        let id = self.take_message_id();
-        self.sent.push(body.clone());
-        let chat = json!({"id": chat, "type": "private"});
-        let shown = json!({"message_id": id, "date": 1_700_000_001, "chat": chat, "text": text});
-        End::Answer(200, json!({"ok": true, "result": shown}))
+        None
     }
 
     fn take_message_id(&mut self) -> i64 {
         self.next_message += 1;
         self.next_message - 1
     }
+}
+
+/// The message as the answer shows it.
+fn shown(id: i64, body: &Value) -> End {
+    let chat = json!({"id": body["chat_id"], "type": "private"});
+    let shown = json!({"message_id": id, "date": 1_700_000_001, "chat": chat, "text": body["text"]});
+    End::Answer(200, json!({"ok": true, "result": shown}))
 }
 
 fn refusal(code: u16, words: &str) -> End {

@@ -48,6 +48,8 @@ fn a_flood_says_how_long_to_wait() {
 fn what_can_be_mended_is_known() {
     let unreadable = "Bad Request: can't parse entities: Unsupported start tag \"x\" at byte offset 0";
     assert_eq!(sent(400, &refusal(400, unreadable)), Err(Trouble::Unreadable(unreadable.to_owned())));
+    let same = "Bad Request: message is not modified: specified new message content is exactly the same";
+    assert_eq!(sent(400, &refusal(400, same)), Err(Trouble::Unchanged(same.to_owned())));
     let words = "Bad Request: group chat was upgraded to a supergroup chat";
     let mut moved = refusal(400, words);
     moved["parameters"] = json!({"migrate_to_chat_id": -1001234567890_i64});

@@ -39,8 +39,9 @@ fn a_batch_is_read_as_it_was_written() {
 fn arguments_have_the_names_of_the_interface() {
     assert_eq!(receive_arguments(None), r#"{"cursor":null}"#);
     assert_eq!(receive_arguments(Some("a\"b")), r#"{"cursor":"a\"b"}"#);
-    let outgoing = Outgoing { key: "k".into(), chat: "c".into(), text: "t".into(), reply_to: None };
-    assert_eq!(outgoing.arguments(), r#"{"message":{"key":"k","chat":"c","text":"t","reply-to":null}}"#);
+    let outgoing =
+        Outgoing { key: "k".into(), chat: "c".into(), text: "t".into(), reply_to: None, replaces: Some("m".into()) };
+    assert_eq!(outgoing.arguments(), r#"{"message":{"key":"k","chat":"c","text":"t","reply-to":null,"replaces":"m"}}"#);
 }
 
 #[test]

@@ -32,6 +32,7 @@ async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
         to: Chat { source: source.clone(), id: "X".to_owned() },
         text: format!("message {n}"),
         reply_to: None,
+        replaces: None,
         ttl: std::time::Duration::from_secs(1),
     };
     store.post(Some(&key("main")), (1..=3).map(message).collect(), at(5)).await.unwrap();

@@ -212,8 +212,13 @@ impl Life<'_> {
         if ends && ON_CHANNELS.contains(&self.session) {
             let to = Chat { source: account(self.session), id: self.session.to_owned() };
             let ttl = Duration::from_secs(1);
-            let message =
-                |part| Outgoing { to: to.clone(), text: format!("{part} {}", PADDING.repeat(30)), reply_to: None, ttl };
+            let message = |part| Outgoing {
+                to: to.clone(),
+                text: format!("{part} {}", PADDING.repeat(30)),
+                reply_to: None,
+                replaces: None,
+                ttl,
+            };
             record.outbox = (0..PARTS).map(message).collect();
         }
         self.note("tries", tags);

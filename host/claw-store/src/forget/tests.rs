@@ -18,7 +18,7 @@ async fn tell(store: &Store, id: &str, session: &str, when: u64) {
     store.receive(&source, vec![received], Vec::new(), at(when)).await.unwrap();
     let to = Chat { source, id: "X".to_owned() };
     let ttl = Duration::from_millis(50);
-    let outbox = vec![Outgoing { to, text: "canary".to_owned(), reply_to: None, ttl }];
+    let outbox = vec![Outgoing { to, text: "canary".to_owned(), reply_to: None, replaces: None, ttl }];
     let step =
         JournalStep::CallStarted { call: call("c"), tool: tool(), component: component(), repeatable: Repeatable::Yes };
     let asked = Record { entries: vec![asks(&["c"])], steps: vec![step], ..Record::default() };

@@ -14,7 +14,7 @@ fn telegram() -> Source {
 
 fn to(chat: &str, text: &str) -> Outgoing {
     let to = Chat { source: telegram(), id: chat.to_owned() };
-    Outgoing { to, text: text.to_owned(), reply_to: None, ttl: Duration::from_millis(1000) }
+    Outgoing { to, text: text.to_owned(), reply_to: None, replaces: None, ttl: Duration::from_millis(1000) }
 }
 
 fn failed(why: &str, again: Option<u64>) -> Attempt {

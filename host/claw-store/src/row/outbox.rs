@@ -50,6 +50,7 @@ pub(crate) struct StoredOutgoing {
     pub since: Timestamp,
     pub why: Option<String>,
     pub unsure: bool,
+    pub replaces: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,5 +76,10 @@ impl StoredOutgoing {
 
 impl Row for StoredOutgoing {
     const KIND: &'static str = "outbox";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    /// Version 1 had nothing behind `unsure`: in these bytes, a message that replaces none.
+    fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
+        (version == 1).then(|| postcard::from_bytes(&[bytes, &[0]].concat()))
+    }
 }

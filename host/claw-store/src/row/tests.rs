@@ -103,6 +103,17 @@ fn a_run_from_before_the_images_has_none() {
 }
 
 #[test]
+fn a_message_from_before_the_previews_replaces_none() {
+    let head = (("telegram", "default", "42"), "hello", None::<&str>, None::<&str>, None::<&str>, at(1), 9_u64, at(10));
+    let row = (head, 3_u64, 1_u32, StoredSending::Dead, at(2), Some("blocked"), true);
+    let row: StoredOutgoing = decode("1", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
+    assert_eq!((row.text.as_str(), row.place, row.why.as_deref(), row.unsure), ("hello", 3, Some("blocked"), true));
+    assert_eq!(row.replaces, None);
+    let replaces = StoredOutgoing { replaces: Some("77".to_owned()), ..row };
+    assert_eq!(decode::<StoredOutgoing>("1", &encode(&replaces)).unwrap(), replaces);
+}
+
+#[test]
 fn a_session_from_before_the_labels_counts_as_having_both() {
     let row = ("id", 3_u64, at(1), at(2), 4_u64, 5_u64, "hello", Vec::<RunId>::new());
     let row: StoredSession = decode("main", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();

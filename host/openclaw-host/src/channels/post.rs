@@ -74,12 +74,34 @@ async fn claim(
     Ok((to_send, next.map(|next| Duration::from_millis(next.0.saturating_sub(at.0)))))
 }
 
+/// Sends a message in the place of another, if it has one and that is still there; else as a new one.
+async fn put(
+    host: &Arc<Host>,
+    channel: &Channel,
+    row: OutgoingRow,
+    cut_off: &CancellationToken,
+) -> Result<String, Failure> {
+    let abilities = channel.component(host).map(|(_, abilities)| abilities);
+    let (edits, idempotent) = abilities.map_or((false, false), |it| (it.edits, it.idempotent));
+    let key = row.key();
+    let OutgoingRow { id, to, text, reply_to, replaces, unsure, .. } = row;
+    let new = Outgoing { key, chat: to.id, text, reply_to, replaces: None };
+    if edits && replaces.is_some() {
+        // Who does not know whether it came can do it again: it is shown once.
+        match call::send(host, channel, &Outgoing { replaces, ..new.clone() }, cut_off).await {
+            Err(Failure::Rejected(why)) => {
+                tracing::info!(channel = %channel.name, id, why, "a message cannot be changed; another is sent");
+            }
+            other => return other,
+        }
+    }
+    let text = if unsure && !idempotent { format!("{AGAIN}{}", new.text) } else { new.text };
+    call::send(host, channel, &Outgoing { text, ..new }, cut_off).await
+}
+
 async fn send(host: Arc<Host>, channel: Arc<Channel>, row: OutgoingRow, cut_off: CancellationToken) {
-    let idempotent = channel.component(&host).is_ok_and(|(_, abilities)| abilities.idempotent);
     let (id, attempts) = (row.id, row.attempts);
-    let text = if row.unsure && !idempotent { format!("{AGAIN}{}", row.text) } else { row.text.clone() };
-    let message = Outgoing { key: row.key(), chat: row.to.id, text, reply_to: row.reply_to };
-    let attempt = match call::send(&host, &channel, &message, &cut_off).await {
+    let attempt = match put(&host, &channel, row, &cut_off).await {
         Ok(message) => Attempt::Sent { message },
         Err(failure) => {
             let again = (!matches!(failure, Failure::Rejected(_)))

@@ -189,5 +189,5 @@ pub fn answered(wish: Option<ReplyTo>, own: Option<&str>) -> Option<String> {
 
 /// A message for a chat.
 pub fn message(chat: &Chat, text: String) -> Outgoing {
-    Outgoing { to: chat.clone(), text, reply_to: None, ttl: WORTH }
+    Outgoing { to: chat.clone(), text, reply_to: None, replaces: None, ttl: WORTH }
 }

@@ -1,5 +1,6 @@
 //! A bulletin board as a chat service: `GET /after/N` gives lines of `id TAB chat TAB person TAB direct TAB text`,
-//! `POST /CHAT` takes one, with its key.
+//! `POST /CHAT` takes one, with its key, or
+//! changes the one that `x-replaces` names.
 
 use openclaw_sdk::Channel;
 use openclaw_sdk::channel::{Batch, Failure, Outgoing, Person, Received};
@@ -19,6 +20,7 @@ struct Board;
 
 impl Channel for Board {
     const TEXT_LIMIT: u32 = 2000;
+    const EDITS: bool = true;
 
     fn receive(cursor: Option<String>) -> Result<Batch, Failure> {
         let after = cursor.unwrap_or_else(|| "0".into());
@@ -27,7 +29,8 @@ impl Channel for Board {
             return Err(Failure::Unavailable(format!("the board answers with {}", answer.status)));
         }
         let text = String::from_utf8_lossy(&answer.body);
-        let messages: Vec<_> = text.lines().filter_map(message).take(100).collect();
+        // The interface has at most so many in one batch.
+        let messages: Vec<_> = text.lines().take(100).filter_map(message).collect();
         let cursor = messages.last().map_or(after, |last| last.id.clone());
         Ok(Batch { messages, cursor, wait_ms: 0 })
     }
@@ -36,6 +39,7 @@ impl Channel for Board {
         let answer = Request::new("POST", &url(&message.chat))
             .header("x-key", &message.key)
             .header("x-reply-to", &message.reply_to.unwrap_or_default())
+            .header("x-replaces", &message.replaces.unwrap_or_default())
             .body(message.text.into_bytes())
             .send(4 << 10)
             .map_err(|err| Failure::Unknown(err.to_string()))?;
@@ -43,6 +47,7 @@ impl Channel for Board {
             200 => Ok(String::from_utf8_lossy(&answer.body).into_owned()),
             429 => Err(Failure::Limited(10)),
             403 => Err(Failure::Rejected("the board does not take it".into())),
+            404 => Err(Failure::Rejected("the board has no such line".into())),
             503 => Err(Failure::Unavailable("the board is closed".into())),
             status => Err(Failure::Unknown(format!("the board answers with {status}"))),
         }

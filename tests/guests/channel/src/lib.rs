@@ -36,7 +36,8 @@ impl Channel for Script {
 
     fn send(message: Outgoing) -> Result<String, Failure> {
         fail(&message.text)?;
-        Ok(format!("{}/{}/{}", message.chat, message.key, message.reply_to.unwrap_or_default()))
+        let (reply_to, replaces) = (message.reply_to.unwrap_or_default(), message.replaces.unwrap_or_default());
+        Ok(format!("{}/{}/{reply_to}/{replaces}", message.chat, message.key))
     }
 }
 

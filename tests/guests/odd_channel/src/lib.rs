@@ -29,7 +29,7 @@ impl Tool for Odd {
 
 impl Guest for Odd {
     fn get_abilities() -> Abilities {
-        Abilities { text_limit: 1, idempotent: false }
+        Abilities { text_limit: 1, idempotent: false, edits: false }
     }
 
     fn receive(_: Option<String>) -> Result<Batch, Failure> {

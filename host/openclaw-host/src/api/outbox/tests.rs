@@ -18,6 +18,7 @@ async fn filled(count: usize) -> (tempfile::TempDir, Store) {
         to: Chat { source: telegram(), id: "-100X".to_owned() },
         text: format!("message {n}\nsays {}", "more ".repeat(40)),
         reply_to: None,
+        replaces: None,
         ttl: Duration::from_secs(3600),
     };
     store.post(None, (1..=count).map(message).collect(), Timestamp(10)).await.unwrap();
