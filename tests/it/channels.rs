@@ -1,6 +1,7 @@
 //! Channels: what people write over a chat service, and what is sent to them, with a service that fails as it is told to.
 
 mod board;
+mod preview;
 mod telegram;
 
 use serde_json::json;

@@ -47,8 +47,12 @@ pub enum Answer {
     Whole(Reply),
     /// Stops after its first piece until [`Provider::release`].
     Held(Reply),
+    /// Stops after each piece but the last, each time until [`Provider::release`].
+    Steps(Reply),
     /// Ends before it says that it has ended.
     Cut(Reply),
+    /// The same, after it has stopped like [`Answer::Held`].
+    Broken(Reply),
     /// Says `…`, and then nothing for ever.
     Hang,
     /// An error in the format's own shape.
@@ -323,17 +327,23 @@ async fn answer(
     let (reply, end) = match answer {
         Some(Answer::Whole(reply)) => (reply, End::Whole),
         Some(Answer::Held(reply)) => (reply, End::Held),
+        Some(Answer::Steps(reply)) => (reply, End::Steps),
         Some(Answer::Cut(reply)) => (reply, End::Cut),
+        Some(Answer::Broken(reply)) => (reply, End::Broken),
         Some(Answer::Hang) => (say(&["…"]), End::Hang),
         Some(Answer::Fail { status, message, retry_after }) => {
             return speech::failure(wire, status, &message, retry_after);
         }
         None => return speech::failure(wire, 418, "the script of the test is over", None),
     };
+    let pieces = match &reply {
+        Reply::Say(pieces) => pieces.len(),
+        Reply::Call { .. } => 2,
+    };
     let mut chunks = speech::chunks(wire, &call_id(number), &reply);
     match end {
-        End::Whole | End::Held => {}
-        End::Cut => drop(chunks.pop()),
+        End::Whole | End::Held | End::Steps => {}
+        End::Cut | End::Broken => drop(chunks.pop()),
         End::Hang => chunks.truncate(2),
     }
     let listened = (end == End::Hang).then(|| Listened(Arc::clone(&stage)));
@@ -341,7 +351,12 @@ async fn answer(
         let stage = Arc::clone(&stage);
         async move {
             // The first chunk opens the reply, the second is its first piece.
-            if end == End::Held && index == 2 {
+            let stops = match end {
+                End::Held | End::Broken => index == 2,
+                End::Steps => (2..=pieces).contains(&index),
+                End::Whole | End::Cut | End::Hang => false,
+            };
+            if stops {
                 stage.released.acquire().await.unwrap().forget();
             }
             Ok::<_, Infallible>(chunk)
@@ -354,7 +369,7 @@ async fn answer(
             });
             Body::from_stream(held)
         }
-        End::Whole | End::Held | End::Cut => Body::from_stream(sent),
+        End::Whole | End::Held | End::Steps | End::Cut | End::Broken => Body::from_stream(sent),
     };
     Response::builder().header(header::CONTENT_TYPE, "text/event-stream; charset=utf-8").body(body).unwrap()
 }
@@ -386,6 +401,8 @@ fn obey(body: &Value) -> Reply {
 enum End {
     Whole,
     Held,
+    Steps,
     Cut,
+    Broken,
     Hang,
 }

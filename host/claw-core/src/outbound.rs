@@ -11,9 +11,11 @@ use crate::text::is_silent;
 mod cut;
 mod fence;
 mod lines;
+mod preview;
 
 use cut::Cutter;
 use lines::Lines;
+pub use preview::{Preview, preview};
 
 /// No message is cut to less than this, in UTF-16 units: a fence that is opened again, and closed, must fit with some text.
 pub const LEAST: usize = 64;

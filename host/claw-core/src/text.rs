@@ -22,6 +22,11 @@ pub fn is_silent(text: &str) -> bool {
     text.trim() == SILENT
 }
 
+/// Whether that may be what a text becomes which begins so.
+pub fn may_be_silent(begun: &str) -> bool {
+    SILENT.starts_with(begun.trim())
+}
+
 /// A model's text without the thoughts in front of it, and without the word that stands for nothing to say; piece by
 /// piece, as it comes.
 #[derive(Debug, Default)]

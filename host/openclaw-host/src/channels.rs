@@ -4,11 +4,13 @@
 //! ```text
 //!   service ─► component ─► feed ─► store: messages and cursor, at once ─► lanes
 //!   service ◄─ component ◄─ post ◄─ store: outbox ◄─ ends of runs, cards, notices
+//!                        ◄─ preview ◄─ what a model is saying
 //! ```
 
 mod call;
 mod feed;
 mod post;
+mod preview;
 mod reply;
 mod stream;
 
@@ -24,13 +26,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::reply::{Said, begins_anew, is_heard, of_run, said, say};
-pub use self::stream::Stream;
+pub use self::stream::{Shown, Stream};
 use crate::api::Api;
 use crate::catalog::Installed;
 use crate::causes;
 use crate::effects::OnRecord;
 use crate::host::{Host, now};
-use crate::settings::{ChannelSettings, Settings};
+use crate::settings::{ChannelSettings, Settings, StreamingWord};
 
 /// Names that mean something else in sources of messages and in keys of conversations.
 pub const RESERVED: [&str; 6] = ["ws", "http", "cli", "direct", "sub-agent", "incognito"];
@@ -116,6 +118,9 @@ pub async fn take_up(host: &Host) {
 pub async fn follow(host: Arc<Host>, api: Arc<Api>, stop: CancellationToken, cut_off: CancellationToken) {
     let mut tasks = JoinSet::new();
     for channel in host.channels.all() {
+        if let Some(why) = channel.lacks(&host) {
+            tracing::warn!(channel = %channel.name, why, "answers are sent when they are there");
+        }
         tasks.spawn(feed::feed(Arc::clone(&host), Arc::clone(&api), Arc::clone(channel), stop.clone()));
         tasks.spawn(post::post(Arc::clone(&host), Arc::clone(channel), stop.clone(), cut_off.clone()));
     }
@@ -137,6 +142,26 @@ impl Channel {
         let abilities =
             abilities.ok_or_else(|| format!("component `{name}` is no channel; take `channels.{name}` out"))?;
         Ok((installed, abilities))
+    }
+
+    /// How much of an answer is sent before all of it is there, as far as its service can do that.
+    pub fn streaming(&self, host: &Host) -> StreamingWord {
+        match self.lacks(host) {
+            Some(_) => StreamingWord::Off,
+            None => self.settings.streaming,
+        }
+    }
+
+    /// Why it does not do what was set.
+    pub fn lacks(&self, host: &Host) -> Option<String> {
+        if self.settings.streaming != StreamingWord::Preview {
+            return None;
+        }
+        let (_, abilities) = self.component(host).ok()?;
+        (!abilities.edits).then(|| {
+            let name = &self.name;
+            format!("its service cannot change a message: `channels.{name}.streaming` counts as \"off\"")
+        })
     }
 
     /// How it does.

@@ -17,7 +17,7 @@ use claw_policy::Facts;
 use claw_store::{Cost, JournalStep, Record, Repeatable, RunRow, RunState, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::channels;
+use crate::channels::{self, Shown};
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
@@ -108,7 +108,7 @@ pub async fn run(
         unsettled: Cost::default(),
         reservation: None,
         said: String::new(),
-        streamed: 0,
+        shown: Shown::Nothing,
         labels: Arc::new(RunLabels::new(labels)),
         lineage: Arc::new(lineage),
         announced: None,
@@ -182,8 +182,8 @@ struct Shell {
     cut_off: HashSet<CallId>,
     /// What the model has said in this turn, for an abort in the middle of it.
     said: String,
-    /// Blocks of its last reply that are in the outbox already.
-    streamed: usize,
+    /// What people on a channel have seen of its last reply, which is not recorded yet.
+    shown: Shown,
     /// What has flowed into the run so far.
     labels: Arc<RunLabels>,
     /// What it has from the conversations above its own.

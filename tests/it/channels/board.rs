@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A line that was put there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,10 @@ pub struct Sent {
     pub chat: String,
     pub key: String,
     pub reply_to: String,
+    /// As it stands now.
     pub text: String,
+    /// When it came, and when it was changed.
+    pub shown: Vec<Instant>,
 }
 
 pub struct Board {
@@ -37,6 +41,8 @@ struct Lines {
     /// How far each reading asked to go on.
     asked: Vec<usize>,
     sent: Vec<Sent>,
+    /// Lines that somebody has taken away, by their place.
+    gone: Vec<usize>,
     /// What the next lines are answered with; 0 takes the line and never answers.
     answers: VecDeque<u16>,
     /// How often reading fails.
@@ -79,6 +85,21 @@ impl Board {
     /// The next lines that the host sends are answered so.
     pub fn answer(&self, statuses: &[u16]) {
         self.inner.state.lock().unwrap().answers.extend(statuses);
+    }
+
+    /// Somebody takes a line away; it stays among what was sent.
+    pub fn take_away(&self, place: usize) {
+        self.inner.state.lock().unwrap().gone.push(place);
+    }
+
+    /// Waits until all of [`Board::answer`] were given.
+    pub async fn answered(&self) {
+        self.when(|state| state.answers.is_empty().then_some(())).await;
+    }
+
+    /// What was sent, once it is so.
+    pub async fn once(&self, holds: impl Fn(&[Sent]) -> bool) -> Vec<Sent> {
+        self.when(|state| holds(&state.sent).then(|| state.sent.clone())).await
     }
 
     /// What was sent, once there is as much.
@@ -156,19 +177,30 @@ async fn answer(
             changed.as_mut().await;
         }
     }
+    let replaces = header("x-replaces");
     let line = Sent {
         chat: uri.path().trim_start_matches('/').to_owned(),
         key: header("x-key"),
         reply_to: header("x-reply-to"),
         text: String::from_utf8(body.to_vec()).unwrap(),
+        shown: vec![Instant::now()],
     };
     let (status, count) = {
         let mut state = inner.state.lock().unwrap();
         let status = state.answers.pop_front().unwrap_or(200);
+        let place =
+            replaces.strip_prefix("line-").map_or(state.sent.len(), |number| number.parse::<usize>().unwrap() - 1);
+        let status = if state.gone.contains(&place) { 404 } else { status };
         if status == 200 || status == 0 {
-            state.sent.push(line);
+            match state.sent.get_mut(place) {
+                Some(sent) => {
+                    sent.shown.extend(line.shown);
+                    sent.text = line.text;
+                }
+                None => state.sent.push(line),
+            }
         }
-        (status, state.sent.len())
+        (status, place + 1)
     };
     inner.changed.notify_waiters();
     match status {

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::host::Home;
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, say};
 use crate::telegram::bot_api::{BotApi, Trouble};
 
 const TOKEN: &str = "123456:AAcanary-5d41402abc_4b2a76";
@@ -13,11 +14,16 @@ const TOKEN: &str = "123456:AAcanary-5d41402abc_4b2a76";
 const ADA: i64 = 42;
 
 fn home(api: &BotApi) -> Home {
+    home_with(api, "off", "logging: {level: 'trace'}")
+}
+
+/// The same with more in the configuration.
+fn home_with(api: &BotApi, streaming: &str, more: &str) -> Home {
     let url = &api.url;
     let home = Home::new().config(&format!(
         "{{grants: {{telegram: ['secret telegram-token', 'http {url} POST /bot{{{{secret:telegram-token}}}}/']}},
            components: {{telegram: {{config: {{api: '{url}'}}}}}},
-           channels: {{telegram: {{owner: ['{ADA}']}}}}, logging: {{level: 'trace'}}}}"
+           channels: {{telegram: {{owner: ['{ADA}'], streaming: '{streaming}'}}}}, {more}}}"
     ));
     let mut set = home.command(&["secret", "set", "telegram-token", "--for", url, "--component", "telegram"]);
     let mut set = set.stdin(Stdio::piped()).spawn().unwrap();
@@ -71,4 +77,28 @@ async fn the_owner_talks_with_the_assistant_over_telegram_and_approves_there() {
     let record = home.run(&["audit", "list", "--component", "telegram"]);
     let record = String::from_utf8_lossy(&record.stdout).into_owned();
     assert!(record.contains("/bot{{secret:telegram-token}}/getUpdates"), "{record}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_grows_over_telegram_and_is_the_answer_in_the_end() {
+    let api = BotApi::start(TOKEN).await;
+    let answers = [Answer::Steps(say(&["**Hel", "lo** wor", "ld."])), Answer::Held(say(&["Once", " more."]))];
+    let provider = Provider::start(answers).await;
+    let more = provider.config(Wire::OpenAi);
+    let home = home_with(&api, "preview", &more[1..more.len() - 1]).env(KEY_VARIABLE, KEY);
+    let _running = home.start();
+    api.say(ADA, "well?");
+    api.shows("**Hel…").await;
+    provider.release();
+    api.shows("<b>Hello</b> wor…").await;
+    provider.release();
+    let sent = api.shows("<b>Hello</b> world.").await;
+    assert_eq!((sent.len(), api.edits()), (1, 2), "{sent:?}");
+    // It is deleted by hand before the answer is there.
+    api.say(ADA, "and?");
+    let begun = api.shows("Once…").await.remove(1);
+    api.delete(begun["message_id"].as_i64().unwrap());
+    provider.release();
+    let sent = api.shows("Once more.").await;
+    assert_eq!(texts(&sent), ["<b>Hello</b> world.", "Once…", "Once more."]);
 }

@@ -14,7 +14,7 @@ const DIRECTIVE: usize = 256;
 /// Longer runs of backticks mark no code inside a line.
 const BACKTICKS: usize = 32;
 /// What begins a line that names a file or an address to be sent along.
-const MEDIA: &str = "MEDIA:";
+pub(super) const MEDIA: &str = "MEDIA:";
 
 /// The lines of a text.
 #[derive(Debug, Default)]
@@ -150,6 +150,16 @@ impl Lines {
         self.asides.reply_to = Some(reply_to);
         end + 2
     }
+}
+
+/// Whether a text begins with one of the tags, or with what may become one.
+pub(super) fn may_be_tag(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('<').map(|rest| rest.strip_prefix('/').unwrap_or(rest)) else { return false };
+    let lower = name.chars().take(TAG).collect::<String>().to_ascii_lowercase();
+    THOUGHTS.into_iter().chain([ANSWER]).map(|tag| format!("{tag}>")).any(|tag| match lower.len() < tag.len() {
+        true => tag.starts_with(&lower),
+        false => lower.starts_with(&tag),
+    })
 }
 
 /// What was looked for in a line and is not behind this place, so that it is looked for once.

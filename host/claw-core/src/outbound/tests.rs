@@ -263,3 +263,55 @@ proptest! {
         prop_assert_eq!(reply(&text, 4096), Reply { parts: vec![text], asides: Asides::default() });
     }
 }
+
+#[track_caller]
+fn previewed(text: &str, shown: Option<&str>) {
+    assert_eq!(preview(text, 1000).map(|preview| preview.text).as_deref(), shown, "of {text:?}");
+}
+
+#[test]
+fn a_preview_shows_what_is_there() {
+    previewed("Hello wor", Some("Hello wor…"));
+    previewed("One.\n\nTwo", Some("One.\n\nTwo…"));
+    previewed("```sh\necho", Some("```sh\necho\n```\n…"));
+    previewed("1 < 2 and [a", Some("1 < 2 and [a…"));
+    previewed("a <secret NAME> and <thinker>", Some("a <secret NAME> and <thinker>…"));
+    previewed("", None);
+    let long = preview(&"word ".repeat(400), 1000).unwrap().text;
+    assert!(long.ends_with("word…") && long.encode_utf16().count() <= 1001, "{}", long.len());
+    assert_eq!(preview("[[reply_to:7]]Yes", 1000).unwrap().reply_to, message("7"));
+}
+
+#[test]
+fn a_preview_holds_back_what_may_not_be_meant_for_people() {
+    for begun in ["NO", " NO_REPLY", "[[reply_to_cur", "[[reply_to_current]]NO_RE", "[", "<thi", "MED", "MEDIA:/tmp/x"]
+    {
+        previewed(begun, None);
+    }
+    previewed("NO_REPLY is a word", Some("NO_REPLY is a word…"));
+    previewed("Yes. <think>no", Some("Yes.…"));
+    previewed("Yes. <think>no</think> Ind", Some("Yes.…"));
+    previewed("<think>\nno", None);
+    previewed("Yes [[reply_to: 7", Some("Yes…"));
+    for media in ["  MEDIA:/tmp/x", "[[reply_to:7]] MEDIA:/tmp/x", "[[reply_to:7]]ME", "MEDIA:/tmp/x\n"] {
+        previewed(&format!("Yes.\n{media}"), Some("Yes.…"));
+    }
+}
+
+proptest! {
+    // Whatever follows, a preview shows only what the answer says in the end.
+    #[test]
+    fn a_preview_is_a_beginning_of_the_answer(pieces in proptest::collection::vec(proptest::sample::select(vec![
+        "a", "Yes. ", "\n", "\n\n", "<think>", "</think>", "<final>", "[[reply_to:7]]", "[[x]]", "MEDIA:/x", "NO_REPLY", "[", "<",
+    ]), 0..12)) {
+        let text = pieces.concat();
+        let plain = |text: &str| text.replace(char::is_whitespace, "");
+        let answer = plain(&reply(&text, 1000).parts.concat());
+        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            if let Some(shown) = preview(&text[..end], 1000) {
+                let shown = plain(shown.text.trim_end_matches('…'));
+                prop_assert!(answer.starts_with(&shown), "{shown:?} of {answer:?}");
+            }
+        }
+    }
+}

@@ -217,7 +217,8 @@ pub(super) fn channels(host: &Host) -> Value {
         let Standing { failure, since } = channel.standing();
         let about = json!({
             "configured": true, "running": true, "connected": failure.is_none(), "lastError": failure,
-            "sinceMs": since.0, "owner": channel.settings.owner, "streaming": channel.settings.streaming,
+            "sinceMs": since.0, "owner": channel.settings.owner, "streaming": channel.streaming(host),
+            "lacks": channel.lacks(host),
         });
         (channel.name.to_string(), about)
     };

@@ -10,7 +10,7 @@ use claw_core::message::Message;
 use claw_core::outbound::{self, Asides, Blocks, ReplyTo};
 use claw_store::{Outgoing, RunRow, StoreError};
 
-use super::{Channel, feed, post};
+use super::{Channel, Shown, feed, post};
 use crate::causes;
 use crate::host::{Host, now};
 use crate::settings::StreamingWord;
@@ -28,8 +28,18 @@ pub struct Said<'a> {
     pub entries: &'a [Message],
     /// How the run ends, if it does.
     pub end: Option<&'a RunEnd>,
-    /// Blocks of the answer that are in the outbox already.
-    pub streamed: usize,
+    /// What people have seen of the answer.
+    pub shown: &'a Shown,
+}
+
+/// What stands where an answer was begun that did not come.
+const GONE: &str = "…";
+
+impl Said<'_> {
+    /// Whether it ends the answer that was being given.
+    pub fn ends_answer(&self) -> bool {
+        self.end.is_some() || self.entries.iter().any(|entry| matches!(entry, Message::Assistant { .. }))
+    }
 }
 
 /// What is sent for a run: what was said to people in it, and its answer. Nothing for one that was not started over a
@@ -42,18 +52,37 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
     let own = way.own(row);
     let own = own.as_deref();
     let mut messages = Vec::new();
+    // Where the answer begins, and the last thing that the host says.
+    let (mut answer, mut notice) = (None, None);
     for entry in said.entries {
         match entry {
-            Message::Notice { text } => messages.extend(way.cut(&format!("{HOST_MARK} {text}"))),
+            Message::Notice { text } => {
+                notice = Some(messages.len());
+                messages.extend(way.cut(&format!("{HOST_MARK} {text}")));
+            }
             // An answer in between, which only who wants all of it gets to see.
             Message::Assistant { text, calls, .. } if !calls.is_empty() && way.streams() => {
-                messages.extend(way.answer(text, own, said.streamed));
+                answer = Some(messages.len());
+                messages.extend(way.answer(text, own, said.shown));
             }
             _ => {}
         }
     }
     if let Some(RunEnd::Done { text, .. }) = said.end {
-        messages.extend(way.answer(text, own, said.streamed));
+        answer = Some(messages.len());
+        messages.extend(way.answer(text, own, said.shown));
+    }
+    if let Shown::Preview(id) = said.shown
+        && said.ends_answer()
+    {
+        // What was begun must not stay as if it were an answer.
+        let place = answer.filter(|place| *place < messages.len()).or(notice);
+        match place {
+            Some(place) => messages[place].replaces = Some(id.clone()),
+            None => {
+                messages.insert(0, Outgoing { replaces: Some(id.clone()), ..message(&way.chat, GONE.to_owned()) });
+            }
+        }
     }
     Ok(messages)
 }
@@ -101,7 +130,8 @@ pub fn is_heard(host: &Host, session: &SessionKey) -> bool {
 /// Where to.
 pub struct Way<'a> {
     host: &'a Host,
-    channel: &'a Arc<Channel>,
+    /// By which channel.
+    pub channel: &'a Arc<Channel>,
     /// The chat.
     pub chat: Chat,
 }
@@ -128,9 +158,14 @@ impl<'a> Way<'a> {
         feed::message_id(&self.channel.name, &row.run).map(str::to_owned)
     }
 
+    /// How much of an answer is sent while it is written.
+    pub fn streaming(&self) -> StreamingWord {
+        self.channel.streaming(self.host)
+    }
+
     /// Whether answers are sent while they are written.
-    pub fn streams(&self) -> bool {
-        self.channel.settings.streaming == StreamingWord::Block
+    fn streams(&self) -> bool {
+        self.streaming() != StreamingWord::Off
     }
 
     /// What makes blocks of an answer.
@@ -146,8 +181,8 @@ impl<'a> Way<'a> {
     }
 
     /// A model's answer to the message of this id, without the blocks that were sent while it was written.
-    fn answer(&self, text: &str, own: Option<&str>, streamed: usize) -> Vec<Outgoing> {
-        let reply = if self.streams() {
+    fn answer(&self, text: &str, own: Option<&str>, shown: &Shown) -> Vec<Outgoing> {
+        let reply = if self.streaming() == StreamingWord::Block {
             let mut blocks = self.blocks();
             let mut parts = blocks.push(text);
             let rest = blocks.finish();
@@ -162,7 +197,9 @@ impl<'a> Way<'a> {
             first.reply_to = answered(reply_to, own);
         }
         let unsent = |file: &String| self.cut(&format!("{HOST_MARK} not sent, for only text is: `{file}`"));
-        messages.drain(..streamed.min(messages.len()));
+        if let Shown::Blocks(count) = shown {
+            messages.drain(..(*count).min(messages.len()));
+        }
         messages.extend(media.iter().flat_map(unsent));
         messages
     }
@@ -173,7 +210,7 @@ impl<'a> Way<'a> {
     }
 
     /// Units of one message.
-    fn limit(&self) -> usize {
+    pub fn limit(&self) -> usize {
         let limit = self.channel.component(self.host).map_or(USUAL_LIMIT, |(_, abilities)| abilities.text_limit);
         (limit as usize).saturating_sub(post::SPARE).max(outbound::LEAST)
     }

@@ -8,12 +8,34 @@ use claw_store::{Outgoing, RunRow, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::preview::Preview;
 use super::reply::{self, Way};
 use crate::causes;
 use crate::host::{Host, now};
+use crate::settings::StreamingWord;
+
+/// One answer of a model, of which people see something before all of it is there.
+pub enum Stream {
+    /// Finished blocks are sent.
+    Blocks(BlockStream),
+    /// One message grows.
+    Preview(Preview),
+}
+
+/// What people have seen of an answer that is not recorded yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// So many of its blocks are in the outbox.
+    Blocks(usize),
+    /// Its beginning, in the message that the service calls so.
+    Preview(String),
+}
 
 /// One answer of a model, of which finished blocks are sent.
-pub struct Stream {
+pub struct BlockStream {
     blocks: Blocks,
     chat: Chat,
     is_first: bool,
@@ -29,8 +51,35 @@ impl Stream {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn begin(host: &Arc<Host>, row: &RunRow) -> Result<Option<Stream>, StoreError> {
-        let Some(way) = Way::of_run(host, row)?.filter(Way::streams) else { return Ok(None) };
-        let (blocks, own) = (way.blocks(), way.own(row));
+        let Some(way) = Way::of_run(host, row)? else { return Ok(None) };
+        let own = way.own(row);
+        Ok(match way.streaming() {
+            StreamingWord::Off => None,
+            StreamingWord::Block => Some(Stream::Blocks(BlockStream::begin(host, row, way, own))),
+            StreamingWord::Preview => Some(Stream::Preview(Preview::begin(host, way, own))),
+        })
+    }
+
+    /// The model said a bit more.
+    pub fn push(&mut self, delta: &str) {
+        match self {
+            Stream::Blocks(blocks) => blocks.push(delta),
+            Stream::Preview(preview) => preview.push(delta),
+        }
+    }
+
+    /// What people have seen; the rest is to be sent with what records the answer.
+    pub async fn end(self) -> Shown {
+        match self {
+            Stream::Blocks(blocks) => Shown::Blocks(blocks.end().await),
+            Stream::Preview(preview) => preview.end().await.map_or(Shown::Nothing, Shown::Preview),
+        }
+    }
+}
+
+impl BlockStream {
+    fn begin(host: &Arc<Host>, row: &RunRow, way: Way<'_>, own: Option<String>) -> BlockStream {
+        let blocks = way.blocks();
         let chat = way.chat;
         let (ready, mut finished) = mpsc::unbounded_channel::<Outgoing>();
         let (host, session) = (Arc::clone(host), row.session.clone());
@@ -46,11 +95,10 @@ impl Stream {
             }
             count
         });
-        Ok(Some(Stream { blocks, chat, own, is_first: true, ready, posting }))
+        BlockStream { blocks, chat, own, is_first: true, ready, posting }
     }
 
-    /// The model said a bit more.
-    pub fn push(&mut self, delta: &str) {
+    fn push(&mut self, delta: &str) {
         for text in self.blocks.push(delta) {
             let first = std::mem::take(&mut self.is_first).then(|| self.blocks.asides().reply_to.clone());
             let reply_to = reply::answered(first.flatten(), self.own.as_deref());
@@ -60,8 +108,8 @@ impl Stream {
         }
     }
 
-    /// How many blocks are in the outbox; the others are to be sent with what records the answer.
-    pub async fn end(self) -> usize {
+    /// How many blocks are in the outbox.
+    async fn end(self) -> usize {
         drop(self.ready);
         self.posting.await.unwrap_or_default()
     }

@@ -171,7 +171,7 @@ impl Shell {
         let rest = spoken.push(&text(masked.finish())) + &spoken.finish();
         tell(rest);
         if let Some(stream) = stream {
-            self.streamed = stream.end().await;
+            self.shown = stream.end().await;
         }
         match replied {
             Some(Ok(mut reply)) => {

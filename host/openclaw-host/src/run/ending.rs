@@ -11,7 +11,7 @@ use claw_store::{Outgoing, Record, StoreError};
 
 use super::Shell;
 use crate::causes;
-use crate::channels::{self, Said};
+use crate::channels::{self, Said, Shown};
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::tasks;
@@ -22,7 +22,7 @@ pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
     let Ok(Some((store, row))) = found else { return };
     let announce = announcement(host, &id, &end);
     let entries = unanswered(&end);
-    let said = Said { entries: entries.as_slice(), end: Some(&end), streamed: 0 };
+    let said = Said { entries: entries.as_slice(), end: Some(&end), shown: &Shown::Nothing };
     let outbox = channels::of_run(host, &row, &said).unwrap_or_else(|err| {
         tracing::error!(run = %id, error = %err, "the end of a run cannot be said in its chat");
         Vec::new()
@@ -74,10 +74,10 @@ pub(super) fn end_word(end: &RunEnd) -> &'static str {
 impl Shell {
     /// What people on a channel are to hear of what is recorded now.
     pub(super) fn heard(&mut self, entries: &[Message], end: Option<&RunEnd>) -> Result<Vec<Outgoing>, StoreError> {
-        let said = Said { entries, end, streamed: self.streamed };
+        let said = Said { entries, end, shown: &self.shown };
         let outbox = channels::of_run(&self.host, &self.row, &said)?;
-        if end.is_some() || entries.iter().any(|entry| matches!(entry, Message::Assistant { .. })) {
-            self.streamed = 0;
+        if said.ends_answer() {
+            self.shown = Shown::Nothing;
         }
         Ok(outbox)
     }

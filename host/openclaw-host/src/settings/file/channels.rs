@@ -24,4 +24,6 @@ pub enum StreamingWord {
     Off,
     /// Its paragraphs, as they are finished.
     Block,
+    /// Its beginning, in a message that grows and is the answer in the end.
+    Preview,
 }
