@@ -17,7 +17,7 @@ use crate::settings::StreamingWord;
 /// One answer of a model, of which people see something before all of it is there.
 pub enum Stream {
     /// Finished blocks are sent.
-    Blocks(BlockStream),
+    Blocks(Box<BlockStream>),
     /// One message grows.
     Preview(Preview),
 }
@@ -55,7 +55,7 @@ impl Stream {
         let own = way.own(row);
         Ok(match way.streaming() {
             StreamingWord::Off => None,
-            StreamingWord::Block => Some(Stream::Blocks(BlockStream::begin(host, row, way, own))),
+            StreamingWord::Block => Some(Stream::Blocks(Box::new(BlockStream::begin(host, row, way, own)))),
             StreamingWord::Preview => Some(Stream::Preview(Preview::begin(host, way, own))),
         })
     }
