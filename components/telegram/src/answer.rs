@@ -101,9 +101,7 @@ impl Trouble {
             Trouble::Refused(words)
             | Trouble::Unreadable(words)
             | Trouble::Unchanged(words)
-            | Trouble::Moved(_, words) => {
-                Failure::Unavailable(format!("Telegram does not give its messages: {words}"))
-            }
+            | Trouble::Moved(_, words) => Failure::Unavailable(format!("Telegram does not give its messages: {words}")),
             Trouble::Senseless(words) => Failure::Unavailable(format!("Telegram's answer makes no sense: {words}")),
             other => other.of_sending(),
         }
@@ -123,9 +121,7 @@ impl Trouble {
             Trouble::Unreadable(words)
             | Trouble::Unchanged(words)
             | Trouble::Moved(_, words)
-            | Trouble::Refused(words) => {
-                Failure::Rejected(format!("Telegram refuses the message: {words}"))
-            }
+            | Trouble::Refused(words) => Failure::Rejected(format!("Telegram refuses the message: {words}")),
             Trouble::Down(words) => Failure::Unavailable(format!("Telegram does not work at the moment: {words}")),
             Trouble::Senseless(words) => Failure::Unknown(format!("Telegram's answer makes no sense: {words}")),
         }
