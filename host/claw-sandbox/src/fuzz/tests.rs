@@ -107,8 +107,10 @@ fn swollen(frame: &FromWorker, at: impl Fn(&[u8]) -> usize, element: &impl Seria
 fn a_frame_of_millions_of_empty_elements_is_refused_before_it_is_in_memory() {
     let after_url = |body: &[u8]| body.windows(6).position(|bytes| bytes == b".test/").unwrap() + 6;
     let headers = swollen(&a_request(Vec::new()), after_url, &(String::new(), Vec::<u8>::new()));
-    let described = FromWorker::Described { id: 1, manifest: Ok(Manifest { scopes: Vec::new(), ..a_manifest() }) };
-    let scopes = swollen(&described, |body| body.len() - 1, &Scope::Exec(Vec::new()));
+    let plain = Manifest { scopes: Vec::new(), channel: None, ..a_manifest() };
+    let described = FromWorker::Described { id: 1, manifest: Ok(plain) };
+    // Behind the scopes comes only that there is no channel.
+    let scopes = swollen(&described, |body| body.len() - 2, &Scope::Exec(Vec::new()));
     for body in [headers, scopes] {
         assert!(body.len() > FRAME_BYTES - 16 && body.len() <= FRAME_BYTES, "{}", body.len());
         let peak = peak_bytes(|| assert!(frame::decode::<FromWorker>(&body).is_err()));
