@@ -14,8 +14,12 @@ pub fn is_ignorable(ch: char) -> bool {
 /// What a model answers if it has nothing to say. Source: OpenClaw.
 const SILENT: &str = "NO_REPLY";
 /// What stands around what models think aloud, where their server does not keep it apart.
-const THOUGHTS: [(&str, &str); 3] =
-    [("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<reasoning>", "</reasoning>")];
+pub(crate) const THOUGHTS: [(&str, &str); 4] = [
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<thought>", "</thought>"),
+];
 
 /// Whether a model's whole text says that there is nothing to say.
 pub fn is_silent(text: &str) -> bool {

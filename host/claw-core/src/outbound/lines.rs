@@ -2,10 +2,9 @@
 
 use super::fence::Fence;
 use super::{Asides, ReplyTo};
+use crate::text::THOUGHTS;
 
-/// The tags around what models think aloud.
-const THOUGHTS: [&str; 4] = ["think", "thinking", "reasoning", "thought"];
-/// The tag around what they say in the end, where they think aloud.
+/// The tag around what models say in the end, where they think aloud.
 const ANSWER: &str = "final";
 /// Bytes of a tag behind its first mark; the longest name fits.
 const TAG: usize = 16;
@@ -15,6 +14,11 @@ const DIRECTIVE: usize = 256;
 const BACKTICKS: usize = 32;
 /// What begins a line that names a file or an address to be sent along.
 pub(super) const MEDIA: &str = "MEDIA:";
+
+/// The names of the tags around what models think aloud.
+fn thoughts() -> impl Iterator<Item = &'static str> {
+    THOUGHTS.iter().map(|(start, _)| &start[1..start.len() - 1])
+}
 
 /// The lines of a text.
 #[derive(Debug, Default)]
@@ -119,7 +123,7 @@ impl Lines {
         let window = &name.as_bytes()[..name.len().min(TAG)];
         let Some(name) = window.iter().position(|byte| *byte == b'>').map(|end| &name[..end]) else { return 0 };
         let len = if is_begin { 2 } else { 3 } + name.len();
-        let Some(tag) = THOUGHTS.into_iter().find(|tag| *tag == name) else {
+        let Some(tag) = thoughts().find(|tag| *tag == name) else {
             return if name == ANSWER { len } else { 0 };
         };
         if is_begin {
@@ -156,7 +160,7 @@ impl Lines {
 pub(super) fn may_be_tag(text: &str) -> bool {
     let Some(name) = text.strip_prefix('<').map(|rest| rest.strip_prefix('/').unwrap_or(rest)) else { return false };
     let lower = name.chars().take(TAG).collect::<String>().to_ascii_lowercase();
-    THOUGHTS.into_iter().chain([ANSWER]).map(|tag| format!("{tag}>")).any(|tag| match lower.len() < tag.len() {
+    thoughts().chain([ANSWER]).map(|tag| format!("{tag}>")).any(|tag| match lower.len() < tag.len() {
         true => tag.starts_with(&lower),
         false => lower.starts_with(&tag),
     })
