@@ -65,6 +65,11 @@ async fn without_an_owner_nobody_is_answered_and_only_exact_ids_count() {
     let home = Home::new().config("{channels: {board: {owner: 'ada'}}}");
     let refused = home.try_start().err().unwrap();
     assert!(refused.contains("channels.board.owner"), "{refused}");
+    for name in ["ws", "direct", "incognito"] {
+        let home = Home::new().config(&format!("{{channels: {{{name}: {{}}}}}}"));
+        let refused = home.try_start().err().unwrap();
+        assert!(refused.contains("means something else"), "{refused}");
+    }
 }
 
 // CH-24

@@ -27,15 +27,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::reply::{Said, begins_anew, is_heard, of_run, said, say};
 pub use self::stream::{Shown, Stream};
-use crate::api::Api;
+use crate::api::{Api, DIRECT};
 use crate::catalog::Installed;
 use crate::causes;
 use crate::effects::OnRecord;
 use crate::host::{Host, now};
 use crate::settings::{ChannelSettings, Settings, StreamingWord};
+use crate::tasks::CHANNEL as SUB_AGENT;
 
 /// Names that mean something else in sources of messages and in keys of conversations.
-pub const RESERVED: [&str; 6] = ["ws", "http", "cli", "direct", "sub-agent", "incognito"];
+pub const RESERVED: [&str; 6] = ["ws", "http", "cli", DIRECT, SUB_AGENT, "incognito"];
 /// The account of a channel; a component has one.
 const ACCOUNT: &str = "default";
 /// How long the host leaves a service alone that failed: the first time, and at most.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::channel::{Failure, Outgoing};
+use claw_core::id::Timestamp;
 use claw_store::{Attempt, Claimed, OutgoingRow, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -59,10 +60,11 @@ async fn claim(
     free: usize,
 ) -> Result<(Vec<OutgoingRow>, Option<Duration>), StoreError> {
     let at = now();
-    let is_due = |next: Option<_>| next.is_some_and(|next| next <= at);
-    if free == 0 || !is_due(host.store.next_due(&channel.source)?) {
-        let next = host.store.next_due(&channel.source)?;
-        return Ok((Vec::new(), next.map(|next| Duration::from_millis(next.0.saturating_sub(at.0)))));
+    let next_due = || host.store.next_due(&channel.source);
+    let from_now = |next: Timestamp| Duration::from_millis(next.0.saturating_sub(at.0));
+    let next = next_due()?.map(from_now);
+    if free == 0 || next.is_none_or(|wait| !wait.is_zero()) {
+        return Ok((Vec::new(), next));
     }
     let Claimed { to_send, expired } = host.store.claim(&channel.source, free, at).await?;
     for row in expired {
@@ -70,8 +72,7 @@ async fn claim(
         tracing::warn!(channel = %channel.name, id = row.id, why, "a message was given up; see `openclaw-host outbox`");
     }
     crash_point::pass("outgoing claimed");
-    let next = host.store.next_due(&channel.source)?;
-    Ok((to_send, next.map(|next| Duration::from_millis(next.0.saturating_sub(at.0)))))
+    Ok((to_send, next_due()?.map(from_now)))
 }
 
 /// Sends a message in the place of another, if it has one and that is still there; else as a new one.
