@@ -72,6 +72,41 @@ async fn without_an_owner_nobody_is_answered_and_only_exact_ids_count() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channels_calls_send_requests_that_are_granted_for_good_and_nothing_else() {
+    let board = Board::start().await;
+    let config = board.config("").replace("GET,POST'", "GET,POST', 'message session'");
+    let home = Home::new().component("board").config(&config);
+    let running = home.start();
+    board.say("c1", "say speak elsewhere");
+    // What is refused counts as not sent, and is tried again.
+    let mut listed = String::new();
+    while !listed.contains("E_OWN_CALL") {
+        listed = home.json(&["outbox", "list"]).to_string();
+        assert!(!listed.contains("\"dead\""), "{listed}");
+    }
+    running.stop();
+
+    // What is granted for a number of times would end in the midst.
+    let grant = format!("http {} GET,POST", board.url);
+    let home = Home::new().component("board").config(&config.replace(&format!("'{grant}', "), ""));
+    let running = home.start();
+    let given = home.run(&["component", "grants", "board", "--add", &grant, "--uses", "5", "--yes"]);
+    assert!(given.status.success(), "{}", String::from_utf8_lossy(&given.stderr));
+    running.stop();
+    let running = home.start();
+    let mut client = running.connect().await;
+    let why = loop {
+        let status = client.call("channels.status", json!({})).await.unwrap();
+        let why = status["channels"]["board"]["lastError"].as_str().unwrap_or_default().to_owned();
+        if !why.contains("asked yet") {
+            break why;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(why.contains("E_GRANT_COUNTED"), "{why}");
+}
+
 // CH-24
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_who_floods_is_told_once_and_keeps_the_owner_from_nothing() {
