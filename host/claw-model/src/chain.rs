@@ -39,7 +39,7 @@ pub struct Chain {
 struct Sticky {
     /// The key that worked last, by provider: a provider's cache belongs to one key.
     slots: HashMap<String, usize>,
-    /// The model that was wanted last, and the one that answered.
+    /// The model that was wanted last and the one that answered in its place.
     answered: Option<(String, String)>,
 }
 
@@ -255,21 +255,29 @@ impl Chain {
         vec![Way { model, slot }]
     }
 
-    /// Lets a session stay with what worked, and gives a notice where that is another model than before.
+    /// Lets a session stay with what worked, and gives a notice where that is another model than before. What any other
+    /// session would be asked first needs no memory.
     fn remember(&self, session: Option<&str>, chosen: &Chosen, model: &Arc<HttpModel>, slot: usize) -> Option<String> {
         let session = session?;
         let mut sessions = self.sessions();
-        if sessions.len() >= SESSIONS && !sessions.contains_key(session) {
-            sessions.clear();
+        let mut sticky = sessions.remove(session).unwrap_or_default();
+        if model.keys().names().count() > 1 {
+            sticky.slots.insert(model.provider().to_owned(), slot);
         }
-        let sticky = sessions.entry(session.to_owned()).or_default();
-        sticky.slots.insert(model.provider().to_owned(), slot);
         let (name, wanted) = (model.name(), chosen.name.clone());
-        let before = sticky.answered.replace((wanted.clone(), name.clone()));
+        let before = sticky.answered.take().filter(|(of, _)| *of == wanted);
         // Who wishes for another model knows who answers.
-        let before = before.filter(|(of, _)| *of == wanted).map_or_else(|| wanted.clone(), |(_, name)| name);
+        let before = before.map_or_else(|| wanted.clone(), |(_, name)| name);
         let how = if name == wanted { "again".to_owned() } else { format!("in place of `{wanted}`") };
-        (before != name).then(|| format!("`{name}` answers {how}."))
+        let notice = (before != name).then(|| format!("`{name}` answers {how}."));
+        sticky.answered = (name != wanted).then_some((wanted, name));
+        if !sticky.slots.is_empty() || sticky.answered.is_some() {
+            if sessions.len() >= SESSIONS {
+                sessions.clear();
+            }
+            sessions.insert(session.to_owned(), sticky);
+        }
+        notice
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Sticky>> {
