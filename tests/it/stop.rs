@@ -115,3 +115,11 @@ async fn a_card_that_waits_is_withdrawn() {
     client.call("exec.approval.resolve", late).await.unwrap_err();
     assert!(!home.workspace().join("never").exists());
 }
+
+#[test]
+fn a_host_that_has_just_said_that_it_is_ready_stops_in_its_own_way() {
+    let home = Home::new();
+    for _ in 0..5 {
+        home.start().stop();
+    }
+}

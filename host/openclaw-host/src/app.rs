@@ -17,6 +17,7 @@ use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{AuditKey, Blobs, Retention, Store, StoreError};
 use claw_vault::Vault;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -66,8 +67,10 @@ pub fn serve(start: Start) -> Result<(), Failure> {
     let runtime = runtime.worker_threads(worker_threads()).enable_all().build()?;
     runtime.block_on(async {
         let app = App::build(&start).await?;
+        // Whoever hears that it is ready may stop it.
+        let signals = Signals::listen()?;
         let _announced = start.announce(app.gateway.local_addr())?;
-        app.run().await;
+        app.run(signals).await;
         Ok(())
     })
 }
@@ -203,7 +206,7 @@ impl App {
     }
 
     /// Serves until a signal, then drains.
-    async fn run(self) {
+    async fn run(self, mut signals: Signals) {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
@@ -228,7 +231,7 @@ impl App {
             tokio::spawn(channels::follow(Arc::clone(&host), Arc::clone(&api), stop.clone(), cut_off.clone()));
         let api = tokio::spawn(api.serve(receiver, cut_off.clone()));
         let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
-        let signal = shutdown_signal().await;
+        let signal = signals.next().await;
         tracing::info!(signal, "stopping");
         host.tell(HostEvent::Shutdown { reason: "stop" });
         stop.cancel();
@@ -237,7 +240,7 @@ impl App {
             async move {
                 tokio::select! {
                     () = tokio::time::sleep(GRACE) => {}
-                    _ = shutdown_signal() => {}
+                    _ = signals.next() => {}
                 }
                 cut_off.cancel();
             }
@@ -292,16 +295,22 @@ async fn take_up(host: &Arc<Host>) {
     }
 }
 
-async fn shutdown_signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        // Without handlers the kernel's own answer to the signals ends the process.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => "interrupt",
-        _ = terminate.recv() => "terminate",
+/// The signals that stop the host. Those that come once this is there wait to be taken.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminate",
+        }
     }
 }
 
