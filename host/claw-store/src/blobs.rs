@@ -54,8 +54,8 @@ pub enum BlobError {
         #[source]
         err: io::Error,
     },
-    /// Which blobs are named cannot be read.
-    #[error("cannot tell which blobs are still named")]
+    /// The rows that name them cannot be read or copied.
+    #[error("cannot read the rows that name blobs")]
     Names(#[source] StoreError),
 }
 
@@ -144,6 +144,26 @@ impl Blobs {
             sweep(&folder, &named().map_err(BlobError::Names)?)
         });
         swept.await.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic()))
+    }
+
+    /// Gives `folder`, which is made, all that the rows name that `rows` copies there: no sweep comes between. A file is
+    /// the same one in both where a file system can do that, for its content never changes.
+    ///
+    /// # Errors
+    /// [`BlobError::Names`] if `rows` fails; [`BlobError::Io`].
+    pub async fn copy_with(
+        &self,
+        folder: &Path,
+        rows: impl FnOnce() -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), BlobError> {
+        let guard = Arc::clone(&self.sweeping).read_owned().await;
+        let (from, to) = (self.folder.clone(), folder.to_owned());
+        let copied = tokio::task::spawn_blocking(move || {
+            let _guard = guard;
+            rows().map_err(BlobError::Names)?;
+            copy_all(&from, &to)
+        });
+        copied.await.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic()))
     }
 }
 
@@ -236,6 +256,19 @@ fn sweep(folder: &Path, named: &BTreeSet<Digest>) -> Result<Swept, BlobError> {
         }
     }
     Ok(swept)
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), BlobError> {
+    for folder in entries(from)? {
+        for file in entries(&folder)? {
+            let relative = file.strip_prefix(from).expect("blobs: an entry is in its folder");
+            let place = to.join(relative);
+            let copied = private_folder(place.parent().expect("blobs: a place is in a folder"))
+                .and_then(|()| fs::hard_link(&file, &place).or_else(|_| fs::copy(&file, &place).map(drop)));
+            copied.map_err(|err| BlobError::Io { action: "copy", path: file.clone(), err })?;
+        }
+    }
+    Ok(())
 }
 
 /// What is in a folder; nothing if there is none, or if it is no folder.

@@ -6,7 +6,6 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use redb::{
     Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, Value,
@@ -63,23 +62,24 @@ pub fn compact(path: &Path) -> Result<Compacted, StoreError> {
 
 /// Copies all rows of one file into another.
 fn copy(path: &Path, from: &File, to: &File) -> Result<(), StoreError> {
-    let engine = |file: &File| {
-        let file = file.try_clone().map_err(|err| open::refused(path, err))?;
-        open::builder().create_file(file).map_err(|err| open::damage(path, err))
-    };
-    let (old, mut new) = (engine(from)?, engine(to)?);
-    let copied = || -> Result<(), Failure> {
-        let txn = begin(&new)?;
-        tables::each(&mut Copy { from: &old.begin_read()?, to: &txn })?;
-        Ok(txn.commit()?)
-    };
-    copied().map_err(|failure| open::named(path, failure))?;
-    shrink(&mut new).map_err(|err| StoreError::Io { path: path.to_owned(), err: Arc::new(err) })
+    let (old, mut new) = (engine(path, from)?, engine(path, to)?);
+    let mut copied = || copy_rows(&old.begin_read()?, &mut new);
+    copied().map_err(|failure| open::named(path, failure))
 }
 
-/// What the one large transaction has freed goes back to the system.
-fn shrink(database: &mut Database) -> Result<(), redb::CompactionError> {
-    while database.compact()? {}
+/// The engine on a file that nobody else uses.
+pub(crate) fn engine(path: &Path, file: &File) -> Result<Database, StoreError> {
+    let file = file.try_clone().map_err(|err| open::refused(path, err))?;
+    open::builder().create_file(file).map_err(|err| open::damage(path, err))
+}
+
+/// Copies all rows of one state into an empty file, which is as small as they are then.
+pub(crate) fn copy_rows(from: &ReadTransaction, to: &mut Database) -> Result<(), Failure> {
+    let txn = begin(to)?;
+    tables::each(&mut Copy { from, to: &txn })?;
+    txn.commit()?;
+    // What the one large transaction has freed goes back to the system.
+    while to.compact()? {}
     Ok(())
 }
 

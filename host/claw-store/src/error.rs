@@ -311,4 +311,4 @@ macro_rules! engine_failure {
     };
 }
 
-engine_failure!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError);
+engine_failure!(redb::StorageError, redb::TableError, redb::TransactionError, redb::CommitError, redb::CompactionError);

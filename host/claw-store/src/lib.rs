@@ -37,6 +37,7 @@ mod preference;
 mod standing;
 mod task;
 
+mod backup;
 mod blobs;
 
 mod check;

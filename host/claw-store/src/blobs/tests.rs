@@ -78,3 +78,36 @@ fn futures_now<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
         std::task::Poll::Pending => None,
     }
 }
+
+#[tokio::test]
+async fn a_copy_has_all_that_its_rows_name_and_no_sweep_comes_between() {
+    let (home, blobs) = blobs();
+    let mut batch = blobs.batch().await;
+    let (one, two) = (batch.put(b"one").unwrap(), batch.put(b"two").unwrap());
+    drop(batch.keep().unwrap());
+    let to = home.path().join("backup/blobs");
+    let sweeping = std::cell::Cell::new(None);
+    let (told, is_copying) = std::sync::mpsc::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel();
+    let copying = blobs.copy_with(&to, move || {
+        told.send(()).unwrap();
+        may_go_on.recv().map_err(|_| StoreError::Closed)
+    });
+    let meanwhile = async {
+        tokio::task::spawn_blocking(move || is_copying.recv().unwrap()).await.unwrap();
+        let other = blobs.clone();
+        let sweep = tokio::spawn(async move { other.sweep(|| Ok(BTreeSet::new())).await });
+        // It has had its turn and waits.
+        tokio::task::yield_now().await;
+        assert!(!sweep.is_finished());
+        sweeping.set(Some(sweep));
+        go_on.send(()).unwrap();
+    };
+    let (copied, ()) = tokio::join!(copying, meanwhile);
+    copied.unwrap();
+    assert_eq!(sweeping.take().unwrap().await.unwrap().unwrap().files, 2);
+    let copy = Blobs::new(to.clone());
+    assert_eq!((copy.get(&one).unwrap(), copy.get(&two).unwrap()), (b"one".to_vec(), b"two".to_vec()));
+    let failed = blobs.copy_with(&to, || Err(StoreError::Closed)).await;
+    assert!(matches!(failed, Err(BlobError::Names(StoreError::Closed))), "{failed:?}");
+}
