@@ -13,6 +13,7 @@ mod wasm;
 mod agents;
 mod approvals;
 mod audit;
+mod backup;
 mod bad_input;
 mod budgets;
 mod channels;

@@ -1,5 +1,6 @@
 //! What clients ask of the host, parsed. The receiver of [`Command`]s never sees a peer's text where a name belongs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use claw_core::approval::Answer;
@@ -81,6 +82,11 @@ pub enum Call {
     Tasks(TaskCall),
     /// What is asked about messages that are to be sent.
     Outbox(OutboxCall),
+    /// `{path, files, bytes, skipped}`: a copy of the host's home.
+    Backup {
+        /// Where it is to be: an absolute path at which nothing is.
+        to: PathBuf,
+    },
     /// An array of [`approval_payload`](crate::approval_payload)s that are pending.
     ApprovalList,
     /// One [`approval_payload`](crate::approval_payload), or `APPROVAL_NOT_FOUND`.

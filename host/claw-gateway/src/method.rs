@@ -8,6 +8,7 @@ mod packages;
 mod sessions;
 mod tasks;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use claw_core::approval::{Always, Answer};
@@ -113,6 +114,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "outbox.list", scope: Scope::Read, read: outbox::list },
     Method { name: "outbox.retry", scope: Scope::Admin, read: outbox::retry },
     Method { name: "outbox.drop", scope: Scope::Admin, read: outbox::drop },
+    Method { name: "backup.create", scope: Scope::Admin, read: backup },
     Method { name: "runs.show", scope: Scope::Read, read: runs_show },
     Method { name: "runs.replay", scope: Scope::Admin, read: runs_replay },
     // All that ever happened here is nothing that a client sees who may only read conversations.
@@ -325,6 +327,17 @@ fn of_agent(params: Value, call: fn(AgentId) -> Call) -> Result<Request, String>
 struct AgentIdentityParams {
     agent_id: Option<AgentId>,
     session_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackupParams {
+    path: PathBuf,
+}
+
+fn backup(params: Value) -> Result<Request, String> {
+    let BackupParams { path } = parse(params)?;
+    host(Call::Backup { to: path })
 }
 
 fn agent_identity(params: Value) -> Result<Request, String> {

@@ -18,6 +18,7 @@ mod tasks;
 mod view;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
 use claw_store::{
-    Accepted, ApprovalFilter, BlobError, Cost, Record, ResolveError, RunRow, RunState, SessionQuery, StoreError,
+    Accepted, ApprovalFilter, AuditEntry, AuditKind, BlobError, Cost, Record, ResolveError, RunRow, RunState,
+    SessionQuery, StoreError,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -42,6 +44,7 @@ pub use self::command::{COMMANDS, Slash};
 pub use self::view::given;
 use crate::agents::Agent;
 use crate::audit;
+use crate::backup::{self, BackupError};
 use crate::causes;
 use crate::driver::DriverEvent;
 use crate::host::{Host, now};
@@ -119,6 +122,7 @@ impl Api {
                 host.channels.wake();
                 answer
             }
+            Call::Backup { to } => self.back_up(&caller, &to).await,
             Call::ApprovalList => {
                 let approvals = self.pending().map_err(stored)?;
                 let at = now();
@@ -202,6 +206,20 @@ impl Api {
             let error = RpcError::invalid(format!("there is no agent `{id}`; this host has {}", known.join(", ")));
             error.with_details(json!({"code": "UNKNOWN_AGENT_ID"}))
         })
+    }
+
+    async fn back_up(&self, caller: &Caller, to: &Path) -> Result<Value, RpcError> {
+        let host = &self.host;
+        let workspaces = host.agents.all().map(|agent| agent.workspace.clone()).collect();
+        let made = backup::create(&host.about.home, workspaces, &host.store, &host.blobs, to).await;
+        let made = made.map_err(|err| match err {
+            BackupError::Store(_) | BackupError::Io { .. } => RpcError::unavailable(causes::chain(&err)),
+            unfit => RpcError::invalid(unfit.to_string()),
+        })?;
+        let subject = Some(to.display().to_string());
+        let entry = AuditEntry { subject, ..AuditEntry::new(AuditKind::BackupMade, by(caller), now()) };
+        audit::note(&host.store, entry).await;
+        Ok(made.view(to))
     }
 
     fn remembered(&self, run: &RunId) -> Option<RunEnd> {

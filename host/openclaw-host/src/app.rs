@@ -35,7 +35,7 @@ use crate::fences::Fences;
 use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::gauge::Gauge;
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::host::{About, Host, RunLimits, now};
 use crate::hub::Hub;
 use crate::incognito;
@@ -163,7 +163,7 @@ impl App {
             scratch: home.scratch(),
             cgroups: claw_effects::prepare_cgroups(),
         };
-        let blobs = Blobs::new(home.path().join("blobs"));
+        let blobs = Blobs::new(home.file(home::BLOBS));
         let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone(), blobs.clone());
         let host = Host {
             incognito: store.incognito(),

@@ -7,6 +7,7 @@ mod agent;
 mod agents;
 mod approvals;
 mod audit;
+mod backup;
 mod card;
 mod channels;
 mod chat;
@@ -155,6 +156,11 @@ enum Command {
     /// List the messages that are to be sent over channels, try dead ones again and drop them
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// Copy all that cannot be made again, while the host runs or not
+    Backup {
+        /// Where: a folder that is not there yet
+        to: PathBuf,
+    },
     /// Check the file of a host that does not run, make it smaller, and tell what is in it
     #[command(subcommand)]
     Db(db::DbCommand),
@@ -366,6 +372,7 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Sessions(command) => sessions::sessions(command, home, &output).await,
         Command::Tasks(command) => tasks::tasks(command, home, &output).await,
         Command::Outbox(command) => outbox::outbox(command, home, &output).await,
+        Command::Backup { to } => backup::backup(&to, home, &output).await,
         Command::Runs(RunsCommand::Show { run }) => {
             let run = runs::parse_id(&run)?;
             runs::show(&mut Client::connect(home).await?, &run, &output).await

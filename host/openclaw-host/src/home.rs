@@ -38,7 +38,10 @@ use crate::settings::{CONFIG_NAME, Env, Secret, env};
 pub const DEFAULT_NAME: &str = ".openclaw-host";
 
 /// The name of the folder in the scratch folder that outlives calls.
-const COMPONENT_SCRATCH: &str = "components";
+pub const COMPONENT_SCRATCH: &str = "components";
+
+/// The name of the folder that holds bytes by their digests.
+pub const BLOBS: &str = "blobs";
 
 /// What a new workspace starts with.
 const TEMPLATES: [(&str, &str); 6] = [

@@ -40,6 +40,7 @@ mod run_clock;
 mod ways;
 
 mod audit;
+mod backup;
 mod budget;
 mod catalog;
 mod checkpoints;

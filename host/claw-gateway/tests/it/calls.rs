@@ -95,6 +95,7 @@ async fn each_method_needs_exactly_its_scope() {
         outbox.list: read write admin
         outbox.retry: admin
         outbox.drop: admin
+        backup.create: admin
         runs.show: read write admin
         runs.replay: admin
         audit.list: admin

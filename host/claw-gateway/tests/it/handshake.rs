@@ -104,6 +104,7 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "outbox.list",
                 "outbox.retry",
                 "outbox.drop",
+                "backup.create",
                 "runs.show",
                 "runs.replay",
                 "audit.list",

@@ -168,6 +168,8 @@ kinds! {
     EffectStarted = "effect.started",
     /// An effect is over.
     EffectEnded = "effect.ended",
+    /// A copy of the home was made.
+    BackupMade = "backup.made",
     /// Entries older than the owner wants to keep were removed.
     AuditPruned = "audit.pruned",
 }
