@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+use tokio::time::timeout_at;
+
+use crate::client::PATIENCE;
 use crate::host::Home;
-use crate::vitals::Vitals;
+use crate::vitals::{Vitals, memory_kib};
 
 /// Rounds in ordinary tests, and rounds after which what a host holds is taken as its usual.
 const ROUNDS: usize = 6;
@@ -48,4 +52,31 @@ async fn a_host_holds_no_more_after_many_hostile_calls_than_after_a_few() {
     println!("soak: {round} rounds; from {usual:?} to {:?}", Vitals::of(&running));
     let usual = usual.expect("there are more rounds than warm ones");
     usual.check_regained(&running, &mut running.connect().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_many_runs_at_once_took_goes_back_to_the_system_when_they_are_over() {
+    let home = Home::new();
+    let running = home.start();
+    let mut talking = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let mut client = running.connect().await;
+        let text = format!("say {}", "a word and another one ".repeat(2_000));
+        talking.spawn(async move {
+            for turn in 0..3 {
+                client.ask_in(&format!("s{number}"), &format!("r{number}-{turn}"), &text).await;
+            }
+        });
+    }
+    while let Some(talked) = talking.join_next().await {
+        talked.unwrap();
+    }
+    let own = || memory_kib(running.pid(), "RssAnon:").expect("the host runs");
+    let after = own();
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let mut client = running.connect().await;
+    while own() > after / 3 * 2 {
+        let asked = timeout_at(until, client.call("health", json!({}))).await;
+        asked.unwrap_or_else(|_| panic!("{after} KiB after the runs, {} KiB later", own())).unwrap();
+    }
 }

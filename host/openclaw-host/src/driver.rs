@@ -14,9 +14,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::app;
 use crate::host::Host;
 use crate::queue;
 use crate::run;
+
+/// How long nothing runs before free memory goes back to the system: what many runs at once took lies in blocks that are
+/// each used in part. Looking for it takes some milliseconds, in which nobody else gets memory.
+const AT_REST: Duration = Duration::from_secs(1);
 
 /// What the driver is told.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub struct Driver {
     /// What clients want of runs that wait.
     limits: HashMap<RunId, Duration>,
     sessions: HashMap<tokio::task::Id, (SessionKey, RunId)>,
+    /// When the host is at rest, if nothing runs and it was not since.
+    rests_at: Option<Instant>,
 }
 
 impl Driver {
@@ -58,6 +65,7 @@ impl Driver {
             joins: HashMap::new(),
             limits: HashMap::new(),
             sessions: HashMap::new(),
+            rests_at: None,
         }
     }
 
@@ -89,6 +97,10 @@ impl Driver {
                 Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await,
                 () = sleep_until(wake_at.unwrap_or(self.began)), if wake_at.is_some() => {
                     self.on(Event::Tick).await;
+                }
+                () = sleep_until(self.rests_at.unwrap_or(self.began)), if self.rests_at.is_some() => {
+                    self.rests_at = None;
+                    tokio::task::spawn_blocking(app::give_memory_back);
                 }
                 () = stop.cancelled() => break,
             }
@@ -124,6 +136,7 @@ impl Driver {
             let message = "the host has a fault that ended this run; its log says where".to_owned();
             run::end_unstarted(&self.host, run.clone(), RunEnd::Failed { kind: "unknown".to_owned(), message }).await;
         }
+        self.rests_at = self.runs.is_empty().then(|| Instant::now() + AT_REST);
         let left = self.joins.remove(&run).unwrap_or_default();
         self.on(Event::Finished(session.clone())).await;
         for run in left {
@@ -162,6 +175,7 @@ impl Driver {
     }
 
     fn start(&mut self, session: SessionKey, id: RunId, joins: Vec<RunId>) {
+        self.rests_at = None;
         let cancel = CancellationToken::new();
         self.cancels.insert(id.clone(), cancel.clone());
         let limit = self.limits.remove(&id);
