@@ -14,6 +14,7 @@ use crate::fixture::*;
 use crate::{Store, StoreError};
 
 mod disk;
+mod family;
 mod killed;
 mod story;
 mod world;

@@ -11,6 +11,7 @@ use claw_core::label::Labels;
 use claw_core::message::Message;
 
 use super::disk::explains;
+use super::family;
 use super::world::World;
 use crate::fixture::*;
 use crate::{Attempt, Outgoing, Received};
@@ -37,11 +38,12 @@ pub async fn live(store: &Store, world: &RefCell<World>, runs: u32, together: bo
         return false;
     }
     let [main, second, third] = SESSIONS.map(|session| converse(store, world, session, runs));
+    let family = family::live(store, world);
     let done = if together {
-        let (main, second, third) = tokio::join!(main, second, third);
-        [main, second, third]
+        let (main, second, third, family) = tokio::join!(main, second, third, family);
+        [main, second, third, family]
     } else {
-        [main.await, second.await, third.await]
+        [main.await, second.await, family.await, third.await]
     };
     for failed in done.iter().filter_map(|done| done.as_ref().err()) {
         assert!(explains(failed), "the store refuses what it must take: {failed:?}");

@@ -8,6 +8,7 @@ use claw_core::event::RunEnd;
 use claw_core::message::{Entry, Message};
 use claw_core::outcome::{FailureKind, ToolOutcome};
 
+use super::family::{self, FAMILY};
 use super::story::{ON_CHANNELS, PARTS, account};
 use crate::fixture::*;
 use crate::{ApprovalFilter, JournalStep, OutgoingState, RunState, Store};
@@ -18,6 +19,8 @@ pub struct World {
     runs: BTreeMap<String, Known>,
     /// The last entry of the record that was acknowledged.
     audited: u64,
+    /// The steps of the family that are durable, and whether the next one may be.
+    family: (usize, bool),
     /// What was shown for the first time, in order: run and part.
     shown: Vec<(String, usize)>,
     /// Where each event is kept at once.
@@ -72,6 +75,10 @@ impl World {
             self.audited = self.audited.max(name.parse().unwrap());
             return;
         }
+        if matches!(*what, "begins" | "done") {
+            self.family = (name.parse().unwrap(), *what == "begins");
+            return;
+        }
         let run = self.runs.entry((*name).to_owned()).or_default();
         match *what {
             "sends" => {}
@@ -107,7 +114,12 @@ impl World {
     /// knowing of it; indexes, logs and record hold.
     #[track_caller]
     pub fn check(&mut self, store: &Store) {
-        let waiting: Vec<_> = store.unfinished_runs().unwrap().into_iter().map(|row| row.run).collect();
+        let taken = family::steps_done(store).unwrap();
+        let (known, is_open) = self.family;
+        assert!(taken == known || is_open && taken == known + 1, "step {known} was acknowledged, {taken} are taken");
+        self.family = (taken, false);
+        let waiting = store.unfinished_runs().unwrap().into_iter().map(|row| row.run);
+        let waiting: Vec<_> = waiting.filter(|id| !id.as_str().starts_with(FAMILY)).collect();
         let mut there = 0;
         for (name, known) in &mut self.runs {
             let id = run(name);
@@ -197,6 +209,7 @@ impl World {
             in_pairs(&store.transcript(&key(session)).unwrap());
         }
         assert!(store.approvals(ApprovalFilter::Pending).unwrap().is_empty());
+        family::check_end(store);
     }
 }
 
