@@ -165,6 +165,28 @@ fn requests_of_cases_are_answered_from_the_file_or_recorded_from_the_server() {
 }
 
 #[test]
+fn a_new_channel_is_talked_over() {
+    let author = Author::new();
+    let said = author.ok("", &["skill", "new", "board", "--kind", "channel"]);
+    assert!(said.contains("skill test"), "{said}");
+    let said = author.ok("board", &["skill", "test"]);
+    assert!(said.contains("ok    hears `say hello`") && said.contains("1 cases, 0 failed"), "{said}");
+    let said = author.ok("board", &["skill", "check", "."]);
+    assert!(said.contains("has nothing to mend"), "{said}");
+    // Each part can fail: another answer, a service that does not take it, a person who is not the owner.
+    author.change("board/tests.json5", r#"answers: "hello""#, r#"answers: "bye""#);
+    assert!(author.no("board", &["skill", "test"]).contains("it was answered with: hello"));
+    author.change("board/tests.json5", r#"answers: "bye""#, r#"answers: "hello""#);
+    author.change("board/tests.json5", r#"/lines", body: "3""#, r#"/lines", status: 500"#);
+    let said = author.no("board", &["skill", "test"]);
+    assert!(said.contains("the service did not take the answer: ") && said.contains("answers with 500"), "{said}");
+    author.change("board/tests.json5", r#"owner: ["ada"]"#, r#"owner: ["bob"]"#);
+    assert!(author.no("board", &["skill", "test"]).contains("nobody was heard to say that"));
+    assert!(author.no("board", &["skill", "test", "--record"]).contains("not recorded"));
+    assert!(author.no("", &["skill", "new", "other", "--kind", "channel", "--lang", "go"]).contains("in Rust"));
+}
+
+#[test]
 fn what_does_not_build_and_what_is_no_project_say_so() {
     let author = Author::new();
     author.ok("", &["skill", "new", "hello", "--lang", "js"]);

@@ -11,10 +11,14 @@ const SDK: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 /// Where the SDK lies in a project.
 pub(crate) const SDK_FOLDER: &str = "openclaw";
 
-const COMMON: [(&str, &str); 3] = [
-    ("README.md", include_str!("../templates/README.md")),
-    ("tests.json5", include_str!("../templates/tests.json5")),
-    (".gitignore", include_str!("../templates/gitignore")),
+/// What stands beside the code of a component with tools, and of a channel.
+const BESIDE_TOOLS: [(&str, &str); 2] =
+    [("README.md", include_str!("../templates/README.md")), ("tests.json5", include_str!("../templates/tests.json5"))];
+const CHANNEL: [(&str, &str); 4] = [
+    ("Cargo.toml", include_str!("../templates/channel/Cargo.toml")),
+    ("src/lib.rs", include_str!("../templates/channel/src/lib.rs")),
+    ("README.md", include_str!("../templates/channel/README.md")),
+    ("tests.json5", include_str!("../templates/channel/tests.json5")),
 ];
 
 /// Characters that a name has at most.
@@ -25,6 +29,8 @@ const MAX_NAME: usize = 40;
 pub enum Kind {
     /// A component with tools.
     Tool(Language),
+    /// A component that is the way to a chat service; in Rust, whose SDK alone has channels.
+    Channel,
     /// A folder with a `SKILL.md`: instructions for the model, and no code of its own.
     Skill,
 }
@@ -45,12 +51,18 @@ pub fn write(at: &Path, name: &str, kind: Kind) -> Result<(), ProjectError> {
         }
         made => made.map_err(ProjectError::io("make", at))?,
     }
-    let Kind::Tool(language) = kind else {
-        return put(&at.join("SKILL.md"), filled(include_str!("../templates/skill/SKILL.md"), name).as_bytes());
+    let named = |(file, text): (&str, &'static str)| (file.to_owned(), text);
+    let (language, files): (_, Vec<_>) = match kind {
+        Kind::Tool(language) => (language, own(language, name).into_iter().chain(BESIDE_TOOLS.map(named)).collect()),
+        Kind::Channel => (Language::Rust, CHANNEL.map(named).to_vec()),
+        Kind::Skill => {
+            return put(&at.join("SKILL.md"), filled(include_str!("../templates/skill/SKILL.md"), name).as_bytes());
+        }
     };
-    for (file, text) in own(language, name).into_iter().chain(COMMON.map(|(file, text)| (file.to_owned(), text))) {
+    for (file, text) in files {
         put(&at.join(file), filled(text, name).as_bytes())?;
     }
+    put(&at.join(".gitignore"), include_bytes!("../templates/gitignore"))?;
     write_sdk(&at.join(SDK_FOLDER), language)
 }
 
@@ -129,6 +141,17 @@ mod tests {
             folder.path().join("my-python/openclaw/sdk/python/openclaw_sdk/wit/tool").is_dir(),
             "the link leads there"
         );
+    }
+
+    #[test]
+    fn a_channel_is_a_project_in_rust() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("board");
+        write(&at, "board", Kind::Channel).unwrap();
+        assert_eq!(Project::open(&at).unwrap().language, Language::Rust);
+        let code = fs::read_to_string(at.join("src/lib.rs")).unwrap();
+        assert!(code.contains("\"board-token\"") && !code.contains("{{"), "{code}");
+        assert!(at.join("openclaw/wit/channel").is_dir() && at.join(".gitignore").is_file());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod publish;
 mod revoke;
 mod rig;
 mod show;
+mod talk;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::rig::{Rig, Setup, can_be_given};
+use super::talk::Talk;
 use crate::answers::{self, HttpAnswer};
 use crate::app;
 use crate::cli::output::word;
@@ -36,7 +37,10 @@ struct Suite {
     /// What servers answer. Without it, and without recorded answers, there is no server.
     #[serde(default)]
     http: Vec<HttpAnswer>,
+    #[serde(default)]
     cases: Vec<Case>,
+    /// What is said over it, if it is a channel.
+    channel: Option<Talk>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -97,6 +101,10 @@ pub(super) async fn test(project: &Project, records: bool, output: &Output) -> R
     let suite: Suite = json5::from_str(&text).map_err(|err| {
         Failure::new(Exit::Usage, anyhow::Error::new(err).context(format!("cannot read `{}`", file.display())))
     })?;
+    if records && suite.channel.is_some() {
+        let why = "what is said over a channel is not recorded: write the answers of its service into `http`";
+        return Err(Failure::message(Exit::Usage, why));
+    }
     let home = project.rig();
     let recorded = folder.join(RECORDED);
     let mut known = suite.http.clone();
@@ -113,8 +121,10 @@ pub(super) async fn test(project: &Project, records: bool, output: &Output) -> R
     let offer = rig.prepare(component).await?;
     let grants = suite.grants.clone().unwrap_or_else(|| can_be_given(&offer));
     rig.install(&offer, &grants).await?;
-    if let Some(config) = &suite.config {
-        rig.configure(&word(&offer["name"]), config).await?;
+    let name = word(&offer["name"]);
+    if suite.config.is_some() || suite.channel.is_some() {
+        let owner = suite.channel.as_ref().map(|talk| talk.owner.as_slice());
+        rig.configure(&name, suite.config.as_ref(), owner).await?;
         // A host forgets what it has looked over when it stops.
         rig.prepare(component).await?;
     }
@@ -131,6 +141,10 @@ pub(super) async fn test(project: &Project, records: bool, output: &Output) -> R
         let answer = rig.call(&case.tool, &case.args, |_| Ok(case.approve)).await?;
         let wrong = case.wrong(&answer, &rig.workspace());
         results.push((case.name(), wrong, word(&answer["runId"])));
+    }
+    if let Some(talk) = &suite.channel {
+        let said = talk.wrong(rig.client()?, &name).await?;
+        results.extend(said.into_iter().map(|(name, wrong)| (name, wrong, String::new())));
     }
     rig.stop();
     if records {

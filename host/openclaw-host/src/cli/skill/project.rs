@@ -28,6 +28,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(in crate::cli) enum NewKind {
     /// A component with tools
     Tool,
+    /// A component that is the way to a chat service, in Rust
+    Channel,
     /// A folder with a `SKILL.md`: instructions for the model, no code of its own
     Skill,
 }
@@ -38,6 +40,10 @@ pub(super) fn new(name: &str, language: Option<Language>, kind: NewKind, output:
         (NewKind::Skill, Some(_)) => {
             return Err(Failure::message(Exit::Usage, "`--kind skill` has no code, and so no `--lang`"));
         }
+        (NewKind::Channel, None | Some(Language::Rust)) => Kind::Channel,
+        (NewKind::Channel, Some(_)) => {
+            return Err(Failure::message(Exit::Usage, "channels are written in Rust: its SDK alone has them"));
+        }
         (NewKind::Tool, Some(language)) => Kind::Tool(language),
         (NewKind::Tool, None) => {
             let words = Language::ALL.map(Language::word).join(", ");
@@ -47,7 +53,9 @@ pub(super) fn new(name: &str, language: Option<Language>, kind: NewKind, output:
     claw_project::write(Path::new(name), name, kind).map_err(failed)?;
     output.data(&json!({ "folder": name }), |_| match kind {
         Kind::Skill => format!("`{name}/SKILL.md` is there; put the folder into `skills` of the workspace to use it"),
-        Kind::Tool(_) => format!("`{name}` is there; try it: cd {name} && openclaw-host skill test"),
+        Kind::Tool(_) | Kind::Channel => {
+            format!("`{name}` is there; try it: cd {name} && openclaw-host skill test")
+        }
     })?;
     Ok(Exit::Ok)
 }

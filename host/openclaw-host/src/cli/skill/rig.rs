@@ -113,13 +113,24 @@ impl Rig {
         Ok(())
     }
 
-    /// Gives the installed component its settings, which takes another start of the host.
+    /// Gives the installed component its settings and, if it is a channel, its owner; this takes another start of the
+    /// host.
     ///
     /// # Errors
     /// If the host does not start again.
-    pub(super) async fn configure(&mut self, name: &str, config: &Map<String, Value>) -> Result<(), Failure> {
+    pub(super) async fn configure(
+        &mut self,
+        name: &str,
+        config: Option<&Map<String, Value>>,
+        owner: Option<&[String]>,
+    ) -> Result<(), Failure> {
         self.stop();
-        self.config["components"] = json!({ name: { "config": config } });
+        if let Some(config) = config {
+            self.config["components"] = json!({ name: { "config": config } });
+        }
+        if let Some(owner) = owner {
+            self.config["channels"] = json!({ name: { "owner": owner } });
+        }
         self.run().await
     }
 
