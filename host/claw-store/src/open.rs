@@ -24,7 +24,7 @@ mod overlay;
 pub(crate) use overlay::Overlay;
 
 /// The engine's page cache. The host promises 20 MiB when idle, so the operating system's cache does the rest.
-const CACHE_BYTES: usize = 8 << 20;
+const CACHE_BYTES: usize = 4 << 20;
 /// Up to this size, every page of the file is verified at each start; a larger file only after a crash or by `db
 /// check`, so that a start takes no longer the more there is. What has changed in a row of a larger file is found when
 /// the row is read. 8 MiB take some 6 ms.
