@@ -1,6 +1,6 @@
 //! The system prompt, from the files of the agent's workspace and the list of skills.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 
@@ -89,12 +89,11 @@ fn read(path: &Path) -> Option<String> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
+    let about = file.metadata().ok().filter(Metadata::is_file)?;
     // Four bytes a character, and one more to see that there is more.
-    file.take(4 * FILE_CHARS as u64 + 1).read_to_end(&mut bytes).ok()?;
+    let most = 4 * FILE_CHARS as u64 + 1;
+    let mut bytes = Vec::with_capacity(about.len().min(most) as usize + 1);
+    file.take(most).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -33,9 +33,10 @@ pub use self::open::open;
 pub use self::own_grants::parse as parse_own_grant;
 
 use self::ask::Asked;
-use self::find::{Found, Root, Stamp};
+use self::find::{Found, Looked, Root, Stamp};
 use self::gates::Machine;
 use crate::host::Host;
+use crate::packages::in_background;
 use crate::settings::{SkillSettings, env};
 
 /// The component that parses and reads skills.
@@ -47,6 +48,9 @@ pub const CARD_TOOL: &str = "skill_card";
 
 /// How long a run waits for new skills to be parsed. A thousand take less than a second, unless they mean harm.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Folders that are looked through at once: to have another thread do that takes longer.
+const FEW_FOLDERS: usize = 32;
 
 /// Where skills are looked for, and what is known of them.
 pub struct Skills {
@@ -70,6 +74,8 @@ struct Known {
     /// What came of each text; shared with the sealed note.
     cards: Notes,
     is_loaded: bool,
+    /// Folders that were looked at the last time.
+    folders: Option<usize>,
 }
 
 type Notes = BTreeMap<Digest, Result<Arc<Card>, Fault>>;
@@ -138,15 +144,14 @@ impl Skills {
     /// parsed again, not even by another start of the host.
     pub async fn shelf(&self, host: &Host) -> Arc<Shelf> {
         let mut known = self.known.lock().await;
-        let (roots, files) = (self.roots.clone(), std::mem::take(&mut known.files));
-        let looked = tokio::task::spawn_blocking(move || find::look(&roots, &files)).await;
-        let (found, mut left_out) = match looked {
-            Ok(looked) => looked,
-            Err(err) => {
-                tracing::error!(error = %err, "looking for skills failed");
-                return Arc::default();
-            }
+        let looked = if known.folders.is_some_and(|folders| folders <= FEW_FOLDERS) {
+            find::look(&self.roots, &known.files)
+        } else {
+            let (roots, files) = (self.roots.clone(), std::mem::take(&mut known.files));
+            in_background(move || find::look(&roots, &files)).await
         };
+        let Looked { found, mut left_out, folders } = looked;
+        known.folders = Some(folders);
         let unread = match found.as_slice() {
             [] => BTreeMap::new(),
             found => read_cards(host, &self.note, &mut known, found).await,

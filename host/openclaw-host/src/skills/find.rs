@@ -104,25 +104,36 @@ pub(super) fn roots(settings: &SkillSettings, workspace: &Path, home: &Path) -> 
     roots
 }
 
+/// What a look has found.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    pub found: Vec<Found>,
+    pub left_out: Vec<LeftOut>,
+    /// Folders that were looked at.
+    pub folders: usize,
+}
+
 /// Looks through the places; reads what does not look as it did.
-pub(super) fn look(roots: &[Root], known: &HashMap<PathBuf, (Stamp, Digest)>) -> (Vec<Found>, Vec<LeftOut>) {
-    let mut look = Look { known, found: Vec::new(), left_out: Vec::new(), folders_left: 0 };
+pub(super) fn look(roots: &[Root], known: &HashMap<PathBuf, (Stamp, Digest)>) -> Looked {
+    let mut look = Look { known, looked: Looked::default(), folders_left: 0 };
     for root in roots {
         look.folders_left = MAX_FOLDERS;
         match root.open() {
             // An extra folder can be a skill itself.
             Ok(Some(path)) => look.folder(root.source, &path, usize::from(root.source != Source::Extra)),
             Ok(None) => {}
-            Err(why) => look.left_out.push(LeftOut { path: root.path.clone(), why }),
+            Err(why) => look.looked.left_out.push(LeftOut { path: root.path.clone(), why }),
         }
     }
-    (look.found, look.left_out)
+    look.looked
 }
 
 impl Root {
     /// Where it really is; nothing if it is not there.
     fn open(&self) -> Result<Option<PathBuf>, String> {
-        let real = match self.path.canonicalize() {
+        // Most places are not there, which one look tells.
+        let there = fs::symlink_metadata(&self.path).and_then(|_| self.path.canonicalize());
+        let real = match there {
             Ok(real) => real,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(err) => return Err(format!("it cannot be opened: {err}")),
@@ -145,14 +156,14 @@ impl Root {
 
 struct Look<'a> {
     known: &'a HashMap<PathBuf, (Stamp, Digest)>,
-    found: Vec<Found>,
-    left_out: Vec<LeftOut>,
+    looked: Looked,
     folders_left: usize,
 }
 
 impl Look<'_> {
     /// `depth` is 0 for a folder that can itself be a skill although it is a root, 1 for any other root.
     fn folder(&mut self, source: Source, path: &Path, depth: usize) {
+        self.looked.folders += 1;
         if depth != 1 && self.take_skill(source, path) {
             return;
         }
@@ -188,12 +199,12 @@ impl Look<'_> {
             "its SKILL.md is a link, which is not followed".to_owned()
         } else if !about.is_file() {
             return false;
-        } else if self.found.len() == MAX_SKILLS {
+        } else if self.looked.found.len() == MAX_SKILLS {
             format!("more than {MAX_SKILLS} skills lie before it")
         } else {
             match self.read(&file, &about) {
                 Ok((stamp, digest, text)) => {
-                    self.found.push(Found { source, folder: folder.to_owned(), stamp, digest, text });
+                    self.looked.found.push(Found { source, folder: folder.to_owned(), stamp, digest, text });
                     return true;
                 }
                 Err(err) => format!("its SKILL.md cannot be read: {err}"),
@@ -225,8 +236,8 @@ impl Look<'_> {
     }
 
     fn leave_out(&mut self, path: PathBuf, why: String) {
-        if self.left_out.len() < MAX_SKILLS {
-            self.left_out.push(LeftOut { path, why });
+        if self.looked.left_out.len() < MAX_SKILLS {
+            self.looked.left_out.push(LeftOut { path, why });
         }
     }
 }

@@ -36,7 +36,7 @@ impl Places {
 
     /// What is found, and what is left out.
     fn look(&self) -> (Vec<String>, Vec<String>) {
-        let (found, left_out) = look(&self.roots(), &HashMap::new());
+        let Looked { found, left_out, .. } = look(&self.roots(), &HashMap::new());
         let shown = |path: &Path| path.strip_prefix(self.path("")).unwrap().display().to_string();
         let found = found.iter().map(|found| format!("{} {}", found.source.as_str(), shown(&found.folder)));
         let left_out = left_out.iter().map(|left| format!("{}: {}", shown(&left.path), left.why));
@@ -100,9 +100,10 @@ fn links_are_not_followed() {
 fn a_file_that_looks_as_it_did_is_not_read_again() {
     let places = Places::new();
     places.skill("ws/skills/a");
-    let (found, _) = look(&places.roots(), &HashMap::new());
+    let Looked { found, folders, .. } = look(&places.roots(), &HashMap::new());
+    assert_eq!(folders, 2, "the place and the skill");
     let known = HashMap::from([(found[0].file(), (found[0].stamp, found[0].digest))]);
-    assert!(found[0].text.is_some() && look(&places.roots(), &known).0[0].text.is_none());
+    assert!(found[0].text.is_some() && look(&places.roots(), &known).found[0].text.is_none());
     fs::write(found[0].file(), "other").unwrap();
-    assert_eq!(look(&places.roots(), &known).0[0].text.as_deref(), Some("other"));
+    assert_eq!(look(&places.roots(), &known).found[0].text.as_deref(), Some("other"));
 }
