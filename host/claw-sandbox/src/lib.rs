@@ -14,6 +14,7 @@ mod plain;
 mod sandbox;
 mod wasm;
 
+mod accepted;
 mod cache;
 mod compile;
 mod install;
@@ -33,6 +34,7 @@ mod workspace;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 
+pub use accepted::AcceptedError;
 pub use admission::Refusal;
 pub use engine::compile_main;
 pub use error::SandboxError;

@@ -76,7 +76,7 @@ pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
 pub use listing::{SessionCursor, SessionPage, SessionQuery};
 pub use outbox::{Attempt, Claimed, Outgoing, OutgoingRow, OutgoingState};
-pub use package::{Package, Receipt};
+pub use package::{Description, Package, Receipt};
 pub use preference::{PreferenceChange, Preferences, PreferencesOf};
 pub use record::{JournalStep, Record, Repeatable};
 pub use run::{RunRow, RunState};

@@ -29,12 +29,21 @@ pub struct Receipt {
     pub key: Option<String>,
     /// Where it came from.
     pub source: String,
-    /// SHA-256 of its description of itself: names, texts and scopes as they were shown.
-    pub described: Digest,
+    /// What it said of itself: names, texts and scopes as they were shown.
+    pub described: Description,
     /// Who accepted it.
     pub by: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What a package said of itself when it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Description {
+    /// The text, in a form that the sandbox reads.
+    Text(String),
+    /// SHA-256 of it, which is all that earlier releases kept.
+    Digest(Digest),
 }
 
 /// A package that is installed.
@@ -168,6 +177,23 @@ impl Store {
             package.is_pinned = is_pinned;
             let changes = vec![Change::Package { name, row: Some(package.clone()) }];
             Ok(Decided { answer: Some(package), changes })
+        })
+        .await
+    }
+
+    /// Keeps the text of what a version said of itself, where an earlier release has kept only its digest. Nothing is
+    /// changed if there is no such version, or if its text is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn keep_description(&self, name: &ComponentName, build: Digest, text: String) -> Result<(), StoreError> {
+        let name = name.clone();
+        self.write(move |tables| {
+            let Some(mut package) = find(&tables.packages()?, &name)? else { return Ok(Decided::unchanged(())) };
+            let is_it = |it: &&mut Receipt| it.digest == build && matches!(it.described, Description::Digest(_));
+            let Some(receipt) = package.versions.iter_mut().find(is_it) else { return Ok(Decided::unchanged(())) };
+            receipt.described = Description::Text(text);
+            Ok(Decided { answer: (), changes: vec![Change::Package { name, row: Some(package) }] })
         })
         .await
     }

@@ -19,6 +19,7 @@ use claw_store::{KvLimits, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit;
+use crate::causes::chain;
 use crate::host::now;
 use crate::packages;
 use crate::revocations::Revocations;
@@ -225,12 +226,12 @@ impl Catalog {
         }
         let packages = store.packages().map_err(CatalogError::Packages)?;
         for package in packages {
-            let (path, receipt) = (folders.package(&package.current), package.receipt());
+            let receipt = package.receipt();
             let added = match revocations.of_component(&receipt.digest, receipt.key.as_deref()) {
                 Some(why) => Err(why.to_string()),
-                None => match packages::open(sandbox, &package.name, receipt, &path).await {
+                None => match packages::open(sandbox, store, &package.name, receipt, folders).await {
                     Ok(component) => catalog.add_untrusted(store, component, &receipt.publisher(), settings).await,
-                    Err(err) => Err(err.to_string()),
+                    Err(err) => Err(chain(&err)),
                 },
             };
             catalog.note_refusal(package.name.as_str(), added);

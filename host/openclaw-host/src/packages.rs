@@ -25,8 +25,8 @@ use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest};
 use claw_package::{Fetched, Fetcher, Login, Publisher, Source};
 use claw_policy::Grant;
-use claw_sandbox::{Component, Manifest, Sandbox, Wasm};
-use claw_store::{Package, Receipt, Store};
+use claw_sandbox::{AcceptedError, Component, Sandbox, Wasm};
+use claw_store::{Description, Package, Receipt, Store};
 use claw_vault::{Vault, VaultError};
 use sha2::{Digest as _, Sha256};
 
@@ -191,7 +191,7 @@ impl Host {
             digest: *digest,
             key: offer.key(),
             source: offer.source.clone(),
-            described: described(&offer.manifest),
+            described: Description::Text(offer.told.clone()),
             by: by.to_owned(),
             at: now(),
         };
@@ -268,7 +268,7 @@ impl Host {
     }
 
     async fn open_package(&self, name: &ComponentName, receipt: &Receipt) -> Result<Component, PackagesError> {
-        open(&self.sandbox, name, receipt, &self.packages.folders.package(&receipt.digest)).await
+        open(&self.sandbox, &self.store, name, receipt, &self.packages.folders).await
     }
 
     /// Reads every kept file of a package again; gives those that are not what they were.
@@ -335,27 +335,36 @@ pub async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     tokio::task::spawn_blocking(work).await.expect("packages: what is done in the background does not panic")
 }
 
-/// The component of one version, if it is still what was accepted.
+/// The component of one version, if it is still what was accepted. It shows what was accepted.
 ///
 /// # Errors
 /// [`PackagesError::Digest`] for other bytes; [`PackagesError::Described`] if it tells another story now.
 pub async fn open(
     sandbox: &Sandbox,
+    store: &Store,
     name: &ComponentName,
     receipt: &Receipt,
-    path: &Path,
+    folders: &ComponentFolders,
 ) -> Result<Component, PackagesError> {
-    let unusable = |err| PackagesError::File { path: path.to_owned(), err };
-    let wasm = sandbox.open_wasm(path).map_err(unusable)?;
+    let path = folders.package(&receipt.digest);
+    let wasm = sandbox.open_wasm(&path).map_err(|err| PackagesError::File { path, err })?;
     if wasm.digest() != receipt.digest {
         let (name, expected, actual) = (name.clone(), receipt.digest, wasm.digest());
         return Err(PackagesError::Digest { name, expected, actual });
     }
     let component = sandbox.install(name.clone(), wasm).await?;
-    if described(&component.manifest) != receipt.described {
-        return Err(PackagesError::Described { name: name.clone() });
-    }
-    Ok(component)
+    let told = match &receipt.described {
+        Description::Text(text) => component.as_told(text),
+        Description::Digest(digest) if component.had_digest(digest) => {
+            // What was accepted by an earlier release; the next start tries again.
+            if let Err(err) = store.keep_description(name, receipt.digest, component.told()).await {
+                tracing::warn!(%name, error = %err, "what a package said of itself cannot be kept");
+            }
+            Ok(component)
+        }
+        Description::Digest(_) => Err(AcceptedError::Changed),
+    };
+    told.map_err(|err| PackagesError::Described { name: name.clone(), err })
 }
 
 fn keep(folder: &Path, path: &Path, wasm: &[u8]) -> io::Result<()> {
@@ -369,12 +378,6 @@ fn keep(folder: &Path, path: &Path, wasm: &[u8]) -> io::Result<()> {
     part.persist(path)?;
     crash_point::pass("package kept");
     fs::File::open(folder)?.sync_all()
-}
-
-/// SHA-256 of what a component says of itself.
-fn described(manifest: &Manifest) -> Digest {
-    let text = serde_json::to_vec(manifest).expect("packages: a manifest always serializes");
-    Digest(Sha256::digest(text).into())
 }
 
 /// Removes a file; one that cannot be removed is swept away at the next start.

@@ -11,8 +11,8 @@ use claw_core::label::Labels;
 
 use crate::fixture::*;
 use crate::{
-    ApprovalFilter, AuditEntry, AuditKind, JournalStep, KvLimits, LabelledPlace, Receipt, Record, Repeatable, RunState,
-    SessionQuery, Store,
+    ApprovalFilter, AuditEntry, AuditKind, Description, JournalStep, KvLimits, LabelledPlace, Receipt, Record,
+    Repeatable, RunState, SessionQuery, Store,
 };
 
 /// The files of schema 1 and on.
@@ -59,7 +59,7 @@ async fn keep(store: &Store) {
         digest: digest(1),
         key: None,
         source: "file probe.wasm".to_owned(),
-        described: digest(2),
+        described: Description::Digest(digest(2)),
         by: "cli".to_owned(),
         at: at(11),
     };

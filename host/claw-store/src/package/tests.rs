@@ -12,7 +12,7 @@ fn receipt(byte: u8) -> Receipt {
         digest: digest(byte),
         key: (byte > 4).then(|| format!("RW{byte}")),
         source: format!("file {byte}.wasm"),
-        described: digest(byte),
+        described: Description::Digest(digest(byte)),
         by: "cli".to_owned(),
         at: at(u64::from(byte)),
     }
@@ -52,6 +52,25 @@ async fn the_last_versions_are_kept_to_go_back_to_with_their_grants() {
     assert!(store.grants(&component(), &digest(5)).unwrap().is_empty());
     assert!(store.pin(&component(), true).await.unwrap().unwrap().is_pinned);
     assert!(install(&store, 7, &[]).await.is_pinned, "it stays so");
+}
+
+#[tokio::test]
+async fn a_description_takes_the_place_of_its_digest_and_of_nothing_else() {
+    let (home, store) = store();
+    install(&store, 1, &[]).await;
+    install(&store, 2, &["kv v2"]).await;
+    let text = |text: &str| Description::Text(text.to_owned());
+    store.keep_description(&component(), digest(1), "one".to_owned()).await.unwrap();
+    store.keep_description(&component(), digest(1), "two".to_owned()).await.unwrap();
+    store.keep_description(&component(), digest(3), "three".to_owned()).await.unwrap();
+    let other = ComponentName::parse("other").unwrap();
+    store.keep_description(&other, digest(1), "four".to_owned()).await.unwrap();
+    let store = reopen(&home, store);
+    let [package] = &store.packages().unwrap()[..] else { panic!() };
+    let described: Vec<_> = package.versions.iter().map(|receipt| receipt.described.clone()).collect();
+    assert_eq!(described, [text("one"), Description::Digest(digest(2))]);
+    assert_eq!(package.current, digest(2));
+    assert_eq!(store.grants(&component(), &digest(2)).unwrap().len(), 1);
 }
 
 // SU-24

@@ -4,30 +4,82 @@ use claw_core::id::{ComponentName, Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Row;
-use crate::package::{Package, Receipt};
+use crate::package::{Description, Package, Receipt};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredPackage {
     name: ComponentName,
-    versions: Vec<StoredReceipt>,
+    versions: Vec<StoredReceipt<StoredDescription>>,
     current: Digest,
     is_pinned: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct StoredReceipt {
+struct StoredReceipt<D> {
     version: String,
     digest: Digest,
     key: Option<String>,
     source: String,
-    described: Digest,
+    described: D,
     by: String,
     at: Timestamp,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum StoredDescription {
+    Text(String),
+    Digest(Digest),
+}
+
+/// As it was while only the digest of a description was kept.
+#[derive(Deserialize)]
+struct PackageV1 {
+    name: ComponentName,
+    versions: Vec<StoredReceipt<Digest>>,
+    current: Digest,
+    is_pinned: bool,
+}
+
 impl Row for StoredPackage {
     const KIND: &'static str = "package";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
+        (version == 1).then(|| postcard::from_bytes::<PackageV1>(bytes).map(Into::into))
+    }
+}
+
+impl From<PackageV1> for StoredPackage {
+    fn from(PackageV1 { name, versions, current, is_pinned }: PackageV1) -> Self {
+        let versions = versions.into_iter().map(|receipt| receipt.map(StoredDescription::Digest)).collect();
+        StoredPackage { name, versions, current, is_pinned }
+    }
+}
+
+impl<D> StoredReceipt<D> {
+    /// The same with what `change` makes of its description.
+    fn map<E>(self, change: impl FnOnce(D) -> E) -> StoredReceipt<E> {
+        let StoredReceipt { version, digest, key, source, described, by, at } = self;
+        StoredReceipt { version, digest, key, source, described: change(described), by, at }
+    }
+}
+
+impl From<Description> for StoredDescription {
+    fn from(described: Description) -> Self {
+        match described {
+            Description::Text(text) => StoredDescription::Text(text),
+            Description::Digest(digest) => StoredDescription::Digest(digest),
+        }
+    }
+}
+
+impl From<StoredDescription> for Description {
+    fn from(described: StoredDescription) -> Self {
+        match described {
+            StoredDescription::Text(text) => Description::Text(text),
+            StoredDescription::Digest(digest) => Description::Digest(digest),
+        }
+    }
 }
 
 impl From<Package> for StoredPackage {
@@ -37,7 +89,7 @@ impl From<Package> for StoredPackage {
             digest,
             key,
             source,
-            described,
+            described: described.into(),
             by,
             at,
         };
@@ -52,7 +104,7 @@ impl From<StoredPackage> for Package {
             digest,
             key,
             source,
-            described,
+            described: Description::from(described),
             by,
             at,
         };

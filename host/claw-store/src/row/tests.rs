@@ -3,6 +3,7 @@ use claw_core::grant::{GrantRow, Terms};
 
 use super::*;
 use crate::fixture::*;
+use crate::package::{Description, Package};
 
 const KINDS: [FailureKind; 16] = [
     FailureKind::InvalidArguments,
@@ -142,4 +143,19 @@ fn grants_of_before_the_terms_hold_without_any() {
     let row: StoredGrants = decode("k", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
     let grant = "fs workspace read-write".to_owned();
     assert_eq!(row.rows(), [GrantRow { grant, terms: Terms::default(), by: "host".to_owned(), at: at(3) }]);
+}
+
+#[test]
+fn a_package_of_before_the_texts_has_the_digests_of_them() {
+    let receipt = |byte: u8| ("1.0.0", digest(byte), Some("RW1"), "file probe.wasm", digest(byte + 1), "cli", at(3));
+    let row = (component(), vec![receipt(1), receipt(3)], digest(3), true);
+    let row: StoredPackage = decode("probe", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
+    let mut package = Package::from(row);
+    assert_eq!((package.current, package.is_pinned, package.versions.len()), (digest(3), true, 2));
+    assert_eq!(package.receipt().described, Description::Digest(digest(4)));
+    let before = package.previous().unwrap();
+    assert_eq!((before.key.as_deref(), before.by.as_str(), before.at), (Some("RW1"), "cli", at(3)));
+    package.versions[1].described = Description::Text("{}".to_owned());
+    let written: StoredPackage = decode("probe", &encode(&StoredPackage::from(package.clone()))).unwrap();
+    assert_eq!(Package::from(written), package);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use claw_core::id::{ComponentName, Digest};
 use claw_package::{Mark, PackageError};
 use claw_policy::GrantError;
-use claw_sandbox::SandboxError;
+use claw_sandbox::{AcceptedError, SandboxError};
 use claw_store::StoreError;
 
 use crate::catalog::CatalogError;
@@ -65,10 +65,13 @@ pub enum PackagesError {
         actual: Digest,
     },
     /// The same bytes describe themselves otherwise.
-    #[error("E_PKG_CHANGED: package `{name}` describes itself otherwise than when it was installed")]
+    #[error("E_PKG_CHANGED: package `{name}` is not what was installed; install it again to see what it says now")]
     Described {
         /// Which.
         name: ComponentName,
+        /// In which way.
+        #[source]
+        err: AcceptedError,
     },
     /// Something else has the name.
     #[error(

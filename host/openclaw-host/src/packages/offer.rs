@@ -6,7 +6,7 @@ use claw_core::id::{ComponentName, Digest};
 use claw_package::{Fetched, Finding, Publisher, Shape, Signed, Source, Text, screen};
 use claw_policy::{Declared, Grant};
 use claw_sandbox::{Component, Manifest};
-use claw_store::Package;
+use claw_store::{Description, Package};
 
 use super::{PackagesError, publisher};
 use crate::catalog;
@@ -26,6 +26,8 @@ pub struct Offer {
     pub digest: Digest,
     /// What it says of itself.
     pub manifest: Manifest,
+    /// The same as the text that is kept of it.
+    pub told: String,
     /// Its bytes' number.
     pub bytes: usize,
     /// Where it came from.
@@ -87,7 +89,7 @@ impl Offer {
         Some(Changes {
             more: without(&now, &before),
             less: without(&before, &now),
-            says_otherwise: super::described(&self.manifest) != known.receipt().described,
+            says_otherwise: known.receipt().described != Description::Text(self.told.clone()),
             other_publisher: self.key() != known.receipt().key,
         })
     }
@@ -117,6 +119,7 @@ pub(super) fn make(
         name: component.name.clone(),
         digest: component.digest,
         manifest: component.manifest.clone(),
+        told: component.told(),
         bytes: fetched.wasm.len(),
         source: source.to_string(),
         declared,

@@ -167,7 +167,7 @@ impl Host {
         if self.revocations.of_component(&receipt.digest, receipt.key.as_deref()).is_some() {
             return None;
         }
-        let component = open(&self.sandbox, &package.name, receipt, &folders.package(&receipt.digest)).await.ok()?;
+        let component = open(&self.sandbox, &self.store, &package.name, receipt, folders).await.ok()?;
         let grants = self.store.grants(&package.name, &receipt.digest).ok()?;
         let with = catalog.with_package(component, &receipt.publisher(), grants, settings).ok()?;
         Some((with, receipt.digest))

@@ -100,9 +100,10 @@ pub fn revocations(revocations: &Revocations) -> Value {
 
 /// What was accepted.
 pub fn receipt(receipt: &Receipt) -> Value {
-    let Receipt { version, digest, key, source, described, by, at } = receipt;
+    // What it said of itself is what `components.*` shows of it.
+    let Receipt { version, digest, key, source, described: _, by, at } = receipt;
     json!({
         "version": version, "digest": digest, "publisher": receipt.publisher(), "key": key, "source": source,
-        "described": described, "by": by, "at": at.0,
+        "by": by, "at": at.0,
     })
 }
