@@ -12,9 +12,13 @@ use crate::terminal::{on_terminal, typed_in_turn};
 const NAME: &str = "effects";
 
 /// The package under test, with some of its bytes replaced by as many others.
-pub fn package(replaced: &[(&str, &str)]) -> Vec<u8> {
-    let mut bytes = std::fs::read(test_guest(NAME)).unwrap();
-    for (old, new) in replaced {
+pub fn package(changes: &[(&str, &str)]) -> Vec<u8> {
+    replaced(std::fs::read(test_guest(NAME)).unwrap(), changes)
+}
+
+/// A component with some of its bytes replaced by as many others.
+pub fn replaced(mut bytes: Vec<u8>, changes: &[(&str, &str)]) -> Vec<u8> {
+    for (old, new) in changes {
         assert_eq!(old.len(), new.len());
         let places: Vec<_> =
             (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old.as_bytes())).collect();
@@ -151,7 +155,30 @@ async fn an_update_that_asks_for_more_or_tells_another_story_is_held() {
     assert!(held.contains("+ kv diary") && held.contains("- kv notes"), "{held}");
     home.source(&package(&[("Reads a value", "Reeds a value")]));
     let held = home.no(&["skill", "update", NAME]);
-    assert!(held.contains("says something else of itself"), "{held}");
+    for line in [
+        "  ~ it says something else of itself or its tools",
+        "    the description of `ask`:",
+        "      - Reads a value that is not there from a store.",
+        "      + Reeds a value that is not there from a store.",
+    ] {
+        assert!(held.contains(&format!("{line}\n")), "{line}: {held}");
+    }
+    assert!(!held.contains("`fetch`:"), "only what changed is shown: {held}");
+    let offer = client.call("packages.prepare", json!({"source": source})).await.unwrap();
+    let differences = json!([{
+        "what": "the description of `ask`",
+        "before": ["Reads a value that is not there from a store."],
+        "now": ["Reeds a value that is not there from a store."],
+    }]);
+    assert_eq!(offer["installed"]["differences"], differences, "{offer}");
+    // What would move the terminal is shown and not obeyed; a schema is shown by its lines.
+    home.source(&package(&[("Reads a value", "\u{1b}[2JReads val"), ("How often.", "How eften.")]));
+    let held = home.no(&["skill", "update", NAME]);
+    assert!(held.contains(r"+ \u{1b}[2JReads val") && !held.contains('\u{1b}'), "{held}");
+    assert!(
+        held.contains("    the schema of `ask`:\n") && held.contains("+       \"description\": \"How eften.\""),
+        "{held}"
+    );
     assert_eq!(home.json(&["component", "inspect", NAME])["digest"], before, "the old one stays in force");
     assert_eq!(ask_store(&mut client).await["ok"], true);
 
@@ -166,6 +193,11 @@ async fn an_update_that_asks_for_more_or_tells_another_story_is_held() {
     home.ok(&["skill", "rollback", NAME]);
     assert_eq!(home.json(&["component", "inspect", NAME])["digest"], before);
     assert_eq!(ask_store(&mut client).await["ok"], true, "and come back with it");
+
+    // Another number is no other story.
+    home.source(&package(&[("effects0.1.0Asks", "effects0.1.1Asks")]));
+    let said = home.ok(&["skill", "update", NAME]);
+    assert!(said.contains("`effects` 0.1.1 is installed; it was given: kv notes"), "{said}");
 }
 
 // SU-01, SU-28

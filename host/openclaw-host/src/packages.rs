@@ -8,6 +8,7 @@
 //! The bytes of an offer lie in the packages' folder under their digest before anything is decided; a file that no row
 //! names is swept away at the next start.
 
+mod difference;
 mod error;
 mod offer;
 mod publisher;

@@ -8,6 +8,7 @@ use claw_policy::{Declared, Grant};
 use claw_sandbox::{Component, Manifest};
 use claw_store::{Description, Package};
 
+use super::difference::{Difference, differences};
 use super::{PackagesError, publisher};
 use crate::catalog;
 use crate::settings::PackageSettings;
@@ -57,6 +58,8 @@ pub struct Changes {
     pub less: Vec<String>,
     /// Whether it says something else of itself or its tools.
     pub says_otherwise: bool,
+    /// What it says otherwise; nothing if it is not known any more what the installed one said.
+    pub differences: Vec<Difference>,
     /// Whether somebody else has published it.
     pub other_publisher: bool,
 }
@@ -86,10 +89,16 @@ impl Offer {
         let without = |all: &[String], others: &[String]| -> Vec<String> {
             all.iter().filter(|line| !others.contains(line)).cloned().collect()
         };
+        let said = match &known.receipt().described {
+            Description::Text(text) => Manifest::from_told(text).ok(),
+            Description::Digest(_) => None,
+        };
+        let differences = said.as_ref().map(|said| differences(said, &self.manifest));
         Some(Changes {
             more: without(&now, &before),
             less: without(&before, &now),
-            says_otherwise: known.receipt().described != Description::Text(self.told.clone()),
+            says_otherwise: differences.as_ref().is_none_or(|differences| !differences.is_empty()),
+            differences: differences.unwrap_or_default(),
             other_publisher: self.key() != known.receipt().key,
         })
     }

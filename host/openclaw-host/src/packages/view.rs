@@ -7,6 +7,7 @@ use claw_store::{Package, Receipt};
 use serde_json::{Value, json};
 
 use super::Offer;
+use super::difference::Difference;
 use crate::host::Host;
 use crate::revocations::{FeedState, Revocations, Whose};
 
@@ -41,6 +42,9 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
             "more": changes.more,
             "less": changes.less,
             "saysOtherwise": changes.says_otherwise,
+            "differences": changes.differences.iter().map(|Difference { what, before, now }| json!({
+                "what": what, "before": before, "now": now,
+            })).collect::<Vec<_>>(),
             "otherPublisher": changes.other_publisher,
         })
     });

@@ -95,6 +95,13 @@ fn changes(installed: &Value) -> String {
     if installed["saysOtherwise"] == true {
         text.push_str("  ~ it says something else of itself or its tools\n");
     }
+    for it in items(&installed["differences"]) {
+        text.push_str(&format!("    {}:\n", legible::line(&word(&it["what"]))));
+        for (key, sign) in [("before", '-'), ("now", '+')] {
+            let lines = items(&it[key]).map(|line| format!("      {sign} {}\n", legible::line(&word(line))));
+            text.extend(lines);
+        }
+    }
     if installed["otherPublisher"] == true {
         let before = legible::line(&word(&installed["publisher"])).into_owned();
         text.push_str(&format!("  ~ it comes from another publisher; the installed one is: {before}\n"));
