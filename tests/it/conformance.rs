@@ -81,7 +81,7 @@ async fn the_helpers_of_go_reach_the_services_of_the_host() {
 }
 
 /// What the second component does, and what each of its calls fails with.
-async fn check_services(component: &Path) {
+pub async fn check_services(component: &Path) {
     let grants = [
         "fs workspace read-write",
         "exec echo tea",
