@@ -130,7 +130,8 @@ async fn each_skill_installs_and_has_nothing_to_mend() {
     for (name, is_open) in SKILLS {
         let checked = home.run(&["skill", "check", &wasm(name).display().to_string()]);
         let said = String::from_utf8(checked.stdout).unwrap();
-        let problems: Vec<_> = said.lines().filter(|line| !line.contains("send requests to any server")).collect();
+        let is_known = |line: &&str| line.contains("send requests to any server") || line.contains("as toolchains do");
+        let problems: Vec<_> = said.lines().filter(|line| !is_known(line)).collect();
         assert!(checked.status.success() || is_open && problems.is_empty(), "{name}: {said}");
         install(&home, name, &[]);
     }

@@ -27,6 +27,7 @@ hostile_guests! {
     spin_at_start => cores::a_guest_that_spins_before_its_own_code_runs_is_ended,
     spin_forever => guests::a_guest_that_never_returns_is_ended_by_its_deadline,
     trap => guests::a_guest_that_crashes_fails_that_call_and_the_next_one_starts_afresh,
+    undeclared => packages::what_is_imported_and_not_asked_for_is_said_and_never_works,
 }
 
 /// The members of the guests' workspace; what is not among them is not built.

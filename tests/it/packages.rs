@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::host::{Home, Host, shipped, test_guest, weakened};
+use crate::host::{Home, Host, sdk_guest, shipped, test_guest, weakened};
 use crate::terminal::{on_terminal, typed_in_turn};
 
 const NAME: &str = "effects";
@@ -272,6 +272,69 @@ async fn what_is_no_package_is_refused_with_its_reason_and_leaves_nothing() {
     drop(running);
     drop(home.start());
     assert!(home.packages().is_empty(), "what nobody accepted is swept away");
+}
+
+// SU-07
+#[tokio::test]
+pub async fn what_is_imported_and_not_asked_for_is_said_and_never_works() {
+    let home = Home::new();
+    let running = home.start();
+    let source = test_guest("undeclared").display().to_string();
+    let shown = home.ok(&["skill", "inspect", &source]);
+    for line in [
+        "It asks for nothing: it can compute and answer, no more.",
+        "It imports, and does not ask for: programs (`openclaw:exec/exec@0.1.0`). It can never use that.",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let asked_for = home.ok(&["skill", "inspect", &home.source(&package(&[]))]);
+    assert!(!asked_for.contains("does not ask for"), "{asked_for}");
+    let checked = home.run(&["skill", "check", &source]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(!checked.status.success() && said.contains("asks for no `exec`: it can never use it"), "{said}");
+    let granted = home.no(&["skill", "install", &source, "--yes", "--grant", "exec echo tea"]);
+    assert!(granted.contains("declares nothing like `exec echo tea`"), "{granted}");
+    home.ok(&["skill", "install", &source, "--yes"]);
+    let called = json!({"name": "start", "args": {}});
+    let answer = running.connect().await.call("tools.invoke", called).await.unwrap();
+    assert_eq!((&answer["ok"], &answer["error"]["code"]), (&json!(false), &json!("E_POLICY_DENY")), "{answer}");
+}
+
+// SU-07: toolchains bring the files of WASI along, which is said, and is no reason to mend anything
+#[test]
+fn files_that_a_toolchain_imports_are_said_and_nothing_to_mend() {
+    let home = Home::new();
+    let _running = home.start();
+    let source = sdk_guest("slug").display().to_string();
+    let shown = home.ok(&["skill", "inspect", &source]);
+    assert!(shown.contains("It imports, and does not ask for: files (`wasi:filesystem/"), "{shown}");
+    let said = home.ok(&["skill", "check", &source]);
+    assert!(said.contains("has nothing to mend\nit imports `wasi:filesystem/"), "{said}");
+    assert!(said.contains("asks for no `fs`: it sees no files"), "{said}");
+}
+
+// SU-09
+#[test]
+fn what_needs_another_version_or_an_unknown_package_is_refused_with_what_there_is() {
+    let home = Home::new();
+    let running = home.start();
+    let before = home.path().join("cache").read_dir().unwrap().count();
+    let types = ("openclaw:types/types@0.1.0", "openclaw:types/types@9.0.0");
+    let unknown = ("openclaw:manifest/manifest@0.1.0", "openclaw:host/capabilities@9.0.0");
+    for (import, offers) in [(types, "openclaw:types/types@0.1.0"), (unknown, "openclaw:exec, openclaw:net")] {
+        let needs = import.1;
+        let said = home.no(&["skill", "install", &home.source(&package(&[import])), "--yes", "--grant-all"]);
+        assert!(
+            said.contains("E_PKG_IMPORT") && said.contains(&format!("it needs `{needs}`, and this host offers")),
+            "{said}"
+        );
+        assert!(said.contains(offers), "{offers}: {said}");
+    }
+    assert!(home.ok(&["skill", "list"]).contains("no packages"));
+    assert_eq!(home.path().join("cache").read_dir().unwrap().count(), before, "nothing was compiled");
+    drop(running);
+    let _running = home.start();
+    assert!(home.packages().is_empty(), "nothing is left of it");
 }
 
 // SU-02

@@ -182,7 +182,7 @@ fn an_import_that_nobody_offers_is_refused_as_ever() {
     let places: Vec<_> = (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
     places.iter().for_each(|at| bytes[*at..at + new.len()].copy_from_slice(new));
     let refused = home.no(&["skill", "inspect", &home.named("odd.wasm", &bytes)]);
-    assert!(refused.contains("missing capability: `acme:http/outgoing-handler"), "{refused}");
+    assert!(refused.contains("missing capability: it needs `acme:http/outgoing-handler"), "{refused}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub enum Refusal {
         encoding: String,
     },
     /// It wants something that this host does not have.
-    #[error("missing capability: `{interface}`; {offer}")]
+    #[error("missing capability: it needs `{interface}`, and {offer}")]
     Missing {
         /// The interface it imports.
         interface: String,

@@ -150,7 +150,11 @@ fn strings_that_are_not_utf8_are_refused() {
 fn an_import_that_is_not_offered_is_named() {
     let refusal = refused(&importing("openclaw:memory/memory@0.1.0"));
     assert_eq!(refusal.code(), "E_PKG_IMPORT");
-    assert!(refusal.to_string().starts_with("missing capability: `openclaw:memory/memory@0.1.0`; this host offers "));
+    assert!(
+        refusal
+            .to_string()
+            .starts_with("missing capability: it needs `openclaw:memory/memory@0.1.0`, and this host offers ")
+    );
     assert_eq!(refused(&importing("wasi:io/poll@0.2.3")), Refusal::NoTools { left_out: Vec::new() });
     // What an inner component wants, the outer one gives.
     let inner = [COMPONENT, &section(4, &importing("acme:other/thing"))].concat();

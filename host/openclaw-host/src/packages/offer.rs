@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use claw_core::id::{ComponentName, Digest};
 use claw_package::{Fetched, Finding, Publisher, Shape, Signed, Source, Text, screen};
-use claw_policy::{Declared, Grant};
+use claw_policy::{Declared, Family, Grant};
 use claw_sandbox::{Component, Manifest};
 use claw_store::{Description, Package};
 
@@ -35,6 +35,8 @@ pub struct Offer {
     pub source: String,
     /// What it asks for or, where it has no manifest, imports.
     pub declared: Declared,
+    /// What it imports without asking for it in its manifest, each with one such import. It can never use that.
+    pub undeclared: Vec<(Family, String)>,
     /// Exports that are no tools, each with the reason.
     pub left_out: Vec<String>,
     /// What its bytes import.
@@ -120,6 +122,7 @@ pub(super) fn make(
     let found = publisher::find(fetched, source, &publisher::Known { given, pinned }, settings)?;
     publisher::expect_taken(settings, &component.name, source, found.as_ref().map(|found| &found.signed.by))?;
     let is_new_key = found.as_ref().is_some_and(|found| found.is_new_key);
+    let imports = Shape::read(&fetched.wasm).unwrap_or_default().imports;
     let mut findings = screen(&texts(&component.manifest), &fetched.wasm);
     if known.is_none() {
         findings.extend(look_alike(&component.name, &names));
@@ -131,14 +134,27 @@ pub(super) fn make(
         told: component.told(),
         bytes: fetched.wasm.len(),
         source: source.to_string(),
+        undeclared: undeclared(&declared, &imports),
         declared,
         left_out: component.plain.as_ref().map(|plain| plain.left_out.clone()).unwrap_or_default(),
-        imports: Shape::read(&fetched.wasm).unwrap_or_default().imports,
+        imports,
         signed: found.map(|found| found.signed),
         is_new_key,
         findings,
         known,
     })
+}
+
+/// Without a manifest, what it imports is what it asks for.
+fn undeclared(declared: &Declared, imports: &[String]) -> Vec<(Family, String)> {
+    let Declared::Scopes(scopes) = declared else { return Vec::new() };
+    let is_asked_for = |family: &Family| scopes.iter().any(|grant| grant.family() == Some(*family));
+    let import = |family| {
+        // Toolchains bring the files of WASI along, so an import of ours says more.
+        let of_family = imports.iter().filter(|import| Family::of_import(import) == Some(family));
+        of_family.max_by_key(|import| import.starts_with("openclaw:")).map(|import| (family, import.clone()))
+    };
+    Family::all().filter(|family| !is_asked_for(family)).filter_map(import).collect()
 }
 
 /// All that people and models read of it.

@@ -14,7 +14,19 @@ use crate::revocations::{FeedState, Revocations, Whose};
 /// An offer, whole: what is shown here is what will be in force.
 pub fn offer(host: &Host, offer: &Offer) -> Value {
     let Offer {
-        name, digest, manifest, bytes, source, declared, left_out, signed, is_new_key, findings, known, ..
+        name,
+        digest,
+        manifest,
+        bytes,
+        source,
+        declared,
+        undeclared,
+        left_out,
+        signed,
+        is_new_key,
+        findings,
+        known,
+        ..
     } = offer;
     let given: Vec<String> = known.iter().flat_map(|package| granted(host, package)).map(|row| row.grant).collect();
     let before = host.catalog().component(name).map(|it| it.subject().declared.clone());
@@ -61,6 +73,9 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
         "tools": tools.collect::<Vec<_>>(),
         "imports": offer.imports,
         "asks": asks.collect::<Vec<_>>(),
+        "undeclared": undeclared.iter().map(|(family, import)| json!({
+            "family": family, "import": import, "words": family.in_words(),
+        })).collect::<Vec<_>>(),
         // What it imports, where it has no manifest that would say what it wants.
         "families": declared.imports().map(|families| families.iter().map(|family| json!({
             "family": family, "words": family.in_words(),

@@ -14,10 +14,17 @@ const LONG_DESCRIPTION: usize = 1024;
 const LARGE: u64 = 20 << 20;
 
 pub(super) fn check(offer: &Value, output: &Output) -> Result<Exit, Failure> {
-    let problems = problems(offer);
-    output.data(&Value::from(problems.clone()), |_| match problems.as_slice() {
-        [] => format!("`{}` {} has nothing to mend", word(&offer["name"]), word(&offer["version"])),
-        problems => problems.iter().map(|it| format!("{}\n", legible::line(it))).collect(),
+    let (problems, notes) = (problems(offer), notes(offer));
+    let all: Vec<_> = problems.iter().chain(&notes).cloned().collect();
+    output.data(&Value::from(all), |_| {
+        let lines = |all: &[String]| all.iter().map(|it| format!("{}\n", legible::line(it))).collect::<String>();
+        match problems.as_slice() {
+            [] => {
+                let (name, version) = (word(&offer["name"]), word(&offer["version"]));
+                format!("`{name}` {version} has nothing to mend\n{}", lines(&notes))
+            }
+            problems => lines(problems) + &lines(&notes),
+        }
     })?;
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Failed })
 }
@@ -60,22 +67,32 @@ pub(super) fn problems(offer: &Value) -> Vec<String> {
 
 /// Imports without a scope, and scopes without an import.
 fn unmatched(offer: &Value) -> Vec<String> {
+    let never = |it: &Value| {
+        let (family, import) = (word(&it["family"]), word(&it["import"]));
+        format!("it imports `{import}` and asks for no `{family}`: it can never use it")
+    };
+    let mut problems: Vec<_> = items(&offer["undeclared"]).filter(|it| !is_brought_along(it)).map(never).collect();
     let imports: Vec<_> = items(&offer["imports"]).map(word).collect();
     let scopes: Vec<_> = items(&offer["asks"]).map(|ask| word(&ask["grant"])).collect();
-    // Toolchains bring the files of WASI along whether a component uses them or not.
-    let families = Family::all().filter(|family| *family != Family::Fs);
-    let problem = families.filter_map(|family| {
-        let import = imports.iter().find(|import| Family::of_import(import) == Some(family));
-        let is_asked_for = scopes.iter().any(|scope| scope.split(' ').next() == Some(family.as_str()));
-        match (import, is_asked_for) {
-            (Some(import), false) => {
-                Some(format!("it imports `{import}` and asks for no `{family}`: it can never use it"))
-            }
-            (None, true) => Some(format!("it asks for `{family}` and imports nothing of that kind")),
-            _ => None,
-        }
-    });
-    problem.collect()
+    let is_asked_for = |family: &Family| scopes.iter().any(|scope| scope.split(' ').next() == Some(family.as_str()));
+    let is_imported = |family: &Family| imports.iter().any(|import| Family::of_import(import) == Some(*family));
+    let idle = Family::all().filter(|family| is_asked_for(family) && !is_imported(family));
+    problems.extend(idle.map(|family| format!("it asks for `{family}` and imports nothing of that kind")));
+    problems
+}
+
+/// What its publisher should know, and often cannot mend.
+fn notes(offer: &Value) -> Vec<String> {
+    let note = |it: &Value| {
+        let import = word(&it["import"]);
+        format!("it imports `{import}`, as toolchains do, and asks for no `fs`: it sees no files")
+    };
+    items(&offer["undeclared"]).filter(|it| is_brought_along(it)).map(note).collect()
+}
+
+/// Toolchains bring the files of WASI along whether a component uses them or not.
+fn is_brought_along(undeclared: &Value) -> bool {
+    word(&undeclared["import"]).starts_with("wasi:filesystem/")
 }
 
 #[cfg(test)]
@@ -89,20 +106,29 @@ mod tests {
         let sound = json!({
             "name": "weather", "version": "1.0.0", "summary": "Tells the weather.", "bytes": 1000, "findings": [],
             "imports": ["wasi:http/outgoing-handler@0.2.6", "wasi:filesystem/types@0.2.6"],
+            "undeclared": [{"family": "fs", "import": "wasi:filesystem/types@0.2.6", "words": "files"}],
             "asks": [{"grant": "http https://a.example GET", "words": "send requests", "asksEachTime": false}],
             "tools": [{"name": "weather", "description": "The weather of a place.", "schema": {
                 "properties": {"place": {"type": "string", "description": "Its name."}},
             }}],
         });
         assert_eq!(problems(&sound), [""; 0]);
+        let note = "it imports `wasi:filesystem/types@0.2.6`, as toolchains do, and asks for no `fs`: it sees no files";
+        assert_eq!(notes(&sound), [note]);
         let mut odd = sound.clone();
         odd["summary"] = json!(" ");
-        odd["imports"] = json!(["openclaw:exec/exec@0.1.0"]);
+        odd["imports"] = json!(["openclaw:exec/exec@0.1.0", "openclaw:workspace/files@0.1.0"]);
+        let undeclared = |family: &str, import: &str| json!({"family": family, "import": import, "words": family});
+        odd["undeclared"] =
+            json!(
+                [undeclared("fs", "openclaw:workspace/files@0.1.0"), undeclared("exec", "openclaw:exec/exec@0.1.0"),]
+            );
         odd["asks"][0]["asksEachTime"] = json!(true);
         odd["tools"][0]["description"] = json!("x");
         odd["tools"][0]["schema"]["properties"]["unit"] = json!({"type": "string"});
         odd["bytes"] = json!(21 << 20);
         odd["findings"] = json!([{"what": "its code names `ngrok`"}]);
-        assert_eq!(problems(&odd).len(), 8, "{:#?}", problems(&odd));
+        assert_eq!(notes(&odd), [""; 0]);
+        assert_eq!(problems(&odd).len(), 9, "{:#?}", problems(&odd));
     }
 }

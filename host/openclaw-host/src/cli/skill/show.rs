@@ -20,6 +20,7 @@ pub(super) fn offer(offer: &Value) -> String {
     }
     text.push('\n');
     text.push_str(&if offer["families"].is_null() { scopes(offer) } else { imports(offer) });
+    text.push_str(&undeclared(offer));
     text.push_str(&left_out(offer));
     text.push_str(&changes(&offer["installed"]));
     let findings: Vec<_> = items(&offer["findings"]).collect();
@@ -74,6 +75,16 @@ fn imports(offer: &Value) -> String {
         families.join(", "),
         legible::line(&word(&offer["name"]))
     )
+}
+
+/// What it imports and does not ask for: nobody can grant that.
+fn undeclared(offer: &Value) -> String {
+    let import = |it: &Value| format!("{} (`{}`)", word(&it["words"]), legible::line(&word(&it["import"])));
+    let imports: Vec<_> = items(&offer["undeclared"]).map(import).collect();
+    match imports.as_slice() {
+        [] => String::new(),
+        imports => format!("It imports, and does not ask for: {}. It can never use that.\n", imports.join(", ")),
+    }
 }
 
 fn left_out(offer: &Value) -> String {
