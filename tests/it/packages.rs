@@ -1,12 +1,14 @@
 //! Packages: what is installed is what was shown, and nothing of a package counts before its owner said yes.
 
+mod cut_off;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::host::{Home, Host, sdk_guest, shipped, test_guest, weakened};
+use crate::host::{Home, sdk_guest, shipped, test_guest};
 use crate::terminal::{on_terminal, typed_in_turn};
 
 const NAME: &str = "effects";
@@ -472,55 +474,6 @@ async fn a_person_is_asked_grant_by_grant() {
     let (child, terminal) = on_terminal(install(), "");
     let (shown, code) = typed_in_turn(child, terminal, &[("May it keep values", "y\n"), ("Install it with 1", "y\n")]);
     assert!(code == Some(0) && shown.contains("it was given: kv notes"), "{shown}");
-}
-
-/// Installs the package; says whether the host lived to say so.
-async fn install(running: &Host, source: &str) -> bool {
-    let mut client = running.connect().await;
-    let prepare = client.send("packages.prepare", json!({"source": source})).await;
-    let Some(offer) = answer(&mut client, &prepare).await else { return false };
-    let params = json!({"digest": offer["digest"], "grants": ["kv notes"]});
-    let install = client.send("packages.install", params).await;
-    answer(&mut client, &install).await.is_some()
-}
-
-/// The answer to one request; `None` if the connection breaks first.
-async fn answer(client: &mut Client, id: &str) -> Option<Value> {
-    loop {
-        let frame = client.frame().await?;
-        if frame["type"] == "res" && frame["id"] == id {
-            assert_eq!(frame["ok"], true, "{frame}");
-            return Some(frame["payload"].clone());
-        }
-    }
-}
-
-// SU-15
-#[tokio::test]
-async fn an_install_that_is_cut_off_is_whole_or_not_there() {
-    let (mut points, mut installed) = (0, 0);
-    loop {
-        let home = Home::new().program(weakened()).env("OPENCLAW_TEST_CRASH_AT", points + 1);
-        let source = home.source(&package(&[]));
-        let running = home.start();
-        let lived = install(&running, &source).await;
-        drop(running);
-        let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
-        let running = home.start();
-        let list = home.json(&["skill", "list"]);
-        let packages = list["packages"].as_array().unwrap().len();
-        assert_eq!(home.packages().len(), packages, "point {points}: nothing else lies around");
-        if packages > 0 {
-            assert_eq!(ask_store(&mut running.connect().await).await["ok"], true, "point {points}");
-            installed += 1;
-        }
-        if lived {
-            assert_eq!(packages, 1, "what was said to be installed is");
-            break;
-        }
-        points += 1;
-    }
-    assert!(points >= 4 && installed >= 2, "{points} points, {installed} of them too late to undo");
 }
 
 #[tokio::test]

@@ -142,6 +142,8 @@ impl App {
         let catalog = catalog.map_err(catalog_failure)?;
         let packages =
             Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
+        let folders = Folders::new(settings, home);
+        folders.settle(|name| !matches!(store.package(name), Ok(None)));
         let agents = Agents::new(settings, home, &model);
         agents.warn_of_missing_tools(&catalog);
         let presets = agents.all().map(|agent| (agent.id.clone(), agent.preset)).collect();
@@ -188,7 +190,7 @@ impl App {
             processes: Processes::new(exec.clone()),
             exec,
             exec_gate: ExecGate::default(),
-            folders: Folders::new(settings, home),
+            folders,
             events: broadcast::Sender::new(EVENTS),
             driver,
             spending: Arc::new(Spending::new(settings.limits.spending)),

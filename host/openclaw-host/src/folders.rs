@@ -216,16 +216,41 @@ impl NamedFolders {
 
 // === impl Folders ===
 
+/// Behind the name of a component, whose names have no dot: its folder while it is being removed.
+const ASIDE: &str = ".removed";
+
 impl Folders {
-    /// Removes a component's own folder, with all in it.
-    pub fn forget(&self, component: &ComponentName) {
-        let path = self.scratch.join(component.as_str());
-        match fs::remove_dir_all(&path) {
-            Err(err) if err.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %path.display(), error = %err, "a component's folder cannot be removed");
-            }
-            _ => {}
+    /// Puts a component's own folder aside, before the component goes; [`Folders::settle`] decides what becomes of it.
+    ///
+    /// # Errors
+    /// If it cannot be renamed.
+    pub fn set_aside(&self, component: &ComponentName) -> Result<(), (PathBuf, io::Error)> {
+        let path = self.own(component);
+        match fs::rename(&path, self.scratch.join(format!("{component}{ASIDE}"))) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err((path, err)),
+            _ => Ok(()),
         }
+    }
+
+    /// Removes what was put aside of components that are gone, and puts back that of those that are installed still: a
+    /// host may have been stopped between the two.
+    pub fn settle(&self, is_installed: impl Fn(&ComponentName) -> bool) {
+        for entry in fs::read_dir(&self.scratch).into_iter().flatten().flatten() {
+            let (path, file) = (entry.path(), entry.file_name());
+            let name = file.to_str().and_then(|file| file.strip_suffix(ASIDE)).map(ComponentName::parse);
+            let Some(Ok(name)) = name else { continue };
+            let settled = match is_installed(&name) {
+                true => fs::rename(&path, self.own(&name)),
+                false => fs::remove_dir_all(&path),
+            };
+            if let Err(err) = settled {
+                tracing::warn!(path = %path.display(), error = %err, "a component's folder cannot be put right");
+            }
+        }
+    }
+
+    fn own(&self, component: &ComponentName) -> PathBuf {
+        self.scratch.join(component.as_str())
     }
 
     /// The folders of a host with these settings.

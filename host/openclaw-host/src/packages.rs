@@ -31,7 +31,7 @@ use claw_store::{Description, Package, Receipt, Store};
 use claw_vault::{Vault, VaultError};
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::ComponentFolders;
+use crate::catalog::{Catalog, ComponentFolders};
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::offers::Offers;
@@ -226,7 +226,9 @@ impl Host {
         let grants = self.store.grants(name, &previous.digest)?;
         let settings = &self.packages.settings;
         let catalog = self.catalog().with_package(component, &previous.publisher(), grants, settings)?;
+        crash_point::pass("package to go back");
         let package = self.store.roll_back(name, by, now()).await?.ok_or_else(none)?;
+        crash_point::pass("package gone back");
         self.put_in_force(catalog, name).await;
         tracing::info!(%name, version = previous.version, by, "package rolled back");
         Ok(package)
@@ -251,13 +253,31 @@ impl Host {
         if settings.grants.contains_key(name) || settings.components.contains_key(name) {
             return Err(PackagesError::Configured { name: name.clone() });
         }
-        let removed = self.store.uninstall(name, by, now()).await?;
-        let removed = removed.ok_or_else(|| PackagesError::NotInstalled { name: name.clone() })?;
-        self.put_in_force(self.catalog().without(name), name).await;
-        self.folders.forget(name);
+        self.package(name)?;
+        let before = Catalog::clone(&self.catalog());
+        // Nothing of it runs any more when its folder goes.
+        self.put_in_force(before.without(name), name).await;
+        let removed = match self.uninstall(name, by).await {
+            Ok(removed) => removed,
+            Err(err) => {
+                self.put_in_force(before, name).await;
+                return Err(err);
+            }
+        };
         self.packages.sweep(Some(&removed), None);
         tracing::info!(%name, by, "package removed");
         Ok(removed)
+    }
+
+    /// Whenever the host stops, the folder of a package goes with its row, or stays with it.
+    async fn uninstall(&self, name: &ComponentName, by: &str) -> Result<Package, PackagesError> {
+        self.folders.set_aside(name).map_err(|(path, err)| PackagesError::File { path, err })?;
+        crash_point::pass("package's folder set aside");
+        let removed = self.store.uninstall(name, by, now()).await;
+        crash_point::pass("package removed");
+        self.folders.settle(|_| !matches!(removed, Ok(Some(_))));
+        crash_point::pass("package's folder removed");
+        removed?.ok_or_else(|| PackagesError::NotInstalled { name: name.clone() })
     }
 
     /// A package by its name.
@@ -294,11 +314,12 @@ impl Host {
     }
 
     /// What is installed from now on; what runs of the component that has changed ends.
-    async fn put_in_force(&self, catalog: crate::catalog::Catalog, changed: &ComponentName) {
+    async fn put_in_force(&self, catalog: Catalog, changed: &ComponentName) {
         let before = {
             let mut now = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *now, catalog.into())
         };
+        crash_point::pass("packages in force");
         if let Some(installed) = before.component(changed) {
             installed.end_calls();
         }
