@@ -4,6 +4,7 @@ mod cut_off;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -474,6 +475,33 @@ async fn a_person_is_asked_grant_by_grant() {
     let (child, terminal) = on_terminal(install(), "");
     let (shown, code) = typed_in_turn(child, terminal, &[("May it keep values", "y\n"), ("Install it with 1", "y\n")]);
     assert!(code == Some(0) && shown.contains("it was given: kv notes"), "{shown}");
+}
+
+// SU-24
+#[tokio::test]
+async fn what_was_bound_to_a_package_is_not_bound_to_the_next_of_its_name() {
+    let home = Home::new();
+    let _running = home.start();
+    let secret = |name: &str, components: &[&str]| {
+        let args = ["secret", "set", name, "--for", "https://api.example.com"].into_iter();
+        let args: Vec<_> = args.chain(components.iter().flat_map(|it| ["--component", it])).collect();
+        let mut command = home.command(&args);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"sk-123456789012").unwrap();
+        assert!(child.wait().unwrap().success());
+    };
+    secret("its-own", &[NAME]);
+    secret("shared", &[NAME, "web"]);
+    home.ok(&["skill", "install", &home.source(&package(&[])), "--yes", "--grant-all"]);
+    let said = home.ok(&["skill", "remove", NAME]);
+    let line = "the secret `its-own` was for it alone and stays: `openclaw-host secret remove its-own` takes it out";
+    assert!(said.contains(line) && !said.contains("shared"), "{said}");
+    let secrets = home.json(&["secret", "list"]);
+    let of =
+        |name: &str| secrets.as_array().unwrap().iter().find(|it| it["name"] == name).unwrap()["components"].clone();
+    assert_eq!((of("shared"), of("its-own")), (json!(["web"]), json!([NAME])), "{secrets}");
+    home.ok(&["skill", "install", &home.source(&package(&[])), "--yes", "--grant-none"]);
+    assert!(!home.ok(&["skill", "remove", NAME]).contains("shared"));
 }
 
 #[tokio::test]

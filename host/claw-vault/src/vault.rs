@@ -139,6 +139,29 @@ impl Vault {
         self.change(|entries| entries.remove(name).map(drop).ok_or_else(|| unknown(name)))
     }
 
+    /// Takes a component that is gone out of the lists of those that may use a secret, durably. Gives the secrets that were
+    /// for it alone: their lists stay, since an empty one means everybody.
+    ///
+    /// # Errors
+    /// As [`Vault::set`].
+    pub fn unbind(&self, component: &ComponentName) -> Result<Vec<String>, VaultError> {
+        let is_bound = |entry: &Entry| entry.components.contains(component);
+        if !self.current()?.entries.values().any(is_bound) {
+            return Ok(Vec::new());
+        }
+        self.change(|entries| {
+            let mut left = Vec::new();
+            for (name, entry) in entries.iter_mut().filter(|(_, entry)| is_bound(entry)) {
+                if entry.components.iter().all(|it| it == component) {
+                    left.push(name.clone());
+                } else {
+                    entry.components.retain(|it| it != component);
+                }
+            }
+            Ok(left)
+        })
+    }
+
     /// What is in the file now.
     fn current(&self) -> Result<MutexGuard<'_, State>, VaultError> {
         // A panic elsewhere leaves the state as it was after the last successful read or change.

@@ -243,11 +243,16 @@ impl Host {
         pinned.ok_or_else(|| PackagesError::NotInstalled { name: name.clone() })
     }
 
-    /// Removes a package with all that it was given and kept. Its calls and programs end.
+    /// Removes a package with all that it was given and kept. Its calls and programs end. Gives what it was, and the secrets
+    /// that nothing else may use: they stay in the vault, since nobody else may have their values.
     ///
     /// # Errors
     /// [`PackagesError`]; nothing was changed then.
-    pub async fn remove_package(&self, name: &ComponentName, by: &str) -> Result<Package, PackagesError> {
+    pub async fn remove_package(
+        &self,
+        name: &ComponentName,
+        by: &str,
+    ) -> Result<(Package, Vec<String>), PackagesError> {
         let _changing = self.packages.changing.lock().await;
         let settings = &self.packages.settings;
         if settings.grants.contains_key(name) || settings.components.contains_key(name) {
@@ -265,8 +270,11 @@ impl Host {
             }
         };
         self.packages.sweep(Some(&removed), None);
+        let secrets = self.vault.unbind(name).inspect_err(|err| {
+            tracing::warn!(%name, error = %err, "the vault cannot be changed; secrets stay bound to the removed package");
+        });
         tracing::info!(%name, by, "package removed");
-        Ok(removed)
+        Ok((removed, secrets.unwrap_or_default()))
     }
 
     /// Whenever the host stops, the folder of a package goes with its row, or stays with it.

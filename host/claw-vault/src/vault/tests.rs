@@ -80,6 +80,36 @@ fn what_is_set_is_there_after_a_restart_with_its_audience() {
     }
 }
 
+// SU-24
+#[test]
+fn a_component_that_is_gone_is_unbound_and_nobody_else_gets_what_was_its_alone() {
+    let folder = Folder::new();
+    let vault = folder.open().unwrap();
+    let [git, web] = ["git", "web"].map(|name| ComponentName::parse(name).unwrap());
+    assert_eq!(vault.unbind(&git).unwrap(), [""; 0]);
+    assert!(!folder.vault().exists(), "looking makes nothing");
+    let all = [
+        ("all", vec![]),
+        ("both", vec![git.clone(), web.clone()]),
+        ("git", vec![git.clone()]),
+        ("web", vec![web.clone()]),
+    ];
+    for (name, components) in all {
+        vault.set(name, secret(CANARY), audience(), components, NOW).unwrap();
+    }
+    assert_eq!(vault.unbind(&git).unwrap(), ["git"]);
+    let vault = folder.open().unwrap();
+    let serves = |component: &ComponentName| {
+        let serves = |name: &&str| vault.get(name).unwrap().unwrap().serves(component);
+        ["all", "both", "git", "web"].into_iter().filter(serves).collect::<Vec<_>>()
+    };
+    assert_eq!(serves(&web), ["all", "both", "web"], "an empty list would mean everybody");
+    assert_eq!(serves(&git), ["all", "git"]);
+    let before = fs::read(folder.vault()).unwrap();
+    assert_eq!(vault.unbind(&ComponentName::parse("other").unwrap()).unwrap(), [""; 0]);
+    assert_eq!(fs::read(folder.vault()).unwrap(), before, "nothing to do writes nothing");
+}
+
 #[test]
 fn a_secret_without_components_serves_all_and_without_audience_goes_nowhere() {
     let folder = Folder::new();

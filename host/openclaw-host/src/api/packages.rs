@@ -44,8 +44,9 @@ impl Api {
             PackageCall::RollBack { name } => host.roll_back_package(&name, &by).await,
             PackageCall::Pin { name, is_pinned } => host.pin_package(&name, is_pinned).await,
             PackageCall::Remove { name } => {
-                let removed = host.remove_package(&name, &by).await.map_err(|err| refused(&err))?;
-                return Ok(json!({"ok": true, "name": name, "version": removed.receipt().version}));
+                let (removed, secrets) = host.remove_package(&name, &by).await.map_err(|err| refused(&err))?;
+                let version = &removed.receipt().version;
+                return Ok(json!({"ok": true, "name": name, "version": version, "secrets": secrets}));
             }
         };
         done.map(|package| view::package(host, &package)).map_err(|err| refused(&err))

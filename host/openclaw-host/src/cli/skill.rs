@@ -253,7 +253,16 @@ async fn owner(command: OwnerCommand, client: &mut Client, output: &Output) -> R
         }
         OwnerCommand::Remove { name } => {
             let removed = client.call("packages.remove", json!({ "name": name })).await?;
-            output.data(&removed, |_| format!("`{name}` is gone, with its grants, files and keys"))?;
+            output.data(&removed, |removed| {
+                let mut text = format!("`{name}` is gone, with its grants, files and keys\n");
+                for secret in show::items(&removed["secrets"]).map(word) {
+                    text.push_str(&format!(
+                        "the secret `{secret}` was for it alone and stays: `openclaw-host secret remove {secret}` takes it out \
+                         of the vault\n"
+                    ));
+                }
+                text
+            })?;
             Ok(Exit::Ok)
         }
         OwnerCommand::Revoke { what, reason } => revoke::revoke(client, &what, &reason, output).await,
