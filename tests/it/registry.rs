@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use claw_package::{Fetcher, Signatures, Source};
+use claw_package::{Fetcher, PATIENCE, Signatures, Source};
 use serde_json::json;
 
 use crate::host::{Home, environment, test_guest};
@@ -195,7 +195,7 @@ async fn bundles_refer_to_a_component_whatever_of_it_they_are_about() {
     assert!(home.ok(&["skill", "publish", &file, &name]).contains("with its signature"));
     assert!(home.ok(&["skill", "inspect", &name]).contains("sigstore:ada@example.org via"));
 
-    let fetcher = Fetcher::new(&[]).unwrap();
+    let fetcher = Fetcher::new(&[], PATIENCE).unwrap();
     let publish = async |name: &str, bundle: Option<String>| {
         let Source::Oci(reference) = Source::parse(&registry.oci(name)).unwrap() else { panic!() };
         let signatures = Signatures { minisign: None, bundle };

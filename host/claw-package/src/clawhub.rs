@@ -43,6 +43,8 @@ pub struct SkillRef {
 /// A client of one ClawHub.
 pub struct ClawHub {
     client: Client,
+    /// How long an answer may take to come whole.
+    patience: Duration,
     base: Url,
     token: Option<String>,
 }
@@ -229,7 +231,7 @@ fn is_slug(text: &str) -> bool {
 impl Fetcher {
     /// A client of the ClawHub at `base`; `token` is only ever sent there.
     pub fn clawhub(&self, base: &Url, token: Option<String>) -> ClawHub {
-        ClawHub { client: self.client().clone(), base: base.clone(), token }
+        ClawHub { client: self.client().clone(), patience: self.within(), base: base.clone(), token }
     }
 }
 
@@ -323,7 +325,7 @@ impl ClawHub {
         {
             return Err(self.odd("it hands the download on to a place that is not believed"));
         }
-        let response = answered(self.client.get(url.clone()), &host(&url), url.path()).await?;
+        let response = answered(self.client.get(url.clone()).timeout(self.patience), &host(&url), url.path()).await?;
         let archive = body(response, MAX_ARCHIVE_BYTES).await?;
         let from = format!("{} at {commit}", harmless(&repo));
         Ok(Download { archive, within: Some(path), from: Some(from) })
@@ -340,7 +342,7 @@ impl ClawHub {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = self.client.request(method, url);
+        let request = self.client.request(method, url).timeout(self.patience);
         match &self.token {
             Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
             None => request,

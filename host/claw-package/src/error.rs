@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use claw_core::id::Digest;
 
@@ -44,6 +45,14 @@ pub enum PackageError {
         /// Why.
         #[source]
         err: reqwest::Error,
+    },
+    /// A server sends, and never comes to an end.
+    #[error("{host} is too slow: not all of it was there after {} s; try again later", within.as_secs_f32())]
+    Late {
+        /// Its name.
+        host: String,
+        /// How long was waited.
+        within: Duration,
     },
     /// A server answered with something else than the package.
     #[error("{host} answered {status} for {what}")]

@@ -22,6 +22,9 @@ use crate::source::{OciReference, Source, is_this_machine};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A server that sends nothing for so long has broken off.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a package may take to come whole: less than clients wait for the host, so that they are told. The largest one
+/// needs 280 KiB a second for that.
+pub const PATIENCE: Duration = Duration::from_secs(240);
 /// Signatures and keys are a few lines.
 const MAX_TEXT_BYTES: usize = 8 << 10;
 /// What stands behind a file's name for the bundle beside it, in the order in which they are looked for.
@@ -34,6 +37,8 @@ const MAX_REDIRECTS: usize = 5;
 /// Fetches packages.
 pub struct Fetcher {
     client: Client,
+    /// However little a server sends at a time, it has no longer than this for all of it.
+    within: Duration,
 }
 
 /// Name and password for a registry.
@@ -72,11 +77,11 @@ pub struct Signatures {
 }
 
 impl Fetcher {
-    /// A fetcher that believes these certificates besides the usual ones.
+    /// A fetcher that believes these certificates besides the usual ones, and waits so long for a whole package.
     ///
     /// # Errors
     /// If one of the certificates cannot be used.
-    pub fn new(extra_roots: &[Vec<u8>]) -> Result<Fetcher, PackageError> {
+    pub fn new(extra_roots: &[Vec<u8>], within: Duration) -> Result<Fetcher, PackageError> {
         let roots = extra_roots.iter().map(|der| Certificate::from_der(der)).collect::<Result<Vec<_>, _>>();
         let client = roots
             .map_err(PackageError::Client)?
@@ -93,11 +98,15 @@ impl Fetcher {
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT);
-        Ok(Fetcher { client: client.build().map_err(PackageError::Client)? })
+        Ok(Fetcher { client: client.build().map_err(PackageError::Client)?, within })
     }
 
     pub(crate) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(crate) fn within(&self) -> Duration {
+        self.within
     }
 
     /// Fetches a package whole; `login` gives the name and password for a registry, by its host.
@@ -111,9 +120,22 @@ impl Fetcher {
                 let read = tokio::task::spawn_blocking(move || from_path(&path));
                 read.await.expect("fetch: reading files does not panic")
             }
-            Source::Url(url, digest) => self.download(url, *digest).await,
-            Source::Oci(reference) => oci::pull(&self.client, reference, login(&reference.host)).await,
+            Source::Url(url, digest) => self.in_time(&host(url), self.download(url, *digest)).await,
+            Source::Oci(reference) => {
+                let pull = oci::pull(&self.client, reference, login(&reference.host));
+                self.in_time(&reference.host, pull).await
+            }
         }
+    }
+
+    /// What comes from a host, if it comes in time.
+    async fn in_time<T>(
+        &self,
+        host: &str,
+        work: impl Future<Output = Result<T, PackageError>>,
+    ) -> Result<T, PackageError> {
+        let late = |_| PackageError::Late { host: host.to_owned(), within: self.within };
+        tokio::time::timeout(self.within, work).await.map_err(late)?
     }
 
     /// Publishes a component under a tag, with what it is signed with; `created` is the time that goes into the artifact,
@@ -137,12 +159,15 @@ impl Fetcher {
     /// # Errors
     /// [`PackageError`].
     pub async fn signed_text(&self, url: &Url) -> Result<(String, String), PackageError> {
-        let text = body(get(&self.client, url).await?, MAX_LIST_BYTES).await?;
-        let mut beside = url.clone();
-        beside.set_path(&format!("{}.minisig", url.path()));
-        let signature = body(get(&self.client, &beside).await?, MAX_TEXT_BYTES).await?;
-        let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok((text_of(&text), text_of(&signature)))
+        let both = async {
+            let text = body(get(&self.client, url).await?, MAX_LIST_BYTES).await?;
+            let mut beside = url.clone();
+            beside.set_path(&format!("{}.minisig", url.path()));
+            let signature = body(get(&self.client, &beside).await?, MAX_TEXT_BYTES).await?;
+            let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            Ok((text_of(&text), text_of(&signature)))
+        };
+        self.in_time(&host(url), both).await
     }
 
     async fn download(&self, url: &Url, expected: Option<Digest>) -> Result<Fetched, PackageError> {

@@ -22,7 +22,7 @@ mod source;
 pub use archive::{Bundled, unpack};
 pub use clawhub::{ClawHub, Download, Hit, Listing, SkillRef, Verdict};
 pub use error::PackageError;
-pub use fetch::{Fetched, Fetcher, Login, Signatures};
+pub use fetch::{Fetched, Fetcher, Login, PATIENCE, Signatures};
 pub use oci::Published;
 pub use publisher::{Identity, Publisher, Signed};
 pub use reqwest::Url;

@@ -24,7 +24,7 @@ use std::sync::PoisonError;
 
 use claw_core::grant::{GrantRow, Terms};
 use claw_core::id::{ComponentName, Digest};
-use claw_package::{Fetched, Fetcher, Login, Publisher, Source};
+use claw_package::{Fetched, Fetcher, Login, PATIENCE, Publisher, Source};
 use claw_policy::Grant;
 use claw_sandbox::{AcceptedError, Component, Sandbox, Wasm};
 use claw_store::{Description, Package, Receipt, Store};
@@ -83,7 +83,7 @@ impl Packages {
                 remove(&entry.path());
             }
         }
-        let fetcher = Fetcher::new(settings.roots.extra())?;
+        let fetcher = Fetcher::new(settings.roots.extra(), PATIENCE)?;
         Ok(Packages {
             folders,
             settings,

@@ -1,6 +1,7 @@
 //! A registry that does one thing wrong at a time. What a real one does is tried with a real one, in the host's tests.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{Response as Answer, header};
@@ -9,9 +10,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::sigstore::MAX_BUNDLE_BYTES;
-use crate::{Fetched, Fetcher, Login, PackageError, Signatures, Source};
+use crate::{Fetched, Fetcher, Login, PATIENCE, PackageError, Signatures, Source};
 
 const WASM_BYTES: &[u8] = b"\0asm the component";
+/// Between two bytes of a registry that sends them one by one.
+const DRIP: Duration = Duration::from_millis(50);
 
 /// What is wrong with a registry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +29,7 @@ enum Odd {
     NoJson,
     Huge,
     Missing,
+    Drips,
 }
 
 #[derive(Clone)]
@@ -74,6 +78,7 @@ async fn serve(State(registry): State<Registry>, request: Request) -> Answer<Bod
             Odd::Truncated => {
                 Answer::builder().status(200).header(header::CONTENT_LENGTH, WASM_BYTES.len()).body(cut_off()).unwrap()
             }
+            Odd::Drips => answer(200, drips()),
             Odd::Redirects => redirect(format!("http://{host}/elsewhere")),
             Odd::RedirectsInside => redirect("file:///etc/passwd".to_owned()),
             _ => answer(200, WASM_BYTES),
@@ -86,6 +91,15 @@ async fn serve(State(registry): State<Registry>, request: Request) -> Answer<Bod
 /// A body that breaks off.
 fn cut_off() -> Body {
     Body::from_stream(futures_util::stream::iter([Ok(&WASM_BYTES[..5]), Err(std::io::Error::other("cut off"))]))
+}
+
+/// A body that comes byte by byte.
+fn drips() -> Body {
+    let byte = |at: usize| async move {
+        tokio::time::interval_at(tokio::time::Instant::now() + DRIP, DRIP).tick().await;
+        WASM_BYTES.get(at..=at).map(|byte| (Ok::<_, std::io::Error>(byte), at + 1))
+    };
+    Body::from_stream(futures_util::stream::unfold(0, byte))
 }
 
 async fn registry(odd: Odd) -> (String, Arc<Mutex<Vec<String>>>) {
@@ -101,9 +115,20 @@ async fn registry(odd: Odd) -> (String, Arc<Mutex<Vec<String>>>) {
 async fn pull(odd: Odd, suffix: &str, login: Option<Login>) -> (Result<Fetched, PackageError>, Vec<String>) {
     let (host, seen) = registry(odd).await;
     let source = Source::parse(&format!("oci://{host}/tools/weather:1.0{suffix}")).unwrap();
-    let pulled = Fetcher::new(&[]).unwrap().fetch(&source, |_| login.clone()).await;
+    let pulled = Fetcher::new(&[], PATIENCE).unwrap().fetch(&source, |_| login.clone()).await;
     let seen = seen.lock().unwrap().clone();
     (pulled, seen)
+}
+
+// NET-33: each byte is in time, and the whole never is
+#[tokio::test]
+async fn a_registry_that_sends_byte_by_byte_is_not_waited_for() {
+    let (pulled, _) = pull(Odd::Drips, "", None).await;
+    assert_eq!(&pulled.unwrap().wasm[..], WASM_BYTES, "with patience it comes");
+    let (host, _) = registry(Odd::Drips).await;
+    let source = Source::parse(&format!("oci://{host}/tools/weather:1.0")).unwrap();
+    let err = Fetcher::new(&[], 4 * DRIP).unwrap().fetch(&source, |_| None).await.unwrap_err();
+    assert!(matches!(err, PackageError::Late { .. }) && err.to_string().contains("too slow"), "{err}");
 }
 
 #[tokio::test]
@@ -221,7 +246,7 @@ async fn keep(State(registry): State<Keeping>, request: Request) -> Answer<Body>
 async fn what_is_published_is_pulled_again_with_its_signature() {
     let registry = Keeping::default();
     let host = registry.start().await;
-    let fetcher = Fetcher::new(&[]).unwrap();
+    let fetcher = Fetcher::new(&[], PATIENCE).unwrap();
     let text = format!("oci://{host}/tools/weather:1.0");
     let Source::Oci(reference) = Source::parse(&text).unwrap() else { panic!() };
     let key = crate::SigningKey::generate().unwrap();
@@ -251,7 +276,7 @@ async fn bundles_are_found_whether_the_registry_lists_them_or_a_tag_does() {
         let registry = Keeping { keeps_lists, ..Keeping::default() };
         let text = format!("oci://{}/tools/weather:1.0", registry.start().await);
         let Source::Oci(reference) = Source::parse(&text).unwrap() else { panic!() };
-        let fetcher = Fetcher::new(&[]).unwrap();
+        let fetcher = Fetcher::new(&[], PATIENCE).unwrap();
         let publish = async |bundle: Option<&str>| {
             let signatures = Signatures { minisign: None, bundle: bundle.map(str::to_owned) };
             let wasm = bytes::Bytes::from_static(WASM_BYTES);

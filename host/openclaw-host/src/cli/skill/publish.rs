@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use claw_core::id::Digest;
 use claw_core::rfc3339;
-use claw_package::{BareKey, Fetcher, PackageError, PublicKey, Signatures, SigningKey, Source, verify};
+use claw_package::{BareKey, Fetcher, PATIENCE, PackageError, PublicKey, Signatures, SigningKey, Source, verify};
 use claw_vault::Zeroizing;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -85,7 +85,7 @@ pub(super) async fn publish(
     let signatures = signatures(file, &wasm, &settings.packages)?;
     let vault = vault::open(home, settings.vault, env, Missing::Leave)?;
     let login = packages::login(&vault, &reference.host)?;
-    let fetcher = Fetcher::new(settings.roots.extra()).map_err(failed)?;
+    let fetcher = Fetcher::new(settings.roots.extra(), PATIENCE).map_err(failed)?;
     let created = rfc3339::format(now());
     let published = fetcher.publish(&reference, login, wasm.into(), signatures, &created).await.map_err(failed)?;
     let pinned = format!("{reference}@sha256:{}", published.manifest);
