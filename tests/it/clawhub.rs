@@ -182,6 +182,28 @@ async fn a_skill_is_shown_installed_and_read_by_the_model() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_locked_skill_is_restored_in_its_version_or_not_at_all() {
+    let (site, here) = with_tides().await;
+    let _running = here.start();
+    here.ok(&["skill", "install", "clawhub:tides", "--yes"]);
+    let lock = here.ok(&["skill", "lock"]);
+    site.change("tides", |skill| skill.versions.extend(Skill::new("1.1.0", &FILES[..1]).versions));
+    let there = home(&site);
+    let _other_running = there.start();
+    let file = there.path().join("skills.lock");
+    std::fs::write(&file, &lock).unwrap();
+    let file = file.display().to_string();
+    assert!(there.no(&["skill", "restore", &file]).contains("  clawhub:ada/tides@1.0.0\n"));
+    there.ok(&["skill", "restore", &file, "--yes"]);
+    assert_eq!(there.ok(&["skill", "lock"]), lock, "the locked version, not the latest");
+
+    there.ok(&["skill", "remove", "clawhub:tides"]);
+    site.put("tides", Skill::new("1.0.0", &FILES[..1]));
+    assert!(there.no(&["skill", "restore", &file, "--yes"]).contains("E_PKG_DIGEST"));
+    assert!(standing(&there).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_here_is_found_and_not_overwritten_unasked() {
     let (site, home) = with_tides().await;
     let running = home.start();

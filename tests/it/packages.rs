@@ -546,4 +546,15 @@ async fn what_is_locked_is_restored_elsewhere_byte_for_byte_or_not_at_all() {
     assert!(third.ok(&["skill", "list"]).contains("no packages"));
     std::fs::write(&file, "{}").unwrap();
     assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("no file of `skill lock`"));
+
+    // A file of the release before manifests and skills.
+    let mut first: Value = serde_json::from_str(&lock).unwrap();
+    first["version"] = json!(1);
+    first.as_object_mut().unwrap().remove("skills").unwrap();
+    std::fs::write(&file, first.to_string()).unwrap();
+    home.source(&package(&[]));
+    third.ok(&["skill", "restore", &file, "--yes"]);
+    assert_eq!(third.ok(&["skill", "lock"]), lock);
+    std::fs::write(&file, lock.replace("\"version\": 2", "\"version\": 3")).unwrap();
+    assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("this program reads up to 2"));
 }

@@ -8,6 +8,7 @@ use claw_package::{Fetcher, PATIENCE, Signatures, Source};
 use serde_json::json;
 
 use crate::host::{Home, environment, test_guest};
+use crate::packages::{package, with_tail};
 use crate::roots::certified;
 use crate::sigstore::authority::{Authority, Signer, hex};
 
@@ -124,6 +125,34 @@ fn what_is_published_others_read_and_what_they_push_is_installed() {
     let refused = home.run(&["skill", "install", &registry.oci("theirs/page:1"), "--yes", "--grant-all"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("E_PKG_FORMAT"), "{refused:?}");
     drop(running);
+}
+
+#[test]
+fn what_is_locked_is_restored_from_a_registry_whose_tag_has_gone_on() {
+    let registry = Registry::start("", "");
+    let home = Home::new();
+    let _running = home.start();
+    let name = registry.oci("tools/effects:latest");
+    let publish = |bytes: &[u8]| home.ok(&["skill", "publish", &home.source(bytes), &name]);
+    publish(&package(&[]));
+    home.ok(&["skill", "install", &name, "--yes", "--grant-all"]);
+    let lock = home.ok(&["skill", "lock"]);
+    publish(&with_tail(package(&[]), 1));
+
+    let other = Home::new();
+    let _other_running = other.start();
+    let file = other.path().join("skills.lock").display().to_string();
+    let mut without: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    without["packages"][0].as_object_mut().unwrap().remove("manifest").unwrap();
+    std::fs::write(&file, without.to_string()).unwrap();
+    assert!(other.no(&["skill", "restore", &file, "--yes"]).contains("E_PKG_DIGEST"), "the tag names another one");
+    std::fs::write(&file, &lock).unwrap();
+    other.ok(&["skill", "restore", &file, "--yes"]);
+    assert_eq!(other.ok(&["skill", "lock"]), lock, "the same, from the same place");
+    // It still follows its tag.
+    let said = other.ok(&["skill", "update", "effects"]);
+    assert!(said.contains("it was given: kv notes"), "{said}");
+    assert_ne!(other.ok(&["skill", "lock"]), lock);
 }
 
 #[test]

@@ -458,6 +458,8 @@ pub enum PackageCall {
         source: String,
         /// The publisher: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
         key: Option<String>,
+        /// SHA-256 of the manifest to take there, whatever the source's tag names now.
+        manifest: Option<Digest>,
     },
     /// Installs what was prepared.
     Accept {

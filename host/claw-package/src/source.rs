@@ -62,6 +62,14 @@ impl Source {
 }
 
 impl Source {
+    /// The same place at the time when this manifest was there; `None` for one that has no manifests.
+    pub fn at(&self, manifest: Digest) -> Option<Source> {
+        match self {
+            Source::Oci(reference) => Some(Source::Oci(OciReference { digest: Some(manifest), ..reference.clone() })),
+            Source::Path(_) | Source::Url(..) => None,
+        }
+    }
+
     /// The name for a component that gives itself none: that of its file, folder or repository, as far as names allow.
     pub fn component_name(&self) -> Option<ComponentName> {
         let last = match self {

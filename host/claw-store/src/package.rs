@@ -29,6 +29,8 @@ pub struct Receipt {
     pub key: Option<String>,
     /// Where it came from.
     pub source: String,
+    /// SHA-256 of its manifest there, if that is a registry: the name in `source` may lead to another one by now.
+    pub manifest: Option<Digest>,
     /// What it said of itself: names, texts and scopes as they were shown.
     pub described: Description,
     /// Who accepted it.

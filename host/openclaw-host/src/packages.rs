@@ -121,15 +121,27 @@ impl Host {
     /// Fetches a package, looks it over, and says what it would be able to do. Nothing of it counts yet.
     ///
     /// `key` is the publisher, for a package that nobody has installed before: a minisign key, `sigstore:NAME via
-    /// ISSUER` or `sigstore-key:BASE64`.
+    /// ISSUER` or `sigstore-key:BASE64`. `manifest` is the digest of what a registry had there at another time: the tag of
+    /// the source may name something else by now.
     ///
     /// # Errors
     /// [`PackagesError`].
-    pub async fn prepare_package(&self, source: &str, key: Option<&str>) -> Result<Offer, PackagesError> {
+    pub async fn prepare_package(
+        &self,
+        source: &str,
+        key: Option<&str>,
+        manifest: Option<Digest>,
+    ) -> Result<Offer, PackagesError> {
         let packages = &self.packages;
         let source = Source::parse(source)?;
+        let from = match manifest {
+            None => source.clone(),
+            Some(manifest) => {
+                source.at(manifest).ok_or_else(|| PackagesError::NoRegistry { from: source.to_string() })?
+            }
+        };
         let key = key.map(Publisher::parse).transpose()?;
-        let fetched = packages.fetcher.fetch(&source, |host| self.login(host)).await?;
+        let fetched = packages.fetcher.fetch(&from, |host| self.login(host)).await?;
         self.expect_not_revoked(&fetched.digest, None)?;
         let fetched = packages.keep(fetched).await?;
         // One of our world says its name itself.
@@ -192,6 +204,7 @@ impl Host {
             digest: *digest,
             key: offer.key(),
             source: offer.source.clone(),
+            manifest: offer.registered,
             described: Description::Text(offer.told.clone()),
             by: by.to_owned(),
             at: now(),

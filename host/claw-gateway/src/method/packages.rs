@@ -13,11 +13,13 @@ struct PrepareParams {
     source: String,
     #[serde(default)]
     key: Option<String>,
+    #[serde(default)]
+    manifest: Option<Digest>,
 }
 
 pub(super) fn prepare(params: Value) -> Result<Request, String> {
-    let PrepareParams { source, key } = parse(params)?;
-    host(Call::Packages(PackageCall::Prepare { source, key }))
+    let PrepareParams { source, key, manifest } = parse(params)?;
+    host(Call::Packages(PackageCall::Prepare { source, key, manifest }))
 }
 
 #[derive(Deserialize)]

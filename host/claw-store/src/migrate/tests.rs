@@ -59,6 +59,7 @@ async fn keep(store: &Store) {
         digest: digest(1),
         key: None,
         source: "file probe.wasm".to_owned(),
+        manifest: None,
         described: Description::Digest(digest(2)),
         by: "cli".to_owned(),
         at: at(11),

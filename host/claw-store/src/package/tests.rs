@@ -12,6 +12,7 @@ fn receipt(byte: u8) -> Receipt {
         digest: digest(byte),
         key: (byte > 4).then(|| format!("RW{byte}")),
         source: format!("file {byte}.wasm"),
+        manifest: None,
         described: Description::Digest(digest(byte)),
         by: "cli".to_owned(),
         at: at(u64::from(byte)),

@@ -9,18 +9,19 @@ use crate::package::{Description, Package, Receipt};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredPackage {
     name: ComponentName,
-    versions: Vec<StoredReceipt<StoredDescription>>,
+    versions: Vec<StoredReceipt>,
     current: Digest,
     is_pinned: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct StoredReceipt<D> {
+struct StoredReceipt {
     version: String,
     digest: Digest,
     key: Option<String>,
     source: String,
-    described: D,
+    manifest: Option<Digest>,
+    described: StoredDescription,
     by: String,
     at: Timestamp,
 }
@@ -31,13 +32,24 @@ enum StoredDescription {
     Digest(Digest),
 }
 
-/// As it was while only the digest of a description was kept.
+/// As it was while only the digest of a description was kept, and no manifest of a registry.
 #[derive(Deserialize)]
 struct PackageV1 {
     name: ComponentName,
-    versions: Vec<StoredReceipt<Digest>>,
+    versions: Vec<ReceiptV1>,
     current: Digest,
     is_pinned: bool,
+}
+
+#[derive(Deserialize)]
+struct ReceiptV1 {
+    version: String,
+    digest: Digest,
+    key: Option<String>,
+    source: String,
+    described: Digest,
+    by: String,
+    at: Timestamp,
 }
 
 impl Row for StoredPackage {
@@ -51,16 +63,17 @@ impl Row for StoredPackage {
 
 impl From<PackageV1> for StoredPackage {
     fn from(PackageV1 { name, versions, current, is_pinned }: PackageV1) -> Self {
-        let versions = versions.into_iter().map(|receipt| receipt.map(StoredDescription::Digest)).collect();
-        StoredPackage { name, versions, current, is_pinned }
-    }
-}
-
-impl<D> StoredReceipt<D> {
-    /// The same with what `change` makes of its description.
-    fn map<E>(self, change: impl FnOnce(D) -> E) -> StoredReceipt<E> {
-        let StoredReceipt { version, digest, key, source, described, by, at } = self;
-        StoredReceipt { version, digest, key, source, described: change(described), by, at }
+        let receipt = |ReceiptV1 { version, digest, key, source, described, by, at }| StoredReceipt {
+            version,
+            digest,
+            key,
+            source,
+            manifest: None,
+            described: StoredDescription::Digest(described),
+            by,
+            at,
+        };
+        StoredPackage { name, versions: versions.into_iter().map(receipt).collect(), current, is_pinned }
     }
 }
 
@@ -84,11 +97,12 @@ impl From<StoredDescription> for Description {
 
 impl From<Package> for StoredPackage {
     fn from(Package { name, versions, current, is_pinned }: Package) -> Self {
-        let stored = |Receipt { version, digest, key, source, described, by, at }| StoredReceipt {
+        let stored = |Receipt { version, digest, key, source, manifest, described, by, at }| StoredReceipt {
             version,
             digest,
             key,
             source,
+            manifest,
             described: described.into(),
             by,
             at,
@@ -99,11 +113,12 @@ impl From<Package> for StoredPackage {
 
 impl From<StoredPackage> for Package {
     fn from(StoredPackage { name, versions, current, is_pinned }: StoredPackage) -> Self {
-        let receipt = |StoredReceipt { version, digest, key, source, described, by, at }| Receipt {
+        let receipt = |StoredReceipt { version, digest, key, source, manifest, described, by, at }| Receipt {
             version,
             digest,
             key,
             source,
+            manifest,
             described: Description::from(described),
             by,
             at,

@@ -155,7 +155,9 @@ fn a_package_of_before_the_texts_has_the_digests_of_them() {
     assert_eq!(package.receipt().described, Description::Digest(digest(4)));
     let before = package.previous().unwrap();
     assert_eq!((before.key.as_deref(), before.by.as_str(), before.at), (Some("RW1"), "cli", at(3)));
+    assert_eq!(before.manifest, None);
     package.versions[1].described = Description::Text("{}".to_owned());
+    package.versions[0].manifest = Some(digest(5));
     let written: StoredPackage = decode("probe", &encode(&StoredPackage::from(package.clone()))).unwrap();
     assert_eq!(Package::from(written), package);
 }

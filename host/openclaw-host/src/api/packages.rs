@@ -15,8 +15,8 @@ impl Api {
                 let packages = host.store.packages().map_err(|err| refused(&err.into()))?;
                 return Ok(json!({"packages": packages.iter().map(|it| view::package(host, it)).collect::<Vec<_>>()}));
             }
-            PackageCall::Prepare { source, key } => {
-                let offer = host.prepare_package(&source, key.as_deref()).await;
+            PackageCall::Prepare { source, key, manifest } => {
+                let offer = host.prepare_package(&source, key.as_deref(), manifest).await;
                 return offer.map(|offer| view::offer(host, &offer)).map_err(|err| refused(&err));
             }
             PackageCall::Verify { name } => {

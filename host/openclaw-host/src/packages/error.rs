@@ -39,6 +39,12 @@ pub enum PackagesError {
         #[source]
         err: io::Error,
     },
+    /// Only registries have manifests.
+    #[error("`{from}` is in no registry, so it has no manifest; leave `manifest` out")]
+    NoRegistry {
+        /// Where it is.
+        from: String,
+    },
     /// It must not run.
     #[error("{0}")]
     Revoked(Revocation),

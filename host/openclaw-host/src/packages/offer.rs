@@ -33,6 +33,8 @@ pub struct Offer {
     pub bytes: usize,
     /// Where it came from.
     pub source: String,
+    /// SHA-256 of its manifest there, if that is a registry.
+    pub registered: Option<Digest>,
     /// What it asks for or, where it has no manifest, imports.
     pub declared: Declared,
     /// What it imports without asking for it in its manifest, each with one such import. It can never use that.
@@ -134,6 +136,7 @@ pub(super) fn make(
         told: component.told(),
         bytes: fetched.wasm.len(),
         source: source.to_string(),
+        registered: fetched.manifest,
         undeclared: undeclared(&declared, &imports),
         declared,
         left_out: component.plain.as_ref().map(|plain| plain.left_out.clone()).unwrap_or_default(),

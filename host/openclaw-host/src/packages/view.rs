@@ -120,9 +120,9 @@ pub fn revocations(revocations: &Revocations) -> Value {
 /// What was accepted.
 pub fn receipt(receipt: &Receipt) -> Value {
     // What it said of itself is what `components.*` shows of it.
-    let Receipt { version, digest, key, source, described: _, by, at } = receipt;
+    let Receipt { version, digest, key, source, manifest, described: _, by, at } = receipt;
     json!({
         "version": version, "digest": digest, "publisher": receipt.publisher(), "key": key, "source": source,
-        "by": by, "at": at.0,
+        "manifest": manifest, "by": by, "at": at.0,
     })
 }

@@ -47,7 +47,7 @@ pub(super) async fn inspect(client: &mut Client, from: &From, output: &Output) -
 }
 
 /// What the host finds under a name, once it has asked and fetched it: a limit may make it wait.
-async fn prepare(client: &mut Client, skill: &str) -> Result<Value, Failure> {
+pub(super) async fn prepare(client: &mut Client, skill: &str) -> Result<Value, Failure> {
     Ok(client.call_within(PREPARE_TIMEOUT, "hub.prepare", json!({ "skill": skill })).await?)
 }
 
