@@ -63,7 +63,7 @@ fn effects(home: &Home) -> usize {
     std::fs::read_to_string(home.workspace().join("effects.log")).map_or(0, |log| log.lines().count())
 }
 
-// ST-06
+// ST-01
 #[tokio::test]
 async fn a_kill_between_any_two_steps_loses_nothing_and_repeats_nothing() {
     let mut places = Vec::new();

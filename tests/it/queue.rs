@@ -111,7 +111,7 @@ async fn of_too_many_messages_the_oldest_are_left_out_and_the_model_is_told_how_
     assert!(lines.len() == 1 && lines[0].starts_with("user: [openclaw-host]"), "{log:#?}");
 }
 
-// ST-06: each of the messages ends once, and stands in the conversation once.
+// ST-01: each of the messages ends once, and stands in the conversation once.
 #[tokio::test]
 async fn a_kill_while_messages_join_loses_none_and_says_none_twice() {
     for mode in ["steer", "collect"] {
