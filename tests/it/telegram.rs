@@ -22,10 +22,11 @@ use claw_sandbox::{
     WorkerLimits,
 };
 use claw_vault::Zeroizing;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::bot_api::{BotApi, Trouble};
-use crate::host::PROGRAM;
+use crate::host::{Home, PROGRAM};
 
 /// Everything here ends long before; a test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -285,4 +286,17 @@ async fn a_server_that_is_not_there_or_not_granted_has_got_nothing() {
     let refused = not_granted.send("42", "hello").await.unwrap_err();
     assert!(matches!(&refused, Failure::Unavailable(why) if why.contains("not granted")), "{refused:?}");
     assert_eq!(api.sent().len(), 0);
+}
+
+#[test]
+fn a_component_says_that_it_is_a_channel() {
+    let home = Home::new();
+    let _running = home.start();
+    let list = home.json(&["component", "list"]);
+    let of = |name: &str| list["components"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap().clone();
+    assert_eq!(of("telegram")["channel"], json!({"textLimit": 4096, "idempotent": false, "edits": true}));
+    assert_eq!(of("clock")["channel"], Value::Null);
+    let table = String::from_utf8(home.run(&["component", "list"]).stdout).unwrap();
+    let rows: Vec<_> = table.lines().filter(|line| line.contains("(a channel)")).collect();
+    assert!(rows.len() == 1 && rows[0].starts_with("telegram"), "{table}");
 }

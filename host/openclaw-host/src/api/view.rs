@@ -71,6 +71,9 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
         "summary": component.manifest.summary,
         "trust": match subject.trust { Trust::Shipped => "shipped", Trust::Untrusted => "untrusted" },
         "tools": tools,
+        "channel": component.manifest.channel.as_ref().map(|channel| json!({
+            "textLimit": channel.text_limit, "idempotent": channel.idempotent, "edits": channel.edits,
+        })),
         "scopes": subject.declared.scopes().iter().map(ToString::to_string).collect::<Vec<_>>(),
         // What it imports, where it has no manifest.
         "families": subject.declared.imports(),

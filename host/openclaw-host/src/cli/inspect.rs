@@ -26,19 +26,21 @@ pub(super) async fn components(client: &mut Client, output: &Output) -> Result<E
     let list = client.call("components.list", json!({})).await?;
     output.data(&list, |list| {
         let row = |component: &Value| {
-            let tools = component["tools"].as_array().into_iter().flatten().map(word).collect::<Vec<_>>();
+            let channel = (!component["channel"].is_null()).then(|| "(a channel)".to_owned());
+            let tools = component["tools"].as_array().into_iter().flatten().map(word);
+            let offers: Vec<_> = channel.into_iter().chain(tools).collect();
             [
                 word(&component["name"]),
                 word(&component["version"]),
                 word(&component["trust"]),
                 word(&component["worker"]),
-                tools.join(", "),
+                offers.join(", "),
             ]
         };
         let rows: Vec<_> = list["components"].as_array().into_iter().flatten().map(row).collect();
         let mut text = match rows.as_slice() {
             [] => "no components are installed\n".to_owned(),
-            rows => table(["COMPONENT", "VERSION", "TRUST", "WORKER", "TOOLS"], rows),
+            rows => table(["COMPONENT", "VERSION", "TRUST", "WORKER", "OFFERS"], rows),
         };
         for refused in list["refused"].as_array().into_iter().flatten() {
             text.push_str(&format!("refused: {}: {}\n", word(&refused["name"]), word(&refused["error"])));
