@@ -40,6 +40,8 @@ pub enum Reply {
     Say(Vec<String>),
     /// One tool call; its arguments are sent in two pieces.
     Call { tool: String, arguments: String },
+    /// Tool calls, each in one piece.
+    Calls(Vec<(String, String)>),
 }
 
 /// One answer of the script.
@@ -106,6 +108,10 @@ pub fn say(pieces: &[&str]) -> Reply {
 
 pub fn call(tool: &str, arguments: &str) -> Reply {
     Reply::Call { tool: tool.to_owned(), arguments: arguments.to_owned() }
+}
+
+pub fn calls(calls: &[(String, String)]) -> Reply {
+    Reply::Calls(calls.to_vec())
 }
 
 pub fn fail(status: u16, message: &str) -> Answer {
@@ -339,6 +345,7 @@ async fn answer(
     let pieces = match &reply {
         Reply::Say(pieces) => pieces.len(),
         Reply::Call { .. } => 2,
+        Reply::Calls(calls) => calls.len(),
     };
     let mut chunks = speech::chunks(wire, &call_id(number), &reply);
     match end {

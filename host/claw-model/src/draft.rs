@@ -13,8 +13,15 @@ use crate::wire::Fault;
 /// Text and arguments of one reply together: far above what a model writes at once.
 pub(crate) const MAX_REPLY_BYTES: usize = 8 * 1024 * 1024;
 
-/// Calls in one reply. Providers offer at most 128 tools, and no sane plan calls more than that at once.
+/// Calls in one reply; further ones are dropped. Providers offer at most 128 tools, and no sane plan calls more than that
+/// at once.
 pub(crate) const MAX_CALLS: usize = 128;
+
+/// Arguments of one call: more than the longest reply of a model.
+pub(crate) const MAX_ARGUMENTS_BYTES: usize = 1024 * 1024;
+
+/// What is kept of longer ones, in characters: enough for the model to know which call it was.
+const KEPT_ARGUMENTS: usize = 500;
 
 /// What has arrived so far.
 #[derive(Default)]
@@ -34,6 +41,8 @@ struct CallDraft {
     id: String,
     tool: String,
     arguments: String,
+    /// There is more of them than a call may have.
+    is_cut: bool,
 }
 
 impl Draft {
@@ -58,15 +67,32 @@ impl Draft {
         self.kept.insert(0, Kept { text_at: 0, calls_at: 0, item });
     }
 
+    /// Whether nothing has arrived.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0 && self.calls.is_empty()
+    }
+
+    /// Text, thoughts and arguments until now.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Starts a call that later pieces name by `index`.
     pub(crate) fn start_call(&mut self, index: u64, id: &str, tool: &str) -> Result<(), Fault> {
-        if self.calls.len() == MAX_CALLS {
-            return Err(Fault::TooLarge { what: "tool calls", limit: MAX_CALLS });
+        // The latest is always known, for the pieces that belong to it; beyond the limit it is dropped with the next one.
+        if self.has_dropped() {
+            self.calls.pop();
         }
         self.count(id)?;
         self.count(tool)?;
-        self.calls.push(CallDraft { index, id: id.to_owned(), tool: tool.to_owned(), arguments: String::new() });
+        let (id, tool) = (id.to_owned(), tool.to_owned());
+        self.calls.push(CallDraft { index, id, tool, ..CallDraft::default() });
         Ok(())
+    }
+
+    /// Whether there are more calls than a reply may have.
+    fn has_dropped(&self) -> bool {
+        self.calls.len() > MAX_CALLS
     }
 
     /// The id of the latest call with this number, if there is one.
@@ -86,22 +112,38 @@ impl Draft {
 
     /// Adds pieces to the latest call with this number. A name or id that came before is kept.
     pub(crate) fn extend_call(&mut self, index: u64, id: &str, tool: &str, arguments: &str) -> Result<(), Fault> {
-        self.count(arguments)?;
-        let call = self.calls.iter_mut().rfind(|call| call.index == index);
-        let call = call.ok_or_else(|| Fault::garbage("a piece of a tool call that was never started"))?;
+        let has_dropped = self.has_dropped();
+        let Some(at) = self.calls.iter().rposition(|call| call.index == index) else {
+            // It may belong to one that was dropped.
+            return if has_dropped {
+                Ok(())
+            } else {
+                Err(Fault::garbage("a piece of a tool call that was never started"))
+            };
+        };
+        let call = &mut self.calls[at];
         if call.id.is_empty() {
             id.clone_into(&mut call.id);
         }
         if call.tool.is_empty() {
             tool.clone_into(&mut call.tool);
         }
-        call.arguments.push_str(arguments);
+        // A call that has too much is refused later; it is no reason to lose the others.
+        call.is_cut |= call.arguments.len() + arguments.len() > MAX_ARGUMENTS_BYTES
+            || self.bytes.saturating_add(arguments.len()) > MAX_REPLY_BYTES;
+        if call.is_cut && call.arguments.is_empty() {
+            call.arguments = arguments.chars().take(KEPT_ARGUMENTS).collect();
+        } else if !call.is_cut && at < MAX_CALLS {
+            call.arguments.push_str(arguments);
+            self.bytes += arguments.len();
+        }
         Ok(())
     }
 
     /// Closes the reply: repairs what can be repaired and drops calls that must not run. What is kept goes back to
     /// `origin` only.
     pub(crate) fn finish(mut self, stop: StopReason, prompt: &Prompt, origin: &str) -> Reply {
+        self.calls.truncate(MAX_CALLS);
         match stop {
             // A provider that declines may have streamed a part before; nothing of it may act.
             StopReason::Refusal => {
@@ -141,12 +183,16 @@ impl Draft {
 
 impl CallDraft {
     fn finish(self, ids: &mut CallIds) -> ToolCall {
-        let no_arguments = self.arguments.trim().is_empty();
-        ToolCall {
-            id: ids.claim(&self.id),
-            tool: tool_name(&self.tool),
-            arguments: if no_arguments { "{}".to_owned() } else { self.arguments },
-        }
+        let arguments = match self.arguments.trim() {
+            // No JSON, so the call is not made, and the model reads why.
+            begin if self.is_cut => {
+                let begin: String = begin.chars().take(KEPT_ARGUMENTS).collect();
+                format!("{begin}… [cut: a call may have {MAX_ARGUMENTS_BYTES} bytes of arguments]")
+            }
+            "" => "{}".to_owned(),
+            _ => self.arguments,
+        };
+        ToolCall { id: ids.claim(&self.id), tool: tool_name(&self.tool), arguments }
     }
 }
 

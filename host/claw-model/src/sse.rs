@@ -4,9 +4,9 @@
 //! skipped, `data` lines join with LF, an empty line ends an event, and an event that was not ended is dropped. Only the
 //! data is given out: both wire formats repeat the event's name in it.
 
-/// Longest accepted line and longest accepted `data` of one event. A provider's event holds a few tokens, and at most
-/// one whole tool call.
-pub(crate) const MAX_EVENT_BYTES: usize = 1024 * 1024;
+/// Longest accepted line and longest accepted `data` of one event. A provider's event holds a few tokens, but some give
+/// a whole tool call in one, and the Responses format all of a reply at its end.
+pub(crate) const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Longest accepted stream. OpenAI spends about 250 bytes on a token, so this is some 250,000 tokens; it ends streams
 /// that keep the connection alive for ever.

@@ -72,6 +72,13 @@ fn openai(id: &str, reply: &Reply) -> Vec<String> {
             chunks.extend(halves.map(|half| part(json!({"index": 0, "function": {"arguments": half}}))));
             "tool_calls"
         }
+        Reply::Calls(calls) => {
+            chunks.extend((0..).zip(calls).map(|(index, (tool, arguments))| {
+                let function = json!({"name": tool, "arguments": arguments});
+                part(json!({"index": index, "id": format!("{id}-{index}"), "type": "function", "function": function}))
+            }));
+            "tool_calls"
+        }
     };
     let usage = json!({"prompt_tokens": 21, "completion_tokens": 4, "total_tokens": 25});
     chunks.push(format!("{}{}data: [DONE]\n\n", delta(json!({}), json!(finish)), event(json!([]), usage)));
@@ -87,6 +94,26 @@ fn anthropic(id: &str, reply: &Reply) -> Vec<String> {
         "stop_sequence": null, "usage": {"input_tokens": 21, "output_tokens": 1},
     });
     let opening = event(json!({"type": "message_start", "message": message}));
+    let ends = |reason: &str| {
+        let stop = json!({"stop_reason": reason, "stop_sequence": null});
+        [
+            json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 4}}),
+            json!({"type": "message_stop"}),
+        ]
+    };
+    if let Reply::Calls(calls) = reply {
+        let block = |(index, (tool, arguments)): (usize, &(String, String))| {
+            let block = json!({"type": "tool_use", "id": format!("{id}-{index}"), "name": tool, "input": {}});
+            let delta = json!({"type": "input_json_delta", "partial_json": arguments});
+            [
+                json!({"type": "content_block_start", "index": index, "content_block": block}),
+                json!({"type": "content_block_delta", "index": index, "delta": delta}),
+                json!({"type": "content_block_stop", "index": index}),
+            ]
+        };
+        let blocks = calls.iter().enumerate().flat_map(block).chain(ends("tool_use"));
+        return std::iter::once(opening).chain(blocks.map(event)).collect();
+    }
     let (block, pieces, reason): (Value, Vec<Value>, &str) = match reply {
         Reply::Say(pieces) => {
             let pieces = pieces.iter().map(|piece| json!({"type": "text_delta", "text": piece}));
@@ -96,16 +123,12 @@ fn anthropic(id: &str, reply: &Reply) -> Vec<String> {
             let pieces = halves(arguments).map(|half| json!({"type": "input_json_delta", "partial_json": half}));
             (json!({"type": "tool_use", "id": id, "name": tool, "input": {}}), pieces.to_vec(), "tool_use")
         }
+        Reply::Calls(_) => unreachable!(),
     };
     let mut chunks = vec![format!("{opening}{}{}", event(json!({"type": "ping"})), start(block))];
     chunks.extend(pieces.into_iter().map(delta));
-    let stop = json!({"stop_reason": reason, "stop_sequence": null});
-    let ends = [
-        json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 4}}),
-        json!({"type": "message_stop"}),
-    ];
-    chunks.push(ends.map(event).concat());
+    let stop = json!({"type": "content_block_stop", "index": 0});
+    chunks.push(std::iter::once(stop).chain(ends(reason)).map(event).collect());
     chunks
 }
 
@@ -113,6 +136,17 @@ fn responses(id: &str, reply: &Reply) -> Vec<String> {
     let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
     let response = |status: &str, usage: Value| json!({"id": "resp_1", "object": "response", "status": status, "model": "m-1", "output": [], "usage": usage});
     let opening = event(json!({"type": "response.created", "response": response("in_progress", Value::Null)}));
+    let usage = json!({"input_tokens": 21, "output_tokens": 4, "total_tokens": 25});
+    let completed = json!({"type": "response.completed", "response": response("completed", usage)});
+    if let Reply::Calls(calls) = reply {
+        let item = |(index, (tool, arguments)): (usize, &(String, String))| {
+            let item = json!({"id": format!("item_{index}"), "type": "function_call", "call_id": format!("{id}-{index}"),
+                "name": tool, "arguments": arguments});
+            event(json!({"type": "response.output_item.done", "output_index": index, "item": item}))
+        };
+        let items = calls.iter().enumerate().map(item);
+        return std::iter::once(opening).chain(items).chain([event(completed.clone())]).collect();
+    }
     let (item, deltas): (Value, Vec<Value>) = match reply {
         Reply::Say(pieces) => {
             let delta = |piece| {
@@ -130,6 +164,7 @@ fn responses(id: &str, reply: &Reply) -> Vec<String> {
             let item = json!({"id": "item_1", "type": "function_call", "call_id": id, "name": tool, "arguments": ""});
             (item, halves(arguments).map(delta).to_vec())
         }
+        Reply::Calls(_) => unreachable!(),
     };
     let added = event(json!({"type": "response.output_item.added", "output_index": 0, "item": item}));
     let mut chunks = vec![format!("{opening}{added}")];
@@ -138,11 +173,7 @@ fn responses(id: &str, reply: &Reply) -> Vec<String> {
     if let Reply::Call { arguments, .. } = reply {
         done["arguments"] = json!(arguments);
     }
-    let usage = json!({"input_tokens": 21, "output_tokens": 4, "total_tokens": 25});
-    let ends = [
-        json!({"type": "response.output_item.done", "output_index": 0, "item": done}),
-        json!({"type": "response.completed", "response": response("completed", usage)}),
-    ];
+    let ends = [json!({"type": "response.output_item.done", "output_index": 0, "item": done}), completed];
     chunks.push(ends.map(event).concat());
     chunks
 }
@@ -164,6 +195,10 @@ fn gemini(id: &str, reply: &Reply) -> Vec<String> {
             let call = json!({"id": id, "name": tool, "args": args});
             chunks.push(part(json!({"functionCall": call, "thoughtSignature": SIGNATURE})));
         }
+        Reply::Calls(calls) => chunks.extend(calls.iter().enumerate().map(|(index, (tool, arguments))| {
+            let args: Value = serde_json::from_str(arguments).unwrap();
+            part(json!({"functionCall": {"id": format!("{id}-{index}"), "name": tool, "args": args}}))
+        })),
     }
     chunks.push(event(json!([{"text": ""}]), json!("STOP")));
     chunks

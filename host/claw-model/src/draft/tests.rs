@@ -67,15 +67,53 @@ fn the_stop_reason_fits_the_calls() {
 
 // ML-05
 #[test]
-fn too_many_calls_and_too_much_text_are_refused() {
-    let mut draft = Draft::default();
-    let refused = (0..1000).find(|index| draft.start_call(*index, "", "t").is_err());
-    assert_eq!(refused, Some(MAX_CALLS as u64));
+fn calls_beyond_the_limit_are_dropped_with_their_pieces_and_the_others_stay() {
+    let calls: Vec<_> = (0..1000).map(|number| (format!("c{number}"), "t", "{}")).collect();
+    let calls: Vec<_> = calls.iter().map(|(id, tool, arguments)| (id.as_str(), *tool, *arguments)).collect();
+    let mut draft = draft(&calls);
+    // A late piece of one that was dropped, and of one that was not.
+    draft.extend_call(500, "", "", "}").unwrap();
+    draft.extend_call(3, "", "", " ").unwrap();
+    let reply = draft.finish(StopReason::ToolUse, &prompt(vec![]), "o");
+    assert_eq!(reply.calls.len(), MAX_CALLS);
+    assert_eq!(reply.calls[3], call("c3", "t", "{} "));
+    assert!(reply.calls.iter().all(|call| call.arguments.starts_with("{}")));
+    assert!(draft_of_one().extend_call(7, "", "", "{}").is_err(), "nothing was dropped here");
+}
 
+fn draft_of_one() -> Draft {
+    draft(&[("a", "t", "{}")])
+}
+
+// ML-05
+#[test]
+fn a_call_with_too_much_in_it_is_no_json_any_more_and_the_others_stay() {
+    let ten = format!("{{\"path\":\"a\",\"content\":\"{}\"}}", "x".repeat(10 * MAX_ARGUMENTS_BYTES));
+    let mut in_pieces = draft(&[("a", "write", "{\"path\":\"a\",\"content\":\"")]);
+    for _ in 0..10 {
+        in_pieces.extend_call(0, "", "", &"x".repeat(MAX_ARGUMENTS_BYTES)).unwrap();
+    }
+    for draft in [draft(&[("a", "write", &ten)]), in_pieces] {
+        let mut draft = draft;
+        draft.start_call(1, "b", "clock").unwrap();
+        let reply = draft.finish(StopReason::ToolUse, &prompt(vec![]), "o");
+        let cut = &reply.calls[0].arguments;
+        assert!(cut.starts_with("{\"path\":\"a\"") && cut.contains("may have 1048576 bytes"), "{cut}");
+        assert!(cut.len() < 1000 && serde_json::from_str::<Value>(cut).is_err(), "{}", cut.len());
+        assert_eq!(reply.calls[1], call("b", "clock", "{}"));
+    }
+    // As much as a call may have is left as it is.
+    let whole = format!("\"{}\"", "x".repeat(MAX_ARGUMENTS_BYTES - 2));
+    assert_eq!(finished(&[("a", "t", &whole)], StopReason::ToolUse).calls, [call("a", "t", &whole)]);
+}
+
+// ML-05
+#[test]
+fn too_much_text_is_refused_and_too_much_in_all_calls_costs_the_last_ones() {
     let mut draft = Draft::default();
+    draft.say(&"x".repeat(MAX_REPLY_BYTES), &mut |_| {}).unwrap();
     draft.start_call(0, "", "").unwrap();
-    let half = "x".repeat(MAX_REPLY_BYTES / 2);
-    draft.say(&half, &mut |_| {}).unwrap();
-    draft.extend_call(0, "", "", &half).unwrap();
+    draft.extend_call(0, "", "", "{}").unwrap();
     assert!(matches!(draft.say("x", &mut |_| {}), Err(Fault::TooLarge { what: "bytes", limit: MAX_REPLY_BYTES })));
+    assert!(draft.finish(StopReason::ToolUse, &prompt(vec![]), "o").calls[0].arguments.contains("[cut"));
 }
