@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::host::{Home, Host};
-use crate::provider::{Answer, Asked, KEY, KEY_VARIABLE, Provider, WIRES, Wire, call, fail, say};
+use crate::provider::{Answer, Asked, KEY, KEY_VARIABLE, Provider, WIRES, Wire, call, calls, fail, say};
 
 fn home(provider: &Provider, wire: Wire) -> Home {
     home_with(&provider.config(wire))
@@ -272,6 +272,72 @@ async fn a_failing_provider_is_tried_again_and_then_named() {
         assert_eq!(provider.asked().len(), 3);
         assert_eq!(client.ask("r2", "and now?").await, "Better.");
         check_key_is_nowhere(&home);
+    }
+}
+
+// ML-11
+#[tokio::test]
+async fn an_overloaded_provider_and_a_gateway_in_front_of_it_are_waited_for() {
+    for wire in WIRES {
+        let script = [fail(529, "Overloaded"), fail(522, "error code: 522"), Answer::Whole(say(&["Here I am."]))];
+        let provider = Provider::start(script).await;
+        let home = home(&provider, wire);
+        let running = home.start();
+        assert_eq!(running.connect().await.ask("r1", "hello").await, "Here I am.", "{wire:?}");
+        assert_eq!(provider.asked().len(), 3);
+    }
+}
+
+// ML-24
+#[tokio::test]
+async fn a_prompt_that_does_not_fit_is_made_shorter_in_each_format() {
+    for wire in WIRES {
+        let words = match wire {
+            Wire::OpenAi => "This model's maximum prompt length is 4096 but the request contains 9000 tokens.",
+            Wire::Responses => "Your input exceeds the context window of this model.",
+            Wire::Anthropic => "prompt is too long: 9000 tokens > 4096 maximum",
+            Wire::Gemini => "The input token count (9000) exceeds the maximum number of tokens allowed (4096).",
+        };
+        let texts = ["one", "two"].map(|text| Answer::Whole(say(&[text])));
+        let after = [fail(400, words)].into_iter().chain(["Minutes.", "three"].map(|text| Answer::Whole(say(&[text]))));
+        let provider = Provider::start(texts.into_iter().chain(after)).await;
+        let config = provider.config(wire);
+        let home = home_with(&format!(
+            "{}, context: {{tokens: 40000, keepRecentTokens: 7000, notes: false}}}}",
+            config.strip_suffix('}').unwrap()
+        ));
+        let running = home.start();
+        let mut client = running.connect().await;
+        let long = "word ".repeat(4800);
+        for (run, answer) in [("r1", "one"), ("r2", "two"), ("r3", "three")] {
+            assert_eq!(client.ask(run, &long).await, answer, "{wire:?}");
+        }
+        let asked = provider.asked();
+        assert_eq!(asked.len(), 5, "{wire:?}");
+        assert!(json!(asked[4].messages()).to_string().contains("Minutes."), "{}", asked[4].body);
+    }
+}
+
+// ML-05
+#[tokio::test]
+async fn a_reply_with_far_too_much_in_it_is_answered_call_by_call_and_the_turn_goes_on() {
+    let read = || ("read".to_owned(), r#"{"path":"notes.md"}"#.to_owned());
+    let huge = format!(r#"{{"path":"huge.txt","content":"{}"}}"#, "x".repeat(10 << 20));
+    let many: Vec<_> = std::iter::once(("write".to_owned(), huge)).chain((0..999).map(|_| read())).collect();
+    for wire in WIRES {
+        let provider = Provider::start([Answer::Whole(calls(&many)), Answer::Whole(say(&["Enough."]))]).await;
+        let home = home(&provider, wire);
+        let running = home.start();
+        let mut client = running.connect().await;
+        assert_eq!(client.ask("r1", "go").await, "Enough.", "{wire:?}");
+        assert!(!home.workspace().join("huge.txt").exists());
+        let asked = provider.asked();
+        let sent = json!(asked[1].messages()).to_string();
+        // 128 are kept; the first has too much, 31 more run, and the others are refused.
+        assert!(sent.len() < 100_000, "{}", sent.len());
+        assert_eq!(sent.matches("E_MODEL_ARGS").count(), 1, "{wire:?}");
+        assert_eq!(sent.matches("at most 32 calls per reply are run").count(), 96, "{wire:?}");
+        assert!(sent.contains("bytes of arguments"), "{wire:?}: the model reads why");
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::prompt::{Prompt, StopReason};
 use crate::replay::{self, Piece};
 use crate::transcript::{self, Alternating, AnsweredCall, Picture, Turn};
-use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
+use crate::wire::{self, Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The version of the API that is spoken here, as the `anthropic-version` header wants it.
 pub(crate) const VERSION: &str = "2023-06-01";
@@ -257,8 +257,10 @@ pub(crate) fn take(
         }
         StreamEvent::MessageDelta { delta, usage } => {
             count(&mut gathered.draft.usage, usage);
-            if let Some(reason) = delta.stop_reason {
-                gathered.stop = Some(stop_reason(&reason));
+            match delta.stop_reason {
+                Some(reason) if reason == wire::WINDOW_IS_FULL => gathered.stop = Some(gathered.window_is_full()?),
+                Some(reason) => gathered.stop = Some(stop_reason(&reason)),
+                None => {}
             }
         }
         StreamEvent::MessageStop => {
@@ -329,7 +331,7 @@ fn stop_reason(reason: &str) -> StopReason {
     match reason {
         "end_turn" | "stop_sequence" => StopReason::EndTurn,
         "tool_use" => StopReason::ToolUse,
-        "max_tokens" | "model_context_window_exceeded" => StopReason::MaxTokens,
+        "max_tokens" => StopReason::MaxTokens,
         "refusal" => StopReason::Refusal,
         other => other_stop(other),
     }

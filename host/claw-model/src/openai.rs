@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::prompt::{Prompt, StopReason};
 use crate::transcript::{self, Picture, Turn};
-use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
+use crate::wire::{self, Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
 
 /// The request body for `POST {base}/chat/completions`.
 pub(crate) fn request(reader: &Reader<'_>, prompt: &Prompt) -> Value {
@@ -243,6 +243,7 @@ fn take_choice(gathered: &mut Gathered, choice: Choice, on_text: &mut (dyn FnMut
     match choice.finish_reason {
         // A refusal ends with `stop` too.
         Some(_) if gathered.stop == Some(StopReason::Refusal) => {}
+        Some(reason) if reason == wire::WINDOW_IS_FULL => gathered.stop = Some(gathered.window_is_full()?),
         Some(reason) if !reason.is_empty() => gathered.stop = Some(stop_reason(&reason)),
         Some(_) | None => {}
     }

@@ -72,6 +72,9 @@ impl Complaint {
                 .find(|text| !text.is_empty())
                 .unwrap_or_else(|| other.to_string()),
         };
+        // OpenRouter quotes what the maker of a model says beside words of its own.
+        let quoted = inner.pointer("/metadata/raw").and_then(Value::as_str);
+        let message = quoted.map_or(message.clone(), |quoted| format!("{message}: {quoted}"));
         // Gemini writes a word where others have a type.
         let kind = [field("type"), field("status")].into_iter().find(|kind| !kind.is_empty()).unwrap_or_default();
         Complaint { kind, code: field("code"), message }
@@ -95,6 +98,20 @@ pub(crate) struct Gathered {
     pub(crate) thought: Map<String, Value>,
     /// A refusal has been streamed, though the end may call itself an ordinary one.
     pub(crate) refused: bool,
+}
+
+/// How Anthropic and Z.ai name the end of a reply that has filled the model's window.
+pub(crate) const WINDOW_IS_FULL: &str = "model_context_window_exceeded";
+
+impl Gathered {
+    /// Why a reply has stopped for which there was no more room.
+    ///
+    /// # Errors
+    /// The provider's complaint, if there was no room for any of it.
+    pub(crate) fn window_is_full(&self) -> Result<StopReason, Fault> {
+        let code = || Complaint { code: WINDOW_IS_FULL.to_owned(), ..Complaint::default() };
+        if self.draft.is_empty() { Err(Fault::Provider(code())) } else { Ok(StopReason::MaxTokens) }
+    }
 }
 
 /// Turns the events of one stream into a reply.

@@ -9,16 +9,45 @@ use crate::wire::Complaint;
 /// What is shown of a provider's message.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// Codes and phrases by which providers say that the prompt does not fit: OpenAI, Anthropic, vLLM, llama.cpp, Gemini.
-const CONTEXT_CODES: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
-const CONTEXT_PHRASES: [&str; 7] = [
-    "prompt is too long",
-    "maximum context length",
-    "exceed context limit",
-    "exceeds the context window",
-    "available context size",
-    "context size has been exceeded",
-    "exceeds the maximum number of tokens",
+/// Codes by which providers say that the prompt does not fit, in small letters.
+const CONTEXT_CODES: [&str; 6] = [
+    "context_length_exceeded",       // OpenAI, Azure, Cerebras, Groq
+    "string_above_max_length",       // OpenAI, of one message
+    "exceed_context_size_error",     // llama.cpp
+    "model_context_window_exceeded", // Z.ai, Anthropic
+    "tokens_limit_reached",          // Azure
+    "1261",                          // Z.ai
+];
+
+/// The same in words, in small letters.
+const CONTEXT_PHRASES: [&str; 27] = [
+    "prompt is too long",                     // Anthropic, Fireworks
+    "exceed context limit",                   // Anthropic
+    "maximum context length",                 // OpenAI, OpenRouter, DeepSeek, Mistral, Together, vLLM
+    "exceeds the context window",             // OpenAI
+    "context_length_exceeded",                // gateways that quote a code
+    "context length exceeded",                // gateways
+    "maximum prompt length is",               // xAI
+    "exceeded model token limit",             // Moonshot
+    "context window exceeds limit",           // MiniMax
+    "model_context_window_exceeded",          // Z.ai
+    "prompt exceeds max length",              // Z.ai
+    "range of input length should be",        // Qwen
+    "input is too long for requested model",  // Bedrock
+    "too many input tokens",                  // Bedrock
+    "reduce the length of the messages",      // Groq, Cerebras
+    "exceeds the maximum number of tokens",   // Gemini
+    "but model only supports up to",          // Gemini
+    "tokens + `max_new_tokens` must be",      // Hugging Face, Together
+    "`inputs` must have less than",           // Hugging Face
+    "longer than the maximum model length",   // vLLM, NVIDIA
+    "longer than the model's context length", // SGLang
+    "available context size",                 // llama.cpp
+    "context size has been exceeded",         // llama.cpp
+    "prompt too long; exceeded",              // Ollama
+    "exceeds the context length",             // Ollama
+    "greater than the context length",        // LM Studio
+    "loaded with context length",             // LM Studio
 ];
 
 const QUOTA_CODES: [&str; 3] = ["insufficient_quota", "billing_error", "billing_hard_limit_reached"];
@@ -62,7 +91,9 @@ pub(super) fn classify(
         401 | 403 => ModelError::Auth { provider, key_source: key.map(|key| key.source.clone()), message },
         404 => ModelError::NotFound { provider, host: host.to_owned(), model, message },
         429 => ModelError::RateLimited { provider, retry_after, message },
-        500 | 502 | 503 | 504 | 529 => ModelError::Overloaded { provider, retry_after, message },
+        // What a server cannot do at all, it cannot do a moment later either.
+        501 | 505 => ModelError::Rejected { provider, status: effective, message },
+        408 | 500..=599 => ModelError::Overloaded { provider, retry_after, message },
         status => ModelError::Rejected { provider, status, message },
     }
 }

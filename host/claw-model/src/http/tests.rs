@@ -217,12 +217,31 @@ async fn silence_ends_in_a_timeout_before_and_within_the_answer() {
     let provider = FakeProvider::start([silent_stream]).await;
     let deaf = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     for address in [provider.address.clone(), deaf.local_addr().unwrap().to_string()] {
-        let mut config = config(WireFormat::OpenAiChat, &format!("http://{address}"));
-        config.idle_timeout = Duration::from_millis(100);
-        let error = ask(&Model::http(config).unwrap(), &prompt(vec![user("hi")])).await.0.unwrap_err();
-        assert_eq!(error.kind(), "timeout", "{error:?}");
-        assert!(error.to_string().contains("sent nothing for 0.1 s"), "{error}");
+        check_silence(WireFormat::OpenAiChat, &address).await;
     }
+    // The other formats, each with the beginning of its own answer.
+    let begun = [
+        (WireFormat::OpenAiResponses, r#"{"type":"response.output_text.delta","output_index":0,"delta":"hel"}"#),
+        (
+            WireFormat::AnthropicMessages,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hel"}}"#,
+        ),
+        (WireFormat::Gemini, r#"{"candidates":[{"content":{"parts":[{"text":"hel"}]}}]}"#),
+    ];
+    for (wire, event) in begun {
+        let (silent_stream, _open) = Answer::stream(&sse(&[event])).endless();
+        let provider = FakeProvider::start([silent_stream]).await;
+        check_silence(wire, &provider.address).await;
+        check_silence(wire, &deaf.local_addr().unwrap().to_string()).await;
+    }
+}
+
+async fn check_silence(wire: WireFormat, address: &str) {
+    let mut config = config(wire, &format!("http://{address}"));
+    config.idle_timeout = Duration::from_millis(100);
+    let error = ask(&Model::http(config).unwrap(), &prompt(vec![user("hi")])).await.0.unwrap_err();
+    assert_eq!(error.kind(), "timeout", "{wire:?}: {error:?}");
+    assert!(error.to_string().contains("sent nothing for 0.1 s"), "{error}");
 }
 
 #[tokio::test]

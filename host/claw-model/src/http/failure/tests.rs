@@ -11,6 +11,7 @@ fn config() -> ProviderConfig {
         base_url: "https://x.test".to_owned(),
         key_header: KeyHeader::Bearer,
         keys: Vec::new(),
+        key_use: crate::provider::KeyUse::Spread,
         model: "m".to_owned(),
         facts: ModelFacts::default(),
         others: std::collections::BTreeMap::default(),
@@ -36,33 +37,35 @@ fn check(status: u16, body: &str, kind: &str, display: &str) {
     assert!(error.to_string().contains(display), "{error}");
 }
 
+/// What servers say of a prompt that does not fit: who, status, body.
+const OVERFLOWS: &str = include_str!("overflows.txt");
+
+// ML-24
 #[test]
 fn a_context_overflow_is_recognised_in_the_words_of_each_provider() {
-    let overflows = [
-        (
-            400,
-            r#"{"error":{"message":"This model's maximum context length is 128000 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#,
-        ),
-        (
-            400,
-            r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
-        ),
-        (
-            400,
-            r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"}}"#,
-        ),
-        (413, r#"{"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}"#),
-        (
-            400,
-            r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#,
-        ),
-        (
-            200,
-            r#"{"error":{"message":"Your input exceeds the context window of this model","code":"context_length_exceeded"}}"#,
-        ),
-    ];
-    for (status, body) in overflows {
-        check(status, body, "context_length", "start a new session");
+    let mut who = Vec::new();
+    for line in OVERFLOWS.lines().filter(|line| !line.is_empty()) {
+        let [name, status, body] = line.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
+        check(status.parse().unwrap(), body, "context_length", "start a new session");
+        who.push(name);
+    }
+    for vendor in crate::vendors().iter().filter(|vendor| !SILENT.contains(&vendor.id)) {
+        assert!(who.contains(&vendor.id), "{}", vendor.id);
+    }
+}
+
+/// A provider that does not document what it says.
+const SILENT: [&str; 1] = ["perplexity"];
+
+#[test]
+fn what_only_speaks_of_length_is_no_overflow() {
+    for body in [
+        "max_tokens must be at most 8192",
+        "tool name is too long",
+        "the model's context length is unknown",
+        r#"{"error":{"message":"Invalid parameter","code":"1210"}}"#,
+    ] {
+        check(400, body, "unknown", "status 400");
     }
 }
 
@@ -89,10 +92,10 @@ fn each_status_becomes_something_the_owner_can_act_on() {
 
 #[test]
 fn only_what_passes_is_repeated() {
-    for status in [429, 500, 502, 503, 504, 529] {
+    for status in [408, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 525, 529, 599] {
         assert!(classified(status, "").is_passing(), "{status}");
     }
-    for status in [302, 400, 401, 402, 403, 404, 413, 422, 501] {
+    for status in [302, 400, 401, 402, 403, 404, 413, 422, 501, 505] {
         assert!(!classified(status, "").is_passing(), "{status}");
     }
     assert!(!classified(429, r#"{"error":{"code":"insufficient_quota"}}"#).is_passing());
