@@ -120,7 +120,7 @@ async fn one_with_few_tools_is_offered_and_may_call_only_those() {
     let spawning = home("{tools: ['read', 'sessions_spawn']}", "grants: {sessions: ['sessions read-write']}");
     let running = spawning.start();
     let mut client = running.connect().await;
-    assert!(client.ask_in(OTHER, "w1", WRITE).await.contains("E_TOOL_NOT_LEFT"));
+    assert!(client.ask_in(OTHER, "w1", WRITE).await.contains("E_TOOL_UNKNOWN"));
     let named = r#"tool sessions_spawn {"task": "say hi", "tools": ["write"]}"#;
     assert!(client.ask_in(OTHER, "s1", named).await.contains("is no tool of this run"));
     let task = json!({"task": WRITE}).to_string();
@@ -129,7 +129,7 @@ async fn one_with_few_tools_is_offered_and_may_call_only_those() {
     let id = tasks["tasks"][0]["id"].as_str().unwrap().to_owned();
     client.ended(&format!("{id}-end")).await.unwrap();
     let task = client.call("tasks.get", json!({"taskId": id})).await.unwrap();
-    assert!(task["task"]["result"].as_str().unwrap().contains("E_TOOL_NOT_LEFT"), "{task}");
+    assert!(task["task"]["result"].as_str().unwrap().contains("E_TOOL_UNKNOWN"), "{task}");
     assert!(!spawning.path().join("workspace-other/plan.md").exists());
 }
 

@@ -186,7 +186,7 @@ async fn a_command_can_call_a_tool_without_a_model() {
     let mut client = running.connect().await;
     assert_eq!(client.ask("r1", "/shout  two  words ").await, "shout by shout: `two  words`");
     let lost = client.ask("r2", "/lost").await;
-    assert!(lost.contains("no installed component offers `nowhere`"), "{lost}");
+    assert!(lost.contains("no tool `nowhere` is offered here"), "{lost}");
     assert_eq!(provider.asked().len(), 0);
 }
 
@@ -242,5 +242,5 @@ async fn where_policies_let_nothing_be_called_no_skill_is_read() {
     assert!(listed["leftOut"][0]["error"].as_str().unwrap().starts_with("E_POLICY_DENY"), "{listed}");
     // Its parser is nobody else's tool.
     let answer = running.connect().await.ask("r1", r#"tool skill_card {"text": ""}"#).await;
-    assert!(answer.contains("no installed component offers `skill_card`"), "{answer}");
+    assert!(answer.contains("no tool `skill_card` is offered here"), "{answer}");
 }

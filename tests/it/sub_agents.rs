@@ -89,6 +89,7 @@ async fn a_sub_agent_is_asked_about_with_all_it_will_do_and_its_result_comes_bac
     assert_eq!(list["sessions"].as_array().unwrap().len(), 1, "{list}");
 }
 
+// ML-13
 #[tokio::test]
 async fn a_sub_agent_and_those_below_it_have_only_the_tools_that_were_left_to_them() {
     let home = trusting("subAgents: {maxDepth: 2}").file("a.txt", "mine");
@@ -99,14 +100,22 @@ async fn a_sub_agent_and_those_below_it_have_only_the_tools_that_were_left_to_th
     assert!(announced(&mut client, "main", &all).await.contains("mine"));
     let (_, few) = started(&mut client, "main", "r2", &spawn_with(read, json!({"tools": ["clock"]}))).await;
     let heard = announced(&mut client, "main", &few).await;
-    assert!(heard.contains("E_TOOL_NOT_LEFT") && !heard.contains("mine"), "{heard}");
+    assert!(heard.contains("E_TOOL_UNKNOWN") && !heard.contains("mine"), "{heard}");
+    // It hears the same of one that is nowhere; the record knows the difference.
+    let (_, none) = started(&mut client, "main", "r5", &spawn_with("tool reed {}", json!({"tools": ["clock"]}))).await;
+    let nowhere = announced(&mut client, "main", &none).await;
+    let said = |heard: &str| heard[heard.find("no tool `").unwrap()..].lines().next().unwrap().to_owned();
+    assert_eq!(said(&heard), said(&nowhere).replace("reed", "read"));
+    let denied = home.json(&["audit", "list", "--kind", "decision.deny"]);
+    let denied: Vec<_> = denied.as_array().unwrap().iter().map(|it| it["entry"].to_string()).collect();
+    assert!(denied.len() == 1 && denied[0].contains("E_TOOL_NOT_LEFT") && denied[0].contains("a.txt"), "{denied:?}");
     // What it does not have it cannot pass on, by name or by silence.
     let only = || json!({"tools": ["sessions_spawn"]});
     let (child, task) = started(&mut client, "main", "r3", &spawn_with(&spawn(read), only())).await;
     client.ended(&task).await.unwrap();
     let (_, grandchild) = last_started(&mut client, &child).await;
     let heard = announced(&mut client, &child, &grandchild).await;
-    assert!(heard.contains("E_TOOL_NOT_LEFT") && !heard.contains("mine"), "{heard}");
+    assert!(heard.contains("E_TOOL_UNKNOWN") && !heard.contains("mine"), "{heard}");
     let more = spawn_with("say hi", json!({"tools": ["read"]}));
     let (_, task) = started(&mut client, "main", "r4", &spawn_with(&more, only())).await;
     assert!(announced(&mut client, "main", &task).await.contains("`read` is no tool of this run"));

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::audit;
-use crate::catalog::Installed;
+use crate::catalog::{Catalog, Installed};
 use crate::checkpoints::Writing;
 use crate::effects::Effects;
 use crate::gate::{Asker, Refused};
@@ -127,17 +127,11 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     if call.tool.as_str() == tool_search::NAME {
         return tool_search::answer(&catalog, &call.arguments, |tool| context.lineage.allows(tool)).into();
     }
-    let Some(tool) = catalog.tool(&call.tool) else {
-        return ToolOutcome::failed(FailureKind::UnknownTool, tool_search::unknown(&catalog, &call.tool)).into();
+    let Some(tool) = catalog.tool(&call.tool).filter(|_| context.lineage.allows(&call.tool)) else {
+        note_not_left(context, &catalog, call).await;
+        let message = tool_search::unknown(&catalog, &call.tool, |tool| context.lineage.allows(tool));
+        return ToolOutcome::failed(FailureKind::UnknownTool, message).into();
     };
-    if !context.lineage.allows(&call.tool) {
-        let whose = match context.lineage.sub_agent {
-            Some(_) => "that were left to this sub-agent; do without, or say in the result that it is needed",
-            None => "of this agent; do without, or say that it is needed",
-        };
-        let message = format!("E_TOOL_NOT_LEFT: `{}` is not among the tools {whose}", call.tool);
-        return ToolOutcome::failed(FailureKind::Denied, message).into();
-    }
     let arguments = match serde_json::from_str::<serde_json::Value>(&call.arguments) {
         Ok(arguments) => arguments,
         Err(err) => {
@@ -173,6 +167,25 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
         }
         Err(refused) => refusal(refused).into(),
     }
+}
+
+/// Puts the call of a tool on record that is there, but not for this run. Whoever called it hears what it would of one that
+/// is nowhere.
+async fn note_not_left(context: &CallContext, catalog: &Catalog, call: &ToolCall) {
+    let Some(tool) = catalog.tool(&call.tool) else { return };
+    let subject = catalog.owner(tool).subject();
+    let (host, facts) = (&context.host, context.facts_now());
+    let asker = Asker { host, subject: &subject, facts: &facts, call: &call.id, cancel: &context.cancel };
+    let (call, tool, arguments) = (call.id.clone(), call.tool.clone(), call.arguments.clone());
+    let wanted = audit::Wanted::of(&Action::CallTool(ToolInvocation { call, tool, arguments }));
+    let whose = if context.lineage.sub_agent.is_some() { "left to this sub-agent" } else { "of this agent" };
+    let denial = Denial {
+        code: "E_TOOL_NOT_LEFT".to_owned(),
+        reason: format!("it is not among the tools {whose}"),
+        decided_by: Vec::new(),
+        digest: None,
+    };
+    audit::denied(&asker, wanted, None, denial).await;
 }
 
 /// `writing` is what the caller is to end when the call has, if it can write to the workspace.

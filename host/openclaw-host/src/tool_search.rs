@@ -104,13 +104,15 @@ pub fn answer(catalog: &Catalog, arguments: &str, is_offered: impl Fn(&ToolName)
     ToolOutcome::Done { text: json!({"tools": tools, "note": note}).to_string() }
 }
 
-/// What to tell a model that calls what is not there.
-pub fn unknown(catalog: &Catalog, name: &ToolName) -> String {
-    let names = || catalog.specs().iter().map(|spec| spec.name.as_str());
-    let near = nearest(name.as_str(), names()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-    let most: Vec<_> = names().take(50).collect();
-    let more = if names().count() > most.len() { format!(", and more that `{NAME}` finds") } else { String::new() };
-    format!("no installed component offers `{name}`; {near}there are: {}{more}", most.join(", "))
+/// What to tell a model that calls what its run does not have, whether or not it is anywhere else.
+pub fn unknown(catalog: &Catalog, name: &ToolName, is_offered: impl Fn(&ToolName) -> bool) -> String {
+    let names: Vec<_> = catalog.specs().iter().map(|spec| &spec.name).filter(|name| is_offered(name)).collect();
+    let names: Vec<_> = names.into_iter().map(ToolName::as_str).collect();
+    let near = nearest(name.as_str(), names.iter().copied());
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    let most = &names[..names.len().min(50)];
+    let more = if names.len() > most.len() { format!(", and more that `{NAME}` finds") } else { String::new() };
+    format!("no tool `{name}` is offered here; {near}there are: {}{more}", most.join(", "))
 }
 
 /// The tools that the conversation has called or found.
