@@ -160,6 +160,20 @@ async fn messages_wait_as_their_conversation_prefers() {
 }
 
 #[tokio::test]
+async fn a_message_says_itself_how_it_waits() {
+    let home = Home::new().config("{approvals: {unattended: 'wait'}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", SLOW).await;
+    client.card("r1").await;
+    client.say("main", "r2", "/queue interrupt say two").await;
+    assert_eq!(client.ended("r1").await.unwrap_err()["state"], "aborted");
+    assert_eq!(client.ended("r2").await.unwrap(), "two");
+    // It was said for this one message.
+    assert!(client.ask("c1", "/queue").await.contains("steer"));
+}
+
+#[tokio::test]
 async fn fewer_messages_wait_where_their_conversation_wants_it_so() {
     let home = Home::new().config("{approvals: {unattended: 'wait'}}");
     let running = home.start();

@@ -103,7 +103,9 @@ impl Api {
         if let Some(slash) = self.slash(session, &text).await.or(refused) {
             return Said::Command(slash);
         }
-        let is_slash = text.starts_with('/');
+        // One that only says how it waits, waits so.
+        let says_how = directed.as_ref().is_some_and(|(own, _)| Preferences { queue: None, ..own.clone() }.is_empty());
+        let is_slash = text.starts_with('/') && !says_how;
         let (own, text) = match directed {
             Some((own, text)) => (own.or(asked), text),
             None => (asked, text),

@@ -7,6 +7,7 @@
 //! What behind the slash is no such word stays in the message, and so does all of it if nothing or another command
 //! follows.
 
+use claw_core::lane::QueueWish;
 use claw_model::Thinking;
 use claw_store::Preferences;
 
@@ -19,6 +20,13 @@ pub fn split(text: &str) -> Option<(Preferences, &str)> {
             "/think" if Thinking::named(value).is_some() => own.thinking = Some(value.to_owned()),
             // Models are named with their provider; `/model trains` is about something else.
             "/model" if value.contains('/') => own.model = Some(value.to_owned()),
+            "/queue" if QueueWish::is_part(value) => {
+                let (parts, behind) = parts(rest[name.len()..].trim_start());
+                let Some(wish) = QueueWish::parse(parts).filter(|_| !behind.is_empty()) else { break };
+                own.queue = Some(wish.to_string());
+                rest = behind;
+                continue;
+            }
             _ => break,
         }
         rest = behind;
@@ -32,6 +40,15 @@ fn words(text: &str) -> Option<(&str, &str, &str)> {
     let (value, rest) = rest.trim_start().split_once(char::is_whitespace)?;
     let rest = rest.trim_start();
     (!rest.is_empty()).then_some((name, value, rest))
+}
+
+/// The words in front that are parts of a wish how to wait, and what follows these.
+fn parts(text: &str) -> (&str, &str) {
+    let mut end = 0;
+    for word in text.split_whitespace().take_while(|word| QueueWish::is_part(word)) {
+        end = text[end..].find(word).map_or(end, |at| end + at + word.len());
+    }
+    (&text[..end], text[end..].trim_start())
 }
 
 #[cfg(test)]
@@ -53,6 +70,19 @@ mod tests {
     }
 
     #[test]
+    fn how_a_message_waits_is_said_in_front_of_it() {
+        let check = |text: &str, queue: &str, rest: &str| {
+            let (own, left) = split(text).unwrap();
+            assert_eq!((own.queue.as_deref(), left), (Some(queue), rest), "{text}");
+        };
+        check("/queue collect what is it?", "collect", "what is it?");
+        check("/queue collect  debounce:2s cap:5\nwhat?", "collect debounce:2000ms cap:5", "what?");
+        check("/queue interrupt interrupted or not?", "interrupt", "interrupted or not?");
+        let (own, rest) = split("/think high /queue steer and now?").unwrap();
+        assert_eq!((own.thinking.as_deref(), own.queue.as_deref(), rest), (Some("high"), Some("steer"), "and now?"));
+    }
+
+    #[test]
     fn what_is_no_directive_stays_in_the_message() {
         for text in [
             "what /think high",
@@ -65,7 +95,11 @@ mod tests {
             "/think high /status",
             "/think high /unknown words follow",
             "/thinking high what",
-            "/queue collect what",
+            "/queue up at the door",
+            "/queue collect cap:0 what",
+            "/queue collect",
+            "/queue collect cap:5 ",
+            "/queue collect /status",
             "",
         ] {
             assert_eq!(split(text), None, "{text}");
