@@ -75,7 +75,7 @@ impl HttpModel {
             (host, Some(port)) => format!("{host}:{port}"),
             (host, None) => host.to_owned(),
         };
-        let keys = Arc::new(Keyring::new(&config.id, &config.keys));
+        let keys = Arc::new(Keyring::new(&config.id, &config.keys, config.key_use));
         let origin = format!("{} {}", config.wire.as_str(), config.id);
         Ok(HttpModel { headers: headers(config.wire), config, endpoint, host, origin, keys, client: Arc::default() })
     }
@@ -132,6 +132,7 @@ impl HttpModel {
         prompt: &Prompt,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Reply, ModelError> {
+        self.keys.asked(slot);
         let key = self.keys.key(slot);
         let mut request = self.client()?.post(self.endpoint.clone()).headers(self.headers.clone()).body(body);
         if let Some(key) = key {

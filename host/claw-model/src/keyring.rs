@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::ModelError;
-use crate::provider::Credential;
+use crate::provider::{Credential, KeyUse};
 
 /// The first rest without a wish of the provider; it doubles with each failure in a row.
 const FIRST_REST: Duration = Duration::from_secs(15);
@@ -65,6 +65,7 @@ pub enum KeyState {
 pub(crate) struct Keyring {
     provider: String,
     keys: Vec<Option<Credential>>,
+    key_use: KeyUse,
     states: Mutex<Vec<State>>,
 }
 
@@ -72,6 +73,8 @@ pub(crate) struct Keyring {
 struct State {
     failures: u32,
     out: Option<Out>,
+    /// The number of its last use among those of all keys.
+    used: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -82,10 +85,10 @@ struct Out {
 }
 
 impl Keyring {
-    pub(crate) fn new(provider: &str, keys: &[Credential]) -> Self {
+    pub(crate) fn new(provider: &str, keys: &[Credential], key_use: KeyUse) -> Self {
         let keys: Vec<_> = if keys.is_empty() { vec![None] } else { keys.iter().cloned().map(Some).collect() };
         let states = Mutex::new(vec![State::default(); keys.len()]);
-        Keyring { provider: provider.to_owned(), keys, states }
+        Keyring { provider: provider.to_owned(), keys, key_use, states }
     }
 
     pub(crate) fn key(&self, slot: usize) -> Option<&Credential> {
@@ -106,8 +109,20 @@ impl Keyring {
     pub(crate) fn ready(&self, first: Option<usize>, now: Instant) -> Vec<usize> {
         let states = self.states();
         let is_ready = |slot: &usize| states[*slot].out.as_ref().is_none_or(|out| out.until <= now);
-        let others = (0..self.keys.len()).filter(|slot| Some(*slot) != first);
-        first.into_iter().filter(|slot| *slot < self.keys.len()).chain(others).filter(is_ready).collect()
+        let mut ready: Vec<usize> = (0..self.keys.len()).filter(is_ready).collect();
+        ready.sort_by_key(|slot| match self.key_use {
+            _ if Some(*slot) == first => (0, 0),
+            KeyUse::InOrder => (1, 0),
+            KeyUse::Spread => (1, states[*slot].used),
+        });
+        ready
+    }
+
+    /// Notes that a key is used now.
+    pub(crate) fn asked(&self, slot: usize) {
+        let mut states = self.states();
+        let last = states.iter().map(|state| state.used).max().unwrap_or_default();
+        states[slot].used = last + 1;
     }
 
     /// The key that may be used again first, and when.
@@ -119,7 +134,8 @@ impl Keyring {
 
     /// Notes a success.
     pub(crate) fn worked(&self, slot: usize) {
-        self.states()[slot] = State::default();
+        let state = &mut self.states()[slot];
+        *state = State { used: state.used, ..State::default() };
     }
 
     /// Notes a failure.

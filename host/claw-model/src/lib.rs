@@ -45,4 +45,4 @@ pub use keyring::{KeyState, KeyStatus};
 pub use listing::list_models;
 pub use model::{Heard, Model};
 pub use prompt::{Images, Prompt, Reply, StopReason, Thinking};
-pub use provider::{Credential, KeyHeader, ProviderConfig, Secret, WireFormat};
+pub use provider::{Credential, KeyHeader, KeyUse, ProviderConfig, Secret, WireFormat};

@@ -66,6 +66,16 @@ pub struct Credential {
     pub source: String,
 }
 
+/// Which of several keys a conversation begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyUse {
+    /// The one that was not used for the longest time.
+    #[default]
+    Spread,
+    /// The first of them: their owner has put them in order.
+    InOrder,
+}
+
 /// One provider and the model to ask there.
 #[derive(Clone, Debug)]
 pub struct ProviderConfig {
@@ -78,8 +88,10 @@ pub struct ProviderConfig {
     pub base_url: String,
     /// The header of the key.
     pub key_header: KeyHeader,
-    /// Its keys in the order of their use; none for servers that need no key.
+    /// Its keys; none for servers that need no key.
     pub keys: Vec<Credential>,
+    /// Which of them is used first.
+    pub key_use: KeyUse,
     /// The provider's name of the model.
     pub model: String,
     /// What is known of the model.

@@ -103,6 +103,7 @@ pub async fn with_keys(
         base_url: provider.base_url.clone(),
         key_header: provider.key_header,
         keys,
+        key_use: provider.key_use,
         model: provider.model.clone(),
         facts: provider.facts,
         others: provider.others.clone(),

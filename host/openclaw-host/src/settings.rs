@@ -28,7 +28,7 @@ use claw_core::id::{AgentId, ComponentName, ToolName};
 use claw_core::lane::Queueing;
 use claw_core::route::Routes;
 use claw_effects::TrustRoots;
-use claw_model::{KeyHeader, ModelFacts, Thinking, WireFormat};
+use claw_model::{KeyHeader, KeyUse, ModelFacts, Thinking, WireFormat};
 use claw_package::Url;
 
 use crate::folders::NamedFolders;
@@ -144,6 +144,8 @@ pub struct ProviderSettings {
     pub key_header: KeyHeader,
     /// Its keys in the order of their use; none are sent if there are none, as local servers like it.
     pub keys: Vec<KeySettings>,
+    /// Which of them is used first.
+    pub key_use: KeyUse,
     /// The model's name at the provider.
     pub model: String,
     /// What is known of the model.

@@ -3,7 +3,7 @@ use crate::http::tests::provider::credential;
 
 fn ring(names: &[&str]) -> Keyring {
     let keys: Vec<_> = names.iter().map(|name| credential(name, "sk")).collect();
-    Keyring::new("p", &keys)
+    Keyring::new("p", &keys, KeyUse::InOrder)
 }
 
 fn limited(retry_after: Option<u64>) -> ModelError {
@@ -75,4 +75,22 @@ fn a_provider_without_keys_has_one_place_for_none() {
     assert!(ring.key(0).is_none() && ring.ready(Some(5), now) == [0] && ring.named("a").is_none());
     ring.failed(0, &limited(Some(1)), now);
     assert!(ring.ready(None, now).is_empty());
+}
+
+#[test]
+fn the_key_that_was_not_used_for_the_longest_time_is_next_unless_their_owner_said_otherwise() {
+    let now = Instant::now();
+    let keys: Vec<_> = ["a", "b", "c"].iter().map(|name| credential(name, "sk")).collect();
+    let spread = Keyring::new("p", &keys, KeyUse::Spread);
+    spread.asked(0);
+    assert_eq!(spread.ready(None, now), [1, 2, 0]);
+    spread.asked(1);
+    spread.worked(1);
+    assert_eq!(spread.ready(None, now), [2, 0, 1]);
+    assert_eq!(spread.ready(Some(1), now), [1, 2, 0], "who has one stays with it");
+    spread.failed(2, &limited(Some(9)), now);
+    assert_eq!(spread.ready(None, now), [0, 1]);
+    let in_order = Keyring::new("p", &keys, KeyUse::InOrder);
+    in_order.asked(0);
+    assert_eq!(in_order.ready(None, now), [0, 1, 2]);
 }

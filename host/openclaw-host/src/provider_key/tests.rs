@@ -17,6 +17,7 @@ fn provider() -> ProviderSettings {
         base_url: "https://api.example.com/v1".to_owned(),
         key_header: KeyHeader::Bearer,
         keys: Vec::new(),
+        key_use: claw_model::KeyUse::Spread,
         model: "m".to_owned(),
         facts: ModelFacts::default(),
         others: std::collections::BTreeMap::default(),

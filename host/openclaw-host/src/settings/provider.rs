@@ -6,7 +6,7 @@ mod check;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use claw_model::{KeyHeader, ModelFacts, Vendor, WireFormat};
+use claw_model::{KeyHeader, KeyUse, ModelFacts, Vendor, WireFormat};
 
 pub use self::check::is_key_name;
 use self::check::{check_providers, is_variable, url_problem};
@@ -301,6 +301,8 @@ fn finish(
         let message = "needs its key in the environment variable";
         return Err(format!("provider `{id}` {message} `{name}`, which is not set"));
     }
+    let is_ordered = file.is_some_and(|file| !file.key_order.is_empty());
+    let key_use = if is_ordered { KeyUse::InOrder } else { KeyUse::Spread };
     // A variable that is not set is no key, where there are others or none is needed.
     let keys = keys.into_iter().filter(|(_, key)| is_there(key));
     let (origins, keys) = keys.map(|(origin, key)| (origin, KeySettings { place: key.place.at(home), ..key })).unzip();
@@ -308,7 +310,7 @@ fn finish(
     let others = named.map(|other| (other.clone(), facts(&id, other, file))).collect();
     let facts = facts(&id, &model, file);
     let base_url = base_url.trim_end_matches('/').to_owned();
-    Ok((ProviderSettings { id, wire, base_url, key_header, keys, model, facts, others }, url_origin, origins))
+    Ok((ProviderSettings { id, wire, base_url, key_header, keys, key_use, model, facts, others }, url_origin, origins))
 }
 
 /// What is known of a model, corrected by what its owner says.

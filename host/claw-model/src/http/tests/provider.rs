@@ -142,6 +142,7 @@ pub(crate) fn config(wire: WireFormat, base_url: &str) -> ProviderConfig {
         base_url: base_url.to_owned(),
         key_header: wire.key_header(),
         keys: vec![credential("default", KEY)],
+        key_use: crate::KeyUse::Spread,
         facts: ModelFacts::default(),
         others: std::collections::BTreeMap::default(),
         model: "m-1".to_owned(),

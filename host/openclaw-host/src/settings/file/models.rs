@@ -70,7 +70,8 @@ pub struct ProviderFile {
     /// More keys by name, for when one is at its limit: `{ work: { source: "vault", name: "openai/work" } }`. The one of
     /// `apiKey` is called `default`.
     pub keys: BTreeMap<String, SecretRef>,
-    /// Names of keys that are used first, in this order. Without it: `default`, then the others by their names.
+    /// Names of keys that are used first, in this order. Without it a conversation begins with the key that was not used
+    /// for the longest time.
     pub key_order: Vec<String>,
     /// The model to ask for when only the provider is named.
     #[schemars(with = "String")]
