@@ -22,7 +22,7 @@ use crate::provider::ProviderConfig;
 const SESSIONS: usize = 4096;
 
 /// A pause that its user is told about.
-const LONG_PAUSE: Duration = Duration::from_secs(3);
+const LONG_PAUSE: Duration = Duration::from_secs(1);
 
 /// A model, and those that stand in for it.
 #[derive(Debug)]
