@@ -106,7 +106,9 @@ const fn model(
     prices: Option<Prices>,
 ) -> KnownModel {
     let Abilities { tools, images, thinking } = can;
-    KnownModel { name, facts: ModelFacts { context_tokens, max_output_tokens, prices, tools, images, thinking } }
+    let is_assumed = false;
+    let facts = ModelFacts { context_tokens, is_assumed, max_output_tokens, prices, tools, images, thinking };
+    KnownModel { name, facts }
 }
 
 /// Dollars for a million tokens of prompt and of reply.

@@ -17,6 +17,7 @@ use crate::keyring::{KeyStatus, Keyring};
 use crate::model::Heard;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
+use crate::rehearsal;
 
 /// Sessions whose keys are remembered; beyond it, all are forgotten: a key is only found again.
 const SESSIONS: usize = 4096;
@@ -54,6 +55,8 @@ pub struct Chosen {
     pub(crate) http: Option<Arc<HttpModel>>,
     /// The key to ask with first.
     pub(crate) slot: Option<usize>,
+    /// Those that may not stand in for it.
+    left_out: Vec<String>,
 }
 
 /// One way to ask.
@@ -232,7 +235,10 @@ impl Chain {
     /// only means that others are better.
     fn ways(&self, session: Option<&str>, chosen: &Chosen) -> Vec<Way> {
         let sticky = session.and_then(|session| self.sessions().get(session).cloned()).unwrap_or_default();
-        let is_other = |model: &&Arc<HttpModel>| chosen.name != model.name();
+        let is_other = |model: &&Arc<HttpModel>| {
+            let name = model.name();
+            chosen.name != name && !chosen.left_out.contains(&name)
+        };
         let models: Vec<_> = chosen.http.iter().chain(self.models.iter().filter(is_other)).collect();
         let wished = |model: &HttpModel| {
             let of = chosen.http.as_ref().filter(|http| http.provider() == model.provider());
@@ -287,7 +293,26 @@ impl Chain {
 
 impl Chosen {
     fn of(model: Arc<HttpModel>, slot: Option<usize>) -> Self {
-        Chosen { name: model.name(), facts: model.facts(), http: Some(model), slot }
+        Chosen { name: model.name(), facts: model.facts(), http: Some(model), slot, left_out: Vec::new() }
+    }
+
+    pub(crate) fn rehearsal(name: String) -> Self {
+        Chosen { name, facts: rehearsal::FACTS, http: None, slot: None, left_out: Vec::new() }
+    }
+
+    /// See [`crate::Model::learn`].
+    pub(crate) async fn learn(mut self) -> Self {
+        if let Some(http) = self.http.as_ref().filter(|_| self.facts.is_assumed)
+            && let Some(context_tokens) = http.context_tokens().await
+        {
+            self.facts = ModelFacts { context_tokens, is_assumed: false, ..self.facts };
+        }
+        self
+    }
+
+    /// The same, for which these models do not stand in.
+    pub fn without(&self, left_out: Vec<String>) -> Self {
+        Chosen { left_out, ..self.clone() }
     }
 }
 

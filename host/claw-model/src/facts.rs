@@ -7,6 +7,8 @@ use claw_core::message::Usage;
 pub struct ModelFacts {
     /// Tokens that prompt and reply may have together.
     pub context_tokens: u64,
+    /// Whether nobody has said that: then a server without a key, which is its owner's own, is asked for it.
+    pub is_assumed: bool,
     /// Tokens that one reply may have. Larger wishes are cut down to it.
     pub max_output_tokens: u32,
     /// What it costs; `None` if nobody knows.
@@ -25,6 +27,7 @@ impl Default for ModelFacts {
     fn default() -> Self {
         ModelFacts {
             context_tokens: 128_000,
+            is_assumed: true,
             max_output_tokens: 16_384,
             prices: None,
             tools: true,

@@ -21,6 +21,8 @@ use crate::error::ModelError;
 use crate::facts::ModelFacts;
 use crate::http::lookup::ProviderLookup;
 use crate::keyring::Keyring;
+use crate::listing;
+use crate::model::Heard;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::{Credential, KeyHeader, ProviderConfig, Secret, WireFormat};
 use crate::sse::SseParser;
@@ -107,6 +109,22 @@ impl HttpModel {
     pub(crate) fn facts_of(&self, model: &str) -> ModelFacts {
         let said = self.config.others.get(model).copied();
         said.or_else(|| crate::catalogue::facts(&self.config.id, model)).unwrap_or_default()
+    }
+
+    /// The names of its provider's models of which something is known.
+    pub(crate) fn known_models(&self) -> Vec<String> {
+        let listed = crate::catalogue::vendor(&self.config.id).map_or(&[][..], |vendor| vendor.models);
+        let listed = listed.iter().map(|model| model.name.to_owned());
+        let said = self.config.others.keys().filter(|name| listed.clone().all(|listed| listed != **name));
+        listed.clone().chain(said.cloned()).collect()
+    }
+
+    /// What its server says of the model's context. Whoever wants a key is no server of one's own, and is not asked.
+    pub(crate) async fn context_tokens(&self) -> Option<u64> {
+        if self.config.wire != WireFormat::OpenAiChat || !self.config.keys.is_empty() {
+            return None;
+        }
+        listing::context_tokens(self.client().ok()?, &self.config.base_url, &self.config.model).await
     }
 
     pub(crate) fn keys(&self) -> &Arc<Keyring> {

@@ -42,7 +42,7 @@ pub use chain::{Chain, Chosen};
 pub use error::ModelError;
 pub use facts::{ModelFacts, Prices};
 pub use keyring::{KeyState, KeyStatus};
-pub use listing::list_models;
+pub use listing::{Listed, list_models};
 pub use model::{Heard, Model};
 pub use prompt::{Images, Prompt, Reply, StopReason, Thinking};
 pub use provider::{Credential, KeyHeader, KeyUse, ProviderConfig, Secret, WireFormat};

@@ -85,8 +85,14 @@ impl Model {
     pub fn usual(&self) -> Chosen {
         match self {
             Model::Http(chain) => chain.usual(),
-            Model::Rehearsal => Chosen { name: self.name(), facts: rehearsal::FACTS, http: None, slot: None },
+            Model::Rehearsal => Chosen::rehearsal(self.name()),
         }
+    }
+
+    /// The same model, with what its server says of it, where nobody else has said it: a server that wants no key is its
+    /// owner's own, and is asked anew each time, as it may have loaded the model with more or less.
+    pub async fn learn(&self, chosen: Chosen) -> Chosen {
+        chosen.learn().await
     }
 
     /// The model that somebody wishes for: `provider/model` or `provider/model@key`, of a provider that is in use.

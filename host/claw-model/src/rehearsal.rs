@@ -20,6 +20,7 @@ use crate::prompt::{Prompt, Reply, StopReason};
 /// It reads whatever it is given.
 pub(crate) const FACTS: ModelFacts = ModelFacts {
     context_tokens: 10_000_000,
+    is_assumed: false,
     max_output_tokens: 1_000_000,
     prices: None,
     tools: true,

@@ -54,6 +54,7 @@ pub(crate) fn shown(kind: ImageKind, content: &[u8], text: &str) -> (Image, Prom
 /// A model that can do everything.
 pub(crate) const ABLE: ModelFacts = ModelFacts {
     context_tokens: 200_000,
+    is_assumed: false,
     max_output_tokens: 64_000,
     prices: None,
     tools: true,

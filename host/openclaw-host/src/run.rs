@@ -80,10 +80,11 @@ pub async fn run(
     if row.attempts > 0 {
         channels::begins_anew(&host, &row).await;
     }
-    let (labels, lineage, ways) = match brought(&host, &row) {
+    let (labels, lineage, mut ways) = match brought(&host, &row) {
         Ok(brought) => brought,
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
+    ways.model = host.model.learn(ways.model).await;
     let limit = limit.into_iter().chain(lineage.limit()).fold(host.limits.run, Duration::min);
     let clock = Arc::new(RunClock::start(limit));
     let shelf = host.agents.of(&row.session).skills.shelf(&host).await;

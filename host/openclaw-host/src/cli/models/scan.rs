@@ -1,6 +1,6 @@
 //! `models scan`: servers on this machine, on the ports that they usually have.
 
-use claw_model::list_models;
+use claw_model::{Listed, list_models};
 use serde_json::{Value, json};
 
 use super::super::{Exit, Failure, Output};
@@ -10,7 +10,7 @@ struct Found {
     /// The known provider, if it stands at its usual address.
     provider: Option<&'static str>,
     base_url: String,
-    models: Vec<String>,
+    models: Vec<Listed>,
 }
 
 pub(super) async fn scan(urls: &[String], output: &Output) -> Result<Exit, Failure> {
@@ -29,26 +29,40 @@ pub(super) async fn scan(urls: &[String], output: &Output) -> Result<Exit, Failu
     Ok(Exit::Ok)
 }
 
-/// The command or the lines of the file that make the host use it.
+/// The command or the lines of the file that make the host use it. How much its models take, the host asks it itself.
 fn how(found: &Found) -> Option<String> {
     let model = found.models.first()?;
     Some(match found.provider {
-        Some(provider) => format!("openclaw-host models set '{provider}/{model}'"),
+        Some(provider) => format!("openclaw-host models set '{provider}/{}'", model.name),
         None => {
-            let (model, url) = (json!(format!("local/{model}")), json!(found.base_url));
-            format!("models: {{ default: {model}, providers: {{ local: {{ baseUrl: {url} }} }} }}")
+            let (name, url) = (json!(format!("local/{}", model.name)), json!(found.base_url));
+            format!("models: {{ default: {name}, providers: {{ local: {{ baseUrl: {url} }} }} }}")
         }
     })
 }
 
 fn lines(found: &Found) -> String {
     let name = found.provider.and_then(claw_model::vendor).map_or("a server", |vendor| vendor.name);
+    let models: Vec<_> = found.models.iter().map(shown).collect();
     match how(found) {
-        Some(how) => format!("{name} at {}: {}\n  {how}", found.base_url, found.models.join(", ")),
+        Some(how) => format!("{name} at {}: {}\n  {how}", found.base_url, models.join(", ")),
         None => format!("{name} at {}: no models loaded", found.base_url),
     }
 }
 
+fn shown(model: &Listed) -> String {
+    match model.context_tokens {
+        Some(tokens) => format!("{} ({tokens} tokens)", model.name),
+        None => model.name.clone(),
+    }
+}
+
 fn to_json(found: &Found) -> Value {
-    json!({ "provider": found.provider, "baseUrl": found.base_url, "models": found.models, "use": how(found) })
+    let names: Vec<_> = found.models.iter().map(|model| &model.name).collect();
+    let context = found.models.iter().filter_map(|model| Some((model.name.clone(), json!(model.context_tokens?))));
+    let context: serde_json::Map<_, _> = context.collect();
+    json!({
+        "provider": found.provider, "baseUrl": found.base_url, "models": names, "contextTokens": context,
+        "use": how(found),
+    })
 }

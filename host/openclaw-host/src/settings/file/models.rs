@@ -210,6 +210,7 @@ impl ModelFile {
     pub fn correct(&self, facts: claw_model::ModelFacts) -> claw_model::ModelFacts {
         claw_model::ModelFacts {
             context_tokens: self.context_tokens.unwrap_or(facts.context_tokens),
+            is_assumed: facts.is_assumed && self.context_tokens.is_none(),
             max_output_tokens: self.max_output_tokens.unwrap_or(facts.max_output_tokens),
             prices: self.price.map(Into::into).or(facts.prices),
             tools: self.tools.unwrap_or(facts.tools),
