@@ -49,12 +49,16 @@ async fn check_conversation(home: &Home, host: &Host, acknowledged: bool) -> Opt
     };
     assert_eq!(waited["status"], "ok", "{waited}");
     let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
-    let messages = history["messages"].as_array().unwrap();
+    let is_notice = |message: &&Value| message["__openclaw"]["kind"] == "notice";
+    let (notices, messages): (Vec<_>, Vec<_>) = history["messages"].as_array().unwrap().iter().partition(is_notice);
     let roles: Vec<_> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["user", "assistant", "toolResult", "assistant"], "{history}");
-    let result = text_of(&messages[2]);
+    let result = text_of(messages[2]);
     let effects = effects(home);
     let unknown = result.contains("E_OUTCOME_UNKNOWN");
+    // A person hears of it too, and of nothing else.
+    assert_eq!(notices.len(), usize::from(unknown), "{history}");
+    assert!(notices.iter().all(|notice| text_of(notice).contains("`exec` ran: it may or may not")), "{history}");
     assert!(unknown || effects == 1, "the result says that it ran, but {effects} effects are there: {result}");
     Some(result)
 }

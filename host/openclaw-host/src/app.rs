@@ -282,9 +282,9 @@ async fn take_up(host: &Arc<Host>) {
         match host.store.begin_attempt(&row.run, now()).await {
             Ok(attempt) if attempt > run::ATTEMPTS => {
                 let message = format!(
-                    "the host stopped {} times during this run, so it is not tried again; send the message once more if \
-                     you want that",
-                    attempt
+                    "the host stopped {attempt} times during this run, so it is not tried again; {}send the message \
+                     once more if you want that",
+                    unknown_outcomes(host, &row.run)
                 );
                 run::end_unstarted(host, row.run, RunEnd::Failed { kind: RunEnd::LOST.to_owned(), message }).await;
             }
@@ -294,6 +294,18 @@ async fn take_up(host: &Arc<Host>) {
             }
             Err(err) => tracing::error!(run = %row.run, error = %err, "a cut-off run cannot go on"),
         }
+    }
+}
+
+/// What a person has to know of a run that is given up: its calls that may have taken effect.
+fn unknown_outcomes(host: &Host, run: &claw_core::id::RunId) -> String {
+    match run::unknown_outcomes(&host.store, run) {
+        Ok(calls) if calls.is_empty() => String::new(),
+        Ok(calls) => {
+            let calls: Vec<_> = calls.iter().map(|(call, tool)| format!("`{tool}` ({})", call.as_str())).collect();
+            format!("of these calls nobody knows whether they took effect: {}; look first, then ", calls.join(", "))
+        }
+        Err(err) => format!("which of its calls took effect cannot be read ({err}); look first, then "),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
-use claw_core::id::{CallId, RunId, Seq, SessionKey};
+use claw_core::id::{CallId, RunId, Seq, SessionKey, ToolName};
 use claw_core::inbound::{Inbound, Origin};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall, Usage};
@@ -45,6 +45,8 @@ pub use figures::{Figures, figures};
 const CALLS_PER_REPLY: usize = 32;
 /// How often the same call may give the same outcome: waiting for something may take some looks.
 const SAME_OUTCOMES: u32 = 5;
+/// What a notice shows of a call's arguments, in characters.
+const ARGUMENT_CHARS: usize = 120;
 /// A run that took the host down with it this often is not tried again.
 pub const ATTEMPTS: u32 = 3;
 
@@ -148,6 +150,26 @@ fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreEr
     let lineage = Lineage::of(host, &row.session, &row.run)?;
     let ways = Ways::of_run(host, &row.run, &row.session, own, &lineage.above)?;
     Ok((labels, lineage, ways))
+}
+
+/// The calls of a run that had begun and not ended when the host stopped, and may have taken effect, each with its tool. A
+/// call that was only noted, and can neither write files nor had begun an effect, is not among them: it may simply run.
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn unknown_outcomes(store: &Store, run: &RunId) -> Result<Vec<(CallId, ToolName)>, StoreError> {
+    let mut open: Vec<(CallId, ToolName, Repeatable)> = Vec::new();
+    for step in store.journal(run)? {
+        match step {
+            JournalStep::CallStarted { call, tool, repeatable, .. } => open.push((call, tool, repeatable)),
+            JournalStep::EffectStarted { call, .. } => {
+                open.iter_mut().filter(|it| it.0 == call).for_each(|it| it.2 = Repeatable::No);
+            }
+            JournalStep::CallEnded { call } => open.retain(|it| it.0 != call),
+            JournalStep::EffectEnded { .. } => {}
+        }
+    }
+    Ok(open.into_iter().filter(|it| it.2 == Repeatable::No).map(|(call, tool, _)| (call, tool)).collect())
 }
 
 struct Shell {
@@ -358,6 +380,8 @@ impl Shell {
                  before trying again",
                 call.tool
             );
+            // Whoever answers for it hears so from the host, whatever the model makes of it.
+            self.notice(&format!("The call `{}` ({}): {message}", call.id.as_str(), shown(&call.arguments)));
             return (ToolOutcome::failed(FailureKind::OutcomeUnknown, message), false);
         }
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
@@ -401,21 +425,11 @@ impl Shell {
         (outcome, outside)
     }
 
-    /// The calls that may have taken effect before a restart. A call that was only noted, and can neither write files
-    /// nor had begun an effect, is not among them: it simply runs.
     fn cut_off(&self) -> Result<HashSet<CallId>, StoreError> {
         if self.row.attempts == 0 {
             return Ok(HashSet::new());
         }
-        let journal = self.store().journal(&self.row.run)?;
-        let begun = journal.into_iter().filter_map(|step| match step {
-            JournalStep::CallStarted { call, repeatable: Repeatable::No, .. } => Some(call),
-            JournalStep::EffectStarted { call, .. } => Some(call),
-            JournalStep::CallStarted { repeatable: Repeatable::Yes, .. }
-            | JournalStep::EffectEnded { .. }
-            | JournalStep::CallEnded { .. } => None,
-        });
-        Ok(begun.collect())
+        Ok(unknown_outcomes(self.store(), &self.row.run)?.into_iter().map(|(call, _)| call).collect())
     }
 
     fn stopped(&self) -> Option<RunEnd> {
@@ -459,6 +473,16 @@ impl Shell {
         self.log.extend(entries);
         Ok(())
     }
+}
+
+/// The beginning of a call's arguments, for people.
+fn shown(arguments: &str) -> String {
+    let mut line: String = arguments.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(ARGUMENT_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
 }
 
 enum Asked {
