@@ -120,6 +120,40 @@ async fn a_key_is_added_ordered_tried_and_used_by_commands() {
 }
 
 #[tokio::test]
+async fn a_provider_whose_key_is_there_is_chosen_by_name_at_run_time() {
+    let usual = Provider::start([Answer::Whole(say(&["Usual."]))]).await;
+    let other = Provider::start([Answer::Whole(say(&["Other."]))]).await;
+    let config = json!({ "models": { "default": "usual/m-1", "providers": {
+        "usual": { "baseUrl": format!("{}/v1", usual.origin()) },
+        "other": { "wire": "anthropic-messages", "baseUrl": other.origin(), "apiKeyEnv": "OTHER_KEY" },
+        "unset": { "baseUrl": "https://unset.test/v1", "apiKeyEnv": "UNSET_KEY" },
+        "asks": {
+            "baseUrl": "https://asks.test/v1",
+            "apiKey": { "source": "command", "argv": ["/bin/touch", "it-ran"] },
+        },
+    } } });
+    let home = Home::new().env("OTHER_KEY", "sk-other").env("GROQ_API_KEY", "sk-groq").config(&config.to_string());
+    let running = home.start();
+    let mut client = running.connect().await;
+    let listed = client.ask("c1", "/models").await;
+    for line in ["- usual/m-1: 128000 tokens", "- groq/openai/gpt-oss-120b: ", "- other/…", "- ollama/…"] {
+        assert!(listed.contains(line), "{listed}");
+    }
+    for absent in ["- anthropic", "- unset", "- asks"] {
+        assert!(!listed.contains(absent), "{listed}");
+    }
+    assert!(client.ask("c2", "/model other/m-9").await.contains("asks other/m-9"));
+    assert_eq!(client.ask("r1", "hi").await, "Other.");
+    assert_eq!((other.asked()[0].body["model"].as_str(), usual.asked().len()), (Some("m-9"), 0));
+    assert_eq!(other.asked()[0].headers["x-api-key"], "sk-other");
+    assert!(client.ask("c3", "/model groq/openai/gpt-oss-120b").await.contains("asks groq/openai/gpt-oss-120b"));
+    let refused = client.ask("c4", "/model anthropic/claude").await;
+    assert!(refused.contains("is not in use") && refused.contains("models auth add anthropic"), "{refused}");
+    client.ask("c5", "/model default").await;
+    assert_eq!(client.ask("r2", "hi").await, "Usual.");
+}
+
+#[tokio::test]
 async fn a_key_in_the_vault_goes_to_the_server_it_was_added_for_alone() {
     let provider = Provider::start([]).await;
     let other = Provider::start([]).await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use crate::catalogue;
 use crate::error::ModelError;
 use crate::facts::ModelFacts;
 use crate::http::{HttpModel, retry};
@@ -124,6 +125,26 @@ impl Chain {
         self.models.iter().map(|model| (model.name(), model.facts())).collect()
     }
 
+    /// See [`crate::Model::choices`].
+    pub(crate) fn choices(&self) -> Vec<(String, Option<ModelFacts>)> {
+        let mut providers: Vec<&Arc<HttpModel>> = Vec::new();
+        for model in self.known() {
+            if !providers.iter().any(|known| known.provider() == model.provider()) {
+                providers.push(model);
+            }
+        }
+        let mut choices = Vec::new();
+        for provider in providers {
+            let names = provider.known_models();
+            let choice = |name: &String| (format!("{}/{name}", provider.provider()), Some(provider.facts_of(name)));
+            choices.extend(names.iter().map(choice));
+            if names.is_empty() {
+                choices.push((provider.provider().to_owned(), None));
+            }
+        }
+        choices
+    }
+
     /// The first model.
     pub(crate) fn usual(&self) -> Chosen {
         Chosen::of(Arc::clone(&self.models[0]), None)
@@ -150,9 +171,11 @@ impl Chain {
             let names: BTreeSet<&str> = self.known().map(|model| model.provider()).collect();
             let names: Vec<&str> = names.into_iter().collect();
             let names = names.join("`, `");
-            return Err(unknown(format!(
-                "provider `{provider}` is not in use, only `{names}`; name one of its models in `models.fallbacks`"
-            )));
+            let how = match catalogue::vendor(provider) {
+                Some(_) => format!("`openclaw-host models auth add {provider}` keeps a key for it, for the next start"),
+                None => "describe it under `models.providers`, for the next start".to_owned(),
+            };
+            return Err(unknown(format!("provider `{provider}` is not in use, only `{names}`; {how}")));
         };
         // A name with an `@` of its own is no key.
         let by_key = rest.rsplit_once('@').and_then(|(model, key)| Some((model, known.keys().named(key)?)));

@@ -73,6 +73,21 @@ impl Model {
         }
     }
 
+    /// Those that may be asked in place of a chosen one.
+    pub fn stand_ins(&self, chosen: &Chosen) -> Vec<(String, ModelFacts)> {
+        let is_other = |(name, _): &(String, ModelFacts)| *name != chosen.name;
+        self.models().into_iter().filter(is_other).collect()
+    }
+
+    /// What is known of all models that can be chosen by their names. A provider of whose models nothing is known has none
+    /// here, and answers nevertheless: its name, then, stands alone.
+    pub fn choices(&self) -> Vec<(String, Option<ModelFacts>)> {
+        match self {
+            Model::Http(chain) => chain.choices(),
+            Model::Rehearsal => Vec::new(),
+        }
+    }
+
     /// How the keys are that are in use.
     pub fn keys(&self) -> Vec<KeyStatus> {
         match self {

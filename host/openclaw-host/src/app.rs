@@ -394,9 +394,9 @@ fn limits(settings: &Settings) -> RunLimits {
 }
 
 async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
-    let (first, fallbacks, others) = match &settings.model {
+    let (first, fallbacks, others, by_name) = match &settings.model {
         ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
-        ModelSettings::Providers { first, fallbacks, others } => (first, fallbacks, others),
+        ModelSettings::Providers { first, fallbacks, others, by_name } => (first, fallbacks, others, by_name),
     };
     let first = provider_key::with_keys(first, vault, &settings.roots).await?;
     let with_keys = async |models: &[ProviderSettings]| {
@@ -406,7 +406,17 @@ async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
         }
         Ok::<_, Failure>(found)
     };
-    let (fallbacks, others) = (with_keys(fallbacks).await?, with_keys(others).await?);
+    let (fallbacks, mut others) = (with_keys(fallbacks).await?, with_keys(others).await?);
+    for provider in by_name {
+        // Nobody needs it yet.
+        match provider_key::with_keys(provider, vault, &settings.roots).await {
+            Ok(config) if claw_model::Model::http(config.clone()).is_ok() => others.push(config),
+            Ok(_) => tracing::warn!(provider = %provider.id, "a provider that is not in use cannot be chosen"),
+            Err(err) => {
+                tracing::warn!(provider = %provider.id, error = %err, "a provider that is not in use cannot be chosen");
+            }
+        }
+    }
     let model = Model::with_fallbacks(first, fallbacks).and_then(|model| model.and_others(others));
     model.map_err(|err| Failure::new(Exit::Config, err))
 }

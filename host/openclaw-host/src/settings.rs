@@ -128,6 +128,8 @@ pub enum ModelSettings {
         fallbacks: Vec<ProviderSettings>,
         /// Those of single agents.
         others: Vec<ProviderSettings>,
+        /// Providers that are only asked by their names, at run time.
+        by_name: Vec<ProviderSettings>,
     },
 }
 

@@ -170,6 +170,18 @@ impl Api {
             format!("- {name}: {} tokens of context", facts.context_tokens)
         };
         lines.extend(model.models().into_iter().map(line));
+        let listed = model.models();
+        let others = model.choices().into_iter().filter(|(name, _)| listed.iter().all(|(listed, _)| listed != name));
+        let others: Vec<_> = others
+            .map(|(name, facts)| match facts {
+                Some(facts) => line((name, facts)),
+                None => format!("- {name}/…: any of its models"),
+            })
+            .collect();
+        if !others.is_empty() {
+            lines.push("/model chooses any of these, or another model of the same providers:".to_owned());
+            lines.extend(others);
+        }
         Ok(lines.join("\n"))
     }
 

@@ -21,6 +21,9 @@ use super::{KeySettings, ModelSettings, ProviderSettings, Secret};
 /// The provider that needs no network and no key.
 const REHEARSAL: &str = "rehearsal";
 
+/// Stands for a model of a provider of which none is known.
+const ANY: &str = "any";
+
 /// The name of the key that `apiKey`, `apiKeyEnv` or a known variable gives.
 pub const DEFAULT_KEY: &str = "default";
 
@@ -144,8 +147,27 @@ pub(super) fn select(
         of_agents.push(model);
     }
     let all = |models: Vec<Option<_>>| models.into_iter().collect::<Option<Vec<_>>>();
-    let (fallbacks, others) = (all(stand_ins)?, all(of_agents)?);
-    Some((ModelSettings::Providers { first: Box::new(first?), fallbacks, others }, names))
+    let (first, fallbacks, others) = (Box::new(first?), all(stand_ins)?, all(of_agents)?);
+    let named: Vec<&str> =
+        [&*first].into_iter().chain(&fallbacks).chain(&others).map(|model| model.id.as_str()).collect();
+    let by_name = by_name(merge.file, home, env, &named);
+    Some((ModelSettings::Providers { first, fallbacks, others, by_name }, names))
+}
+
+/// The providers beside these that can be asked as they are. What one of them lacks is no fault: nobody has named it. One
+/// whose keys only a program knows is not among them: it would run at each start.
+fn by_name(file: &LoadedFile, home: &Path, env: &Env, named: &[&str]) -> Vec<ProviderSettings> {
+    let known = known_providers(file, env).into_iter().filter(|known| !named.contains(&known.id.as_str()));
+    let usable = known.filter(KnownProvider::is_usable).filter_map(|known| {
+        let mut candidate = candidate(file, env, &known.id)?;
+        let wants_key = !candidate.keys.is_empty();
+        candidate.keys.retain(|(_, key)| !matches!(key.place, SecretRef::Command { .. }));
+        if wants_key && candidate.keys.is_empty() {
+            return None;
+        }
+        finish(candidate, Some(known.models.first().map_or(ANY, |(model, _)| model)), home).ok()
+    });
+    usable.map(|(provider, _, _)| provider).collect()
 }
 
 /// The provider and model of this name, which stands at `place`. `None` after a complaint.

@@ -34,7 +34,7 @@ pub(super) async fn status(home: &Path, probe: bool, env: &Env, output: &Output)
             output.data(&json!([]), |_| "no provider is set up; the offline model `rehearsal` answers".to_owned())?;
             return Ok(Exit::Ok);
         }
-        ModelSettings::Providers { first, fallbacks, others } => (&**first, fallbacks, others),
+        ModelSettings::Providers { first, fallbacks, others, by_name: _ } => (&**first, fallbacks, others),
     };
     let running = if probe { None } else { running(home).await };
     let mut lines = Vec::new();
