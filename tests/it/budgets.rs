@@ -97,3 +97,96 @@ async fn the_chat_tells_what_was_used_and_what_is_left() {
     assert!(used.contains("this day: ") && used.contains("$0.8000; $59.2000 of $60.0000 are left"), "{used}");
     assert!(used.contains("$0.4000; ") && used.ends_with("one run may use $50.0000"), "{used}");
 }
+
+/// What `/usage` says that the conversation has used: tokens.
+async fn used(client: &mut crate::client::Client, run: &str) -> u64 {
+    let usage = client.ask(run, "/usage").await;
+    let (_, rest) = usage.split_once("this conversation: ").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+// ML-26
+#[tokio::test]
+async fn a_call_that_breaks_off_or_is_stopped_counts_and_one_that_nobody_has_begun_to_answer_does_not() {
+    let script =
+        [fail(400, "odd"), Answer::Cut(say(&["Half a ", "sentence"])), Answer::Hang, fail(400, "odd"), answer("Yes.")];
+    let provider = Provider::start(script).await;
+    let home = home(&provider, "{tokens: {session: 900000}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "well?").await;
+    client.ended("r1").await.unwrap_err();
+    assert_eq!(used(&mut client, "u1").await, 0);
+    client.say("main", "r2", "well?").await;
+    client.ended("r2").await.unwrap_err();
+    // Instructions and tools take some 4,000 tokens by our count, as the provider did not get to say it.
+    let broken = used(&mut client, "u2").await;
+    assert!(broken > 2_000, "{broken}");
+    client.say("main", "r3", "well?").await;
+    client.event(|event| event["event"] == "chat" && event["payload"]["deltaText"] == "…").await;
+    client.ask("s1", "/stop").await;
+    client.ended("r3").await.unwrap_err();
+    let stopped = used(&mut client, "u3").await;
+    assert!(stopped > broken + 2_000, "{broken} {stopped}");
+    client.say("main", "r4", "well?").await;
+    client.ended("r4").await.unwrap_err();
+    assert_eq!(used(&mut client, "u4").await, stopped);
+}
+
+// ML-26
+#[tokio::test]
+async fn a_summary_is_paid_from_the_budget_and_not_made_by_the_model_once_that_is_used_up() {
+    let script = ["one", "two", "Minutes.", "three"].map(answer);
+    let provider = Provider::start(script).await;
+    // The provider counts 25 tokens in each answer, and the reply that a summary may have takes 2,048.
+    let home = home(&provider, "{tokens: {session: 17500}}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.ask("r1", "tell me of ships, INV-7-2024").await;
+    client.ask("c1", "/compact").await;
+    let asked = provider.asked().len();
+    assert_eq!(asked, 2, "the model was asked for a summary");
+    assert_eq!(used(&mut client, "u1").await, 50);
+    drop(running);
+    let home = home.config(&provider.config_with(Wire::OpenAi, "{tokens: {session: 60}}"));
+    let running = home.start();
+    let mut client = running.connect().await;
+    // What comes before the run's own message is summarised, and there is something again.
+    client.say("main", "r2", "tell me of trains, INV-8-2024").await;
+    limit(&client.ended("r2").await.unwrap_err());
+    let said = client.ask("c2", "/compact").await;
+    assert!(said.contains("summarised"), "{said}");
+    assert_eq!(provider.asked().len(), asked, "an exhausted budget still pays");
+    let history = client.call("chat.history", serde_json::json!({"sessionKey": "main"})).await.unwrap().to_string();
+    assert!(history.contains("summarised without the model") && history.contains("limits.tokens.session"), "{history}");
+}
+
+// ML-26
+#[tokio::test]
+async fn a_dearer_stand_in_is_not_asked_once_the_budget_does_not_reach_for_it() {
+    let first = Provider::start((0..9).map(|_| fail(402, "pay"))).await;
+    let second = Provider::start((0..9).map(|_| answer("Dear."))).await;
+    let config = |day: u64| {
+        serde_json::json!({
+            "models": {"default": "cheap/m", "fallbacks": ["dear/m"], "providers": {
+                "cheap": {"baseUrl": format!("{}/v1", first.origin()), "models": {"m": {"price": {"input": 0, "output": 1}}}},
+                "dear": {"baseUrl": format!("{}/v1", second.origin()),
+                         "models": {"m": {"price": {"input": 0, "output": 100_000}}}},
+            }},
+            "limits": {"usd": {"day": day}},
+        })
+        .to_string()
+    };
+    // Its longest reply would cost $819.20.
+    let home = Home::new().config(&config(800));
+    let running = home.start();
+    let mut client = running.connect().await;
+    client.say("main", "r1", "well?").await;
+    let error = client.ended("r1").await.unwrap_err();
+    assert!(error["errorMessage"].as_str().unwrap().contains("`cheap` has no credit"), "{error}");
+    assert_eq!(second.asked().len(), 0);
+    drop(running);
+    let home = home.config(&config(900));
+    let running = home.start();
+    assert_eq!(running.connect().await.ask("r2", "well?").await, "Dear.");
+}

@@ -209,11 +209,11 @@ impl Chain {
             let error = loop {
                 let Way { model, slot } = ways.next().expect("chain: there is always a way");
                 let body = body(&mut bodies, &model, prompt);
-                let mut on_text = |text: &str| {
-                    has_streamed = true;
-                    hear(Heard::Text(text));
+                let mut heard = |heard: Heard<'_>| {
+                    has_streamed |= matches!(heard, Heard::Text(_));
+                    hear(heard);
                 };
-                let error = match model.attempt(slot, body, prompt, &mut on_text).await {
+                let error = match model.attempt(slot, body, prompt, &mut heard).await {
                     Ok(reply) => {
                         model.keys().worked(slot);
                         if let Some(notice) = self.remember(session, chosen, &model, slot).filter(|_| !told) {

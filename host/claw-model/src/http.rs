@@ -148,7 +148,7 @@ impl HttpModel {
         slot: usize,
         body: Bytes,
         prompt: &Prompt,
-        on_text: &mut (dyn FnMut(&str) + Send),
+        hear: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> Result<Reply, ModelError> {
         self.keys.asked(slot);
         let key = self.keys.key(slot);
@@ -167,7 +167,8 @@ impl HttpModel {
         if !content_type.is_empty() && !content_type.starts_with(b"text/event-stream") {
             return Err(self.fault(Fault::garbage("it is not an event stream"), key));
         }
-        let mut reply = self.read(response, key, prompt, on_text).await?;
+        hear(Heard::Begun(self.config.facts.prices));
+        let mut reply = self.read(response, key, prompt, hear).await?;
         reply.usage.cost_micros = self.config.facts.prices.map_or(0, |prices| prices.cost_micros(&reply.usage));
         Ok(reply)
     }
@@ -178,7 +179,7 @@ impl HttpModel {
         mut response: Response,
         key: Option<&Credential>,
         prompt: &Prompt,
-        on_text: &mut (dyn FnMut(&str) + Send),
+        hear: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> Result<Reply, ModelError> {
         let mut parser = SseParser::default();
         let mut decoder = Decoder::new(self.config.wire);
@@ -196,7 +197,10 @@ impl HttpModel {
             };
             let events = parser.push(&chunk).map_err(|error| self.fault(error.into(), key))?;
             for data in events {
-                progress = decoder.take(&data, on_text).map_err(|fault| self.fault(fault, key))?;
+                let taken = decoder.take(&data, &mut |text| hear(Heard::Text(text)));
+                let (usage, bytes) = decoder.used();
+                hear(Heard::Used { usage, bytes });
+                progress = taken.map_err(|fault| self.fault(fault, key))?;
                 if progress == Progress::Ended {
                     break;
                 }

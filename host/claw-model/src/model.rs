@@ -1,10 +1,11 @@
 //! One model to ask: providers over HTTP, or the offline rehearsal.
 
+use claw_core::message::Usage;
 use tokio::time::Instant;
 
 use crate::chain::{Chain, Chosen};
 use crate::error::ModelError;
-use crate::facts::ModelFacts;
+use crate::facts::{ModelFacts, Prices};
 use crate::keyring::KeyStatus;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
@@ -21,12 +22,21 @@ pub enum Model {
 }
 
 /// What is heard while a model is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Heard<'a> {
     /// The next piece of its answer.
     Text(&'a str),
     /// A sentence for people: somebody else is asked, or the provider wants to be waited for.
     Notice(&'a str),
+    /// A provider with these prices has begun to answer: from now on the prompt is paid for, whatever comes of it.
+    Begun(Option<Prices>),
+    /// What the answer that was begun last has used until now.
+    Used {
+        /// As its provider says; some say so only at the end.
+        usage: Usage,
+        /// Its text, thoughts and arguments.
+        bytes: usize,
+    },
 }
 
 impl Model {
@@ -131,7 +141,7 @@ impl Model {
     pub async fn complete(&self, prompt: &Prompt, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Reply, ModelError> {
         let mut hear = |heard: Heard<'_>| match heard {
             Heard::Text(text) => on_text(text),
-            Heard::Notice(_) => {}
+            Heard::Notice(_) | Heard::Begun(_) | Heard::Used { .. } => {}
         };
         self.ask(None, &self.usual(), prompt, &mut hear).await
     }

@@ -1,6 +1,6 @@
 //! What the wire formats have in common: a request body, a decoder of events, and the provider's complaints.
 
-use claw_core::message::ToolSpec;
+use claw_core::message::{ToolSpec, Usage};
 use serde_json::{Map, Value, json};
 
 use crate::anthropic;
@@ -133,6 +133,11 @@ impl Decoder {
             WireFormat::AnthropicMessages => anthropic::take(&mut self.gathered, data, on_text),
             WireFormat::Gemini => gemini::take(&mut self.gathered, data, on_text),
         }
+    }
+
+    /// What the reply has used until now: what its provider says, and the bytes that have come.
+    pub(crate) fn used(&self) -> (Usage, usize) {
+        (self.gathered.draft.usage, self.gathered.draft.bytes())
     }
 
     /// Whether the reply is whole; only trailing figures may be missing.

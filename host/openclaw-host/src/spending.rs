@@ -10,6 +10,10 @@ use claw_store::{Cost, CostOf, Store, StoreError};
 
 use crate::settings::{SpendingLimit, SpendingSettings};
 
+mod meter;
+
+pub use meter::Meter;
+
 /// A reply that could only be shorter is not worth its prompt.
 const SHORTEST_REPLY: u64 = 256;
 
@@ -28,18 +32,29 @@ pub struct Wanted<'a> {
     pub above: &'a [SessionKey],
     /// The run on whose account it is, where it is on one's.
     pub account: Option<&'a RunId>,
-    /// What its run has used before.
+    /// What its run has used before; a record counts it already.
     pub run: Cost,
-    /// What of that no record counts yet.
-    pub unsettled: Cost,
     /// Tokens of its prompt.
     pub prompt: u64,
     /// Most tokens of its reply.
     pub reply: u64,
     /// What the model costs.
     pub facts: ModelFacts,
+    /// Who may be asked instead when it fails.
+    pub stand_ins: &'a [(String, ModelFacts)],
     /// Host time.
     pub at: Timestamp,
+}
+
+/// A call that may be made.
+#[derive(Debug)]
+pub struct Granted {
+    /// The most tokens that its reply may have: fewer than wanted where a limit is near.
+    pub reply: u64,
+    /// Stand-ins that would cost more than a limit leaves.
+    pub left_out: Vec<String>,
+    /// Room for it, with the dearest of those that may be asked.
+    pub room: Reservation,
 }
 
 /// Room for one call, given back when it is dropped: after what the call cost is counted.
@@ -88,15 +103,14 @@ impl Spending {
         Spending { limits, reserved: Mutex::default() }
     }
 
-    /// Reserves room for a call. Gives it with the most tokens that the reply may have: fewer than wanted where a limit
-    /// is near.
+    /// Reserves room for a call.
     ///
     /// # Errors
     /// [`Refused::Limit`] says which limit is reached and what it is.
-    pub fn reserve(self: &Arc<Self>, store: &Store, wanted: &Wanted<'_>) -> Result<(u64, Reservation), Refused> {
+    pub fn reserve(self: &Arc<Self>, store: &Store, wanted: &Wanted<'_>) -> Result<Granted, Refused> {
         if self.limits == SpendingSettings::default() {
-            let none = Reservation { spending: Arc::clone(self), places: Vec::new(), cost: Cost::default() };
-            return Ok((wanted.reply, none));
+            let room = Reservation { spending: Arc::clone(self), places: Vec::new(), cost: Cost::default() };
+            return Ok(Granted { reply: wanted.reply, left_out: Vec::new(), room });
         }
         let of_agent = CostOf::day_of(wanted.session.agent(), wanted.at);
         let mut places = vec![CostOf::day(wanted.at), of_agent, CostOf::Session(wanted.session.clone())];
@@ -112,7 +126,7 @@ impl Spending {
         let used_by_run = match wanted.account.map(|run| CostOf::Run(run.clone())) {
             Some(account) => {
                 let all = store.cost(&account)?;
-                let counted = if all == Cost::default() { wanted.run } else { all.and(wanted.unsettled) };
+                let counted = if all == Cost::default() { wanted.run } else { all };
                 counted.and(reserved.get(&account).copied().unwrap_or_default())
             }
             None => wanted.run,
@@ -133,13 +147,24 @@ impl Spending {
         for budget in &budgets {
             reply = reply.min(budget.room(wanted)?);
         }
-        let cost = Cost { tokens: wanted.prompt + reply, micros: micros(wanted, reply) };
+        let left =
+            budgets.iter().filter_map(|budget| Some(budget.limit.micros?.saturating_sub(budget.used.micros))).min();
+        let mut cost = Cost { tokens: wanted.prompt + reply, micros: micros(&wanted.facts, wanted.prompt, reply) };
+        let mut left_out = Vec::new();
+        for (name, facts) in wanted.stand_ins {
+            let needed = micros(facts, wanted.prompt, reply);
+            if left.is_some_and(|left| needed > left) {
+                left_out.push(name.clone());
+            } else {
+                cost.micros = cost.micros.max(needed);
+            }
+        }
         for place in &places {
             let sum = reserved.entry(place.clone()).or_default();
             *sum = sum.and(cost);
         }
         drop(reserved);
-        Ok((reply, Reservation { spending: Arc::clone(self), places, cost }))
+        Ok(Granted { reply, left_out, room: Reservation { spending: Arc::clone(self), places, cost } })
     }
 
     /// The limits.
@@ -192,7 +217,7 @@ impl Budget {
         }
         if let Some(limit) = limit.micros {
             let left = limit.saturating_sub(used.micros);
-            let needed = micros(wanted, least);
+            let needed = micros(&wanted.facts, wanted.prompt, least);
             if needed > left {
                 return Err(Refused::Limit(format!(
                     "the {name} may cost {} and has cost {}; the model's next call would cost about {}. \
@@ -204,7 +229,7 @@ impl Budget {
             }
             let price = wanted.facts.prices.map_or(0.0, |prices| prices.output);
             // A cast saturates, so a reply that costs nothing has no limit here.
-            room = room.min(((left - micros(wanted, 0)) as f64 / price) as u64);
+            room = room.min(((left - micros(&wanted.facts, wanted.prompt, 0)) as f64 / price) as u64);
         }
         Ok(room)
     }
@@ -226,9 +251,8 @@ impl Drop for Reservation {
 }
 
 /// What a call costs with a reply of so many tokens; a model whose prices nobody knows costs nothing.
-fn micros(wanted: &Wanted<'_>, reply: u64) -> u64 {
-    let prices = wanted.facts.prices;
-    prices.map_or(0, |prices| (wanted.prompt as f64 * prices.input + reply as f64 * prices.output).ceil() as u64)
+fn micros(facts: &ModelFacts, prompt: u64, reply: u64) -> u64 {
+    facts.prices.map_or(0, |prices| (prompt as f64 * prices.input + reply as f64 * prices.output).ceil() as u64)
 }
 
 /// Millionths of a dollar for people.

@@ -1,16 +1,11 @@
-//! Summaries of conversations: by the model, or without it where it gives none.
+//! Summaries of conversations: what the model is asked for them, and what stands in their place where it gives none.
 
 use std::fmt::Write;
-use std::time::Duration;
 
-use claw_core::context::{self, Room};
+use claw_core::context;
 use claw_core::image;
 use claw_core::message::Message;
-use claw_model::{Chosen, Heard, Images, Model, Prompt, Reply, Thinking};
-use claw_store::Cost;
-
-use crate::host::Host;
-use crate::masking;
+use claw_model::{Images, Prompt, Thinking};
 
 const SYSTEM: &str = "You keep the minutes of a conversation between an owner and their assistant. Whoever reads them \
     goes on with the conversation and has nothing else. Write them under these headings, each only if there is \
@@ -29,8 +24,6 @@ const RESULT_CHARS: usize = 1_500;
 /// How many pieces of a conversation are summarised one after the other; what stands before them is left to what the
 /// summary without a model says.
 const PIECES: usize = 8;
-/// One answer of the model.
-const WITHIN: Duration = Duration::from_secs(120);
 /// Exact words that are kept in any case: so many, in so many characters.
 const WORDS: usize = 60;
 const WORDS_CHARS: usize = 3_000;
@@ -38,31 +31,41 @@ const WORDS_CHARS: usize = 3_000;
 const PLAIN_CHARS: usize = 300;
 const PLAIN_MESSAGES: usize = 20;
 
-/// What is to be known of these messages, as `model` gets to see them, and what it cost to find out. `wish` is what the owner wants of it, and may be
-/// empty.
-pub async fn of(host: &Host, model: &Chosen, messages: &[Message], wish: &str, room: &Room) -> (String, Cost) {
-    // It follows scripts, and has nothing to say about others.
-    if matches!(host.model, Model::Rehearsal) {
-        return (plain(messages), Cost::default());
-    }
+/// The conversation as the summary's author reads it, in pieces of at most so many tokens each, a longer line in one of
+/// its own.
+pub fn pieces(messages: &[Message], most: u64) -> Vec<String> {
     let script: Vec<_> = messages.iter().filter_map(line).collect();
-    // Half of the window: the other half is for what was summarised before, and for the count that may be wrong.
-    let pieces = pieces(&script, room.window / 2);
-    let (mut summary, mut cost) = (String::new(), Cost::default());
-    for piece in &pieces[pieces.len().saturating_sub(PIECES)..] {
-        match ask(host, model, &summary, piece, wish).await {
-            Some(reply) => {
-                cost = cost.and(reply.usage.into());
-                summary = reply.text.trim().to_owned();
-            }
-            None => return (plain(messages), cost),
-        }
+    let mut pieces = joined(&script, most);
+    pieces.split_off(pieces.len().saturating_sub(PIECES))
+}
+
+/// What the model is asked about one piece, after what it said about those `before`. `wish` is what the owner wants of
+/// it, and may be empty.
+pub fn prompt(before: &str, piece: &str, wish: &str) -> Prompt {
+    let mut text = String::new();
+    if !before.is_empty() {
+        let _ = write!(text, "The minutes so far:\n\n{before}\n\nBring them up to date with what follows.\n\n");
     }
-    let text = match summary.is_empty() {
+    if !wish.is_empty() {
+        let _ = write!(text, "The owner wants of the minutes: {wish}\n\n");
+    }
+    let _ = write!(text, "The conversation:\n\n{piece}\n\nNow write the minutes.");
+    Prompt {
+        system: SYSTEM.to_owned(),
+        messages: vec![Message::user(text)],
+        images: Images::new(),
+        tools: Vec::new(),
+        max_output_tokens: TOKENS,
+        thinking: Thinking::Off,
+    }
+}
+
+/// The summary that the model wrote, with what it left out.
+pub fn whole(summary: &str, messages: &[Message]) -> String {
+    match summary.is_empty() {
         true => plain(messages),
-        false => with_words(cut(&summary, CHARS), messages),
-    };
-    (text, cost)
+        false => with_words(cut(summary, CHARS), messages),
+    }
 }
 
 /// A summary without a model: what the owner wrote, cut short, and the exact words of all of it.
@@ -85,40 +88,6 @@ pub fn plain(messages: &[Message]) -> String {
         let _ = writeln!(text, "- the assistant, last: {}", cut(said.trim(), PLAIN_CHARS));
     }
     with_words(cut(&text, CHARS), messages)
-}
-
-async fn ask(host: &Host, model: &Chosen, before: &str, piece: &str, wish: &str) -> Option<Reply> {
-    let mut text = String::new();
-    if !before.is_empty() {
-        let _ = write!(text, "The minutes so far:\n\n{before}\n\nBring them up to date with what follows.\n\n");
-    }
-    if !wish.is_empty() {
-        let _ = write!(text, "The owner wants of the minutes: {wish}\n\n");
-    }
-    let _ = write!(text, "The conversation:\n\n{piece}\n\nNow write the minutes.");
-    let prompt = Prompt {
-        system: SYSTEM.to_owned(),
-        messages: vec![Message::user(text)],
-        images: Images::new(),
-        tools: Vec::new(),
-        max_output_tokens: TOKENS,
-        thinking: Thinking::Off,
-    };
-    let mut nobody = |_: Heard<'_>| {};
-    match tokio::time::timeout(WITHIN, host.model.ask(None, model, &prompt, &mut nobody)).await {
-        Ok(Ok(reply)) => {
-            let reply = masking::masked_reply(&masking::mask(&host.vault), reply);
-            (!reply.text.trim().is_empty()).then_some(reply)
-        }
-        Ok(Err(err)) => {
-            tracing::warn!(error = &err as &dyn std::error::Error, "the model gave no summary");
-            None
-        }
-        Err(_) => {
-            tracing::warn!("the model gave no summary in time");
-            None
-        }
-    }
 }
 
 /// One message as the summary's author reads it.
@@ -146,7 +115,7 @@ fn line(message: &Message) -> Option<String> {
 }
 
 /// Lines in pieces of at most so many tokens each; a longer line is a piece of its own.
-fn pieces(lines: &[String], most: u64) -> Vec<String> {
+fn joined(lines: &[String], most: u64) -> Vec<String> {
     let mut pieces: Vec<(String, u64)> = Vec::new();
     for line in lines {
         let tokens = context::of_text(line);
@@ -224,7 +193,7 @@ mod tests {
     #[test]
     fn pieces_hold_all_lines_and_are_no_longer_than_they_may_be() {
         let lines: Vec<_> = (0..100).map(|n| format!("{n} {}\n", "x".repeat(n))).collect();
-        let pieces = pieces(&lines, 50);
+        let pieces = joined(&lines, 50);
         assert_eq!(pieces.concat(), lines.concat());
         assert!(pieces.iter().all(|piece| context::of_text(piece) <= 50 || piece.lines().count() == 1));
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::http::tests::provider::{Answer, FakeProvider, credential};
 use crate::sample::{prompt, sse, user};
-use crate::{Model, WireFormat};
+use crate::{KeyUse, Model, WireFormat};
 
 fn says(text: &str) -> Answer {
     let text = format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
@@ -150,7 +150,9 @@ async fn a_session_chooses_its_model_and_key_and_goes_back() {
     let (reply, notices) = ask(&model, "s").await;
     assert!(reply.is_ok() && notices.is_empty(), "{notices:?}");
     assert_eq!(first.asked.recv().await.unwrap().body["model"], "m-1");
-    for (wish, message) in [("m", "not of the form"), ("r/m", "only `p`, `q`")] {
+    for (wish, message) in
+        [("m", "not of the form"), ("r/m", "only `p`, `q`; describe it"), ("groq/m", "models auth add groq")]
+    {
         let error = model.choose(wish).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }
@@ -165,4 +167,86 @@ async fn what_a_call_cost_is_counted() {
     config.facts.prices = Some(crate::Prices { input: 3.0, output: 15.0, cache_read: None, cache_write: None });
     let reply = Model::http(config).unwrap().complete(&prompt(vec![user("hi")]), &mut |_| {}).await.unwrap();
     assert_eq!(reply.usage.cost_micros, 4500);
+}
+
+#[tokio::test]
+async fn sessions_are_spread_over_the_keys_and_each_stays_with_its_own() {
+    let answers = || (0..6).map(|_| says("x"));
+    let mut fake = FakeProvider::start(answers()).await;
+    let config = config(&fake, "p", &["a", "b"]);
+    let model = Model::http(config.clone()).unwrap();
+    for session in ["one", "two", "three", "one", "two", "three"] {
+        ask(&model, session).await.0.unwrap();
+    }
+    assert_eq!(keys_used(&mut fake), ["a", "b", "a", "a", "b", "a"]);
+    // Where their owner has put them in order, all begin with the first.
+    let mut fake = FakeProvider::start(answers()).await;
+    let ordered =
+        ProviderConfig { key_use: KeyUse::InOrder, base_url: fake.config(WireFormat::OpenAiChat).base_url, ..config };
+    let model = Model::http(ordered).unwrap();
+    for session in ["one", "two"] {
+        ask(&model, session).await.0.unwrap();
+    }
+    assert_eq!(keys_used(&mut fake), ["a", "a"]);
+}
+
+#[tokio::test]
+async fn what_a_failed_call_has_used_is_heard_of_each_attempt_that_was_begun() {
+    let usage = r#"{"choices":[{"delta":{"content":"hel"}}],"usage":{"prompt_tokens":90,"completion_tokens":1}}"#;
+    let script = [limited(), Answer::stream(&sse(&[usage]))];
+    let fake = FakeProvider::start(script).await;
+    let mut config = config(&fake, "p", &["a", "b"]);
+    let prices = crate::Prices { input: 3.0, output: 15.0, cache_read: None, cache_write: None };
+    config.facts.prices = Some(prices);
+    let model = Model::http(config).unwrap();
+    let mut heard = Vec::new();
+    let mut hear = |it: Heard<'_>| match it {
+        Heard::Begun(of) => heard.push(format!("begun {}", of == Some(prices))),
+        Heard::Used { usage, bytes } => heard.push(format!("{} {} {bytes}", usage.input_tokens, usage.output_tokens)),
+        Heard::Text(_) | Heard::Notice(_) => {}
+    };
+    model.ask(None, &model.usual(), &prompt(vec![user("hi")]), &mut hear).await.unwrap_err();
+    // The one that was refused has cost nothing.
+    assert_eq!(heard, ["begun true", "90 1 3"]);
+}
+
+#[tokio::test]
+async fn a_stand_in_that_was_left_out_is_not_asked() {
+    let first = FakeProvider::start([Answer::error(402, "pay"), Answer::error(402, "pay")]).await;
+    let mut second = FakeProvider::start([says("here"), says("never")]).await;
+    let (p, q) = (config(&first, "p", &["a"]), config(&second, "q", &["b"]));
+    let model = Model::with_fallbacks(p, vec![q]).unwrap();
+    let names: Vec<_> = model.stand_ins(&model.usual()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["q/m-1"]);
+    assert_eq!(ask(&model, "s").await.0.unwrap(), "here");
+    let error = ask_chosen(&model, "s", &model.usual().without(names)).await.0.unwrap_err();
+    assert!(matches!(error, ModelError::Quota { .. }), "{error:?}");
+    assert_eq!(second.unseen(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_of_a_second_is_told_and_a_shorter_one_is_not() {
+    for (wait, told) in [("1", vec!["Provider `p` limits the rate; trying again in 1 s."]), ("0", vec![])] {
+        let fake = FakeProvider::start([limited().header("retry-after", wait), says("x")]).await;
+        let model = Model::http(config(&fake, "p", &["a"])).unwrap();
+        assert_eq!(ask(&model, "s").await.1, told);
+    }
+}
+
+#[test]
+fn what_can_be_chosen_are_the_known_models_of_all_providers() {
+    let of = |id: &str, model: &str| {
+        let mut config = crate::http::tests::provider::config(WireFormat::OpenAiChat, "http://127.0.0.1:9/v1");
+        (config.id, config.model) = (id.to_owned(), model.to_owned());
+        config
+    };
+    let mut own = of("mine", "x");
+    own.others.insert("y".to_owned(), ModelFacts { context_tokens: 7, ..ModelFacts::default() });
+    let model = Model::with_fallbacks(own, vec![of("groq", "openai/gpt-oss-120b")]).unwrap();
+    let model = model.and_others(vec![of("ollama", "any")]).unwrap();
+    let choices = model.choices();
+    assert_eq!(choices[0], ("mine/y".to_owned(), Some(model.choose("mine/y").unwrap().facts)));
+    assert!(choices.iter().any(|(name, facts)| name == "groq/openai/gpt-oss-120b" && facts.is_some()), "{choices:?}");
+    assert_eq!(choices.last(), Some(&("ollama".to_owned(), None)));
+    assert_eq!(model.choose("ollama/qwen3").unwrap().name, "ollama/qwen3");
 }

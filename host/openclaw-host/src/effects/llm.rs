@@ -6,13 +6,13 @@ use std::time::Duration;
 use claw_core::context;
 use claw_core::effect::{EffectError, LlmReply, LlmRequest};
 use claw_core::message::Message;
-use claw_model::{Heard, Images, ModelFacts, Prompt, StopReason, Thinking};
+use claw_model::{Chosen, Heard, Images, Prompt, StopReason, Thinking};
 use claw_policy::Action;
 use claw_store::{Cost, PreferencesOf};
 
 use super::Effects;
 use crate::host::now;
-use crate::spending::{Refused, Reservation, Wanted};
+use crate::spending::{Meter, Refused, Reservation, Wanted};
 use crate::ways::Ways;
 
 /// Questions of one call.
@@ -68,19 +68,26 @@ impl Effects {
             thinking: Thinking::Off,
         };
         let model = self.ways()?.model;
-        let _reservation = self.reserve(&mut prompt, model.facts)?;
-        let mut nobody = |_: Heard<'_>| {};
+        let asked = context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
+        let (model, _room) = self.reserve(&mut prompt, asked, &model)?;
+        let mut meter = Meter::new(asked);
+        let mut hear = |heard: Heard<'_>| meter.hear(&heard);
         let reply = tokio::select! {
-            reply = host.model.ask(None, &model, &prompt, &mut nobody) => reply,
-            () = self.context.cancel.cancelled() => return Err(EffectError::Cancelled),
+            reply = host.model.ask(None, &model, &prompt, &mut hear) => {
+                reply.map_err(|err| EffectError::Unavailable(err.to_string()))
+            }
+            () = self.context.cancel.cancelled() => Err(EffectError::Cancelled),
             () = tokio::time::sleep(ANSWER_WITHIN) => {
                 let seconds = ANSWER_WITHIN.as_secs();
-                return Err(EffectError::Limit(format!("the model did not answer within {seconds} s")));
+                Err(EffectError::Limit(format!("the model did not answer within {seconds} s")))
             }
         };
-        let reply = reply.map_err(|err| EffectError::Unavailable(err.to_string()))?;
-        let counted = self.context.store().add_cost(&self.context.facts.session, reply.usage.into(), now()).await;
-        counted.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        let cost = reply.as_ref().map_or_else(|_| meter.lost(), |reply| meter.of(reply));
+        if cost != Cost::default() {
+            let counted = self.context.store().add_cost(&self.context.facts.session, cost, now()).await;
+            counted.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        }
+        let reply = reply?;
         Ok(LlmReply {
             cut: reply.stop == StopReason::MaxTokens,
             text: reply.text,
@@ -98,27 +105,27 @@ impl Effects {
         ways.map_err(|err| EffectError::Unavailable(err.to_string()))
     }
 
-    /// Reserves what a question may use; its answer may get shorter by it.
-    fn reserve(&self, prompt: &mut Prompt, facts: ModelFacts) -> Result<Reservation, EffectError> {
+    /// Reserves what a question may use; its answer may get shorter by it. Gives who may answer it.
+    fn reserve(&self, prompt: &mut Prompt, asked: u64, model: &Chosen) -> Result<(Chosen, Reservation), EffectError> {
         let host = &self.context.host;
-        let asked = context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
+        let stand_ins = host.model.stand_ins(model);
         let wanted = Wanted {
             session: &self.context.facts.session,
             above: &self.context.lineage.above,
             account: None,
             run: Cost::default(),
-            unsettled: Cost::default(),
             prompt: asked,
             reply: u64::from(prompt.max_output_tokens),
-            facts,
+            facts: model.facts,
+            stand_ins: &stand_ins,
             at: now(),
         };
-        let (reply, reservation) = host.spending.reserve(self.context.store(), &wanted).map_err(|err| match err {
+        let granted = host.spending.reserve(self.context.store(), &wanted).map_err(|err| match err {
             Refused::Limit(why) => EffectError::Limit(why),
             Refused::Store(err) => EffectError::Unavailable(err.to_string()),
         })?;
-        prompt.max_output_tokens = u32::try_from(reply).unwrap_or(u32::MAX);
-        Ok(reservation)
+        prompt.max_output_tokens = u32::try_from(granted.reply).unwrap_or(u32::MAX);
+        Ok((model.without(granted.left_out), granted.room))
     }
 }
 

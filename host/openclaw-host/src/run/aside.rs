@@ -48,7 +48,7 @@ impl Shell {
                 Step::Ask => {
                     let excerpt = newest(self.excerpt(&context::seen(&self.log), room), room.free());
                     let prompt = self.prompt(system, &tools, room, excerpt);
-                    let Asked::Reply(reply) = self.complete(prompt, Aloud::No).await else { return Ok(()) };
+                    let Asked::Reply(reply) = self.complete(prompt, Aloud::No).await? else { return Ok(()) };
                     let recorded = turn.take(reply.text, reply.calls, reply.replay, reply.usage);
                     let steps = self.starting(&turn.next());
                     self.record(recorded, steps).await?;

@@ -8,7 +8,7 @@ use claw_core::id::{SessionKey, ToolName};
 use claw_core::image::Image;
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{Chosen, Heard, Images, ModelError, Prompt, Reply};
+use claw_model::{Chosen, Heard, Images, ModelError, Prompt};
 use claw_store::{Cost, StoreError, SubAgent};
 
 use super::{Asked, Shell};
@@ -19,7 +19,7 @@ use crate::images;
 use crate::lineage;
 use crate::masking;
 use crate::skills::{self, Shelf};
-use crate::spending::{Refused, Wanted};
+use crate::spending::{Granted, Meter, Refused, Wanted};
 use crate::tool_search::{self, Offer};
 
 /// Tokens of one reply.
@@ -53,7 +53,7 @@ impl Shell {
             let room = self.room(system, offer.tokens);
             let excerpt = self.fitting(system, &room).await?;
             let shows = excerpt.messages.iter().any(|message| !message.images().is_empty());
-            let asked = self.complete(self.prompt(system, &offer.specs, &room, excerpt), Aloud::Yes).await;
+            let asked = self.complete(self.prompt(system, &offer.specs, &room, excerpt), Aloud::Yes).await?;
             let is_too_long = matches!(asked, Asked::Failed(ModelError::ContextTooLong { .. }));
             // What was heard cannot be taken back.
             if !self.said.is_empty() {
@@ -121,12 +121,20 @@ impl Shell {
     }
 
     /// One call of the model, until it ends, the run is stopped, or its time is up.
-    pub(super) async fn complete(&mut self, (mut prompt, tokens): (Prompt, u64), aloud: Aloud) -> Asked {
+    pub(super) async fn complete(
+        &mut self,
+        (mut prompt, tokens): (Prompt, u64),
+        aloud: Aloud,
+    ) -> Result<Asked, StoreError> {
         let host = Arc::clone(&self.host);
-        match self.reserve(tokens, prompt.max_output_tokens) {
-            Ok(reply) => prompt.max_output_tokens = reply,
-            Err(end) => return Asked::Stopped(end),
+        if self.unsettled != Cost::default() {
+            // Nobody else may reserve what a call has used that came to nothing.
+            self.record(Vec::new(), Vec::new()).await?;
         }
+        let model = match self.reserve(tokens, &mut prompt.max_output_tokens) {
+            Ok(model) => model,
+            Err(end) => return Ok(Asked::Stopped(end)),
+        };
         prompt.images = images::read(&host, &self.row.session, &prompt.messages).await;
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
@@ -155,16 +163,21 @@ impl Shell {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
         let mut spoken = Spoken::default();
         let notices = &mut self.notices;
-        let mut hear = |heard: Heard<'_>| match heard {
-            Heard::Text(delta) => tell(spoken.push(&text(masked.push(delta.as_bytes())))),
-            Heard::Notice(notice) => {
-                notices.push(Message::Notice { text: notice.to_owned() });
-                let text = format!("{HOST_MARK} {notice}").into();
-                host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text });
+        let mut meter = Meter::new(tokens);
+        let mut hear = |heard: Heard<'_>| {
+            meter.hear(&heard);
+            match heard {
+                Heard::Text(delta) => tell(spoken.push(&text(masked.push(delta.as_bytes())))),
+                Heard::Notice(notice) => {
+                    notices.push(Message::Notice { text: notice.to_owned() });
+                    let text = format!("{HOST_MARK} {notice}").into();
+                    host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text });
+                }
+                Heard::Begun(_) | Heard::Used { .. } => {}
             }
         };
         let replied = tokio::select! {
-            reply = host.model.ask(Some(session.as_str()), &self.ways.model, &prompt, &mut hear) => Some(reply),
+            reply = host.model.ask(Some(session.as_str()), &model, &prompt, &mut hear) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
@@ -173,50 +186,48 @@ impl Shell {
         if let Some(stream) = stream {
             self.shown = stream.end().await;
         }
-        match replied {
+        let cost = match &replied {
+            Some(Ok(reply)) => meter.of(reply),
+            Some(Err(_)) | None => meter.lost(),
+        };
+        self.used = self.used.and(cost);
+        self.unsettled = self.unsettled.and(cost);
+        Ok(match replied {
             Some(Ok(mut reply)) => {
                 if !is_silent(&reply.text) {
                     reply.text = Spoken::of(&reply.text);
                 }
                 host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
-                self.count(&reply, tokens);
                 Asked::Reply(masking::masked_reply(&mask, reply))
             }
             Some(Err(error)) => Asked::Failed(error),
             None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
-        }
+        })
     }
 
-    /// Reserves what a call may use; gives the most tokens of its reply, or how the run ends.
-    fn reserve(&mut self, prompt: u64, reply: u32) -> Result<u32, RunEnd> {
+    /// Reserves what a call may use, whose reply may get shorter by it; gives who may answer, or how the run ends.
+    fn reserve(&mut self, prompt: u64, output_tokens: &mut u32) -> Result<Chosen, RunEnd> {
         // What a call has reserved that came to nothing is free for the next one.
         self.reservation = None;
         let host = &self.host;
-        let facts = self.ways.model.facts;
-        let (session, reply) = (&self.row.session, u64::from(reply));
+        let model = &self.ways.model;
+        let (stand_ins, facts) = (host.model.stand_ins(model), model.facts);
+        let (session, reply) = (&self.row.session, u64::from(*output_tokens));
         let (above, account) = (self.lineage.above.as_slice(), Some(&self.lineage.root));
-        let (run, unsettled) = (self.used, self.unsettled);
-        let wanted = Wanted { session, above, account, run, unsettled, prompt, reply, facts, at: now() };
+        let (run, stand_ins) = (self.used, stand_ins.as_slice());
+        let wanted = Wanted { session, above, account, run, prompt, reply, facts, stand_ins, at: now() };
         match host.spending.reserve(self.store(), &wanted) {
-            Ok((reply, reservation)) => {
-                self.reservation = Some(reservation);
-                Ok(u32::try_from(reply).unwrap_or(u32::MAX))
+            Ok(Granted { reply, left_out, room }) => {
+                let model = model.without(left_out);
+                self.reservation = Some(room);
+                *output_tokens = u32::try_from(reply).unwrap_or(u32::MAX);
+                Ok(model)
             }
             Err(err @ Refused::Limit(_)) => Err(RunEnd::Failed { kind: "limit".to_owned(), message: err.to_string() }),
             Err(err @ Refused::Store(_)) => {
                 Err(RunEnd::Failed { kind: "unknown".to_owned(), message: err.to_string() })
             }
         }
-    }
-
-    /// Counts what a reply has used, for the next record. A provider that does not say is believed our own count.
-    fn count(&mut self, reply: &Reply, prompt: u64) {
-        let mut cost = Cost::from(reply.usage);
-        if cost.tokens == 0 {
-            cost.tokens = prompt + context::of_text(&reply.text);
-        }
-        self.used = self.used.and(cost);
-        self.unsettled = self.unsettled.and(cost);
     }
 }
 

@@ -5,10 +5,12 @@ use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::Seq;
 use claw_core::inbound::Origin;
 use claw_core::message::{Entry, Message, Usage};
-use claw_store::{Cost, RunRow, StoreError};
+use claw_model::Model;
+use claw_store::{RunRow, StoreError};
 
-use super::Shell;
-use super::asking::Excerpt;
+use super::asking::{Aloud, Excerpt};
+use super::{Asked, Shell};
+use crate::causes;
 use crate::host::Host;
 use crate::summary;
 
@@ -65,20 +67,42 @@ impl Shell {
         self.tell_compaction(None);
         let old: Vec<_> = context::seen(&self.log).into_iter().filter(|entry| is_before(entry, kept_from)).collect();
         let old = self.excerpt(&old, room).messages;
-        let (text, cost) = tokio::select! {
-            summary = summary::of(&self.host, &self.ways.model, &old, wish, room) => summary,
-            // Whoever stopped the run does not wait for it; the summary without a model is there at once.
-            () = self.cancel.cancelled() => (summary::plain(&old), Cost::default()),
-            () = self.clock.reached() => (summary::plain(&old), Cost::default()),
-        };
-        self.used = self.used.and(cost);
-        self.unsettled = self.unsettled.and(cost);
+        let text = self.summary(&old, wish, room).await?;
         let summary = Message::Summary { text, kept_from };
         let left = context::of_message(&summary);
         self.record(vec![summary], Vec::new()).await?;
         tracing::info!(taken, left, "older messages were summarised");
         self.tell_compaction(Some((taken, left)));
         Ok(left)
+    }
+
+    /// What is to be known of these messages: from the model, piece after piece, or without it where it gives nothing, may
+    /// not be asked, or nobody waits for it any more. `wish` is what the owner wants of it, and may be empty.
+    async fn summary(&mut self, old: &[Message], wish: &str, room: &Room) -> Result<String, StoreError> {
+        // It follows scripts, and has nothing to say about others.
+        if matches!(self.host.model, Model::Rehearsal) {
+            return Ok(summary::plain(old));
+        }
+        let mut summary = String::new();
+        // Half of the window: the other half is for what was summarised before, and for the count that may be wrong.
+        for piece in summary::pieces(old, room.window / 2) {
+            let prompt = summary::prompt(&summary, &piece, wish);
+            let tokens =
+                context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
+            let why = match self.complete((prompt, tokens), Aloud::No).await? {
+                Asked::Reply(reply) if !reply.text.trim().is_empty() => {
+                    summary = reply.text.trim().to_owned();
+                    continue;
+                }
+                Asked::Reply(_) => "it gave none".to_owned(),
+                Asked::Failed(err) => causes::chain(&err),
+                Asked::Stopped(RunEnd::Failed { message, .. }) => message,
+                Asked::Stopped(_) => return Ok(summary::plain(old)),
+            };
+            self.notice(&format!("Older messages were summarised without the model: {why}"));
+            return Ok(summary::plain(old));
+        }
+        Ok(summary::whole(&summary, old))
     }
 
     fn tell_compaction(&self, tokens: Option<(u64, u64)>) {
