@@ -99,6 +99,31 @@ async fn a_kill_between_any_two_steps_loses_nothing_and_repeats_nothing() {
     assert!(places.len() >= 10, "the walk must pass every step: {places:#?}");
 }
 
+// ST-06
+#[tokio::test]
+async fn a_run_that_is_given_up_names_the_calls_whose_outcome_nobody_knows() {
+    let home = Home::new().program(weakened()).config("{policy: {preset: 'trusting'}}");
+    // Dies with the call begun, and then each time that the run has begun anew.
+    let home = home.env("OPENCLAW_TEST_CRASH_AT", "outcome");
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert!(send(&mut client, "r1", MESSAGE).await);
+    lives_until_the_end(&mut client).await;
+    drop(running);
+    let home = home.env("OPENCLAW_TEST_CRASH_AT", "started");
+    for _ in 0..3 {
+        home.run(&["run", "--port", "0"]);
+    }
+    let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let waited = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 30_000})).await.unwrap();
+    assert_eq!(waited["status"], "error", "{waited}");
+    let why = waited["error"].as_str().unwrap();
+    assert!(why.contains("it is not tried again") && why.contains("whether they took effect: `exec` ("), "{why}");
+    assert_eq!(effects(&home), 1);
+}
+
 // AP-18
 #[tokio::test]
 async fn a_waiting_approval_survives_a_kill_and_its_answer_counts_once() {

@@ -8,7 +8,7 @@ use claw_core::grant::GrantRow;
 use claw_core::id::{RunId, Timestamp};
 use claw_core::message::Usage;
 use claw_core::route;
-use claw_model::{KeyState, Model};
+use claw_model::{KeyState, Model, ModelFacts};
 use claw_policy::{Given, Trust};
 use claw_sandbox::WorkerState;
 use claw_store::SessionRow;
@@ -184,13 +184,25 @@ fn with_provider(name: String) -> String {
     if name.contains('/') { name } else { format!("{name}/{name}") }
 }
 
+/// The usual model, then all others that can be chosen.
 pub(super) fn models(host: &Host) -> Value {
-    let primary = primary(host);
-    let (provider, model) = primary.split_once('/').expect("view: the name has a provider");
-    json!({"models": [{
-        "id": model, "name": model, "provider": provider, "tags": ["default"], "available": true,
-        "supportsTools": true, "input": ["text"],
-    }]})
+    let known = host.model.choices().into_iter().filter_map(|(name, facts)| Some((name, facts?)));
+    let mut models: Vec<(String, ModelFacts)> = vec![(primary(host), host.model.usual().facts)];
+    for model in host.model.models().into_iter().chain(known) {
+        if models.iter().all(|(name, _)| *name != with_provider(model.0.clone())) {
+            models.push(model);
+        }
+    }
+    let row = |(index, (name, facts)): (usize, (String, ModelFacts))| {
+        let (provider, model) = name.split_once('/').expect("view: the name has a provider");
+        let input = if facts.images { vec!["text", "image"] } else { vec!["text"] };
+        let tags = if index == 0 { vec!["default"] } else { vec![] };
+        json!({
+            "id": model, "name": model, "provider": provider, "tags": tags, "available": true,
+            "supportsTools": facts.tools, "input": input,
+        })
+    };
+    json!({"models": models.into_iter().enumerate().map(row).collect::<Vec<_>>()})
 }
 
 pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms: u64) -> Value {

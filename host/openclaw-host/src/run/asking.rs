@@ -8,7 +8,8 @@ use claw_core::id::{SessionKey, ToolName};
 use claw_core::image::Image;
 use claw_core::message::{Entry, Message, ToolSpec};
 use claw_core::text::{Spoken, is_silent};
-use claw_model::{Chosen, Heard, Images, ModelError, Prompt};
+use claw_effects::Mask;
+use claw_model::{Chosen, Heard, Images, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError, SubAgent};
 
 use super::{Asked, Shell};
@@ -136,13 +137,45 @@ impl Shell {
             Err(end) => return Ok(Asked::Stopped(end)),
         };
         prompt.images = images::read(&host, &self.row.session, &prompt.messages).await;
+        // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
+        let mask = masking::mask(&host.vault);
+        let mut meter = Meter::new(tokens);
+        let replied = self.listen(&model, &prompt, aloud, &mask, &mut meter).await;
+        let cost = match &replied {
+            Some(Ok(reply)) => meter.of(reply),
+            Some(Err(_)) | None => meter.lost(),
+        };
+        self.used = self.used.and(cost);
+        self.unsettled = self.unsettled.and(cost);
+        Ok(match replied {
+            Some(Ok(mut reply)) => {
+                if !is_silent(&reply.text) {
+                    reply.text = Spoken::of(&reply.text);
+                }
+                host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
+                Asked::Reply(masking::masked_reply(&mask, reply))
+            }
+            Some(Err(error)) => Asked::Failed(error),
+            None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
+        })
+    }
+
+    /// Passes on what the model says while it does; `None` if it is stopped before it has ended.
+    async fn listen(
+        &mut self,
+        model: &Chosen,
+        prompt: &Prompt,
+        aloud: Aloud,
+        mask: &Mask,
+        meter: &mut Meter,
+    ) -> Option<Result<Reply, ModelError>> {
+        let host = Arc::clone(&self.host);
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
         let said = &mut self.said;
         said.clear();
-        // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
-        let mask = masking::mask(&host.vault);
-        let mut masked = masking::spoken(&mask).stream();
+        let spoken_mask = masking::spoken(mask);
+        let mut masked = spoken_mask.stream();
         let mut stream = match aloud {
             Aloud::No => None,
             Aloud::Yes => Stream::begin(&host, &self.row).unwrap_or_else(|err| {
@@ -163,7 +196,6 @@ impl Shell {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
         let mut spoken = Spoken::default();
         let notices = &mut self.notices;
-        let mut meter = Meter::new(tokens);
         let mut hear = |heard: Heard<'_>| {
             meter.hear(&heard);
             match heard {
@@ -177,7 +209,7 @@ impl Shell {
             }
         };
         let replied = tokio::select! {
-            reply = host.model.ask(Some(session.as_str()), &model, &prompt, &mut hear) => Some(reply),
+            reply = host.model.ask(Some(session.as_str()), model, prompt, &mut hear) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
@@ -186,23 +218,7 @@ impl Shell {
         if let Some(stream) = stream {
             self.shown = stream.end().await;
         }
-        let cost = match &replied {
-            Some(Ok(reply)) => meter.of(reply),
-            Some(Err(_)) | None => meter.lost(),
-        };
-        self.used = self.used.and(cost);
-        self.unsettled = self.unsettled.and(cost);
-        Ok(match replied {
-            Some(Ok(mut reply)) => {
-                if !is_silent(&reply.text) {
-                    reply.text = Spoken::of(&reply.text);
-                }
-                host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
-                Asked::Reply(masking::masked_reply(&mask, reply))
-            }
-            Some(Err(error)) => Asked::Failed(error),
-            None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
-        })
+        replied
     }
 
     /// Reserves what a call may use, whose reply may get shorter by it; gives who may answer, or how the run ends.
