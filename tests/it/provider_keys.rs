@@ -142,6 +142,11 @@ async fn a_provider_whose_key_is_there_is_chosen_by_name_at_run_time() {
     for absent in ["- anthropic", "- unset", "- asks"] {
         assert!(!listed.contains(absent), "{listed}");
     }
+    let models = client.call("models.list", json!({})).await.unwrap()["models"].clone();
+    let listed: Vec<_> =
+        models.as_array().unwrap().iter().map(|it| (it["provider"].clone(), it["tags"][0].clone())).collect();
+    assert_eq!(listed[0], (json!("usual"), json!("default")));
+    assert!(listed[1..].iter().all(|it| *it == (json!("groq"), Value::Null)) && listed.len() > 1, "{listed:?}");
     assert!(client.ask("c2", "/model other/m-9").await.contains("asks other/m-9"));
     assert_eq!(client.ask("r1", "hi").await, "Other.");
     assert_eq!((other.asked()[0].body["model"].as_str(), usual.asked().len()), (Some("m-9"), 0));
@@ -188,9 +193,12 @@ fn models_are_listed_with_what_is_known_of_them() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_named_is_found_by_a_scan_with_the_lines_that_use_it() {
+async fn a_server_that_is_named_is_found_by_a_scan_and_says_how_much_its_models_take() {
+    let list = async || r#"{"object":"list","data":[{"id":"qwen3:8b","owned_by":"library"}]}"#;
+    let shown = r#"{"parameters":"num_ctx                        16384","model_info":{"qwen3.context_length":40960}}"#;
     let router = axum::Router::new()
-        .route("/v1/models", axum::routing::get(async || r#"{"object":"list","data":[{"id":"qwen3:8b"}]}"#));
+        .route("/v1/models", axum::routing::get(list))
+        .route("/api/show", axum::routing::post(async move || shown));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -201,9 +209,15 @@ async fn a_server_that_is_named_is_found_by_a_scan_with_the_lines_that_use_it() 
     });
     let found = found.await.unwrap();
     let own = found.as_array().unwrap().iter().find(|it| it["baseUrl"] == json!(url)).expect("it was found").clone();
-    assert_eq!(own["models"], json!(["qwen3:8b"]));
+    assert_eq!((&own["models"], &own["contextTokens"]), (&json!(["qwen3:8b"]), &json!({"qwen3:8b": 16384})));
     let file = format!("{{ {} }}", own["use"].as_str().unwrap());
-    let checked = Home::new().config(&file).run(&["config", "check"]);
+    let home = Home::new().config(&file);
+    // The host asks it itself, as nothing else is said of the model.
+    let running = home.start();
+    let context = running.connect().await.ask("c1", "/context").await;
+    assert!(context.starts_with("local/qwen3:8b: 16384 tokens of context"), "{context}");
+    drop(running);
+    let checked = home.run(&["config", "check"]);
     assert!(checked.status.success() && text(&checked).contains("local/qwen3:8b"), "{}", text(&checked));
     serving.abort();
 }
