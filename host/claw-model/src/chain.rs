@@ -201,7 +201,7 @@ impl Chain {
     ) -> Result<Reply, ModelError> {
         let mut bodies: Vec<(Arc<HttpModel>, Bytes)> = Vec::new();
         let mut repeats = 0;
-        let mut told = false;
+        let (mut told, mut told_of_left_out) = (false, false);
         loop {
             let mut has_streamed = false;
             let mut pause: Option<Duration> = None;
@@ -241,7 +241,15 @@ impl Chain {
                         hear(Heard::Notice(&format!("{}; asking {} instead.", error.brief(), way.name())));
                         told = true;
                     }
-                    None => break error,
+                    None => {
+                        if !chosen.left_out.is_empty() && !std::mem::replace(&mut told_of_left_out, true) {
+                            let names = chosen.left_out.join("`, `");
+                            let notice =
+                                format!("{}; `{names}` would cost more than the budget leaves.", error.brief());
+                            hear(Heard::Notice(&notice));
+                        }
+                        break error;
+                    }
                 }
             };
             let Some(pause) = pause.filter(|_| repeats < self.models[0].retries()) else { return Err(error) };

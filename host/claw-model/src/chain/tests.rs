@@ -219,8 +219,11 @@ async fn a_stand_in_that_was_left_out_is_not_asked() {
     let names: Vec<_> = model.stand_ins(&model.usual()).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["q/m-1"]);
     assert_eq!(ask(&model, "s").await.0.unwrap(), "here");
-    let error = ask_chosen(&model, "s", &model.usual().without(names)).await.0.unwrap_err();
-    assert!(matches!(error, ModelError::Quota { .. }), "{error:?}");
+    let (reply, notices) = ask_chosen(&model, "s", &model.usual().without(names)).await;
+    assert!(matches!(reply, Err(ModelError::Quota { .. })), "{reply:?}");
+    let why =
+        "The account at provider `p` has no credit or quota left; `q/m-1` would cost more than the budget leaves.";
+    assert_eq!(notices, [why]);
     assert_eq!(second.unseen(), 1);
 }
 
