@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use claw_core::event::{HostEvent, RunEnd};
-use claw_core::id::ToolName;
+use claw_core::id::{RunId, ToolName};
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_model::Model;
@@ -298,7 +298,7 @@ async fn take_up(host: &Arc<Host>) {
 }
 
 /// What a person has to know of a run that is given up: its calls that may have taken effect.
-fn unknown_outcomes(host: &Host, run: &claw_core::id::RunId) -> String {
+fn unknown_outcomes(host: &Host, run: &RunId) -> String {
     match run::unknown_outcomes(&host.store, run) {
         Ok(calls) if calls.is_empty() => String::new(),
         Ok(calls) => {
