@@ -13,7 +13,8 @@ use claw_core::address;
 use claw_core::effect::AddressClass;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use crate::anthropic;
@@ -34,6 +35,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the figures after a complete reply are waited for.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long holds what a server has said of a model: it may have been loaded with more or less since.
+const SAID_HOLDS: Duration = Duration::from_secs(60);
+
 /// More repeats than this would only hide that a provider is down.
 const MAX_RETRIES: u32 = 10;
 
@@ -51,6 +55,8 @@ pub(crate) struct HttpModel {
     headers: HeaderMap,
     keys: Arc<Keyring>,
     client: Arc<OnceLock<Client>>,
+    /// What its server has said of the model's context, and when.
+    said: Mutex<Option<(Instant, Option<u64>)>>,
 }
 
 impl fmt::Debug for HttpModel {
@@ -79,7 +85,16 @@ impl HttpModel {
         };
         let keys = Arc::new(Keyring::new(&config.id, &config.keys, config.key_use));
         let origin = format!("{} {}", config.wire.as_str(), config.id);
-        Ok(HttpModel { headers: headers(config.wire), config, endpoint, host, origin, keys, client: Arc::default() })
+        Ok(HttpModel {
+            headers: headers(config.wire),
+            config,
+            endpoint,
+            host,
+            origin,
+            keys,
+            client: Arc::default(),
+            said: Mutex::default(),
+        })
     }
 
     /// The same provider for another of its models; keys and connections are shared.
@@ -119,12 +134,23 @@ impl HttpModel {
         listed.clone().chain(said.cloned()).collect()
     }
 
-    /// What its server says of the model's context. Whoever wants a key is no server of one's own, and is not asked.
+    /// What its server says of the model's context, now and then anew. Whoever wants a key is no server of one's own, and
+    /// is not asked.
     pub(crate) async fn context_tokens(&self) -> Option<u64> {
         if self.config.wire != WireFormat::OpenAiChat || !self.config.keys.is_empty() {
             return None;
         }
-        listing::context_tokens(self.client().ok()?, &self.config.base_url, &self.config.model).await
+        // Who comes meanwhile waits for the same answer.
+        let mut said = self.said.lock().await;
+        match *said {
+            Some((at, tokens)) if at.elapsed() < SAID_HOLDS => tokens,
+            _ => {
+                let tokens =
+                    listing::context_tokens(self.client().ok()?, &self.config.base_url, &self.config.model).await;
+                *said = Some((Instant::now(), tokens));
+                tokens
+            }
+        }
     }
 
     pub(crate) fn keys(&self) -> &Arc<Keyring> {

@@ -95,6 +95,9 @@ async fn fetched(request: RequestBuilder) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use axum::Router;
     use axum::http::StatusCode;
     use axum::http::Uri;
@@ -201,5 +204,25 @@ mod tests {
         assert_eq!(learned(ModelFacts::default(), true).await, 128_000, "others are asked for nothing");
         let said = ModelFacts { context_tokens: 9000, is_assumed: false, ..ModelFacts::default() };
         assert_eq!(learned(said, false).await, 9000);
+    }
+
+    #[tokio::test]
+    async fn a_server_is_not_asked_again_with_each_run() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let answer = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            async { r#"{"data":[{"id":"m-1","max_model_len":8192}]}"# }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/v1", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
+        let mut config = config(WireFormat::OpenAiChat, &base);
+        config.keys.clear();
+        let model = Model::http(config).unwrap();
+        for _ in 0..5 {
+            assert_eq!(model.learn(model.usual()).await.facts.context_tokens, 8192);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 }

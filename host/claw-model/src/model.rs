@@ -115,7 +115,7 @@ impl Model {
     }
 
     /// The same model, with what its server says of it, where nobody else has said it: a server that wants no key is its
-    /// owner's own, and is asked anew each time, as it may have loaded the model with more or less.
+    /// owner's own, and is asked anew once a minute, as it may have loaded the model with more or less.
     pub async fn learn(&self, chosen: Chosen) -> Chosen {
         chosen.learn().await
     }

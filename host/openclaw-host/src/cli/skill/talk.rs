@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(wrong(&[asks.clone(), answers.clone()], &none), "");
         assert_eq!(wrong(&[], &none), "nobody was heard to say that");
         assert_eq!(wrong(&[entry("user", "say hello "), answers.clone()], &none), "nobody was heard to say that");
-        assert_eq!(wrong(&[asks.clone()], &none), "it was not answered");
+        assert_eq!(wrong(std::slice::from_ref(&asks), &none), "it was not answered");
         assert!(wrong(&[asks.clone(), entry("assistant", "bye")], &none).contains("answered with: bye"));
         let waiting = json!({"messages": [{"text": "hello", "error": "the board is closed"}]});
         assert!(wrong(&[asks, answers], &waiting).contains("did not take the answer: the board is closed"));
