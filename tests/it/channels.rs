@@ -1,6 +1,6 @@
 //! Channels: what people write over a chat service, and what is sent to them, with a service that fails as it is told to.
 
-mod board;
+pub mod board;
 mod preview;
 mod telegram;
 

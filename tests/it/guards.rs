@@ -49,6 +49,7 @@ controls! {
     a_cached_record_is_forged: CacheSeal, behind [];
     a_guest_sends_a_secret_elsewhere: SecretAudience, behind [];
     a_tool_repeats_a_secret: SecretMask, behind [];
+    a_guest_has_an_image_shown: LiveLinks, behind [];
 }
 
 async fn check(guard: Guard, behind: &[Guard], attack: impl AsyncFn(&Lab) -> Held) {

@@ -126,8 +126,8 @@ impl Provider {
         Provider::on(Some(Mutex::new(script.into_iter().collect()))).await
     }
 
-    /// Starts a model that does whatever any text in its context tells it as `OBEY TOOL {…}`, each once. It speaks the
-    /// format of OpenAI.
+    /// Starts a model that does whatever any text in its context tells it as `OBEY TOOL {…}`, each once, and then
+    /// answers what one tells it as `REPLY "…"`. It speaks the format of OpenAI.
     pub async fn obedient() -> Provider {
         Provider::on(None).await
     }
@@ -393,7 +393,7 @@ fn obey(body: &Value) -> Reply {
         .collect();
     let texts =
         messages.iter().filter(|message| message["role"] != "assistant").filter_map(|it| it["content"].as_str());
-    for order in texts.flat_map(|text| text.match_indices("OBEY ").map(|(at, word)| &text[at + word.len()..])) {
+    for order in texts.clone().flat_map(|text| text.match_indices("OBEY ").map(|(at, word)| &text[at + word.len()..])) {
         let Some((tool, rest)) = order.split_once(' ') else { continue };
         let mut arguments = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
         let Some(Ok(arguments)) = arguments.next() else { continue };
@@ -401,7 +401,14 @@ fn obey(body: &Value) -> Reply {
             return call(tool, &arguments.to_string());
         }
     }
-    say(&["It is ", "done."])
+    let answer = texts
+        .filter_map(|text| text.split("REPLY ").nth(1))
+        .find_map(|rest| serde_json::Deserializer::from_str(rest).into_iter::<String>().next()?.ok());
+    match answer {
+        // In small pieces, as models speak.
+        Some(answer) => Reply::Say(answer.split_inclusive(['/', ' ', '?']).map(str::to_owned).collect()),
+        None => say(&["It is ", "done."]),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -53,11 +53,13 @@ pub enum Guard {
     SecretAudience,
     /// Secrets in what a tool answers.
     SecretMask,
+    /// Links and images of servers that nobody has named.
+    LiveLinks,
 }
 
 impl Guard {
     /// All guards.
-    pub const ALL: [Guard; 23] = [
+    pub const ALL: [Guard; 24] = [
         Guard::WorkerLandlock,
         Guard::WorkerSeccomp,
         Guard::ExecLandlock,
@@ -81,6 +83,7 @@ impl Guard {
         Guard::CacheSeal,
         Guard::SecretAudience,
         Guard::SecretMask,
+        Guard::LiveLinks,
     ];
 
     /// The name that a test calls it by, e.g. `worker-landlock`.
@@ -109,6 +112,7 @@ impl Guard {
             Guard::CacheSeal => "cache-seal",
             Guard::SecretAudience => "secret-audience",
             Guard::SecretMask => "secret-mask",
+            Guard::LiveLinks => "live-links",
         }
     }
 

@@ -10,10 +10,12 @@ use crate::text::is_silent;
 
 mod cut;
 mod fence;
+mod inert;
 mod lines;
 mod preview;
 
 use cut::Cutter;
+pub use inert::{Inert, IsKnown, servers_in};
 use lines::Lines;
 pub use preview::{Preview, preview};
 

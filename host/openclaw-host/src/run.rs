@@ -36,6 +36,7 @@ mod compaction;
 mod ending;
 mod figures;
 mod joining;
+mod places;
 
 use self::ending::{end_word, failed, withdraw};
 pub use ending::end_unstarted;
@@ -364,6 +365,7 @@ impl Shell {
                 replay: None,
             }),
             Some(Scripted::Answer(text)) => {
+                let text = self.leading_nowhere(text);
                 Asked::Reply(Reply { text, calls: Vec::new(), usage, stop: StopReason::EndTurn, replay: None })
             }
             None => return self.ask(system).await,

@@ -7,11 +7,13 @@ use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{SessionKey, ToolName};
 use claw_core::image::Image;
 use claw_core::message::{Entry, Message, ToolSpec};
+use claw_core::outbound::Inert;
 use claw_core::text::{Spoken, is_silent};
 use claw_effects::Mask;
 use claw_model::{Chosen, Heard, Images, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError, SubAgent};
 
+use super::places::Places;
 use super::{Asked, Shell};
 use crate::causes;
 use crate::channels::Stream;
@@ -140,7 +142,8 @@ impl Shell {
         // A model that knows a secret got it from its owner or from outside; neither is a reason to spread it.
         let mask = masking::mask(&host.vault);
         let mut meter = Meter::new(tokens);
-        let replied = self.listen(&model, &prompt, aloud, &mask, &mut meter).await;
+        let places = self.places();
+        let replied = self.listen(&model, &prompt, aloud, (&mask, places.as_ref()), &mut meter).await;
         let cost = match &replied {
             Some(Ok(reply)) => meter.of(reply),
             Some(Err(_)) | None => meter.lost(),
@@ -153,7 +156,11 @@ impl Shell {
                     reply.text = Spoken::of(&reply.text);
                 }
                 host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
-                Asked::Reply(masking::masked_reply(&mask, reply))
+                let mut reply = masking::masked_reply(&mask, reply);
+                if let Some(places) = &places {
+                    reply.text = places.inert().all(&reply.text);
+                }
+                Asked::Reply(reply)
             }
             Some(Err(error)) => Asked::Failed(error),
             None => Asked::Stopped(self.stopped().unwrap_or_else(|| self.aborted())),
@@ -166,7 +173,7 @@ impl Shell {
         model: &Chosen,
         prompt: &Prompt,
         aloud: Aloud,
-        mask: &Mask,
+        (mask, places): (&Mask, Option<&Places>),
         meter: &mut Meter,
     ) -> Option<Result<Reply, ModelError>> {
         let host = Arc::clone(&self.host);
@@ -195,11 +202,13 @@ impl Shell {
         };
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
         let mut spoken = Spoken::default();
+        let mut inert = places.map(Places::inert);
+        let mut shown = |text: String| inert.as_mut().map_or_else(|| text.clone(), |inert| inert.push(&text));
         let notices = &mut self.notices;
         let mut hear = |heard: Heard<'_>| {
             meter.hear(&heard);
             match heard {
-                Heard::Text(delta) => tell(spoken.push(&text(masked.push(delta.as_bytes())))),
+                Heard::Text(delta) => tell(shown(spoken.push(&text(masked.push(delta.as_bytes()))))),
                 Heard::Notice(notice) => {
                     notices.push(Message::Notice { text: notice.to_owned() });
                     let text = format!("{HOST_MARK} {notice}").into();
@@ -213,11 +222,12 @@ impl Shell {
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
-        let rest = spoken.push(&text(masked.finish())) + &spoken.finish();
-        tell(rest);
+        let rest = shown(spoken.push(&text(masked.finish())) + &spoken.finish());
+        tell(rest + &inert.as_mut().map(Inert::finish).unwrap_or_default());
         if let Some(stream) = stream {
             self.shown = stream.end().await;
         }
+        self.tell_of_inert(&inert.map(|inert| inert.servers()).unwrap_or_default());
         replied
     }
 
