@@ -115,6 +115,10 @@ pub enum Failure {
     /// It may have been sent, or not.
     #[error("{0}")]
     Unknown(String),
+    /// What it takes is not granted, or refused by policy. Nothing was sent. No component says this: the host knows.
+    #[serde(skip)]
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl Abilities {
@@ -233,6 +237,7 @@ impl Failure {
             Failure::Limited(ms) => Failure::Limited(ms.min(MAX_LIMITED_MS)),
             Failure::Unavailable(why) => Failure::Unavailable(reason(&why)),
             Failure::Unknown(why) => Failure::Unknown(reason(&why)),
+            Failure::Refused(_) => return None,
         })
     }
 }

@@ -10,6 +10,7 @@ use claw_core::message::Entry;
 
 use crate::audit::{self, AuditEntry, FactKind};
 use crate::checkpoint::{self, Looked, TurnBack};
+use crate::command::CommandRow;
 use crate::cost::{self, Cost};
 use crate::error::Failure;
 use crate::forget::Forgotten;
@@ -49,6 +50,10 @@ pub(crate) enum Change {
     Post(Box<StoredOutgoing>),
     /// Sets a message of the outbox or, without a row, removes it.
     Outgoing { id: u64, row: Option<Box<StoredOutgoing>> },
+    /// Creates or replaces a command.
+    Command(Box<CommandRow>),
+    /// Forgets a command.
+    ForgetCommand { run: RunId },
     /// Appends to a log.
     Entry { key: SessionKey, epoch: u64, entry: Entry },
     /// Appends to a journal.
@@ -128,10 +133,13 @@ impl Change {
             Change::Outgoing { row, .. } => row.as_ref().and_then(|row| row.session.as_ref()),
             Change::Forget(forgotten) => Some(forgotten.key()),
             Change::Task(task) => Some(&task.session),
+            Change::Command(row) => Some(&row.session),
             Change::Approval { row, .. } => Some(&row.session),
             Change::Looked(looked) => looked.checkpoints.first().map(|checkpoint| &checkpoint.session),
             // Those of a run follow its own row.
-            Change::Arrival { .. } | Change::Step { .. } | Change::Recording { .. } => None,
+            Change::ForgetCommand { .. } | Change::Arrival { .. } | Change::Step { .. } | Change::Recording { .. } => {
+                None
+            }
             // Numbers and names, and no words.
             Change::Cost { .. } | Change::Preferences { .. } => None,
             Change::Grants { .. }
@@ -171,6 +179,8 @@ impl Change {
             | Change::Route { .. }
             | Change::Post(_)
             | Change::Outgoing { .. }
+            | Change::Command(_)
+            | Change::ForgetCommand { .. }
             | Change::Forget(_) => true,
             Change::Cost { place, .. } => !cost::is_of_owner(place),
             // With its entry in the record.
@@ -211,6 +221,12 @@ impl Change {
                 tables.routes()?.insert(key.as_str(), encode(&StoredRoute::from(chat)).as_slice())?;
             }
             Change::Post(row) => outbox::append(tables, *row)?,
+            Change::Command(row) => {
+                tables.commands()?.insert(row.run.as_str(), encode(&*row).as_slice())?;
+            }
+            Change::ForgetCommand { run } => {
+                tables.commands()?.remove(run.as_str())?;
+            }
             Change::Outgoing { id, row } => outbox::put(tables, id, row.as_deref())?,
             Change::Entry { key, epoch, entry } => {
                 let bytes = encode(&StoredEntry::from(&entry));

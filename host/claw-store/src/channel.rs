@@ -9,6 +9,7 @@ use claw_core::label::Labels;
 use redb::ReadableTable;
 
 use crate::change::{Change, Decided};
+use crate::command::{self, Begun, CommandRow};
 use crate::error::{Failure, StoreError};
 use crate::inbox::{Accepted, Arrivals};
 use crate::preference::{self, Preferences, PreferencesOf};
@@ -32,8 +33,8 @@ pub struct Received {
 }
 
 impl Store {
-    /// Takes in what has come on an account, and how far it was read, all at once. Says of each message what became of
-    /// it; one that is refused does not hold up the others. A conversation that a new message comes into belongs to the
+    /// Takes in what has come on an account, and how far it was read, all at once. Says of each message and of each command
+    /// what becomes of it; a message that is refused does not hold up the others. A conversation that a new message comes into belongs to the
     /// chat of that message from then on.
     ///
     /// A message is known by its source and its run id, whichever conversation it would come into today.
@@ -45,9 +46,10 @@ impl Store {
         &self,
         source: &Source,
         messages: Vec<Received>,
+        commands: Vec<CommandRow>,
         cursor: Vec<u8>,
         at: Timestamp,
-    ) -> Result<Vec<Result<Accepted, StoreError>>, StoreError> {
+    ) -> Result<(Vec<Result<Accepted, StoreError>>, Vec<Begun>), StoreError> {
         let source = source.clone();
         self.write(move |tables| {
             let (mut arrivals, mut answer, mut routes) = (Arrivals::open(tables)?, Vec::new(), BTreeMap::new());
@@ -77,6 +79,13 @@ impl Store {
             }
             let mut changes = arrivals.finish();
             changes.extend(preferred);
+            let mut begun = Vec::new();
+            for row in commands {
+                begun.push(command::known(&tables.commands()?, &row.run)?);
+                if begun.last() == Some(&Begun::New) {
+                    changes.push(Change::Command(Box::new(row)));
+                }
+            }
             for (key, chat) in routes {
                 if find(&tables.routes()?, &key)?.as_ref() != Some(&chat) {
                     changes.push(Change::Route { key, chat });
@@ -85,7 +94,7 @@ impl Store {
             if find_cursor(&tables.cursors()?, &source)?.as_ref() != Some(&cursor) {
                 changes.push(Change::Cursor { source, cursor });
             }
-            Ok(Decided { answer, changes })
+            Ok(Decided { answer: (answer, begun), changes })
         })
         .await
     }

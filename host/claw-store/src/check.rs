@@ -10,6 +10,7 @@ use claw_core::message::Entry;
 use redb::{Key, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::checkpoint::{StoredCheckpoint, StoredKnown, TurnBack};
+use crate::command::CommandRow;
 use crate::error::{Failure, StoreError};
 use crate::log::OpenCalls;
 use crate::preference::Preferences;
@@ -96,6 +97,7 @@ impl Check<'_> {
         self.table::<_, TurnBack>(tables::UNDOS)?;
         self.table::<_, StoredImages>(tables::IMAGES)?;
         self.table::<_, StoredRoute>(tables::ROUTES)?;
+        self.table::<_, CommandRow>(tables::COMMANDS)?;
         self.table::<_, StoredOutgoing>(tables::OUTBOX)?;
         self.sealed("recording", tables::RECORDINGS)?;
         self.sealed("cursor", tables::CURSORS)?;

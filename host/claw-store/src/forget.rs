@@ -12,6 +12,7 @@ use crate::audit::{AuditEntry, AuditKind};
 use crate::branch;
 use crate::change::{Change, Decided};
 use crate::checkpoint;
+use crate::command::CommandRow;
 use crate::cost::CostOf;
 use crate::error::{Failure, StoreError};
 use crate::image;
@@ -167,6 +168,8 @@ impl Forgotten {
         tables.undos()?.remove(key)?;
         image::forget(tables, key)?;
         tables.routes()?.remove(key)?;
+        let is_others = |bytes: &[u8]| decode::<CommandRow>(key, bytes).is_ok_and(|row| row.session != self.key);
+        tables.commands()?.retain(|_, bytes| is_others(bytes))?;
         self.outgoing.iter().try_for_each(|id| outbox::put(tables, *id, None))?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;

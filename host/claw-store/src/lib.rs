@@ -13,6 +13,7 @@
 mod store;
 
 mod channel;
+mod command;
 mod inbox;
 mod outbox;
 mod record;
@@ -66,6 +67,7 @@ pub use branch::{Branch, Point, Rewound};
 pub use channel::Received;
 pub use check::Checked;
 pub use checkpoint::{Looked, TurnBack, Undoing};
+pub use command::{Begun, CommandRow};
 pub use compact::{Compacted, compact};
 pub use cost::{Cost, CostOf};
 pub use error::{Cause, Refusal, ResolveError, StoreError};

@@ -31,6 +31,8 @@ mod queue;
 
 pub(crate) use queue::{append, counts, holds_back, last_number, of_session, put};
 
+/// Messages that one sweep changes of each kind: one transaction holds them all.
+const SWEPT: usize = 1000;
 /// Characters that are kept of why an attempt failed: a service chooses them.
 const WHY_CHARS: usize = 500;
 
@@ -208,10 +210,7 @@ impl Store {
                 let mut row = queue::get(&outbox, id)?;
                 row.since = at;
                 if row.expires <= at {
-                    let why = row.why.take().map_or(String::new(), |why| format!("; the last attempt: {why}"));
-                    row.why = Some(format!("it could not be sent in time{why}"));
-                    row.state = StoredSending::Dead;
-                    changes.push(noted(AuditKind::OutboxDead, "host", id, &row, row.why.clone(), at));
+                    changes.push(expire(id, &mut row, at));
                     answer.expired.push(shown(id, row.clone()));
                 } else {
                     row.attempts = row.attempts.saturating_add(1);
@@ -281,6 +280,64 @@ impl Store {
                 changes.push(Change::Outgoing { id, row: Some(Box::new(row)) });
             }
             Ok(Decided { answer: changes.len(), changes })
+        })
+        .await
+    }
+
+    /// Lets what waits for an account be tried now, whenever that was to be.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn hurry_outbox(&self, of: &Source, at: Timestamp) -> Result<(), StoreError> {
+        let Source { channel, account } = of.clone();
+        self.write(move |tables| {
+            let (due, outbox, mut changes) = (tables.outbox_due()?, tables.outbox()?, Vec::new());
+            let (channel, account) = (channel.as_str(), account.as_str());
+            for item in due.range((channel, account, at.0, u64::MAX)..=(channel, account, u64::MAX, u64::MAX))? {
+                let id = item?.1.value();
+                let row = StoredOutgoing { state: StoredSending::Waiting { next: at }, ..queue::get(&outbox, id)? };
+                changes.push(Change::Outgoing { id, row: Some(Box::new(row)) });
+            }
+            Ok(Decided { answer: (), changes })
+        })
+        .await
+    }
+
+    /// Lets what waits and whose time is over die, also where no channel asks for it any more; and takes dead messages
+    /// away that are dead for longer than `age`, and the oldest beyond `count`. Returns how many died, and how many went.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be written.
+    pub async fn sweep_outbox(
+        &self,
+        age: std::time::Duration,
+        count: usize,
+        at: Timestamp,
+    ) -> Result<(usize, usize), StoreError> {
+        self.write(move |tables| {
+            let (outbox, states, mut changes) = (tables.outbox()?, tables.outbox_states()?, Vec::new());
+            let (mut died, mut gone) = (0, 0);
+            for id in queue::in_state(&states, StoredSending::Waiting { next: at }.name(), 0)? {
+                let id = id?;
+                let mut row = queue::get(&outbox, id)?;
+                if row.expires <= at && died < SWEPT {
+                    let change = expire(id, &mut row, at);
+                    changes.extend([change, Change::Outgoing { id, row: Some(Box::new(row)) }]);
+                    died += 1;
+                }
+            }
+            let dead: Vec<_> = queue::in_state(&states, StoredSending::Dead.name(), 0)?.collect::<Result<_, _>>()?;
+            let over = dead.len().saturating_sub(count);
+            for (place, id) in dead.into_iter().enumerate() {
+                let row = queue::get(&outbox, id)?;
+                if gone < SWEPT && (place < over || row.since.plus(age) <= at) {
+                    let why = Some("it was dead for too long, or there were too many".to_owned());
+                    changes.push(noted(AuditKind::OutboxDropped, "host", id, &row, why, at));
+                    changes.push(Change::Outgoing { id, row: None });
+                    gone += 1;
+                }
+            }
+            Ok(Decided { answer: (died, gone), changes })
         })
         .await
     }
@@ -398,6 +455,15 @@ pub(crate) fn first(
         unsure: false,
         replaces,
     }
+}
+
+/// Lets a message die whose time is over.
+fn expire(id: u64, row: &mut StoredOutgoing, at: Timestamp) -> Change {
+    let why = row.why.take().map_or(String::new(), |why| format!("; the last attempt: {why}"));
+    row.why = Some(format!("it could not be sent in time{why}"));
+    row.state = StoredSending::Dead;
+    row.since = at;
+    noted(AuditKind::OutboxDead, "host", id, row, row.why.clone(), at)
 }
 
 /// What goes on record: which message, where to, and what it says by its digest.

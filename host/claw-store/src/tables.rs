@@ -91,6 +91,8 @@ pub(crate) const OUTBOX_DUE: TableDefinition<(Text, Text, u64, u64), u64> = Tabl
 pub(crate) const OUTBOX_STATES: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_states");
 /// (Session key, number): the messages to send of a conversation.
 pub(crate) const OUTBOX_OF: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_of_session");
+/// Run id → command that the host obeys. See `command`; files of earlier releases lack it.
+pub(crate) const COMMANDS: TableDefinition<Text, Bytes> = TableDefinition::new("commands");
 /// (Session key, digest) → the bytes of an image. Only in memory, for what is incognito: elsewhere they are blobs.
 pub(crate) const IMAGE_BYTES: TableDefinition<(Text, [u8; 32]), Bytes> = TableDefinition::new("image_bytes");
 /// Sequence number → hash and JSON text of an entry of the record. See `audit`.
@@ -148,6 +150,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(OUTBOX_DUE)?;
     visitor.visit(OUTBOX_STATES)?;
     visitor.visit(OUTBOX_OF)?;
+    visitor.visit(COMMANDS)?;
     visitor.visit(AUDIT)?;
     visitor.visit(AUDIT_HEAD)?;
     visitor.visit(AUDIT_HELD)
@@ -257,6 +260,7 @@ opened_for_each_use! { txn;
     outbox_due: OUTBOX_DUE, (Text, Text, u64, u64), u64;
     outbox_states: OUTBOX_STATES, (Text, u64), ();
     outbox_of: OUTBOX_OF, (Text, u64), ();
+    commands: COMMANDS, Text, Bytes;
     image_bytes: IMAGE_BYTES, (Text, [u8; 32]), Bytes;
 }
 

@@ -17,9 +17,8 @@ mod skills_view;
 mod tasks;
 mod view;
 
-use std::collections::VecDeque;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::approval::{Answer, Approval};
@@ -30,7 +29,7 @@ use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
 use claw_store::{
-    Accepted, ApprovalFilter, AuditEntry, AuditKind, BlobError, Cost, Record, ResolveError, RunRow, RunState,
+    Accepted, ApprovalFilter, AuditEntry, AuditKind, BlobError, CommandRow, Cost, Record, ResolveError, RunRow, RunState,
     SessionQuery, StoreError,
 };
 use serde_json::{Value, json};
@@ -41,6 +40,7 @@ use tracing::Instrument;
 
 pub use self::accept::Said;
 pub use self::command::{COMMANDS, Slash};
+use self::obey::ended;
 pub use self::view::given;
 use crate::agents::Agent;
 use crate::audit;
@@ -57,22 +57,18 @@ use crate::tool_call::{self, CallContext, Called};
 
 /// The channel of calls that a person makes without a model. Such a run is never taken up again after a restart.
 pub const DIRECT: &str = "direct";
-/// Ends of slash commands that are remembered, for clients that ask again.
-const REMEMBERED: usize = 256;
 /// The code for an answer by who may not give one.
 const NOT_AN_APPROVER: &str = "E_APPR_ACTOR";
 
 /// Answers commands until the gateway ends.
 pub struct Api {
     host: Arc<Host>,
-    /// Slash commands have no row; their ends are kept here for a while.
-    commands: Mutex<VecDeque<(RunId, RunEnd)>>,
 }
 
 impl Api {
     /// An API for one host.
     pub fn new(host: Arc<Host>) -> Arc<Self> {
-        Arc::new(Api { host, commands: Mutex::default() })
+        Arc::new(Api { host })
     }
 
     /// Takes commands until their sender is gone or `stop`. Each runs in a task of its own.
@@ -222,11 +218,6 @@ impl Api {
         Ok(made.view(to))
     }
 
-    fn remembered(&self, run: &RunId) -> Option<RunEnd> {
-        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        commands.iter().find(|(known, _)| known == run).map(|(_, end)| end.clone())
-    }
-
     async fn resolve(&self, caller: &Caller, id: &str, answer: Answer) -> Result<Value, RpcError> {
         match self.host.gate.resolve(&self.host, id, answer, &by(caller)).await {
             Ok(approval) => {
@@ -252,29 +243,33 @@ impl Api {
     async fn wait(&self, mut run: RunId, patience: Duration) -> Result<Value, RpcError> {
         let mut asked = None;
         let mut events = self.host.events.subscribe();
-        if let Some(end) = self.remembered(&run) {
-            return Ok(view::run_end(&run, &end, None));
-        }
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             let row = self.host.store_of_run(&run).and_then(|store| store.run(&run)).map_err(stored)?;
-            let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
-            if let RunState::Ended(RunEnd::Joined { run: other }) = &row.state {
-                asked.get_or_insert(run);
-                run = other.clone();
-                continue;
-            }
-            if let RunState::Ended(end) = &row.state {
-                let mut ended =
-                    view::run_end(asked.as_ref().unwrap_or(&run), end, Some((row.received_at, row.ended_at)));
-                if asked.is_some() {
-                    ended["joinedRunId"] = json!(run);
+            let started = match row {
+                None => match self.command(&run)? {
+                    None => return Err(RpcError::invalid(format!("there is no run `{run}`"))),
+                    Some(CommandRow { answer: Some(text), .. }) => return Ok(view::run_end(&run, &ended(text), None)),
+                    Some(command) => command.at,
+                },
+                Some(RunRow { state: RunState::Ended(RunEnd::Joined { run: other }), .. }) => {
+                    asked.get_or_insert(run);
+                    run = other;
+                    continue;
                 }
-                return Ok(ended);
-            }
+                Some(RunRow { state: RunState::Ended(end), received_at, ended_at, .. }) => {
+                    let times = Some((received_at, ended_at));
+                    let mut ended = view::run_end(asked.as_ref().unwrap_or(&run), &end, times);
+                    if asked.is_some() {
+                        ended["joinedRunId"] = json!(run);
+                    }
+                    return Ok(ended);
+                }
+                Some(row) => row.received_at,
+            };
             loop {
                 match tokio::time::timeout_at(deadline, events.recv()).await {
-                    Err(_) => return Ok(json!({"runId": run, "status": "timeout", "startedAt": row.received_at.0})),
+                    Err(_) => return Ok(json!({"runId": run, "status": "timeout", "startedAt": started.0})),
                     Ok(Ok(HostEvent::RunEnded { run: ended, .. })) if ended == run => break,
                     // Some events were missed; the row tells.
                     Ok(Err(broadcast::error::RecvError::Lagged(_))) => break,

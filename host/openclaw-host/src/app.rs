@@ -229,6 +229,7 @@ impl App {
         tokio::spawn(Arc::clone(&host.checkpoints).follow(stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = Api::new(Arc::clone(&host));
+        api.settle_commands().await;
         let channels =
             tokio::spawn(channels::follow(Arc::clone(&host), Arc::clone(&api), stop.clone(), cut_off.clone()));
         let api = tokio::spawn(api.serve(receiver, cut_off.clone()));

@@ -15,7 +15,7 @@ mod reply;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use claw_core::channel::{Abilities, Failure};
@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::reply::{Said, begins_anew, is_heard, of_run, said, say};
+pub use self::reply::{Said, begins_anew, is_heard, of_run, said, say, to_chat};
 pub use self::stream::{Shown, Stream};
 use crate::api::{Api, DIRECT};
 use crate::catalog::Installed;
@@ -39,6 +39,8 @@ use crate::tasks::CHANNEL as SUB_AGENT;
 pub const RESERVED: [&str; 6] = ["ws", "http", "cli", DIRECT, SUB_AGENT, "incognito"];
 /// The account of a channel; a component has one.
 const ACCOUNT: &str = "default";
+/// How long a channel that has begun to fail still counts as one that people are heard by: connections break and come back.
+const MOMENT: Duration = Duration::from_secs(300);
 /// How long the host leaves a service alone that failed: the first time, and at most.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
@@ -57,16 +59,62 @@ pub struct Channel {
     on_record: OnRecord,
     /// Something may have to be sent.
     post: Notify,
-    standing: Mutex<Standing>,
+    /// Its grants have changed.
+    granted: Notify,
+    health: Mutex<Health>,
 }
 
 /// How a channel does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Why it does not work; `None` while it does.
-    pub failure: Option<String>,
+    /// What it does.
+    pub state: State,
     /// Since when it is so.
     pub since: Timestamp,
+}
+
+/// What a channel does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its first request is under way.
+    Starts,
+    /// Its last request was answered.
+    Works,
+    /// Its last request was not; it is tried again.
+    Fails(String),
+    /// What it needs is not granted; it is tried again once that changes.
+    Refused(String),
+}
+
+/// What is known of a channel.
+struct Health {
+    standing: Standing,
+    /// What it could not send for want of a grant.
+    refused: Option<Standing>,
+    /// When it worked last.
+    worked: Option<Timestamp>,
+}
+
+// === impl State ===
+
+impl State {
+    /// Its name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            State::Starts => "starts",
+            State::Works => "works",
+            State::Fails(_) => "fails",
+            State::Refused(_) => "refused",
+        }
+    }
+
+    /// Why it does not work.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            State::Starts | State::Works => None,
+            State::Fails(why) | State::Refused(why) => Some(why),
+        }
+    }
 }
 
 // === impl Channels ===
@@ -76,14 +124,15 @@ impl Channels {
     pub fn new(settings: &Settings) -> Self {
         let channel = |(name, settings): (&ComponentName, &ChannelSettings)| {
             let source = Source { channel: name.to_string(), account: ACCOUNT.to_owned() };
-            let standing = Standing { failure: Some("it has not been asked yet".to_owned()), since: now() };
+            let standing = Standing { state: State::Starts, since: now() };
             let channel = Channel {
                 name: name.clone(),
                 settings: settings.clone(),
                 source,
                 on_record: OnRecord::default(),
                 post: Notify::new(),
-                standing: Mutex::new(standing),
+                granted: Notify::new(),
+                health: Mutex::new(Health { standing, refused: None, worked: None }),
             };
             (name.to_string(), Arc::new(channel))
         };
@@ -113,6 +162,21 @@ pub async fn take_up(host: &Host) {
         Ok(count) => tracing::warn!(count, "messages were being sent when the host stopped; they are sent once more"),
         Err(err) => tracing::error!(error = causes::chain(&err), "the outbox cannot be read"),
     }
+    // What was not granted may be now.
+    for channel in host.channels.all() {
+        changed(host, &channel.name).await;
+    }
+}
+
+/// What a component may do has changed: if it is a channel, what was refused is tried again.
+pub async fn changed(host: &Host, component: &ComponentName) {
+    let Some(channel) = host.channels.get(component.as_str()) else { return };
+    channel.health().refused = None;
+    if let Err(err) = host.store.hurry_outbox(&channel.source, now()).await {
+        tracing::error!(channel = %channel.name, error = causes::chain(&err), "the outbox cannot be read");
+    }
+    channel.granted.notify_one();
+    channel.post.notify_one();
 }
 
 /// Serves all channels until `stop`; what is being sent then may end before `cut_off`.
@@ -167,28 +231,74 @@ impl Channel {
 
     /// How it does.
     pub fn standing(&self) -> Standing {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let health = self.health();
+        match (&health.standing.state, &health.refused) {
+            (State::Starts | State::Works, Some(refused)) => refused.clone(),
+            _ => health.standing.clone(),
+        }
+    }
+
+    /// Whether who is asked there may hear it: it works, or did a moment ago.
+    pub fn reaches_people(&self) -> bool {
+        match self.standing().state {
+            State::Starts | State::Works => true,
+            State::Fails(_) => self.health().worked.is_some_and(|worked| worked.plus(MOMENT) > now()),
+            State::Refused(_) => false,
+        }
     }
 
     fn works(&self) {
-        if self.stands(None) {
+        self.health().worked = Some(now());
+        if self.stands(State::Works) {
             tracing::info!(channel = %self.name, "the channel works");
         }
     }
 
     fn fails(&self, failure: &Failure) {
-        if self.stands(Some(failure.to_string())) {
+        if let Failure::Refused(why) = failure {
+            if self.stands(State::Refused(why.clone())) {
+                self.tell_of_refusal(why);
+            }
+        } else if self.stands(State::Fails(failure.to_string())) {
             tracing::warn!(channel = %self.name, error = %failure, "the channel does not work; it is tried again");
         }
     }
 
+    /// A message was sent.
+    fn sends(&self) {
+        self.health().refused = None;
+    }
+
+    /// A message was not sent.
+    fn is_refused(&self, failure: &Failure) {
+        let Failure::Refused(why) = failure else { return };
+        let refused = Standing { state: State::Refused(why.clone()), since: now() };
+        let was = self.health().refused.replace(refused);
+        if was.is_none() {
+            self.tell_of_refusal(why);
+        }
+    }
+
+    fn tell_of_refusal(&self, why: &str) {
+        let name = &self.name;
+        tracing::warn!(
+            channel = %name, why,
+            "the channel may not do what it has to; what is to be sent waits. `openclaw-host component grants {name}` \
+             shows and changes what it is granted"
+        );
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether that is new.
-    fn stands(&self, failure: Option<String>) -> bool {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        if standing.failure == failure {
+    fn stands(&self, state: State) -> bool {
+        let mut health = self.health();
+        if health.standing.state == state {
             return false;
         }
-        *standing = Standing { failure, since: now() };
+        health.standing = Standing { state, since: now() };
         true
     }
 }

@@ -52,6 +52,8 @@ pub struct Effects {
     kv_noted: OnceCell<()>,
     /// What was allowed and is on record: the same again says nothing new.
     on_record: OnRecord,
+    /// The last reason for which policy or the owner's grants refused something.
+    denied: Mutex<Option<String>>,
     /// Reasons of refusals that the gate has put on record; each has a number of its own.
     refused: Mutex<HashSet<String>>,
     questions: AtomicU32,
@@ -99,6 +101,7 @@ impl Effects {
             kv_noted: OnceCell::new(),
             on_record: OnRecord::default(),
             refused: Mutex::default(),
+            denied: Mutex::default(),
             questions: AtomicU32::new(0),
             messages: AtomicU32::new(0),
             brought: OnceLock::new(),
@@ -106,6 +109,11 @@ impl Effects {
             next_connection: AtomicU32::new(0),
             recorder: Recorder::default(),
         }
+    }
+
+    /// Why something was refused that only the owner can change, if so.
+    pub fn denied(&self) -> Option<String> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Performs one effect and answers it.
@@ -185,6 +193,7 @@ impl Effects {
         admitted.map_err(|refused| match refused {
             Refused::Denied(Denial { code, reason, .. }) => {
                 self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(reason.clone());
+                *self.denied.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{code}: {reason}"));
                 EffectError::Denied { code, reason }
             }
             Refused::Cancelled => EffectError::Cancelled,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::HostEvent;
+use claw_core::id::Timestamp;
 use claw_store::{Retention, Stale, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -13,12 +14,16 @@ use crate::host::{Host, now};
 /// Between two looks. A conversation that is not kept is one for days; an hour more does not matter.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How long a message of the outbox stays that was given up, and how many do.
+const DEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const MOST_DEAD: usize = 10_000;
+/// How long the answer of a command is known to who sends it again.
+const COMMANDS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Deletes what the configuration does not keep, until `stop`.
 pub async fn follow(host: Arc<Host>, stop: CancellationToken) {
-    if host.retention == Retention::default() {
-        return;
-    }
     loop {
+        leave_behind(&host).await;
         match sweep(&host, host.retention, audit::HOST).await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "conversations that are not kept were deleted"),
@@ -28,6 +33,21 @@ pub async fn follow(host: Arc<Host>, stop: CancellationToken) {
             () = tokio::time::sleep(EVERY) => {}
             () = stop.cancelled() => return,
         }
+    }
+}
+
+/// Forgets what is of no use any more beside conversations: messages that could not be sent, and answers of commands.
+async fn leave_behind(host: &Host) {
+    let (dead, gone) = match host.store.sweep_outbox(DEAD, MOST_DEAD, now()).await {
+        Ok(swept) => swept,
+        Err(err) => return tracing::error!(error = &err as &dyn std::error::Error, "the outbox cannot be swept"),
+    };
+    if dead + gone > 0 {
+        tracing::warn!(dead, gone, "messages could not be sent in time, or were dead for too long; see the record");
+    }
+    let before = Timestamp(now().0.saturating_sub(COMMANDS.as_millis() as u64));
+    if let Err(err) = host.store.forget_commands(before, Vec::new()).await {
+        tracing::error!(error = &err as &dyn std::error::Error, "old commands cannot be forgotten");
     }
 }
 

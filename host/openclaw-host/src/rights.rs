@@ -91,6 +91,7 @@ impl Host {
         if is_less {
             self.end_all(&installed).await;
         }
+        channels::changed(self, component).await;
         Ok(rows)
     }
 
@@ -114,6 +115,7 @@ impl Host {
         self.installed(component)?;
         let was_paused = self.store.resume(component, by, now()).await?;
         tracing::info!(%component, by, was_paused, "component goes on");
+        channels::changed(self, component).await;
         Ok(was_paused)
     }
 

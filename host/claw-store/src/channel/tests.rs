@@ -14,7 +14,7 @@ fn message(id: &str, session: &str, chat: &str) -> Received {
 }
 
 async fn receive(store: &Store, messages: Vec<Received>, cursor: &str) -> Vec<Result<Accepted, StoreError>> {
-    store.receive(&telegram(), messages, cursor.into(), at(5)).await.unwrap()
+    store.receive(&telegram(), messages, Vec::new(), cursor.into(), at(5)).await.unwrap().0
 }
 
 fn chat(id: &str) -> Chat {

@@ -45,7 +45,7 @@ async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
         labels: Labels::default(),
         own: crate::Preferences::default(),
     };
-    store.receive(&source, vec![received], b"cursor".to_vec(), at(6)).await.unwrap();
+    store.receive(&source, vec![received], Vec::new(), b"cursor".to_vec(), at(6)).await.unwrap();
     store.close();
     let path = home.path().join("store.redb");
     (home, path)

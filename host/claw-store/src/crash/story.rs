@@ -109,7 +109,7 @@ impl Life<'_> {
             own: crate::Preferences::default(),
         };
         let cursor = self.number.to_string().into_bytes();
-        let taken = self.store.receive(&account(self.session), vec![received], cursor, at(1)).await?;
+        let taken = self.store.receive(&account(self.session), vec![received], Vec::new(), cursor, at(1)).await?.0;
         taken.into_iter().try_for_each(|taken| taken.map(drop))
     }
 

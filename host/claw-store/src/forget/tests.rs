@@ -15,7 +15,7 @@ async fn tell(store: &Store, id: &str, session: &str, when: u64) {
         labels: Labels::default(),
         own: crate::Preferences::default(),
     };
-    store.receive(&source, vec![received], Vec::new(), at(when)).await.unwrap();
+    store.receive(&source, vec![received], Vec::new(), Vec::new(), at(when)).await.unwrap();
     let to = Chat { source, id: "X".to_owned() };
     let ttl = Duration::from_millis(50);
     let outbox = vec![Outgoing { to, text: "canary".to_owned(), reply_to: None, replaces: None, ttl }];

@@ -54,7 +54,7 @@ fn on_record(store: &Store, kind: &str) -> Vec<AuditRow> {
 async fn answer(store: &Store, id: &str, session: &str, texts: &[&str]) {
     let inbound = claw_core::inbound::Inbound { source: telegram(), ..inbound_to(id, session) };
     let message = Received { inbound, chat: session.to_owned(), labels: Default::default(), own: Default::default() };
-    store.receive(&telegram(), vec![message], id.into(), at(1)).await.unwrap();
+    store.receive(&telegram(), vec![message], Vec::new(), id.into(), at(1)).await.unwrap();
     let outbox = texts.iter().map(|text| to(session, text)).collect();
     let record = Record { entries: vec![said("all")], end: done(), outbox, ..Record::default() };
     store.record(&run(id), record, at(2)).await.unwrap();
@@ -211,4 +211,32 @@ async fn what_is_to_be_sent_goes_with_its_conversation_and_that_is_on_record() {
     let deleted = on_record(&store, "session.deleted");
     assert!(deleted[0].text.contains("messages that were not sent: 3"), "{}", deleted[0].text);
     assert!(store.check().unwrap().faults.is_empty());
+}
+
+#[tokio::test]
+async fn what_nobody_sends_dies_in_time_and_the_dead_do_not_pile_up() {
+    let (_home, store) = store();
+    store.post(None, vec![to("x", "1"), to("x", "2"), to("y", "3")], at(10)).await.unwrap();
+    let (month, many) = (Duration::from_millis(5000), 100);
+    assert_eq!(store.sweep_outbox(month, many, at(1009)).await.unwrap(), (0, 0));
+    assert_eq!(store.sweep_outbox(month, many, at(1010)).await.unwrap(), (3, 0));
+    assert_eq!(rows(&store), [(1, "dead", 0), (2, "dead", 0), (3, "dead", 0)]);
+    assert_eq!(on_record(&store, "outbox.dead").len(), 3);
+    assert_eq!(store.sweep_outbox(month, 2, at(1011)).await.unwrap(), (0, 1), "the oldest goes");
+    assert_eq!(rows(&store).first(), Some(&(2, "dead", 0)));
+    assert_eq!(store.sweep_outbox(month, many, at(6009)).await.unwrap(), (0, 0));
+    assert_eq!(store.sweep_outbox(month, many, at(6010)).await.unwrap(), (0, 2));
+    assert_eq!(on_record(&store, "outbox.dropped").len(), 3);
+    assert!(store.check().unwrap().faults.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_put_off_can_be_hurried() {
+    let (_home, store) = store();
+    store.post(None, vec![to("x", "1")], at(10)).await.unwrap();
+    assert_eq!(claim(&store, 9, 10).await, [1]);
+    store.settle(1, failed("not granted", Some(1010)), at(11)).await.unwrap();
+    assert_eq!(claim(&store, 9, 12).await, [0; 0]);
+    store.hurry_outbox(&telegram(), at(12)).await.unwrap();
+    assert_eq!(claim(&store, 9, 12).await, [1]);
 }

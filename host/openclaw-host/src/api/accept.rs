@@ -6,10 +6,11 @@ use claw_core::id::{RunId, SessionKey};
 use claw_core::inbound::{Inbound, Origin};
 use claw_core::lane::QueueWish;
 use claw_gateway::{Caller, ChatSend, RpcError};
-use claw_store::{Accepted, Preferences, RunState};
+use claw_store::{Accepted, Begun, CommandRow, Preferences, RunState};
 use serde_json::{Value, json};
 
 use super::command::{Slash, Wish};
+use super::obey::ended;
 use super::{Api, directive, not_kept, stored, view};
 use crate::crash_point;
 use crate::driver::DriverEvent;
@@ -44,6 +45,7 @@ impl Api {
         let asked = Preferences { thinking, queue, ..Preferences::default() };
         self.check(&asked.clone().into())?;
         let reply = |status: &str| json!({"runId": run, "sessionKey": session, "agentId": agent, "status": status, "acceptedAt": now().0});
+        let said = text.clone();
         let words = match self.read(&caller, &session, text, asked).await {
             Said::Words(words) => words,
             Said::Command(_) if !images.is_empty() => {
@@ -52,10 +54,19 @@ impl Api {
                 ));
             }
             Said::Command(slash) => {
-                if self.remembered(&run).is_none() {
-                    self.obey(&caller, &session, run.clone(), slash).await;
-                }
-                return Ok(reply(status));
+                let (source, changes, at) = (caller.source.clone(), slash.changes(), now());
+                let (run, session, chat, answer) = (run.clone(), session.clone(), None, None);
+                let command = CommandRow { run, session, source, chat, text: said, changes, at, answer };
+                let store = self.host.store_for(&command.session, &command.run).map_err(stored)?;
+                return match store.begin_command(command.clone()).await.map_err(stored)? {
+                    Begun::New => self.obey(&caller, command, slash).await.map(|()| reply(status)),
+                    Begun::Open => Ok(reply("in_flight")),
+                    Begun::Answered(text) => {
+                        let mut known = view::run_end(&command.run, &ended(text), None);
+                        known["duplicate"] = json!(true);
+                        Ok(known)
+                    }
+                };
             }
         };
         // Held until the rows that name the images are there.
@@ -129,7 +140,7 @@ impl Api {
         self.tell_driver(DriverEvent::Arrived(session.clone(), run.clone(), queueing, timeout)).await
     }
 
-    async fn slash(&self, session: &SessionKey, text: &str) -> Option<Slash> {
+    pub(super) async fn slash(&self, session: &SessionKey, text: &str) -> Option<Slash> {
         if let Some(slash) = Slash::parse(text) {
             return Some(slash);
         }

@@ -1,20 +1,23 @@
-//! What slash commands do. They are answered like runs, without a row: they are no part of the conversation.
+//! What slash commands do. They are answered like runs, and have rows of their own: they are no part of the conversation.
 
 use std::fmt::Write;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use claw_core::event::{HostEvent, RunEnd};
-use claw_core::id::{RunId, SessionKey};
+use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
+use claw_core::id::{RunId, SessionKey, Timestamp};
 use claw_core::message::{Message, Usage};
-use claw_gateway::{Caller, RpcError, Scope};
-use claw_store::{JournalStep, Page, PageEnd, SessionQuery};
+use claw_gateway::{Caller, RpcError, Scope, Scopes};
+use claw_store::{CommandRow, JournalStep, Page, PageEnd, SessionQuery};
 
 use super::command::{COMMANDS, Slash};
-use super::{Api, NOT_AN_APPROVER, REMEMBERED, answered, by, stored};
+use super::{Api, NOT_AN_APPROVER, answered, by, stored};
 use crate::agents::Agent;
 use crate::audit;
+use crate::causes;
+use crate::channels;
 use crate::checkpoints;
+use crate::crash_point;
 use crate::host::now;
 
 /// Conversations that `/sessions` lists.
@@ -23,19 +26,67 @@ const LISTED: usize = 20;
 pub(super) const ENDING: Duration = Duration::from_secs(1);
 
 impl Api {
-    /// Does what a slash command says and answers it like a run.
-    pub(super) async fn obey(&self, caller: &Caller, session: &SessionKey, run: RunId, slash: Slash) {
+    /// Does what a command says that has been taken in, and answers it like a run.
+    pub(super) async fn obey(&self, caller: &Caller, command: CommandRow, slash: Slash) -> Result<(), RpcError> {
+        let CommandRow { run, session, .. } = &command;
+        let (run, session) = (run.clone(), session.clone());
+        crash_point::pass("command begun");
         self.host.tell(HostEvent::RunStarted { run: run.clone(), session: session.clone(), at: now() });
-        let text = self.obeyed(caller, session, slash).await;
-        let end = RunEnd::Done { text, usage: Usage::default() };
-        {
-            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.push_back((run.clone(), end.clone()));
-            if commands.len() > REMEMBERED {
-                commands.pop_front();
+        let text = self.obeyed(caller, &session, slash).await;
+        crash_point::pass("command done");
+        let kept = self.host.store_of(&session).end_command(command, text.clone(), Vec::new(), now()).await;
+        crash_point::pass("command ended");
+        self.host.tell(HostEvent::RunEnded { run, session, end: Arc::new(ended(text)), at: now() });
+        kept.map_err(stored)
+    }
+
+    /// A command that has come before, or is being done.
+    pub(super) fn command(&self, run: &RunId) -> Result<Option<CommandRow>, RpcError> {
+        let host = &self.host;
+        let kept = host.store.command(run).map_err(stored)?;
+        match kept {
+            None if !host.store.has_no_incognito() => host.incognito.command(run).map_err(stored),
+            kept => Ok(kept),
+        }
+    }
+
+    /// Settles the commands that the last stop or crash cut off: what changes nothing is done again where somebody waits
+    /// for its answer, and of all else its sender hears that nobody knows what became of it.
+    pub async fn settle_commands(&self) {
+        let store = &self.host.store;
+        let open = match store.open_commands() {
+            Ok(open) => open,
+            Err(err) => return tracing::error!(error = causes::chain(&err), "cut-off commands cannot be read"),
+        };
+        for command in open {
+            let (run, session, text) = (command.run.clone(), command.session.clone(), command.text.clone());
+            let known = if command.changes { None } else { self.slash(&session, &text).await };
+            let settled = match (known, &command.chat) {
+                // Over the gateway, whoever still wants the answer asks again.
+                (Some(_), None) => store.forget_commands(Timestamp(0), vec![run.clone()]).await.map(drop),
+                (Some(slash), Some(chat)) => {
+                    let caller =
+                        Caller { source: command.source.clone(), scopes: Scopes::of(&Scope::ALL), device: None };
+                    let answer = self.obeyed(&caller, &session, slash).await;
+                    let messages = channels::to_chat(&self.host, &command.source.channel, chat, &answer);
+                    store.end_command(command, answer, messages, now()).await
+                }
+                (None, chat) => {
+                    let answer = format!(
+                        "{HOST_MARK} the host was stopped while it did `{text}`, and nobody knows whether it was done; it \
+                         is not done again. Look at how things are before you say it once more."
+                    );
+                    let channel = &command.source.channel;
+                    let messages = chat.iter().flat_map(|chat| channels::to_chat(&self.host, channel, chat, &answer));
+                    let messages = messages.collect();
+                    store.end_command(command, answer, messages, now()).await
+                }
+            };
+            if let Err(err) = settled {
+                tracing::error!(%run, error = causes::chain(&err), "a cut-off command cannot be settled");
             }
         }
-        self.host.tell(HostEvent::RunEnded { run, session: session.clone(), end: Arc::new(end), at: now() });
+        self.host.channels.wake();
     }
 
     /// Does what a slash command says, if its sender may have that done; gives the answer.
@@ -222,6 +273,11 @@ impl Api {
         }
         lines.join("\n")
     }
+}
+
+/// The answer of a command as the end of a run.
+pub(super) fn ended(text: String) -> RunEnd {
+    RunEnd::Done { text, usage: Usage::default() }
 }
 
 /// What a run has done outside of itself, and what it had begun.

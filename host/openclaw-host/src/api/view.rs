@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::Times;
 use crate::agents::Agent;
 use crate::catalog::Installed;
-use crate::channels::{Channel, Standing};
+use crate::channels::{Channel, Standing, State};
 use crate::host::{Host, now};
 
 /// Names of the protocol's fields whose values do not exist here yet are left out rather than made up.
@@ -229,9 +229,10 @@ pub(super) fn health(host: &Host, recent: &[SessionRow], at: Timestamp, took_ms:
 pub(super) fn channels(host: &Host) -> Value {
     let all = || host.channels.all();
     let channel = |channel: &Arc<Channel>| {
-        let Standing { failure, since } = channel.standing();
+        let Standing { state, since } = channel.standing();
         let about = json!({
-            "configured": true, "running": true, "connected": failure.is_none(), "lastError": failure,
+            "configured": true, "running": true, "connected": state == State::Works, "state": state.as_str(),
+            "lastError": state.failure(),
             "sinceMs": since.0, "owner": channel.settings.owner, "streaming": channel.streaming(host),
             "lacks": channel.lacks(host),
         });

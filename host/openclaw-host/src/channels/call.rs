@@ -40,7 +40,8 @@ pub async fn receive(
     cursor: Option<&str>,
     stop: &CancellationToken,
 ) -> Result<Batch, Failure> {
-    channel::received(call(host, channel, channel::RECEIVE, channel::receive_arguments(cursor), stop).await?)
+    let (outcome, denied) = call(host, channel, channel::RECEIVE, channel::receive_arguments(cursor), stop).await?;
+    channel::received(outcome).map_err(|failure| told(failure, denied))
 }
 
 /// Sends one message; gives the service's id of it.
@@ -53,20 +54,29 @@ pub async fn send(
     message: &Outgoing,
     stop: &CancellationToken,
 ) -> Result<String, Failure> {
-    channel::sent(call(host, channel, channel::SEND, message.arguments(), stop).await?)
+    let (outcome, denied) = call(host, channel, channel::SEND, message.arguments(), stop).await?;
+    channel::sent(outcome).map_err(|failure| told(failure, denied))
 }
 
-/// Calls one of the component's two functions.
+/// A failure for what it is, if something was denied to a call that sent nothing.
+fn told(failure: Failure, denied: Option<String>) -> Failure {
+    match (failure, denied) {
+        (Failure::Unavailable(_) | Failure::Rejected(_), Some(why)) => Failure::Refused(why),
+        (failure, _) => failure,
+    }
+}
+
+/// Calls one of the component's two functions; gives its outcome, and why something was denied to it.
 ///
 /// # Errors
-/// [`Failure::Unavailable`] if the call does not begin.
+/// [`Failure::Unavailable`] or [`Failure::Refused`] if the call does not begin.
 async fn call(
     host: &Arc<Host>,
     channel: &Channel,
     function: &str,
     arguments: String,
     stop: &CancellationToken,
-) -> Result<ToolOutcome, Failure> {
+) -> Result<(ToolOutcome, Option<String>), Failure> {
     let (installed, _) = channel.component(host).map_err(Failure::Unavailable)?;
     let call = ToolCall {
         id: CallId::parse(function).expect("channels: the literal is a call id"),
@@ -99,7 +109,7 @@ async fn call(
         ToolInvocation { call: call.id.clone(), tool: call.tool.clone(), arguments: call.arguments.clone() };
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || ()).await;
     let admitted = admitted.map_err(|refused| match refused {
-        Refused::Denied(denial) => Failure::Unavailable(format!("{}: {}", denial.code, denial.reason)),
+        Refused::Denied(denial) => Failure::Refused(format!("{}: {}", denial.code, denial.reason)),
         Refused::Cancelled => Failure::Unavailable("the host stops".to_owned()),
         Refused::Store(err) => unavailable(&err),
     })?;
@@ -113,7 +123,7 @@ async fn call(
     let on_record = Arc::clone(&channel.on_record);
     let effects = Arc::new(Effects::own(context.clone(), call.clone(), &installed, running.answerer(), on_record));
     let (outcome, _) = tool_call::attend(&context, &call, &mut running, &effects, &revoked).await;
-    Ok(masked(&host.vault, outcome.into()).outcome)
+    Ok((masked(&host.vault, outcome.into()).outcome, effects.denied()))
 }
 
 /// What stands in the record for the conversation and the run, which there are none of.

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use claw_core::channel::{self, Failure, Person};
 use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey};
-use claw_core::inbound::{Chat, Inbound, Origin, Source};
+use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::label::Labels;
 use claw_gateway::{Caller, RpcError, Scope, Scopes};
-use claw_store::{Accepted, Preferences, Received, StoreError};
+use claw_store::{Accepted, Begun, CommandRow, Preferences, Received, StoreError};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{Channel, call, patience, reply};
-use crate::api::{Api, Said};
+use crate::api::{Api, Said, Slash};
 use crate::causes;
+use crate::crash_point;
 use crate::host::{Host, now};
 
 /// Strangers that are told once that they are not known here.
@@ -31,7 +32,6 @@ pub async fn feed(host: Arc<Host>, api: Arc<Api>, channel: Arc<Channel>, stop: C
         let wait = match feed.next().await {
             Ok(wait) => {
                 failures = 0;
-                feed.channel.works();
                 wait
             }
             Err(_) if feed.stop.is_cancelled() => return,
@@ -44,6 +44,7 @@ pub async fn feed(host: Arc<Host>, api: Arc<Api>, channel: Arc<Channel>, stop: C
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = feed.channel.granted.notified() => {}
             () = feed.stop.cancelled() => {}
         }
     }
@@ -60,7 +61,6 @@ struct Feed {
 
 /// One message of the owner's.
 struct Heard {
-    chat: String,
     session: SessionKey,
     caller: Caller,
     said: Said,
@@ -75,7 +75,9 @@ impl Feed {
         let cursor = store.cursor(&source).map_err(|err| unavailable(&err))?;
         let cursor = cursor.map(|cursor| String::from_utf8_lossy(&cursor).into_owned());
         let batch = call::receive(host, channel, cursor.as_deref(), &self.stop).await?;
-        let (mut received, mut heard) = (Vec::new(), Vec::new());
+        // Before anything that came with it can ask whether people are heard here.
+        channel.works();
+        let (mut received, mut commands, mut heard) = (Vec::new(), Vec::new(), Vec::new());
         for message in batch.messages {
             let channel::Received { id, chat, direct, sender, text, .. } = message;
             if !direct || !self.channel.settings.owner.contains(&sender.id) {
@@ -91,7 +93,19 @@ impl Feed {
                 continue;
             }
             let text = if text.trim() == HELLO { "/help".to_owned() } else { text };
-            let said = self.api.read(&caller, &session, text, Preferences::default()).await;
+            let said = self.api.read(&caller, &session, text.clone(), Preferences::default()).await;
+            if let Said::Command(slash) = &said {
+                commands.push(CommandRow {
+                    run: run.clone(),
+                    session: session.clone(),
+                    source: caller.source.clone(),
+                    chat: Some(chat.clone()),
+                    text,
+                    changes: slash.changes(),
+                    at: now(),
+                    answer: None,
+                });
+            }
             if let Said::Words(words) = &said {
                 let (source, text) = (source.clone(), words.text.clone());
                 let (session, run) = (session.clone(), run.clone());
@@ -103,26 +117,27 @@ impl Feed {
                     own: words.own.clone(),
                 });
             }
-            heard.push(Heard { chat, session, caller, said });
+            heard.push(Heard { session, caller, said });
         }
         if !heard.is_empty() || cursor.as_deref() != Some(&batch.cursor) {
             let runs: Vec<_> = received.iter().map(|message| message.inbound.run.clone()).collect();
-            let accepted = store.receive(&source, received, batch.cursor.into_bytes(), now()).await;
-            let accepted = accepted.map_err(|err| unavailable(&err))?;
-            self.follow_up(heard, runs.into_iter().zip(accepted)).await;
+            let taken = store.receive(&source, received, commands.clone(), batch.cursor.into_bytes(), now()).await;
+            let (accepted, begun) = taken.map_err(|err| unavailable(&err))?;
+            self.follow_up(heard, runs.into_iter().zip(accepted), commands.into_iter().zip(begun)).await;
         }
         Ok(Duration::from_millis(u64::from(batch.wait_ms)))
     }
 
-    /// What follows from messages that are durable now, in their order. A command that the host is killed at is not done
-    /// again: twice could be once too often.
+    /// What follows from messages that are durable now, in their order. A command that the host is killed at is settled by
+    /// the next start.
     async fn follow_up(
         &self,
         heard: Vec<Heard>,
         accepted: impl Iterator<Item = (RunId, Result<Accepted, StoreError>)>,
+        begun: impl Iterator<Item = (CommandRow, Begun)>,
     ) {
-        let mut accepted = accepted;
-        for Heard { chat, session, caller, said } in heard {
+        let (mut accepted, mut begun) = (accepted, begun);
+        for Heard { session, caller, said } in heard {
             match said {
                 Said::Words(words) => {
                     let (run, accepted) = accepted.next().expect("feed: what is said was received");
@@ -139,11 +154,27 @@ impl Feed {
                     }
                 }
                 Said::Command(slash) => {
-                    let text = self.api.obeyed(&caller, &session, slash).await;
-                    self.say(chat, &text).await;
+                    let (command, begun) = begun.next().expect("feed: what is commanded was taken in");
+                    if begun == Begun::New {
+                        self.obey(&caller, command, slash).await;
+                    }
                 }
             }
         }
+    }
+
+    /// Does what a command says; its answer is durable together with the message that brings it.
+    async fn obey(&self, caller: &Caller, command: CommandRow, slash: Slash) {
+        crash_point::pass("command begun");
+        let text = self.api.obeyed(caller, &command.session, slash).await;
+        crash_point::pass("command done");
+        let (run, chat) = (command.run.clone(), command.chat.clone().unwrap_or_default());
+        let messages = reply::to_chat(&self.host, self.channel.name.as_str(), &chat, &text);
+        if let Err(err) = self.host.store.end_command(command, text, messages, now()).await {
+            tracing::error!(%run, error = causes::chain(&err), "the answer of a command is not kept");
+        }
+        self.host.channels.wake();
+        crash_point::pass("command ended");
     }
 
     /// Somebody else than the owner has written, or in a group: nobody is answered there. Who writes for the first time
@@ -168,8 +199,11 @@ impl Feed {
     }
 
     async fn say(&self, chat: String, text: &str) {
-        let chat = Chat { source: self.channel.source.clone(), id: chat };
-        reply::to_chat(&self.host, &self.channel, chat, text).await;
+        let messages = reply::to_chat(&self.host, self.channel.name.as_str(), &chat, text);
+        if let Err(err) = self.host.store.post(None, messages, now()).await {
+            tracing::error!(channel = %self.channel.name, error = causes::chain(&err), "something cannot be said in a chat");
+        }
+        self.host.channels.wake();
     }
 }
 

@@ -101,12 +101,20 @@ async fn put(
 }
 
 async fn send(host: Arc<Host>, channel: Arc<Channel>, row: OutgoingRow, cut_off: CancellationToken) {
-    let (id, attempts) = (row.id, row.attempts);
+    let (id, attempts, expires) = (row.id, row.attempts, row.expires);
     let attempt = match put(&host, &channel, row, &cut_off).await {
-        Ok(message) => Attempt::Sent { message },
+        Ok(message) => {
+            channel.sends();
+            Attempt::Sent { message }
+        }
         Err(failure) => {
-            let again = (!matches!(failure, Failure::Rejected(_)))
-                .then(|| now().plus(patience(attempts.saturating_sub(1), &failure)));
+            let again = match failure {
+                Failure::Rejected(_) => None,
+                // Only the owner can change that, and what changes wakes it: until its time is over it waits.
+                Failure::Refused(_) => Some(expires),
+                _ => Some(now().plus(patience(attempts.saturating_sub(1), &failure))),
+            };
+            channel.is_refused(&failure);
             let why = failure.to_string();
             if again.is_none() {
                 tracing::warn!(channel = %channel.name, id, why, "a message cannot be sent; see `openclaw-host outbox`");

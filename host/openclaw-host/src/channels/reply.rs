@@ -115,16 +115,16 @@ pub async fn begins_anew(host: &Host, row: &RunRow) {
     }
 }
 
-/// Says something in a chat.
-pub async fn to_chat(host: &Host, channel: &Arc<Channel>, chat: Chat, text: &str) {
-    if let Err(err) = (Way { host, channel, chat }).post(None, text).await {
-        tracing::error!(channel = %channel.name, error = causes::chain(&err), "something cannot be said in a chat");
-    }
+/// What the host says as messages for a chat of a channel; none if there is no such channel any more.
+pub fn to_chat(host: &Host, channel: &str, chat: &str, text: &str) -> Vec<Outgoing> {
+    let Some(channel) = host.channels.get(channel) else { return Vec::new() };
+    let chat = Chat { source: channel.source.clone(), id: chat.to_owned() };
+    Way { host, channel, chat }.cut(text)
 }
 
 /// Whether people can be asked in the chat of a conversation.
 pub fn is_heard(host: &Host, session: &SessionKey) -> bool {
-    Way::of(host, session).is_ok_and(|way| way.is_some())
+    Way::of(host, session).is_ok_and(|way| way.is_some_and(|way| way.channel.reaches_people()))
 }
 
 /// Where to.

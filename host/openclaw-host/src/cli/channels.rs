@@ -18,11 +18,10 @@ pub(super) async fn list(client: &mut Client, output: &Output) -> Result<Exit, F
 }
 
 fn row((name, channel): (&String, &Value)) -> [String; 5] {
-    let state = if channel["connected"] == true { "works" } else { "waits" };
     let owner: Vec<_> = channel["owner"].as_array().into_iter().flatten().map(word).collect();
     let owner = if owner.is_empty() { "nobody".to_owned() } else { owner.join(", ") };
     let why: Vec<_> =
         [&channel["lastError"], &channel["lacks"]].map(word).into_iter().filter(|why| !why.is_empty()).collect();
     let since = moment(&channel["sinceMs"]);
-    [name.clone(), state.to_owned(), since, owner, why.join("; ")]
+    [name.clone(), word(&channel["state"]), since, owner, why.join("; ")]
 }
