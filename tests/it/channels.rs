@@ -198,6 +198,27 @@ async fn a_card_comes_into_the_chat_and_is_answered_there() {
     assert!(all.contains("canary") && all.contains("approved once"), "{sent:?}");
 }
 
+// AP-03: what is answered elsewhere is not left open in the chat.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_says_what_was_answered_and_by_whom() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let running = home.start();
+    let mut client = running.connect().await;
+    for (place, decision, said) in [(0, "allow-once", "approved once, by `ws"), (2, "deny", "denied, by `ws")] {
+        board.say("c1", r#"tool exec {"argv":["echo","canary"]}"#);
+        let card = board.sent(place + 1).await.remove(place).text;
+        assert!(card.contains("canary") && card.contains("/approve"), "{card}");
+        let open = client.call("exec.approval.list", json!({})).await.unwrap();
+        let id = open[0]["id"].clone();
+        client.call("exec.approval.resolve", json!({"id": id, "decision": decision})).await.unwrap();
+        let sent = board.once(|sent| sent[place].text.contains(said)).await;
+        assert!(!sent[place].text.contains("/approve"), "{sent:?}");
+        // The answer comes behind it.
+        board.sent(place + 2).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_are_answered_in_the_chat() {
     let board = Board::start().await;
@@ -402,4 +423,48 @@ async fn what_is_not_granted_waits_for_the_grant_and_the_owner_is_told_once() {
     let mut sent: Vec<_> = board.sent(2).await.into_iter().map(|sent| sent.text).collect();
     sent.sort_unstable();
     assert_eq!(sent, ["one", "two"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_model_says_to_the_host_is_shown_on_no_way() {
+    let board = Board::start().await;
+    let answer = || Answer::Whole(say(&["[[reply_", "to_current]] Hello\n<thi", "nk>canary</think>\nto `", "you`"]));
+    let provider = Provider::start([answer(), answer()]).await;
+    let config = format!("{}, {}", provider.config(Wire::OpenAi).strip_suffix('}').unwrap(), &board.config("")[1..]);
+    let home = Home::new().component("board").env(KEY_VARIABLE, KEY).config(&config);
+    let running = home.start();
+    board.say("c1", "well?");
+    let sent = board.sent(1).await;
+    assert_eq!((sent[0].text.as_str(), sent[0].reply_to.as_str()), ("Hello\nto `you`", "1"));
+    let mut client = running.connect().await;
+    assert_eq!(client.ask("r1", "well?").await, "Hello\nto `you`");
+    let waited = client.call("agent.wait", json!({"runId": "r1"})).await.unwrap();
+    assert_eq!(waited["text"], "Hello\nto `you`");
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    let seen = json!([client.seen(), history]).to_string();
+    assert!(!seen.contains("[[reply") && !seen.contains("canary") && !seen.contains("think>"), "{seen}");
+    // The model is told of it where there is something to reply to.
+    let asked = provider.asked();
+    let is_told = |at: usize| asked[at].body.to_string().contains("makes it a reply to the message");
+    assert!(is_told(0) && !is_told(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_stopped_is_not_said_twice() {
+    let board = Board::start().await;
+    let paragraph = |word: &str| format!("{word} ").repeat(60).trim_end().to_owned() + "\n\n";
+    let begun = format!("{}{}", paragraph("first"), paragraph("second"));
+    let provider = Provider::start([Answer::Held(say(&[&begun, "never"]))]).await;
+    let own = board.config("").replace("owner: ['ada']", "owner: ['ada'], streaming: 'block'");
+    let config = format!("{}, {}", provider.config(Wire::OpenAi).strip_suffix('}').unwrap(), &own[1..]);
+    let home = Home::new().component("board").env(KEY_VARIABLE, KEY).config(&config);
+    let _running = home.start();
+    board.say("c1", "well?");
+    board.sent(1).await;
+    board.say("c1", "/stop");
+    let sent = board.until("The run was stopped.").await;
+    let all: String = sent.iter().map(|sent| sent.text.as_str()).collect();
+    for word in ["first", "second"] {
+        assert_eq!(all.matches(word).count(), 60, "{word}: {sent:?}");
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::approval::Approval;
 use crate::id::{CallId, RunId, SessionKey, Timestamp, ToolName};
 use crate::message::Usage;
+use crate::outbound::Spoken;
 use crate::outcome::ToolOutcome;
 
 /// What stands in front of what the host itself says in a conversation. It is taken out of whatever models and components
@@ -149,6 +150,16 @@ pub enum RunEnd {
 }
 
 impl RunEnd {
+    /// As clients see it: without what the model said to the host.
+    pub fn shown(&self) -> RunEnd {
+        let shown = |text: &str| Spoken::shown().all(text);
+        match self {
+            RunEnd::Done { text, usage } => RunEnd::Done { text: shown(text), usage: *usage },
+            RunEnd::Aborted { text } => RunEnd::Aborted { text: shown(text) },
+            RunEnd::Failed { .. } | RunEnd::Joined { .. } => self.clone(),
+        }
+    }
+
     /// The kind of failure of a message that nobody answered, and that the model is not to see.
     pub const LEFT_OUT: &str = "left-out";
     /// The same, but the model gets to see how the message began.

@@ -13,11 +13,13 @@ mod fence;
 mod inert;
 mod lines;
 mod preview;
+mod spoken;
 
 use cut::Cutter;
 pub use inert::{Inert, IsKnown, servers_in};
 use lines::Lines;
 pub use preview::{Preview, preview};
+pub use spoken::Spoken;
 
 /// No message is cut to less than this, in UTF-16 units: a fence that is opened again, and closed, must fit with some text.
 pub const LEAST: usize = 64;

@@ -9,6 +9,7 @@ use claw_core::label::Labels;
 use claw_core::message::Entry;
 
 use crate::audit::{self, AuditEntry, FactKind};
+use crate::card::StoredCard;
 use crate::checkpoint::{self, Looked, TurnBack};
 use crate::command::CommandRow;
 use crate::cost::{self, Cost};
@@ -50,6 +51,8 @@ pub(crate) enum Change {
     Post(Box<StoredOutgoing>),
     /// Sets a message of the outbox or, without a row, removes it.
     Outgoing { id: u64, row: Option<Box<StoredOutgoing>> },
+    /// Sets or, without a row, removes what is known of a card.
+    Card { number: u64, row: Option<Box<StoredCard>> },
     /// Creates or replaces a command.
     Command(Box<CommandRow>),
     /// Forgets a command.
@@ -134,6 +137,7 @@ impl Change {
             Change::Forget(forgotten) => Some(forgotten.key()),
             Change::Task(task) => Some(&task.session),
             Change::Command(row) => Some(&row.session),
+            Change::Card { row, .. } => row.as_ref().map(|row| &row.session),
             Change::Approval { row, .. } => Some(&row.session),
             Change::Looked(looked) => looked.checkpoints.first().map(|checkpoint| &checkpoint.session),
             // Those of a run follow its own row.
@@ -179,6 +183,7 @@ impl Change {
             | Change::Route { .. }
             | Change::Post(_)
             | Change::Outgoing { .. }
+            | Change::Card { .. }
             | Change::Command(_)
             | Change::ForgetCommand { .. }
             | Change::Forget(_) => true,
@@ -221,6 +226,12 @@ impl Change {
                 tables.routes()?.insert(key.as_str(), encode(&StoredRoute::from(chat)).as_slice())?;
             }
             Change::Post(row) => outbox::append(tables, *row)?,
+            Change::Card { number, row: Some(row) } => {
+                tables.cards()?.insert(number, encode(&*row).as_slice())?;
+            }
+            Change::Card { number, row: None } => {
+                tables.cards()?.remove(number)?;
+            }
             Change::Command(row) => {
                 tables.commands()?.insert(row.run.as_str(), encode(&*row).as_slice())?;
             }

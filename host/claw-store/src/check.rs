@@ -9,6 +9,7 @@ use claw_core::id::SessionKey;
 use claw_core::message::Entry;
 use redb::{Key, ReadableTable, ReadableTableMetadata, TableDefinition};
 
+use crate::card::StoredCard;
 use crate::checkpoint::{StoredCheckpoint, StoredKnown, TurnBack};
 use crate::command::CommandRow;
 use crate::error::{Failure, StoreError};
@@ -98,6 +99,7 @@ impl Check<'_> {
         self.table::<_, StoredImages>(tables::IMAGES)?;
         self.table::<_, StoredRoute>(tables::ROUTES)?;
         self.table::<_, CommandRow>(tables::COMMANDS)?;
+        self.table::<_, StoredCard>(tables::CARDS)?;
         self.table::<_, StoredOutgoing>(tables::OUTBOX)?;
         self.sealed("recording", tables::RECORDINGS)?;
         self.sealed("cursor", tables::CURSORS)?;

@@ -10,6 +10,7 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use crate::audit::{AuditEntry, AuditKind};
 use crate::branch;
+use crate::card::StoredCard;
 use crate::change::{Change, Decided};
 use crate::checkpoint;
 use crate::command::CommandRow;
@@ -170,6 +171,8 @@ impl Forgotten {
         tables.routes()?.remove(key)?;
         let is_others = |bytes: &[u8]| decode::<CommandRow>(key, bytes).is_ok_and(|row| row.session != self.key);
         tables.commands()?.retain(|_, bytes| is_others(bytes))?;
+        let is_others = |bytes: &[u8]| decode::<StoredCard>(key, bytes).is_ok_and(|row| row.session != self.key);
+        tables.cards()?.retain(|_, bytes| is_others(bytes))?;
         self.outgoing.iter().try_for_each(|id| outbox::put(tables, *id, None))?;
         tables.recent.remove((self.row.updated.0, key))?;
         tables.sessions.remove(key)?;

@@ -12,6 +12,7 @@
 
 mod store;
 
+mod card;
 mod channel;
 mod command;
 mod inbox;

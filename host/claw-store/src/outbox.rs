@@ -20,6 +20,7 @@ use redb::ReadableTable;
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::{AuditEntry, AuditKind};
+use crate::card;
 use crate::change::{Change, Decided};
 use crate::error::StoreError;
 use crate::row::{StoredOutgoing, StoredSending, decode};
@@ -29,7 +30,7 @@ use crate::tables;
 
 mod queue;
 
-pub(crate) use queue::{append, counts, holds_back, last_number, of_session, put};
+pub(crate) use queue::{append, counts, holds_back, is_there, last_number, of_session, put};
 
 /// Messages that one sweep changes of each kind: one transaction holds them all.
 const SWEPT: usize = 1000;
@@ -240,6 +241,7 @@ impl Store {
                 Attempt::Sent { message } => {
                     let outcome = Some(format!("message {message}"));
                     changes.push(noted(AuditKind::OutboxSent, "host", id, &row, outcome, at));
+                    changes.extend(card::sent(tables, id, &message, at)?);
                     None
                 }
                 Attempt::Failed { why, unsure, again } => {

@@ -91,6 +91,8 @@ pub(crate) const OUTBOX_DUE: TableDefinition<(Text, Text, u64, u64), u64> = Tabl
 pub(crate) const OUTBOX_STATES: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_states");
 /// (Session key, number): the messages to send of a conversation.
 pub(crate) const OUTBOX_OF: TableDefinition<(Text, u64), ()> = TableDefinition::new("outbox_of_session");
+/// Number of a message to send → card that it ends. See `card`; files of earlier releases lack it.
+pub(crate) const CARDS: TableDefinition<u64, Bytes> = TableDefinition::new("cards");
 /// Run id → command that the host obeys. See `command`; files of earlier releases lack it.
 pub(crate) const COMMANDS: TableDefinition<Text, Bytes> = TableDefinition::new("commands");
 /// (Session key, digest) → the bytes of an image. Only in memory, for what is incognito: elsewhere they are blobs.
@@ -151,6 +153,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(OUTBOX_STATES)?;
     visitor.visit(OUTBOX_OF)?;
     visitor.visit(COMMANDS)?;
+    visitor.visit(CARDS)?;
     visitor.visit(AUDIT)?;
     visitor.visit(AUDIT_HEAD)?;
     visitor.visit(AUDIT_HELD)
@@ -261,6 +264,7 @@ opened_for_each_use! { txn;
     outbox_states: OUTBOX_STATES, (Text, u64), ();
     outbox_of: OUTBOX_OF, (Text, u64), ();
     commands: COMMANDS, Text, Bytes;
+    cards: CARDS, u64, Bytes;
     image_bytes: IMAGE_BYTES, (Text, [u8; 32]), Bytes;
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 mod call;
+mod card;
 mod feed;
 mod post;
 mod preview;
@@ -25,7 +26,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::reply::{Said, begins_anew, is_heard, of_run, said, say, to_chat};
+pub use self::card::{card_answered, show_card};
+pub use self::reply::{STOPPED, Said, begins_anew, is_heard, of_run, said, say, to_chat};
 pub use self::stream::{Shown, Stream};
 use crate::api::{Api, DIRECT};
 use crate::catalog::Installed;

@@ -225,6 +225,7 @@ impl Gate {
                     continue;
                 }
             };
+            channels::card_answered(host, &approval).await;
             host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
             self.waiting.answer(approval);
         }
@@ -280,7 +281,7 @@ impl Gate {
             let together = self.waiting.to_tell(&approval.id);
             if !together.is_empty() {
                 let card: Arc<str> = claw_policy::render_markdown(&together).into();
-                channels::say(host, &approval.session, &card).await;
+                channels::show_card(host, &approval.session, &together, &card).await;
                 host.tell(HostEvent::ApprovalRequested { approvals: together.into(), card });
             }
             answered.await
@@ -294,6 +295,7 @@ impl Gate {
             () = expired => {
                 self.waiting.forget(&approval.id);
                 let approval = asker.store().expire(&approval.id, now()).await.map_err(Refused::Store)?;
+                channels::card_answered(host, &approval).await;
                 host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
                 Ok(approval)
             }
@@ -382,6 +384,7 @@ impl Gate {
                 host.after_answer(approval).await;
             }
             crash_point::pass("answer in force");
+            channels::card_answered(host, approval).await;
             host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval.clone()), at: now() });
             // Nobody waiting means that the run was cut off; the answer is kept for when it goes on.
             self.waiting.answer(approval.clone());

@@ -130,8 +130,14 @@ pub struct About {
 }
 
 impl Host {
-    /// Tells clients; nobody listening is fine.
+    /// Tells clients; nobody listening is fine. Of answers they see what is meant for people.
     pub fn tell(&self, event: HostEvent) {
+        let event = match event {
+            HostEvent::RunEnded { run, session, end, at } => {
+                HostEvent::RunEnded { run, session, end: Arc::new(end.shown()), at }
+            }
+            event => event,
+        };
         let _ = self.events.send(event);
     }
 

@@ -8,6 +8,8 @@ use claw_core::id::{SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::rfc3339;
 
+use crate::channels::RESERVED;
+
 /// Files in the order in which they stand in the prompt. Source: OpenClaw's workspace files.
 const FILES: [&str; 6] = ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md", "MEMORY.md"];
 /// Upstream's `bootstrapMaxChars` and `bootstrapTotalMaxChars`.
@@ -75,6 +77,9 @@ pub fn system(workspace: &Path, skills: Option<&str>, speaker: &Speaker<'_>, at:
         speaker.session,
         speaker.channel
     ));
+    if speaker.origin == Origin::Owner && !RESERVED.contains(&speaker.channel) {
+        prompt.push_str("`[[reply_to_current]]` in front of an answer there makes it a reply to the message.\n");
+    }
     if speaker.session.is_incognito() {
         prompt.push_str(
             "It is incognito: the host keeps nothing of it. Write nothing that is said here into files or stores, unless \
@@ -135,5 +140,11 @@ mod tests {
         let System { text: prompt, private } = system(workspace.path(), None, &speaker, Timestamp(0));
         assert_eq!(private, Some("USER.md"));
         assert!(prompt.contains("Ada") && !prompt.contains("canary") && prompt.contains("Today is 1970-01-01"));
+        // Only in a chat there is something to reply to, and what stands before that is the same.
+        let there = Speaker { channel: "telegram", ..speaker };
+        let in_chat = system(workspace.path(), None, &there, Timestamp(0)).text;
+        assert!(in_chat.contains("[[reply_to_current]]") && !prompt.contains("[[reply_to_current]]"));
+        let common = |text: &str| text.split("## This run").next().unwrap().to_owned();
+        assert_eq!(common(&in_chat), common(&prompt));
     }
 }

@@ -145,7 +145,7 @@ impl Cutter {
     fn place(&self) -> Option<Cut> {
         let room = self.max - self.prefix();
         let (mut late, mut early) = ([None; PLACES], [None; PLACES]);
-        let mut inside = None;
+        let (mut inside, mut split) = (None, None);
         let begin = self.held.len() - self.held.trim_start().len();
         let (mut fence, mut at, mut used) = (self.fence.clone(), 0, 0);
         let mut lines = self.held.split_inclusive('\n').peekable();
@@ -159,10 +159,16 @@ impl Cutter {
             let text = line.trim_end_matches(['\n', '\r']);
             let has_begun = at + text.len() > begin;
             if fence.is_none() && !is_like(line) {
+                let whole = wholes(text);
                 words(text, |place, cut: Cut, end| {
                     let end = used + end;
-                    if end <= room && !is_like(&text[cut.1..]) {
-                        note(place, end, (at + cut.0, at + cut.1));
+                    let (cut, there) = ((at + cut.0, at + cut.1), cut);
+                    match end <= room && !is_like(&text[there.1..]) {
+                        true if whole.iter().any(|whole| whole.start < there.1 && there.0 < whole.end) => {
+                            split = Some(cut)
+                        }
+                        true => note(place, end, cut),
+                        false => {}
                     }
                 });
             }
@@ -185,7 +191,7 @@ impl Cutter {
         }
         let late = late.into_iter().flatten().next();
         let [paragraph, line, sentence, space] = early;
-        late.or(paragraph).or(line).or(inside).or(sentence).or(space)
+        late.or(paragraph).or(line).or(inside).or(sentence).or(space).or(split)
     }
 
     /// A place in the middle of what belongs together, as late as can be.
@@ -252,6 +258,46 @@ fn closing(fence: Option<&Fence>) -> usize {
 
 fn units(text: &str) -> usize {
     text.encode_utf16().count()
+}
+
+/// What of a line means something else in two pieces: code between backticks, and links.
+fn wholes(line: &str) -> Vec<Range<usize>> {
+    let (mut wholes, mut open, mut brackets, mut at) = (Vec::new(), Vec::<(usize, usize)>::new(), Vec::new(), 0);
+    while let Some(c) = line[at..].chars().next() {
+        let next = at + c.len_utf8();
+        at = match c {
+            '`' => {
+                let end = line.len() - line[at..].trim_start_matches('`').len();
+                match open.iter().rposition(|(_, marks)| *marks == end - at) {
+                    Some(place) => {
+                        wholes.push(open[place].0..end);
+                        open.clear();
+                    }
+                    None if open.len() < 8 => open.push((at, end - at)),
+                    None => {}
+                }
+                end
+            }
+            '[' => {
+                brackets.push(at);
+                next
+            }
+            ']' => {
+                let begin = brackets.pop();
+                let target = line[next..].strip_prefix('(').and_then(|target| target.find(')'));
+                match (begin, target) {
+                    (Some(begin), Some(target)) => {
+                        let end = next + 1 + target + 1;
+                        wholes.push(begin..end);
+                        end
+                    }
+                    _ => next,
+                }
+            }
+            _ => next,
+        };
+    }
+    wholes
 }
 
 /// Shows the places between the words and sentences of a line, and the units before them.

@@ -20,9 +20,22 @@ fn thoughts() -> impl Iterator<Item = &'static str> {
     THOUGHTS.iter().map(|(start, _)| &start[1..start.len() - 1])
 }
 
+/// What stays in a text beside what is meant for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// Nothing: chats get it.
+    #[default]
+    Nothing,
+    /// Files that are to be sent along, as they were named: clients show the text alone.
+    Media,
+    /// What is said to the host, too: it is kept so, for a chat may hear it later.
+    Asides,
+}
+
 /// The lines of a text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
+    keeps: Keeps,
     /// The beginning of a line.
     begun: String,
     fence: Option<Fence>,
@@ -32,6 +45,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// For a text of which this stays.
+    pub fn keeping(keeps: Keeps) -> Self {
+        Lines { keeps, ..Lines::default() }
+    }
+
     /// Takes the next piece and gives the lines that are whole, with their ends, without what was taken out.
     pub fn push(&mut self, piece: &str) -> Vec<String> {
         let mut lines = Vec::new();
@@ -59,7 +77,8 @@ impl Lines {
         self.asides
     }
 
-    fn line(&mut self, line: &str) -> Option<String> {
+    /// One whole line, with its end.
+    pub fn line(&mut self, line: &str) -> Option<String> {
         if self.fence.is_some() || (self.thought.is_none() && Fence::after(None, line).is_some()) {
             self.fence = Fence::after(self.fence.as_ref(), line);
             return Some(line.to_owned());
@@ -67,13 +86,20 @@ impl Lines {
         let spoken = self.spoken(line);
         // What stands behind a tag may open a block of code.
         self.fence = Fence::after(None, &spoken);
+        if self.keeps != Keeps::Nothing {
+            return self.shown(line, spoken);
+        }
         let is_media = spoken.trim_start().strip_prefix(MEDIA).map(str::trim).filter(|media| !media.is_empty());
         if let Some(media) = is_media {
             let quoted = |mark| media.strip_prefix(mark).and_then(|media| media.strip_suffix(mark));
             self.asides.media.push(quoted('`').or(quoted('"')).unwrap_or(media).to_owned());
             return None;
         }
-        // A line that had only such things on it is none; one that was empty is.
+        self.shown(line, spoken)
+    }
+
+    /// A line that had only such things on it is none; one that was empty is.
+    fn shown(&self, line: &str, spoken: String) -> Option<String> {
         let is_gone = spoken.len() < line.len() && spoken.trim().is_empty();
         (!is_gone).then_some(spoken)
     }
@@ -138,6 +164,9 @@ impl Lines {
 
     /// Bytes of the directive that a text begins with; 0 for none.
     fn directive(&mut self, text: &str) -> usize {
+        if self.keeps == Keeps::Asides {
+            return 0;
+        }
         let Some(inner) = text.strip_prefix("[[").map(str::trim_start) else { return 0 };
         let begin = text.len() - inner.len();
         let Some(named) = inner.strip_prefix("reply_to").filter(|_| begin < DIRECTIVE) else { return 0 };

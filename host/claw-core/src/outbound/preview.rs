@@ -31,7 +31,7 @@ pub fn preview(text: &str, limit: usize) -> Option<Preview> {
 }
 
 /// Where what may yet turn out to be a thought, a directive or a file begins: only in the last line, and rather too early.
-fn certain(text: &str) -> usize {
+pub(super) fn certain(text: &str) -> usize {
     let line = text.rfind('\n').map_or(0, |at| at + 1);
     let last = &text[line..];
     let behind_directives = last.rsplit("]]").next().unwrap_or(last).trim_start();

@@ -315,3 +315,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn code_and_links_of_a_line_stay_whole_where_they_fit() {
+    let code = "`git commit --all --message words`";
+    let link = "[a page about many things](https://example.com/a \"its title\")";
+    for whole in [code, link] {
+        for words in 0..20 {
+            let text = format!("{}{whole}{}", "word ".repeat(words), " more".repeat(12));
+            let parts = reply(&text, 80).parts;
+            assert!(parts.iter().any(|part| part.contains(whole)), "{words}: {parts:?}");
+        }
+    }
+    // What fits nowhere is cut between its words.
+    let parts = reply(&format!("see `{}`", "long ".repeat(60)), 80).parts;
+    assert!(parts.len() <= 6 && parts.iter().all(|part| part.encode_utf16().count() <= 80), "{parts:?}");
+}

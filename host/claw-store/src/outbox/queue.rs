@@ -16,6 +16,11 @@ pub(super) fn find(outbox: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<O
     Ok(row.map(|row| decode(&id.to_string(), row.value())).transpose()?)
 }
 
+/// Whether there is a message of this number.
+pub(crate) fn is_there(outbox: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<bool, Failure> {
+    Ok(outbox.get(id)?.is_some())
+}
+
 /// One message that an index leads to.
 pub(super) fn get(outbox: &impl ReadableTable<u64, Bytes>, id: u64) -> Result<StoredOutgoing, Failure> {
     let missing = || StoreError::Row { kind: "outbox", key: id.to_string(), err: cause("it is missing") };

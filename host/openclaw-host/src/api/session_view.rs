@@ -4,8 +4,8 @@ use claw_core::id::{RunId, SessionKey, Timestamp};
 use claw_core::image::Image;
 use claw_core::inbound::Inbound;
 use claw_core::message::{Entry, Message};
+use claw_core::outbound::Spoken;
 use claw_core::rfc3339;
-use claw_core::text::is_silent;
 use claw_gateway::{ChatHistory, SessionsList};
 use claw_store::{Branch, Fork, Found, History, Preferences, Rewound, SearchPage, SessionPage, SessionRow, Stale};
 use serde_json::{Value, json};
@@ -46,7 +46,8 @@ fn entry(entry: &Entry) -> Value {
     match message {
         Message::User { text, images } => row("user", said(text, images), *at, seq.0, run, None),
         Message::Assistant { text, calls, .. } => {
-            let mut parts = if text.is_empty() || is_silent(text) { Vec::new() } else { text_parts(text) };
+            let text = Spoken::shown().all(text);
+            let mut parts = if text.is_empty() { Vec::new() } else { text_parts(&text) };
             parts.extend(calls.iter().map(|call| {
                 // Malformed arguments are shown as the text they are.
                 let arguments = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!(call.arguments));

@@ -2,6 +2,7 @@
 
 use claw_core::event::RunEnd;
 use claw_core::id::RunId;
+use claw_core::outbound::Spoken;
 use claw_gateway::{RpcError, TaskCall, TaskList};
 use claw_store::{RunState, Task, TaskRow, TasksOf};
 use serde_json::{Value, json};
@@ -119,7 +120,9 @@ fn in_full(row: &TaskRow) -> Value {
     value["tools"] = json!(row.sub_agent.as_ref().and_then(|agent| agent.tools.as_ref()));
     value["depth"] = json!(row.sub_agent.as_ref().map(|agent| agent.depth));
     match &row.state {
-        RunState::Ended(RunEnd::Done { text, .. } | RunEnd::Aborted { text }) => value["result"] = json!(text),
+        RunState::Ended(RunEnd::Done { text, .. } | RunEnd::Aborted { text }) => {
+            value["result"] = json!(Spoken::shown().all(text))
+        }
         RunState::Ended(RunEnd::Failed { message, .. }) => value["error"] = json!(message),
         RunState::Ended(RunEnd::Joined { .. }) | RunState::Received | RunState::Running => {}
     }

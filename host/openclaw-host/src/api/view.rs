@@ -22,7 +22,7 @@ use crate::host::{Host, now};
 
 /// Names of the protocol's fields whose values do not exist here yet are left out rather than made up.
 pub(super) fn run_end(run: &RunId, end: &RunEnd, times: Times) -> Value {
-    let mut value = match end {
+    let mut value = match &end.shown() {
         RunEnd::Done { text, usage } => json!({"status": "ok", "text": text, "usage": usage_of(*usage)}),
         RunEnd::Failed { kind, message } => json!({"status": "error", "error": message, "errorKind": kind}),
         RunEnd::Aborted { text } => json!({"status": "error", "error": "aborted", "aborted": true, "text": text}),

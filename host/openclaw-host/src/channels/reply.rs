@@ -32,6 +32,8 @@ pub struct Said<'a> {
     pub shown: &'a Shown,
 }
 
+/// What people are told of a run that was stopped.
+pub const STOPPED: &str = "The run was stopped.";
 /// What stands where an answer was begun that did not come.
 const GONE: &str = "…";
 
@@ -57,6 +59,16 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
     for entry in said.entries {
         match entry {
             Message::Notice { text } => {
+                let text = match (said.end, said.shown) {
+                    // What was sent while it was written is not said again; what was not comes before the notice.
+                    (Some(RunEnd::Aborted { text: begun }), Shown::Blocks(count))
+                        if *count > 0 && text.starts_with(STOPPED) =>
+                    {
+                        messages.extend(way.answer(begun, own, said.shown));
+                        STOPPED
+                    }
+                    _ => text.as_str(),
+                };
                 notice = Some(messages.len());
                 messages.extend(way.cut(&format!("{HOST_MARK} {text}")));
             }
@@ -138,7 +150,7 @@ pub struct Way<'a> {
 
 impl<'a> Way<'a> {
     /// The way to the chat of a conversation; `None` if no channel's is open.
-    fn of(host: &'a Host, session: &SessionKey) -> Result<Option<Way<'a>>, StoreError> {
+    pub fn of(host: &'a Host, session: &SessionKey) -> Result<Option<Way<'a>>, StoreError> {
         // Most hosts have none, and nobody has to read.
         if host.channels.all().next().is_none() {
             return Ok(None);
@@ -205,7 +217,7 @@ impl<'a> Way<'a> {
     }
 
     /// A text of the host's as messages of the service.
-    fn cut(&self, text: &str) -> Vec<Outgoing> {
+    pub fn cut(&self, text: &str) -> Vec<Outgoing> {
         outbound::parts(text, self.limit()).into_iter().map(|part| message(&self.chat, part)).collect()
     }
 

@@ -7,8 +7,8 @@ use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{SessionKey, ToolName};
 use claw_core::image::Image;
 use claw_core::message::{Entry, Message, ToolSpec};
-use claw_core::outbound::Inert;
-use claw_core::text::{Spoken, is_silent};
+use claw_core::outbound::{Inert, Spoken};
+use claw_core::text::is_silent;
 use claw_effects::Mask;
 use claw_model::{Chosen, Heard, Images, ModelError, Prompt, Reply};
 use claw_store::{Cost, StoreError, SubAgent};
@@ -153,7 +153,7 @@ impl Shell {
         Ok(match replied {
             Some(Ok(mut reply)) => {
                 if !is_silent(&reply.text) {
-                    reply.text = Spoken::of(&reply.text);
+                    reply.text = Spoken::kept().all(&reply.text);
                 }
                 host.gauge.counted(&self.ways.model.name, tokens, reply.usage.input_tokens);
                 let mut reply = masking::masked_reply(&mask, reply);
@@ -190,7 +190,13 @@ impl Shell {
                 None
             }),
         };
-        let mut tell = |delta: String| {
+        let tell = |delta: String| {
+            if !delta.is_empty() {
+                host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+            }
+        };
+        let mut shown = Spoken::shown();
+        let mut say = |delta: String| {
             if aloud == Aloud::No || delta.is_empty() {
                 return;
             }
@@ -198,17 +204,17 @@ impl Shell {
             if let Some(stream) = &mut stream {
                 stream.push(&delta);
             }
-            host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+            tell(shown.push(&delta));
         };
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("run: what is cut out of a text is text");
-        let mut spoken = Spoken::default();
+        let mut spoken = Spoken::kept();
         let mut inert = places.map(Places::inert);
-        let mut shown = |text: String| inert.as_mut().map_or_else(|| text.clone(), |inert| inert.push(&text));
+        let mut led = |text: String| inert.as_mut().map_or_else(|| text.clone(), |inert| inert.push(&text));
         let notices = &mut self.notices;
         let mut hear = |heard: Heard<'_>| {
             meter.hear(&heard);
             match heard {
-                Heard::Text(delta) => tell(shown(spoken.push(&text(masked.push(delta.as_bytes()))))),
+                Heard::Text(delta) => say(led(spoken.push(&text(masked.push(delta.as_bytes()))))),
                 Heard::Notice(notice) => {
                     notices.push(Message::Notice { text: notice.to_owned() });
                     let text = format!("{HOST_MARK} {notice}").into();
@@ -222,8 +228,9 @@ impl Shell {
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
-        let rest = shown(spoken.push(&text(masked.finish())) + &spoken.finish());
-        tell(rest + &inert.as_mut().map(Inert::finish).unwrap_or_default());
+        let rest = led(spoken.push(&text(masked.finish())) + &spoken.finish());
+        say(rest + &inert.as_mut().map(Inert::finish).unwrap_or_default());
+        tell(shown.finish());
         if let Some(stream) = stream {
             self.shown = stream.end().await;
         }

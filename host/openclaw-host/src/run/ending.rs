@@ -6,6 +6,7 @@ use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{RunId, SessionKey};
 use claw_core::inbound::Inbound;
 use claw_core::message::Message;
+use claw_core::outbound::Spoken;
 use claw_model::ModelError;
 use claw_store::{Outgoing, Record, StoreError};
 
@@ -55,6 +56,7 @@ pub(super) async fn withdraw(host: &Host, session: &SessionKey, run: &RunId) {
     match host.store_of(session).withdraw(run, now()).await {
         Ok(approvals) => {
             for approval in approvals {
+                channels::card_answered(host, &approval).await;
                 host.tell(HostEvent::ApprovalResolved { approval: Arc::new(approval), at: now() });
             }
         }
@@ -106,8 +108,10 @@ fn unanswered(end: &RunEnd) -> Option<Message> {
     let text = match end {
         RunEnd::Done { .. } | RunEnd::Joined { .. } => return None,
         RunEnd::Failed { message, .. } => message.clone(),
-        RunEnd::Aborted { text } if text.is_empty() => "The run was stopped.".to_owned(),
-        RunEnd::Aborted { text } => format!("The run was stopped. It had said: {text}"),
+        RunEnd::Aborted { text } => match Spoken::shown().all(text) {
+            text if text.is_empty() => channels::STOPPED.to_owned(),
+            text => format!("{} It had said: {text}", channels::STOPPED),
+        },
     };
     Some(Message::Notice { text })
 }
