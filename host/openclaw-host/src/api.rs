@@ -29,8 +29,8 @@ use claw_core::message::{Message, ToolCall, Usage};
 use claw_core::outcome::ToolOutcome;
 use claw_gateway::{Call, Caller, ChatAbort, Command, ErrorCode, RpcError, Scope, ToolsInvoke};
 use claw_store::{
-    Accepted, ApprovalFilter, AuditEntry, AuditKind, BlobError, CommandRow, Cost, Record, ResolveError, RunRow, RunState,
-    SessionQuery, StoreError,
+    Accepted, ApprovalFilter, AuditEntry, AuditKind, BlobError, CommandRow, Cost, Record, ResolveError, RunRow,
+    RunState, SessionQuery, StoreError,
 };
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};

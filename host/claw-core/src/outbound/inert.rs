@@ -263,7 +263,7 @@ impl<'l, 'a> Line<'l, 'a> {
     fn entity(&mut self) {
         let name = &self.rest()[1..];
         let hides = |it: &&str| name.get(..it.len()).is_some_and(|name| name.eq_ignore_ascii_case(it));
-        if name.starts_with('#') || ENTITIES.iter().any(|it| hides(&it)) {
+        if name.starts_with('#') || ENTITIES.iter().any(hides) {
             self.replace(1, "& ");
         }
     }

@@ -82,8 +82,9 @@ impl Spoken {
         }
         let begun = &self.begun[..certain(&self.begun).min(uncoded(&self.begun))];
         let whole = self.lines.clone().line(begun).unwrap_or_default();
-        // Spaces at its end may yet go with what follows them.
-        let Some(more) = whole.trim_end().strip_prefix(&self.shown).map(str::to_owned) else { return String::new() };
+        // Spaces alone may yet go with what follows them.
+        let more = whole.strip_prefix(&self.shown).filter(|_| !whole.trim().is_empty());
+        let Some(more) = more.map(str::to_owned) else { return String::new() };
         self.shown.push_str(&more);
         more
     }
@@ -188,10 +189,10 @@ mod tests {
     fn words_come_as_they_are_said_and_nothing_of_what_is_left_out() {
         let mut spoken = Spoken::shown();
         assert_eq!(spoken.push("Hello wor"), "Hello wor");
-        assert_eq!(spoken.push("ld [[reply"), "ld");
-        assert_eq!(spoken.push("_to_current]] and <th"), " and");
+        assert_eq!(spoken.push("ld [[reply"), "ld ");
+        assert_eq!(spoken.push("_to_current]] and <th"), "and ");
         assert_eq!(spoken.push("ink>hm</think>on"), "");
-        assert_eq!(spoken.finish(), " on");
+        assert_eq!(spoken.finish(), "on");
     }
 
     #[test]
