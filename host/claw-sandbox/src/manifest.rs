@@ -122,7 +122,7 @@ impl Manifest {
     /// # Errors
     /// A sentence that names the offending part.
     pub(crate) fn check(&self) -> Result<(), String> {
-        claw_core::id::ComponentName::parse(&self.name).map_err(|err| err.to_string())?;
+        claw_core::id::ComponentName::parse(&self.name).map_err(|err| format!("E_PKG_NAME: {err}"))?;
         if self.version.is_empty() || self.version.len() > 64 || self.summary.len() > SUMMARY_BYTES {
             return Err("its version or summary is missing or too long".to_owned());
         }

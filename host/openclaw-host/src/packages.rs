@@ -10,6 +10,7 @@
 
 mod difference;
 mod error;
+mod name;
 mod offer;
 mod publisher;
 mod revoke;
@@ -38,6 +39,7 @@ use crate::offers::Offers;
 use crate::settings::Settings;
 
 pub use self::error::PackagesError;
+pub use self::name::look_alike;
 pub use self::offer::Offer;
 
 /// Offers that are remembered.
@@ -149,6 +151,9 @@ impl Host {
         let component = self.sandbox.examine(Wasm::new(fetched.wasm.clone()), &offered).await?;
         let name = component.name.clone();
         let known = self.store.package(&name)?;
+        if known.is_none() {
+            name::expect_whole(&name)?;
+        }
         if known.is_none() && self.catalog().component(&name).is_some() {
             return Err(PackagesError::NameTaken { name });
         }

@@ -76,6 +76,11 @@ impl ExecGrant {
         !matches!(self.arguments.first(), Some(Argument::Exactly(_)))
     }
 
+    /// Whether it takes every argument of a program that it names.
+    pub(super) fn takes_anything(&self) -> bool {
+        self.rest == Rest::Anything && !self.is_open()
+    }
+
     /// A few commands within this grant.
     pub(super) fn examples(&self) -> Vec<Vec<String>> {
         let rest = self.arguments.iter().skip(1).map(|argument| match argument {

@@ -65,6 +65,11 @@ impl HttpGrant {
         self.servers == Servers::Any
     }
 
+    /// Whether it lets requests go to any path of a server that it names, without saying so with `/`.
+    pub fn is_on_any_path(&self) -> bool {
+        self.paths.is_empty() && !self.is_open()
+    }
+
     /// Whether the request lies within this grant.
     pub(super) fn covers(&self, plan: &HttpPlan) -> bool {
         let path = plan.target.path_and_query.split('?').next().unwrap_or("");

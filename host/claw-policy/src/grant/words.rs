@@ -49,6 +49,22 @@ impl Grant {
         }
     }
 
+    /// What whoever asks for it should think about, since it opens much; `None` if it is narrow enough, or [open](Grant::is_open).
+    pub fn caution(&self) -> Option<&'static str> {
+        match self {
+            Grant::Fs(FsGrant { folder: Folder::Workspace, access: Access::ReadWrite }) => {
+                Some("that is every file the assistant works on; `scratch` is a folder of its own")
+            }
+            Grant::Secret(SecretGrant { reveal: true, .. }) => {
+                Some("what it sees it can pass on; a secret that is only sent along cannot get lost")
+            }
+            Grant::Exec(grant) if grant.takes_anything() => {
+                Some("`**` takes every option, also those that write files or start other programs; list the arguments")
+            }
+            _ => None,
+        }
+    }
+
     /// The same with less: only reading, only sent along; `None` if there is no less of it.
     pub fn less(&self) -> Option<Grant> {
         match self {
@@ -76,6 +92,18 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_opens_much_is_cautioned_about_and_nothing_else_is() {
+        for broad in ["fs workspace read-write", "secret key reveal", "exec git **", "exec git log * **"] {
+            assert!(Grant::parse(broad).unwrap().caution().is_some(), "{broad}");
+        }
+        let narrow =
+            ["fs workspace read", "fs scratch read-write", "fs notes read-write", "secret key", "exec git log *"];
+        for narrow in narrow.into_iter().chain(["exec **", "http * GET", "http https://a.example GET", "kv a"]) {
+            assert_eq!(Grant::parse(narrow).unwrap().caution(), None, "{narrow}");
+        }
+    }
 
     #[test]
     fn each_grant_has_words_and_what_can_be_less_says_how() {

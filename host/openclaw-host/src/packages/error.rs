@@ -79,6 +79,12 @@ pub enum PackagesError {
         #[source]
         err: AcceptedError,
     },
+    /// The name looks like one without its last character.
+    #[error("E_PKG_NAME: `{name}` ends with a mark, as no name of a package does: its publisher has to rename it")]
+    NameEnd {
+        /// Which.
+        name: ComponentName,
+    },
     /// Something else has the name.
     #[error(
         "E_PKG_NAME: `{name}` is the name of a component that ships with the host or lies in the folder `components`"

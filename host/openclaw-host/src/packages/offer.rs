@@ -9,6 +9,7 @@ use claw_sandbox::{Component, Manifest};
 use claw_store::{Description, Package};
 
 use super::difference::{Difference, differences};
+use super::name::look_alike;
 use super::{PackagesError, publisher};
 use crate::catalog;
 use crate::settings::PackageSettings;
@@ -127,7 +128,7 @@ pub(super) fn make(
     let imports = Shape::read(&fetched.wasm).unwrap_or_default().imports;
     let mut findings = screen(&texts(&component.manifest), &fetched.wasm);
     if known.is_none() {
-        findings.extend(look_alike(&component.name, &names));
+        findings.extend(look_alike(component.name.as_str(), &names));
     }
     Ok(Offer {
         name: component.name.clone(),
@@ -169,15 +170,4 @@ fn texts(manifest: &Manifest) -> Vec<Text> {
         texts.push(text(format!("the schema of `{}`", tool.name), &tool.schema, SCHEMA_BYTES));
     }
     texts
-}
-
-/// A name that is almost another's is a trick or a slip.
-fn look_alike(name: &ComponentName, names: &BTreeSet<ComponentName>) -> Option<Finding> {
-    let plain = |name: &ComponentName| name.as_str().replace(['-', '_'], "");
-    let is_close = |other: &&ComponentName| {
-        plain(name) == plain(other)
-            || name.as_str().len() > 3 && strsim::damerau_levenshtein(name.as_str(), other.as_str()) == 1
-    };
-    let other = names.iter().find(is_close)?;
-    Some(Finding { kind: "name", what: format!("its name is almost that of `{other}`, which is installed") })
 }

@@ -1,6 +1,6 @@
 //! `skill check`: what a publisher should mend before others see the package.
 
-use claw_policy::Family;
+use claw_policy::{Family, Grant};
 use serde_json::Value;
 
 use super::show::items;
@@ -87,7 +87,24 @@ fn notes(offer: &Value) -> Vec<String> {
         let import = word(&it["import"]);
         format!("it imports `{import}`, as toolchains do, and asks for no `fs`: it sees no files")
     };
-    items(&offer["undeclared"]).filter(|it| is_brought_along(it)).map(note).collect()
+    let brought_along = items(&offer["undeclared"]).filter(|it| is_brought_along(it)).map(note);
+    brought_along.chain(cautions(offer)).collect()
+}
+
+/// What it asks for and what opens much: it may need that, and its users will think twice.
+fn cautions(offer: &Value) -> Vec<String> {
+    let asks = || {
+        items(&offer["asks"]).filter_map(|ask| Some((word(&ask["words"]), Grant::parse(&word(&ask["grant"])).ok()?)))
+    };
+    let broad = asks().filter_map(|(words, grant)| Some(format!("it asks to {words}: {}", grant.caution()?)));
+    let is_on_any_path = |grant: &Grant| matches!(grant, Grant::Http(http) if http.is_on_any_path());
+    let is_on_a_path = |grant: &Grant| matches!(grant, Grant::Http(http) if !http.is_on_any_path()) && !grant.is_open();
+    let names_paths = asks().any(|(_, grant)| is_on_a_path(&grant));
+    let pathless = asks().filter(|(_, grant)| names_paths && is_on_any_path(grant));
+    let pathless = pathless.map(|(words, _)| {
+        format!("it asks to {words}: that is every path there; name those that it needs, as elsewhere, or `/`")
+    });
+    broad.chain(pathless).collect()
 }
 
 /// Toolchains bring the files of WASI along whether a component uses them or not.
@@ -129,6 +146,30 @@ mod tests {
         odd["bytes"] = json!(21 << 20);
         odd["findings"] = json!([{"what": "its code names `ngrok`"}]);
         assert_eq!(notes(&odd), [""; 0]);
+        assert_eq!(cautions(&odd), [""; 0]);
         assert_eq!(problems(&odd).len(), 9, "{:#?}", problems(&odd));
+    }
+
+    #[test]
+    fn what_opens_much_is_warned_of_and_is_nothing_to_mend() {
+        let asking = |grants: &[&str]| {
+            let asks = grants.iter().map(|grant| json!({"grant": grant, "words": "x", "asksEachTime": false}));
+            json!({"asks": asks.collect::<Vec<_>>()})
+        };
+        let about = |grants: &[&str]| cautions(&asking(grants));
+        let (narrow, wide) = ("http https://a.example GET /v1/", "http https://b.example GET");
+        assert_eq!(about(&["fs workspace read", "secret k", "exec git log", narrow]), [""; 0]);
+        assert_eq!(about(&[wide, "http * GET"]), [""; 0], "where nothing names a path, none is missed");
+        let [said] = &about(&[narrow, wide, "http https://c.example GET /"])[..] else { panic!() };
+        assert!(said.contains("every path"), "{said}");
+        for (grant, words) in [
+            ("fs workspace read-write", "every file"),
+            ("secret k reveal", "pass on"),
+            ("exec git log **", "list the arguments"),
+        ] {
+            let [said] = &about(&[grant])[..] else { panic!("{grant}") };
+            assert!(said.contains(words), "{said}");
+            assert!(problems(&asking(&[grant])).iter().all(|it| !it.contains(words)), "{grant}");
+        }
     }
 }
