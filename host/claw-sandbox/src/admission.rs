@@ -28,8 +28,8 @@ pub enum Refusal {
         bytes: u64,
     },
     /// Not WebAssembly at all.
-    #[error("it is not a WebAssembly component")]
-    NotWasm,
+    #[error("it is {0}; expected is a WebAssembly component")]
+    NotWasm(Found),
     /// Machine code that somebody else compiled.
     #[error(
         "it is compiled already, and compiled code of others is never run; install the `.wasm` file that it was made from"
@@ -37,7 +37,7 @@ pub enum Refusal {
     Precompiled,
     /// A core module without the component around it.
     #[error(
-        "it is a core module; make a component of it with `wasm-tools component new MODULE.wasm -o COMPONENT.wasm`{}",
+        "it is a core module; expected is a component: make one of it with `wasm-tools component new MODULE.wasm -o COMPONENT.wasm`{}",
         if *wasi_p1 {
             " and, because it imports WASI preview 1, `--adapt wasi_snapshot_preview1.reactor.wasm`; or build it for \
              `wasm32-wasip2`"
@@ -98,6 +98,44 @@ pub enum Refusal {
     Exhausted,
 }
 
+/// What a file is that is not WebAssembly, as far as its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Found {
+    /// No bytes.
+    #[error("an empty file")]
+    Nothing,
+    /// What a server says instead of what was asked for.
+    #[error("a web page (HTML), which is how servers say that something is not there")]
+    Page,
+    /// The text form.
+    #[error("WebAssembly as text; make a binary of it with `wasm-tools parse FILE.wat -o FILE.wasm`")]
+    Text,
+    /// A program for a processor.
+    #[error("a program for one kind of processor (ELF)")]
+    Program,
+    /// Something that is packed.
+    #[error("an archive; install the `.wasm` file that is in it")]
+    Archive,
+    /// Nobody knows.
+    #[error("something else")]
+    Other,
+}
+
+impl Found {
+    fn in_bytes(bytes: &[u8]) -> Found {
+        let start = bytes[..bytes.len().min(256)].trim_ascii_start().to_ascii_lowercase();
+        let starts = |with: &[&[u8]]| with.iter().any(|it| start.starts_with(it));
+        match bytes {
+            [] => Found::Nothing,
+            [0x7f, b'E', b'L', b'F', ..] => Found::Program,
+            [b'P', b'K', 3, 4, ..] | [0x1f, 0x8b, ..] => Found::Archive,
+            _ if starts(&[b"<!doctype", b"<html", b"<head", b"<?xml"]) => Found::Page,
+            _ if starts(&[b"(component", b"(module", b";;", b"(;"]) => Found::Text,
+            _ => Found::Other,
+        }
+    }
+}
+
 impl Refusal {
     /// The stable code shown to people and programs.
     pub fn code(&self) -> &'static str {
@@ -105,7 +143,7 @@ impl Refusal {
             Refusal::TooLarge { .. } => "E_PKG_SIZE",
             Refusal::TooComplex { .. } | Refusal::Exhausted => "E_PKG_LIMIT",
             Refusal::Missing { .. } => "E_PKG_IMPORT",
-            Refusal::NotWasm
+            Refusal::NotWasm(_)
             | Refusal::Precompiled
             | Refusal::CoreModule { .. }
             | Refusal::Invalid(_)
@@ -218,7 +256,7 @@ fn check_kind(wasm: &[u8]) -> Result<(), Refusal> {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(Refusal::CoreModule { wasi_p1: imports_wasi_p1(wasm) }),
         _ if Engine::detect_precompiled(wasm).is_some() => Err(Refusal::Precompiled),
-        _ => Err(Refusal::NotWasm),
+        _ => Err(Refusal::NotWasm(Found::in_bytes(wasm))),
     }
 }
 

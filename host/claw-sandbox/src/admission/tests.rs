@@ -66,10 +66,22 @@ fn a_file_of_100_mb_is_refused_before_it_is_read() {
     assert_eq!((refusal.code(), refusal), ("E_PKG_SIZE", Refusal::TooLarge { bytes: 100_000_000 }));
 }
 
+// SU-12
 #[test]
-fn what_is_no_component_is_told_what_to_do() {
-    for junk in [&b""[..], b"\0asm", b"#!/bin/sh\n", b"\0asm\x02\0\0\0", b"\x7fELF\x02\x01\x01\0"] {
-        assert_eq!(refused(junk), Refusal::NotWasm, "{junk:?}");
+fn what_is_no_component_is_told_what_it_is_and_what_to_do() {
+    for (junk, found) in [
+        (&b""[..], Found::Nothing),
+        (b"\0asm", Found::Other),
+        (b"#!/bin/sh\n", Found::Other),
+        (b"\0asm\x02\0\0\0", Found::Other),
+        (b"\x7fELF\x02\x01\x01\0", Found::Program),
+        (b"\r\n <!DOCTYPE html><title>404</title>", Found::Page),
+        (b"(component)", Found::Text),
+        (b";; by hand\n(module)", Found::Text),
+        (b"PK\x03\x04\x14\0", Found::Archive),
+        (b"\x1f\x8b\x08\0", Found::Archive),
+    ] {
+        assert_eq!(refused(junk), Refusal::NotWasm(found), "{junk:?}");
     }
     assert_eq!(refused(MODULE), Refusal::CoreModule { wasi_p1: false });
     let import = [&[1][..], &text("wasi_snapshot_preview1"), &text("fd_write"), &[0, 0]].concat();

@@ -170,7 +170,7 @@ fn component(export: &str) -> Vec<u8> {
 
 #[test]
 fn a_strangers_file_is_refused_or_compiled_and_nothing_else() {
-    // RS-18
+    // RS-18, SU-11
     let whole = component("openclaw:tool/guest@0.1.0");
     assert!(engine::compile(&whole).is_ok(), "{:?}", engine::compile(&whole).err());
     Campaign::new("admission", admission).examples(vec![whole, HEADER.to_vec()]).run();
