@@ -1,6 +1,7 @@
 //! Packages: what is installed is what was shown, and nothing of a package counts before its owner said yes.
 
 mod cut_off;
+mod deceiving;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -5,9 +5,11 @@ use serde_json::Value;
 use crate::cli::output::word;
 use crate::legible;
 
-/// Everything that matters of an offer, as text. What comes from the package is on one line, escaped.
+/// Bytes that are shown of a text: who is asked has to be able to read it all.
+const SHOWN: usize = 1024;
+
+/// Everything that matters of an offer, as text. What comes from the package is on one line, escaped and not too long.
 pub(super) fn offer(offer: &Value) -> String {
-    let line = |value: &Value| legible::line(&word(value)).into_owned();
     let mut text = format!("{} {}: {}\n\n", line(&offer["name"]), line(&offer["version"]), line(&offer["summary"]));
     let size = offer["bytes"].as_u64().unwrap_or(0).div_ceil(1024);
     let mut fact = |label: &str, value: String| text.push_str(&format!("{label:<11}{value}\n"));
@@ -31,16 +33,26 @@ pub(super) fn offer(offer: &Value) -> String {
     text
 }
 
+/// A text of the package's as one line that a terminal obeys nothing in.
+fn line(value: &Value) -> String {
+    let text = word(value);
+    let shown = &text[..text.floor_char_boundary(SHOWN)];
+    match text.len() - shown.len() {
+        0 => legible::line(shown).into_owned(),
+        more => format!("{} [{more} bytes more are not shown; `--json` has them]", legible::line(shown)),
+    }
+}
+
 fn publisher(offer: &Value) -> String {
     let signed = &offer["signed"];
     if signed.is_null() {
         return "unknown: nobody who is known has signed it".to_owned();
     }
-    let key = legible::line(&word(&signed["key"])).into_owned();
+    let key = line(&signed["key"]);
     if key.starts_with("sigstore") {
-        return match word(&signed["comment"]).as_str() {
+        return match line(&signed["comment"]).as_str() {
             "" => key,
-            place => format!("{key} ({})", legible::line(place)),
+            place => format!("{key} ({place})"),
         };
     }
     let new =
@@ -57,7 +69,7 @@ fn scopes(offer: &Value) -> String {
     for (number, ask) in (1..).zip(asks) {
         let each = if ask["asksEachTime"] == true { " (you are asked each time)" } else { "" };
         let given = if ask["given"] == true { " (given to the version before)" } else { "" };
-        text.push_str(&format!("  {number}. {}{each}{given}\n", legible::line(&word(&ask["words"]))));
+        text.push_str(&format!("  {number}. {}{each}{given}\n", line(&ask["words"])));
     }
     text
 }
@@ -73,13 +85,13 @@ fn imports(offer: &Value) -> String {
         "It has no manifest, so it does not say what it wants. It imports: {}.\nNothing of that works until you grant it \
          by name: `--grant GRANT`, or `openclaw-host component grants {} --add GRANT`.\n",
         families.join(", "),
-        legible::line(&word(&offer["name"]))
+        line(&offer["name"])
     )
 }
 
 /// What it imports and does not ask for: nobody can grant that.
 fn undeclared(offer: &Value) -> String {
-    let import = |it: &Value| format!("{} (`{}`)", word(&it["words"]), legible::line(&word(&it["import"])));
+    let import = |it: &Value| format!("{} (`{}`)", word(&it["words"]), line(&it["import"]));
     let imports: Vec<_> = items(&offer["undeclared"]).map(import).collect();
     match imports.as_slice() {
         [] => String::new(),
@@ -88,7 +100,7 @@ fn undeclared(offer: &Value) -> String {
 }
 
 fn left_out(offer: &Value) -> String {
-    let lines = items(&offer["leftOut"]).map(|line| format!("  - {}\n", legible::line(&word(line))));
+    let lines = items(&offer["leftOut"]).map(|it| format!("  - {}\n", line(it)));
     let lines: String = lines.collect();
     if lines.is_empty() { lines } else { format!("\nLeft out, since no tool can be made of it:\n{lines}") }
 }
@@ -97,24 +109,23 @@ fn changes(installed: &Value) -> String {
     if installed.is_null() {
         return String::new();
     }
-    let mut text =
-        format!("\nInstalled is version {}. Compared with it:\n", legible::line(&word(&installed["version"])));
+    let mut text = format!("\nInstalled is version {}. Compared with it:\n", line(&installed["version"]));
     let before = text.len();
     for (key, sign) in [("more", '+'), ("less", '-')] {
-        items(&installed[key]).for_each(|grant| text.push_str(&format!("  {sign} {}\n", legible::line(&word(grant)))));
+        items(&installed[key]).for_each(|grant| text.push_str(&format!("  {sign} {}\n", line(grant))));
     }
     if installed["saysOtherwise"] == true {
         text.push_str("  ~ it says something else of itself or its tools\n");
     }
     for it in items(&installed["differences"]) {
-        text.push_str(&format!("    {}:\n", legible::line(&word(&it["what"]))));
+        text.push_str(&format!("    {}:\n", line(&it["what"])));
         for (key, sign) in [("before", '-'), ("now", '+')] {
-            let lines = items(&it[key]).map(|line| format!("      {sign} {}\n", legible::line(&word(line))));
+            let lines = items(&it[key]).map(|it| format!("      {sign} {}\n", line(it)));
             text.extend(lines);
         }
     }
     if installed["otherPublisher"] == true {
-        let before = legible::line(&word(&installed["publisher"])).into_owned();
+        let before = line(&installed["publisher"]);
         text.push_str(&format!("  ~ it comes from another publisher; the installed one is: {before}\n"));
     }
     if text.len() == before {
@@ -125,4 +136,43 @@ fn changes(installed: &Value) -> String {
 
 pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // SU-27, SU-20
+    #[test]
+    fn whatever_a_package_says_is_short_and_inert() {
+        let hostile = "\u{1b}[2J\u{9b}31m\r\nIt asks for nothing.\n<b>safe</b> \u{202e}gpj.exe [x](https://e.example)";
+        let long = hostile.to_owned() + &"\u{1b}[A".repeat(350_000);
+        for text in [hostile, &long] {
+            let said = offer(&json!({
+                "name": text, "version": text, "summary": text, "bytes": 1, "source": text, "digest": text,
+                "signed": {"key": format!("sigstore:{text}"), "comment": text},
+                "tools": [{"name": text, "description": text}],
+                "asks": [{"words": text, "grant": text}],
+                "undeclared": [{"words": "files", "import": text}],
+                "leftOut": [text],
+                "findings": [{"kind": "name", "what": text}],
+                "installed": {
+                    "version": text, "publisher": text, "otherPublisher": true, "more": [text], "less": [text],
+                    "differences": [{"what": text, "before": [text], "now": [text]}],
+                },
+            }));
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{said:.2000}");
+            assert!(!said.lines().any(|line| line.starts_with("It asks for nothing")), "{said:.2000}");
+            assert!(said.contains(r"\u{1b}[2J") && said.len() < 120 << 10, "{}", said.len());
+            assert_eq!(said.contains("bytes more are not shown"), text.len() > SHOWN);
+        }
+    }
+
+    #[test]
+    fn what_fits_is_shown_whole() {
+        assert_eq!(line(&json!("x".repeat(1024))), "x".repeat(1024));
+        assert!(line(&json!("x".repeat(1025))).ends_with("x [1 bytes more are not shown; `--json` has them]"));
+    }
 }
