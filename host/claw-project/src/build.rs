@@ -14,6 +14,9 @@ use crate::{Language, Project, ProjectError, Tools};
 /// What Rust's components are built for.
 const TARGET: &str = "wasm32-wasip2";
 
+/// What runs JavaScript in a component.
+const ENGINES: [&str; 2] = ["qjs", "starlingmonkey"];
+
 /// How much a build does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -38,12 +41,9 @@ impl Project {
         match self.language {
             Language::Rust => self.cargo(profile)?,
             Language::JavaScript => {
-                let script = sdk.join("build.js");
-                self.by(
-                    tools,
-                    Command::new("node").arg(script).arg("build").arg(self.source()?),
-                    "Node.js 20 or later",
-                )?;
+                let mut node = Command::new("node");
+                node.arg(sdk.join("build.js")).arg("build").arg(self.source()?).args(self.engine()?);
+                self.by(tools, &mut node, "Node.js 20 or later")?;
             }
             Language::Python => {
                 let mut python = Command::new(self.python(tools));
@@ -62,6 +62,19 @@ impl Project {
 
     fn sdk(&self) -> PathBuf {
         self.folder.join(SDK_FOLDER).join("sdk").join(self.language.word())
+    }
+
+    /// The engine that the project has chosen, as arguments of the SDK's builder, which knows what there is.
+    fn engine(&self) -> Result<Vec<String>, ProjectError> {
+        let path = self.folder.join("package.json");
+        let text = fs::read_to_string(&path).map_err(ProjectError::io("read", &path))?;
+        let unclear = |what: &str| ProjectError::Unclear { path: path.clone(), what: what.to_owned() };
+        let package: Value = serde_json::from_str(&text).map_err(|err| unclear(&format!("is no JSON: {err}")))?;
+        match &package["openclaw"]["engine"] {
+            Value::Null => Ok(Vec::new()),
+            Value::String(engine) if ENGINES.contains(&engine.as_str()) => Ok(vec![format!("--engine={engine}")]),
+            _ => Err(unclear(&format!("has an `openclaw.engine` that is none of {}", ENGINES.join(", ")))),
+        }
     }
 
     /// The interpreter of the project's own environment, if it has one: its packages are built in.
@@ -123,6 +136,22 @@ fn missing(program: &str, what: &'static str) -> impl FnOnce(io::Error) -> Proje
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_in_javascript_chooses_its_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = |package: &str| {
+            fs::write(folder.path().join("package.json"), package).unwrap();
+            Project::open(folder.path()).unwrap().engine().map_err(|err| err.to_string())
+        };
+        assert_eq!(engine(r#"{"name": "a"}"#).unwrap(), [""; 0]);
+        let chosen = engine(r#"{"name": "a", "openclaw": {"engine": "starlingmonkey"}}"#);
+        assert_eq!(chosen.unwrap(), ["--engine=starlingmonkey"]);
+        for odd in ["\"v8\"", "\"qjs --inspect\"", "1"] {
+            let said = engine(&format!(r#"{{"name": "a", "openclaw": {{"engine": {odd}}}}}"#)).unwrap_err();
+            assert!(said.ends_with("has an `openclaw.engine` that is none of qjs, starlingmonkey"), "{said}");
+        }
+    }
 
     #[test]
     fn the_component_is_found_among_what_cargo_says() {
