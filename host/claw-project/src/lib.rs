@@ -33,6 +33,9 @@ pub enum ProjectError {
         .0.display()
     )]
     NoProject(PathBuf),
+    /// The folder holds instructions, and no code.
+    #[error("`{}` is a skill of text: there is nothing to build, test or run; `skill check` looks it over, `skill pack` lays it out", .0.display())]
+    OnlyText(PathBuf),
     /// A file of the project does not say what it must.
     #[error("`{}` {what}", path.display())]
     Unclear {

@@ -25,7 +25,7 @@ impl Project {
     /// Finds out what lies in a folder.
     ///
     /// # Errors
-    /// [`ProjectError::NoProject`], or if a file that says its name cannot be read.
+    /// [`ProjectError::NoProject`], [`ProjectError::OnlyText`], or if a file that says its name cannot be read.
     pub fn open(folder: &Path) -> Result<Project, ProjectError> {
         let folder = folder.canonicalize().map_err(ProjectError::io("open", folder))?;
         let has = |name: &str| folder.join(name).is_file();
@@ -44,6 +44,8 @@ impl Project {
             (Language::Go, named_by("go.mod", go_name)?)
         } else if !c_sources(&folder)?.is_empty() {
             (Language::C, folder.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        } else if has("SKILL.md") {
+            return Err(ProjectError::OnlyText(folder));
         } else {
             return Err(ProjectError::NoProject(folder));
         };

@@ -164,6 +164,7 @@ mod tests {
         write(&at, "hello", Kind::Skill).unwrap();
         assert!(fs::read_to_string(at.join("SKILL.md")).unwrap().contains("name: hello"));
         assert!(matches!(write(&at, "hello", Kind::Skill), Err(ProjectError::Exists(_))));
-        assert!(matches!(Project::open(&at), Err(ProjectError::NoProject(_))), "nothing of it is built");
+        assert!(matches!(Project::open(&at), Err(ProjectError::OnlyText(_))), "nothing of it is built");
+        assert!(matches!(Project::open(folder.path()), Err(ProjectError::NoProject(_))));
     }
 }

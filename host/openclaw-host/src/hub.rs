@@ -31,7 +31,7 @@ use crate::revocations::{Revocation, Revocations};
 
 pub use self::error::HubError;
 pub use self::folder::{Changed, Receipt};
-pub use self::offer::SkillOffer;
+pub use self::offer::{SkillOffer, look};
 use self::programs::Programs;
 
 /// The folder of the home in which they lie.

@@ -4,6 +4,7 @@ mod ask;
 mod author;
 mod cases;
 mod check;
+mod folder;
 mod hub;
 mod lock;
 mod project;

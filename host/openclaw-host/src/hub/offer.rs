@@ -131,8 +131,8 @@ async fn stage(host: &Host, slug: &str, bytes: bytes::Bytes, within: Option<Stri
     in_background(unpacked).await
 }
 
-/// What deserves a second thought in its files.
-fn look(files: &[Bundled]) -> Vec<Finding> {
+/// What deserves a second thought in the files of a skill.
+pub fn look(files: &[Bundled]) -> Vec<Finding> {
     let text = |file: &Bundled| Text {
         place: format!("its file `{}`", file.path),
         text: file.text.clone(),

@@ -7,7 +7,7 @@ use claw_project::{Language, Profile, Project};
 use serde_json::{Value, json};
 
 use super::project::{self, NewKind, Trial};
-use super::{Choice, From, cases, check, prepare, publish, show};
+use super::{Choice, From, cases, check, folder, prepare, publish, show};
 use crate::cli::output::word;
 use crate::cli::{Exit, Failure, Output, sessions, tool};
 use crate::client::Client;
@@ -64,13 +64,13 @@ pub(in crate::cli) enum AuthorCommand {
         #[command(flatten)]
         choice: Choice,
     },
-    /// Build a project, and put what is given away into `dist`
+    /// Build a project, or take a folder with a `SKILL.md`, and put what is given away into `dist`
     Pack {
         /// The project's folder
         #[arg(default_value = ".")]
         folder: PathBuf,
     },
-    /// Say what should be mended in a package before others see it
+    /// Say what should be mended in a package, a project or a folder with a `SKILL.md` before others see it
     Check {
         #[command(flatten)]
         from: From,
@@ -114,9 +114,13 @@ pub(super) async fn author(command: AuthorCommand, home: &Path, env: &Env, outpu
             let (source, workspace) = (Path::new(&skill), workspace.as_deref());
             project::run(Trial { source, tool: &tool, arguments, workspace, choice: &choice }, &tools, output).await
         }
+        AuthorCommand::Pack { folder } if project::is_only_text(&folder) => folder::pack(&folder, output).await,
         AuthorCommand::Pack { folder } => project::pack(&folder, &tools, output).await,
         AuthorCommand::Check { from } => {
             let folder = Path::new(&from.source);
+            if project::is_only_text(folder) {
+                return folder::check(folder, output).await;
+            }
             if Project::open(folder).is_ok() {
                 return project::check(folder, &tools, output).await;
             }

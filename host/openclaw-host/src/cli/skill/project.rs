@@ -52,12 +52,17 @@ pub(super) fn new(name: &str, language: Option<Language>, kind: NewKind, output:
     };
     claw_project::write(Path::new(name), name, kind).map_err(failed)?;
     output.data(&json!({ "folder": name }), |_| match kind {
-        Kind::Skill => format!("`{name}/SKILL.md` is there; put the folder into `skills` of the workspace to use it"),
+        Kind::Skill => format!("`{name}/SKILL.md` is there; put the folder into `skills` of the workspace to use it, and look it over with: openclaw-host skill check {name}"),
         Kind::Tool(_) | Kind::Channel => {
             format!("`{name}` is there; try it: cd {name} && openclaw-host skill test")
         }
     })?;
     Ok(Exit::Ok)
+}
+
+/// Whether a folder holds instructions, and no code.
+pub(super) fn is_only_text(folder: &Path) -> bool {
+    matches!(Project::open(folder), Err(ProjectError::OnlyText(_)))
 }
 
 /// Where what builds skills lies.
@@ -201,6 +206,7 @@ pub(super) async fn run(trial: Trial<'_>, tools: &Tools, output: &Output) -> Res
             project.build(tools, Profile::Release).map_err(failed)?;
             (project.component(), project.rig())
         }
+        Err(err @ ProjectError::OnlyText(_)) => return Err(failed(err)),
         // A file, or a folder with one.
         Err(_) => (std::path::absolute(trial.source)?, forgotten.path().to_owned()),
     };
@@ -227,7 +233,9 @@ fn asked(question: &Value) -> Result<bool, Failure> {
 
 fn failed(err: ProjectError) -> Failure {
     let exit = match err {
-        ProjectError::Name(_) | ProjectError::Exists(_) | ProjectError::NoProject(_) => Exit::Usage,
+        ProjectError::Name(_) | ProjectError::Exists(_) | ProjectError::NoProject(_) | ProjectError::OnlyText(_) => {
+            Exit::Usage
+        }
         _ => Exit::Failed,
     };
     Failure::new(exit, err)
