@@ -60,11 +60,16 @@ fn one(title: String, url: &str, excerpt: String) -> Found {
     Found { title: plain(&title), url: url.to_owned(), excerpt }
 }
 
-/// Without the tags that engines put around the words that were found, in one line.
+/// Without the tags that engines put around the words that were found, and their escapes, in one line.
 fn plain(text: &str) -> String {
     let mut plain = text.to_owned();
     for tag in ["<strong>", "</strong>", "<b>", "</b>", "<em>", "</em>"] {
         plain = plain.replace(tag, "");
+    }
+    // The last is what escapes an escape.
+    let escapes = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'"), ("&nbsp;", " ")];
+    for (escape, means) in escapes.into_iter().chain([("&amp;", "&")]) {
+        plain = plain.replace(escape, means);
     }
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
