@@ -34,6 +34,14 @@ pub enum PackageError {
         /// How many there are.
         found: usize,
     },
+    /// There is more to read than belongs to a package.
+    #[error("`{}` has more than {most} files `README*`, `LICENSE*` and `CHANGELOG*`; take some away", path.display())]
+    Documents {
+        /// Which folder.
+        path: PathBuf,
+        /// How many are taken.
+        most: usize,
+    },
     /// Nothing can be fetched.
     #[error("the certificates of the configuration cannot be used")]
     Client(#[source] reqwest::Error),

@@ -13,6 +13,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Response, Url};
 use sha2::{Digest as _, Sha256};
 
 use crate::MAX_BYTES;
+use crate::document::{Document, is_readme};
 use crate::error::PackageError;
 use crate::oci::{self, Published};
 use crate::sigstore::MAX_BUNDLE_BYTES;
@@ -63,6 +64,8 @@ pub struct Fetched {
     pub key: Option<String>,
     /// Bundles of Sigstore beside it.
     pub bundles: Vec<String>,
+    /// The README beside it, for people. Nobody has signed it.
+    pub readme: Option<String>,
     /// The digest of its manifest, if it comes from a registry: bundles may be about that.
     pub manifest: Option<Digest>,
 }
@@ -138,7 +141,7 @@ impl Fetcher {
         tokio::time::timeout(self.within, work).await.map_err(late)?
     }
 
-    /// Publishes a component under a tag, with what it is signed with; `created` is the time that goes into the artifact,
+    /// Publishes a component under a tag, with what it is signed with and what people read of it; `created` is the time that goes into the artifact,
     /// as RFC 3339 has it.
     ///
     /// # Errors
@@ -149,9 +152,10 @@ impl Fetcher {
         login: Option<Login>,
         wasm: Bytes,
         signatures: Signatures,
+        documents: Vec<Document>,
         created: &str,
     ) -> Result<Published, PackageError> {
-        oci::push(&self.client, reference, login, wasm, signatures, created).await
+        oci::push(&self.client, reference, login, wasm, signatures, documents, created).await
     }
 
     /// Fetches a text and the signature beside it, `URL.minisig`. Nothing is checked yet.
@@ -192,7 +196,15 @@ impl Fetcher {
                 bundle = self.text(&beside(suffix), MAX_BUNDLE_BYTES).await?;
             }
         }
-        Ok(Fetched { wasm, digest, signature, key, bundles: bundle.into_iter().collect(), manifest: None })
+        Ok(Fetched {
+            wasm,
+            digest,
+            signature,
+            key,
+            bundles: bundle.into_iter().collect(),
+            readme: None,
+            manifest: None,
+        })
     }
 
     /// A text of at most so many bytes, if the server has it.
@@ -268,7 +280,11 @@ fn from_path(path: &Path) -> Result<Fetched, PackageError> {
     let Signatures { minisign, bundle } = Signatures::beside(&file)?;
     let (signature, key) = minisign.unzip();
     let bundles = bundle.into_iter().collect();
-    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key: key.flatten(), bundles, manifest: None })
+    // What lies beside a file can belong to anything.
+    let documents = if about.is_dir() { Document::in_folder(path).unwrap_or_default() } else { Vec::new() };
+    let readme = documents.into_iter().find(|it| is_readme(&it.name));
+    let readme = readme.map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
+    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key: key.flatten(), bundles, readme, manifest: None })
 }
 
 impl Signatures {
@@ -313,7 +329,7 @@ fn only_component(folder: &Path) -> Result<PathBuf, PackageError> {
     }
 }
 
-fn read(path: &Path, limit: usize) -> Result<Vec<u8>, PackageError> {
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, PackageError> {
     let unreadable = |err| PackageError::Read { path: path.to_owned(), err };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;

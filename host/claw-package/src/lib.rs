@@ -6,6 +6,7 @@
 
 mod archive;
 mod clawhub;
+mod document;
 mod error;
 mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -21,6 +22,7 @@ mod source;
 
 pub use archive::{Bundled, unpack};
 pub use clawhub::{ClawHub, Download, Hit, Listing, SkillRef, Verdict};
+pub use document::Document;
 pub use error::PackageError;
 pub use fetch::{Fetched, Fetcher, Login, PATIENCE, Signatures};
 pub use oci::Published;

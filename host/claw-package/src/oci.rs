@@ -1,10 +1,13 @@
 //! Pulling a component from a registry, as the OCI distribution specification has it: one layer `application/wasm`.
 //!
 //! A signature is an artifact of its own, under the tag `sha256-DIGEST.minisig` of the same repository, where DIGEST is
-//! that of the component's manifest. Bundles of Sigstore refer to the manifest, see [`referrers`].
+//! that of the component's manifest. Bundles of Sigstore and documents for people refer to the manifest, see
+//! [`referrers`].
 
 mod push;
 mod referrers;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use claw_core::id::Digest;
@@ -39,6 +42,8 @@ struct Layer {
     media_type: String,
     digest: String,
     size: u64,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -91,8 +96,11 @@ pub(crate) async fn pull(
             *text = Some(String::from_utf8_lossy(&bytes).into_owned());
         }
     }
-    let bundles = repository.bundles(&actual).await?;
-    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key, bundles, manifest: Some(actual) })
+    let referrers = repository.referrers(&actual).await?;
+    let bundles = repository.bundles(&referrers).await?;
+    // It decides nothing, so nothing fails for it.
+    let readme = repository.readme(&referrers).await.ok().flatten();
+    Ok(Fetched { digest: digest_of(&wasm), wasm, signature, key, bundles, readme, manifest: Some(actual) })
 }
 
 impl<'a> Repository<'a> {

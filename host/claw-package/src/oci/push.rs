@@ -7,6 +7,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::{KEY, MANIFEST, Repository, SIGNATURE, WASM, digest_of};
+use crate::document::Document;
 use crate::error::PackageError;
 use crate::fetch::{Login, Signatures, may_lead};
 use crate::shape::Shape;
@@ -28,13 +29,14 @@ pub struct Published {
     pub is_signed: bool,
 }
 
-/// Pushes a component, and what it is signed with as artifacts of their own.
+/// Pushes a component; what it is signed with and what people read of it are artifacts of their own.
 pub(crate) async fn push(
     client: &Client,
     reference: &OciReference,
     login: Option<Login>,
     wasm: Bytes,
     signatures: Signatures,
+    documents: Vec<Document>,
     created: &str,
 ) -> Result<Published, PackageError> {
     let mut repository = Repository::open(client, reference, login, "pull,push").await?;
@@ -65,6 +67,9 @@ pub(crate) async fn push(
     }
     if let Some(bundle) = bundle {
         repository.put_bundle(&digest, bytes, bundle).await?;
+    }
+    if !documents.is_empty() {
+        repository.put_documents(&digest, bytes, documents).await?;
     }
     Ok(Published { manifest: digest, component, is_signed })
 }

@@ -1,4 +1,4 @@
-//! Bundles of Sigstore in a registry: artifacts that name the component's manifest as their subject.
+//! Bundles of Sigstore and documents for people in a registry: artifacts that name the component's manifest as their subject.
 //!
 //! A registry lists them itself, as version 1.1 of the distribution specification has it, or their publishers keep the list
 //! under the tag `sha256-DIGEST`.
@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::push::EMPTY;
-use super::{MANIFEST, MAX_TEXT_BYTES, Repository, digest_of};
+use super::{Layer, MANIFEST, MAX_TEXT_BYTES, Repository, digest_of};
+use crate::document::{Document, MAX_DOCUMENT_BYTES, is_readme};
 use crate::error::PackageError;
 use crate::fetch::body;
 use crate::sigstore::MAX_BUNDLE_BYTES;
@@ -20,6 +21,10 @@ pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The kind of what is published; that of older bundles differs behind it.
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const BUNDLES: &str = "application/vnd.dev.sigstore.bundle";
+/// Our kind: a layer for each document, which is named as other tools name files.
+const DOCUMENTS: &str = "application/vnd.openclaw-host.documents.v1";
+const TEXT: &str = "text/plain; charset=utf-8";
+const TITLE: &str = "org.opencontainers.image.title";
 /// Bundles of one component that are read: whoever may write to the registry could add any number.
 const MAX_BUNDLES: usize = 16;
 /// The header with which a registry says that it keeps the list.
@@ -33,29 +38,28 @@ struct Index {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Referrer {
+pub(super) struct Referrer {
     digest: String,
     #[serde(default)]
     artifact_type: String,
 }
 
 impl Repository<'_> {
-    /// The bundles that refer to a manifest: at most 16, without those that are too long to be ones.
-    pub(super) async fn bundles(&mut self, manifest: &Digest) -> Result<Vec<String>, PackageError> {
-        let Some(index) = self.referrers(manifest).await? else { return Ok(Vec::new()) };
+    /// What refers to a manifest, in the order in which the registry lists it.
+    pub(super) async fn referrers(&mut self, manifest: &Digest) -> Result<Vec<Referrer>, PackageError> {
+        let Some(index) = self.list(manifest).await? else { return Ok(Vec::new()) };
         let index: Index = serde_json::from_slice(&index)
             .map_err(|err| self.strange(format!("its list of referrers cannot be read ({err})")))?;
-        let is_bundle = |it: &Referrer| it.artifact_type.starts_with(BUNDLES);
+        Ok(index.manifests)
+    }
+
+    /// The bundles among them: at most 16, without those that are too long to be ones.
+    pub(super) async fn bundles(&mut self, referrers: &[Referrer]) -> Result<Vec<String>, PackageError> {
+        let is_bundle = |it: &&Referrer| it.artifact_type.starts_with(BUNDLES);
         let mut bundles = Vec::new();
-        for referrer in index.manifests.into_iter().filter(is_bundle).take(MAX_BUNDLES) {
-            let expected = referrer.digest.strip_prefix("sha256:").and_then(|hex| Digest::parse(hex).ok());
-            let Some(expected) = expected else { continue };
-            let Some(manifest) = self.manifest(&referrer.digest).await? else { continue };
-            let actual = digest_of(&manifest);
-            if actual != expected {
-                return Err(PackageError::Digest { expected, actual });
-            }
-            for layer in self.layers(&manifest)?.iter().filter(|layer| layer.media_type.starts_with(BUNDLES)) {
+        for referrer in referrers.iter().filter(is_bundle).take(MAX_BUNDLES) {
+            let layers = self.layers_of(referrer).await?;
+            for layer in layers.iter().filter(|layer| layer.media_type.starts_with(BUNDLES)) {
                 match self.blob(layer, MAX_BUNDLE_BYTES).await {
                     Ok(bytes) => bundles.push(String::from_utf8_lossy(&bytes).into_owned()),
                     Err(PackageError::TooLong { .. }) => {}
@@ -66,8 +70,31 @@ impl Repository<'_> {
         Ok(bundles)
     }
 
+    /// The README of the first documents among them.
+    pub(super) async fn readme(&mut self, referrers: &[Referrer]) -> Result<Option<String>, PackageError> {
+        let documents = referrers.iter().find(|it| it.artifact_type == DOCUMENTS);
+        let Some(documents) = documents else { return Ok(None) };
+        let layers = self.layers_of(documents).await?;
+        let is_readme = |layer: &&Layer| layer.annotations.get(TITLE).is_some_and(|name| is_readme(name));
+        let Some(layer) = layers.iter().find(is_readme) else { return Ok(None) };
+        let bytes = self.blob(layer, MAX_DOCUMENT_BYTES).await?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The layers of what refers, which is what the list says; none if it is not there.
+    async fn layers_of(&mut self, referrer: &Referrer) -> Result<Vec<Layer>, PackageError> {
+        let expected = referrer.digest.strip_prefix("sha256:").and_then(|hex| Digest::parse(hex).ok());
+        let Some(expected) = expected else { return Ok(Vec::new()) };
+        let Some(manifest) = self.manifest(&referrer.digest).await? else { return Ok(Vec::new()) };
+        let actual = digest_of(&manifest);
+        if actual != expected {
+            return Err(PackageError::Digest { expected, actual });
+        }
+        self.layers(&manifest)
+    }
+
     /// The list of what refers to a manifest, from the registry or from the tag; `None` if nothing does.
-    async fn referrers(&mut self, manifest: &Digest) -> Result<Option<Bytes>, PackageError> {
+    async fn list(&mut self, manifest: &Digest) -> Result<Option<Bytes>, PackageError> {
         let response = self.get(&format!("referrers/sha256:{manifest}"), INDEX).await?;
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         match response.status() {
@@ -100,12 +127,38 @@ impl Repository<'_> {
         bytes: usize,
         bundle: String,
     ) -> Result<(), PackageError> {
-        let config = self.put_blob(EMPTY, Bytes::from_static(b"{}")).await?;
         let layer = self.put_blob(BUNDLE, bundle.into()).await?;
+        self.put_referrer(manifest, bytes, BUNDLE, &[layer]).await
+    }
+
+    /// Pushes documents that refer to a manifest of so many bytes.
+    pub(super) async fn put_documents(
+        &mut self,
+        manifest: &Digest,
+        bytes: usize,
+        documents: Vec<Document>,
+    ) -> Result<(), PackageError> {
+        let mut layers = Vec::new();
+        for Document { name, bytes } in documents {
+            let mut layer = self.put_blob(TEXT, bytes.into()).await?;
+            layer["annotations"] = json!({ TITLE: name });
+            layers.push(layer);
+        }
+        self.put_referrer(manifest, bytes, DOCUMENTS, &layers).await
+    }
+
+    async fn put_referrer(
+        &mut self,
+        manifest: &Digest,
+        bytes: usize,
+        kind: &str,
+        layers: &[Value],
+    ) -> Result<(), PackageError> {
+        let config = self.put_blob(EMPTY, Bytes::from_static(b"{}")).await?;
         let subject = json!({"mediaType": MANIFEST, "digest": format!("sha256:{manifest}"), "size": bytes});
         let referrer = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": BUNDLE,
-            "config": config, "layers": [layer], "subject": subject,
+            "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": kind,
+            "config": config, "layers": layers, "subject": subject,
         });
         let referrer = Bytes::from(referrer.to_string());
         let digest = format!("sha256:{}", digest_of(&referrer));
@@ -113,8 +166,7 @@ impl Repository<'_> {
         if response.headers().contains_key(KEEPS_LIST) {
             return Ok(());
         }
-        let described =
-            json!({"mediaType": MANIFEST, "digest": digest, "size": referrer.len(), "artifactType": BUNDLE});
+        let described = json!({"mediaType": MANIFEST, "digest": digest, "size": referrer.len(), "artifactType": kind});
         let known = self.kept_list(manifest).await?;
         let known: Value = known.and_then(|known| serde_json::from_slice(&known).ok()).unwrap_or_default();
         let mut all = known["manifests"].as_array().cloned().unwrap_or_default();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::sigstore::MAX_BUNDLE_BYTES;
-use crate::{Fetched, Fetcher, Login, PATIENCE, PackageError, Signatures, Source};
+use crate::{Document, Fetched, Fetcher, Login, PATIENCE, PackageError, Signatures, Source};
 
 const WASM_BYTES: &[u8] = b"\0asm the component";
 /// Between two bytes of a registry that sends them one by one.
@@ -253,7 +253,8 @@ async fn what_is_published_is_pulled_again_with_its_signature() {
     let signed = (key.sign(WASM_BYTES, "weather 1.0").unwrap(), key.public().unwrap().to_string());
     let wasm = bytes::Bytes::from_static(WASM_BYTES);
     let signatures = Signatures { minisign: Some((signed.0.clone(), Some(signed.1.clone()))), bundle: None };
-    let published = fetcher.publish(&reference, None, wasm, signatures, "2026-01-01T00:00:00Z").await.unwrap();
+    let published =
+        fetcher.publish(&reference, None, wasm, signatures, Vec::new(), "2026-01-01T00:00:00Z").await.unwrap();
     for text in [text.clone(), format!("{text}@sha256:{}", published.manifest)] {
         let fetched = fetcher.fetch(&Source::parse(&text).unwrap(), |_| None).await.unwrap();
         assert_eq!((&fetched.wasm[..], fetched.digest), (WASM_BYTES, published.component));
@@ -280,7 +281,7 @@ async fn bundles_are_found_whether_the_registry_lists_them_or_a_tag_does() {
         let publish = async |bundle: Option<&str>| {
             let signatures = Signatures { minisign: None, bundle: bundle.map(str::to_owned) };
             let wasm = bytes::Bytes::from_static(WASM_BYTES);
-            fetcher.publish(&reference, None, wasm, signatures, "2026-01-01T00:00:00Z").await.unwrap()
+            fetcher.publish(&reference, None, wasm, signatures, Vec::new(), "2026-01-01T00:00:00Z").await.unwrap()
         };
         let fetch = async || fetcher.fetch(&Source::Oci(reference.clone()), |_| None).await;
         assert!(!publish(None).await.is_signed);
@@ -306,5 +307,28 @@ async fn bundles_are_found_whether_the_registry_lists_them_or_a_tag_does() {
         };
         registry.kept.lock().unwrap().iter_mut().find(is_of_two).unwrap().1.push(b' ');
         assert!(matches!(fetch().await, Err(PackageError::Digest { .. })), "{keeps_lists}");
+    }
+}
+
+#[tokio::test]
+async fn a_readme_is_found_whoever_keeps_the_list_and_nothing_fails_for_it() {
+    for keeps_lists in [true, false] {
+        let registry = Keeping { keeps_lists, ..Keeping::default() };
+        let text = format!("oci://{}/tools/weather:1.0", registry.start().await);
+        let Source::Oci(reference) = Source::parse(&text).unwrap() else { panic!() };
+        let fetcher = Fetcher::new(&[], PATIENCE).unwrap();
+        let wasm = bytes::Bytes::from_static(WASM_BYTES);
+        let document = |name: &str| Document { name: name.to_owned(), bytes: format!("about {name}").into_bytes() };
+        let documents = vec![document("LICENSE"), document("README.md")];
+        let signatures = Signatures { minisign: None, bundle: Some("one".to_owned()) };
+        fetcher.publish(&reference, None, wasm, signatures, documents, "2026-01-01T00:00:00Z").await.unwrap();
+        let fetch = async || fetcher.fetch(&Source::Oci(reference.clone()), |_| None).await.unwrap();
+        let fetched = fetch().await;
+        assert_eq!((fetched.readme.as_deref(), fetched.bundles), (Some("about README.md"), vec!["one".to_owned()]));
+        // Not what the list says: it is as if there were none.
+        let readme = hex(b"about README.md");
+        registry.kept.lock().unwrap().retain(|path, _| !path.ends_with(&readme));
+        let fetched = fetch().await;
+        assert_eq!((fetched.readme, &fetched.wasm[..]), (None, WASM_BYTES));
     }
 }

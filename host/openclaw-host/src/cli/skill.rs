@@ -54,6 +54,9 @@ pub(super) enum OwnerCommand {
     Inspect {
         #[command(flatten)]
         from: From,
+        /// Print its README instead, if one lies beside it in its folder or registry
+        #[arg(long)]
+        readme: bool,
     },
     /// Install a package: shows what it would be able to do, and asks
     Install {
@@ -213,7 +216,12 @@ async fn owner(command: OwnerCommand, client: &mut Client, output: &Output) -> R
         OwnerCommand::Lock => lock::lock(client, output).await,
         OwnerCommand::Restore { file, yes } => lock::restore(client, &file, yes, output).await,
         OwnerCommand::Search { words, limit } => hub::search(client, &words.join(" "), limit, output).await,
-        OwnerCommand::Inspect { from } if hub::is_meant(&from.source) => hub::inspect(client, &from, output).await,
+        OwnerCommand::Inspect { from, readme } if hub::is_meant(&from.source) => {
+            if readme {
+                return Err(Failure::message(Exit::Usage, "skills of ClawHub have a `SKILL.md`; leave `--readme` out"));
+            }
+            hub::inspect(client, &from, output).await
+        }
         OwnerCommand::Install { from, choice } if hub::is_meant(&from.source) => {
             from.expect_no_key()?;
             hub::install(client, &from.source, &choice, output).await
@@ -222,9 +230,12 @@ async fn owner(command: OwnerCommand, client: &mut Client, output: &Output) -> R
             hub::update(client, &name, &choice, output).await
         }
         OwnerCommand::Remove { name } if hub::is_meant(&name) => hub::remove(client, &name, output).await,
-        OwnerCommand::Inspect { from } => {
+        OwnerCommand::Inspect { from, readme } => {
             let offer = prepare(client, &from).await?;
-            output.data(&offer, show::offer)?;
+            match readme {
+                true => output.data(&offer["readme"], |_| show::readme(&offer))?,
+                false => output.data(&offer, show::offer)?,
+            }
             Ok(Exit::Ok)
         }
         OwnerCommand::Install { from, choice } => {

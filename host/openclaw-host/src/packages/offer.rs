@@ -18,6 +18,7 @@ use crate::settings::PackageSettings;
 const SUMMARY_BYTES: usize = 256;
 const DESCRIPTION_BYTES: usize = 1024;
 const SCHEMA_BYTES: usize = 16 << 10;
+const README_BYTES: usize = 64 << 10;
 
 /// A package that was fetched and looked over.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Offer {
     pub signed: Option<Signed>,
     /// Whether the key is only the one that lay beside it.
     pub is_new_key: bool,
+    /// The README beside it, which nobody has signed.
+    pub readme: Option<String>,
     /// What deserves a second thought.
     pub findings: Vec<Finding>,
     /// What is installed of it.
@@ -126,7 +129,13 @@ pub(super) fn make(
     publisher::expect_taken(settings, &component.name, source, found.as_ref().map(|found| &found.signed.by))?;
     let is_new_key = found.as_ref().is_some_and(|found| found.is_new_key);
     let imports = Shape::read(&fetched.wasm).unwrap_or_default().imports;
-    let mut findings = screen(&texts(&component.manifest), &fetched.wasm);
+    let readme = fetched.readme.as_ref().map(|text| Text {
+        place: "its README".to_owned(),
+        text: text.clone(),
+        limit: README_BYTES,
+    });
+    let texts: Vec<_> = texts(&component.manifest).into_iter().chain(readme).collect();
+    let mut findings = screen(&texts, &fetched.wasm);
     if known.is_none() {
         findings.extend(look_alike(component.name.as_str(), &names));
     }
@@ -144,6 +153,7 @@ pub(super) fn make(
         imports,
         signed: found.map(|found| found.signed),
         is_new_key,
+        readme: fetched.readme.clone(),
         findings,
         known,
     })

@@ -81,6 +81,7 @@ pub fn offer(host: &Host, offer: &Offer) -> Value {
             "family": family, "words": family.in_words(),
         })).collect::<Vec<_>>()),
         "leftOut": left_out,
+        "readme": offer.readme,
         "findings": findings.iter().map(|Finding { kind, what }| json!({"kind": kind, "what": what})).collect::<Vec<_>>(),
         "installed": known,
     })

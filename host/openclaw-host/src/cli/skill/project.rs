@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use claw_core::id::Digest;
+use claw_package::Document;
 use claw_project::{Kind, Language, Profile, Project, ProjectError, Tools};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -111,7 +112,7 @@ pub(super) async fn pack(folder: &Path, tools: &Tools, output: &Output) -> Resul
     fs::write(&component, &bytes)?;
     for entry in fs::read_dir(&project.folder)?.flatten() {
         let file = entry.file_name().to_string_lossy().into_owned();
-        if file.starts_with("README") || file.starts_with("LICENSE") || file.starts_with("CHANGELOG") {
+        if Document::is_named(&file) {
             fs::copy(entry.path(), dist.join(file))?;
         }
     }

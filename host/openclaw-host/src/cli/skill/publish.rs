@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use claw_core::id::Digest;
 use claw_core::rfc3339;
-use claw_package::{BareKey, Fetcher, PATIENCE, PackageError, PublicKey, Signatures, SigningKey, Source, verify};
+use claw_package::{
+    BareKey, Document, Fetcher, PATIENCE, PackageError, PublicKey, Signatures, SigningKey, Source, verify,
+};
 use claw_vault::Zeroizing;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -69,7 +71,7 @@ fn key_in_file(path: &Path) -> Result<SigningKey, Failure> {
     SigningKey::parse(&text, Some(password.to_string())).map_err(failed)
 }
 
-/// Publishes a component to a registry, with its signature if it has one.
+/// Publishes a component to a registry, with its signature if it has one and with what people read of it.
 pub(super) async fn publish(
     file: &Path,
     reference: &str,
@@ -83,15 +85,20 @@ pub(super) async fn publish(
     let wasm = std::fs::read(file).map_err(|err| unreadable(file, err))?;
     let settings = settings::read(home, &Flags::default())?.settings;
     let signatures = signatures(file, &wasm, &settings.packages)?;
+    let beside = std::path::absolute(file)?;
+    let documents = Document::in_folder(beside.parent().unwrap_or(Path::new("/"))).map_err(failed)?;
+    let names: Vec<_> = documents.iter().map(|it| it.name.clone()).collect();
     let vault = vault::open(home, settings.vault, env, Missing::Leave)?;
     let login = packages::login(&vault, &reference.host)?;
     let fetcher = Fetcher::new(settings.roots.extra(), PATIENCE).map_err(failed)?;
     let created = rfc3339::format(now());
-    let published = fetcher.publish(&reference, login, wasm.into(), signatures, &created).await.map_err(failed)?;
+    let published = fetcher.publish(&reference, login, wasm.into(), signatures, documents, &created).await;
+    let published = published.map_err(failed)?;
     let pinned = format!("{reference}@sha256:{}", published.manifest);
-    let data = json!({ "reference": pinned, "component": published.component, "signed": published.is_signed });
+    let data = json!({ "reference": pinned, "component": published.component, "signed": published.is_signed, "documents": names });
     let signed = if published.is_signed { "with its signature" } else { "unsigned" };
-    output.data(&data, |_| format!("published {signed} as {pinned}"))?;
+    let with: String = names.iter().map(|name| format!(", with {name}")).collect();
+    output.data(&data, |_| format!("published {signed} as {pinned}{with}"))?;
     Ok(Exit::Ok)
 }
 

@@ -20,6 +20,10 @@ pub(super) fn offer(offer: &Value) -> String {
         let outside = if tool["untrustedOutput"] == true { " (brings in content from outside)" } else { "" };
         fact("Tool", format!("{}: {}{outside}", line(&tool["name"]), line(&tool["description"])));
     }
+    if let Some(readme) = offer["readme"].as_str() {
+        let size = readme.len().div_ceil(1024);
+        fact("README", format!("{size} KiB, which nobody has signed; `skill inspect --readme` prints it"));
+    }
     text.push('\n');
     text.push_str(&if offer["families"].is_null() { scopes(offer) } else { imports(offer) });
     text.push_str(&undeclared(offer));
@@ -31,6 +35,14 @@ pub(super) fn offer(offer: &Value) -> String {
         findings.iter().for_each(|it| text.push_str(&format!("  ! {}\n", line(&it["what"]))));
     }
     text
+}
+
+/// What it says of itself at length, harmless to look at.
+pub(super) fn readme(offer: &Value) -> String {
+    match offer["readme"].as_str() {
+        Some(readme) => format!("{}\n", legible::block(readme).trim_end()),
+        None => "it has no README\n".to_owned(),
+    }
 }
 
 /// A text of the package's as one line that a terminal obeys nothing in.
