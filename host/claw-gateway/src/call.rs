@@ -1,17 +1,24 @@
 //! What clients ask of the host, parsed. The receiver of [`Command`]s never sees a peer's text where a name belongs.
 
+mod packages;
+mod sessions;
+mod work;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use claw_core::approval::Answer;
 use claw_core::audit::AuditQuery;
 use claw_core::grant::Terms;
-use claw_core::id::{AgentId, ApprovalId, ComponentName, Digest, RunId, Seq, SessionKey, ToolName};
+use claw_core::id::{AgentId, ApprovalId, ComponentName, RunId, Seq, SessionKey, ToolName};
 use claw_core::image::NewImage;
 use claw_core::inbound::Source;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+pub use self::packages::{HubCall, PackageCall};
+pub use self::sessions::{BranchName, NewSession, Place, SessionCall, SessionName, SessionPatch, SessionsList};
+pub use self::work::{OutboxCall, OutboxChoice, OutboxList, TaskCall, TaskList};
 use crate::frame::RpcError;
 use crate::scope::{Scope, Scopes};
 
@@ -228,172 +235,6 @@ pub struct ChatAbort {
     pub run: Option<RunId>,
 }
 
-/// A conversation that is to begin.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NewSession {
-    /// That of this key.
-    Key(SessionKey),
-    /// A fresh one of an agent.
-    Of(AgentId),
-    /// A fresh one of an agent, of which nothing is kept.
-    Incognito(AgentId),
-}
-
-/// What is to change about a conversation; at least one field has a value, and `Some(None)` takes it away.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionPatch {
-    /// What it is called.
-    pub label: Option<Option<String>>,
-    /// The model that answers in it.
-    pub model: Option<Option<String>>,
-    /// How much that thinks.
-    pub thinking: Option<Option<String>>,
-    /// What becomes of messages that arrive while a run works.
-    pub queue: Option<Option<String>>,
-}
-
-/// What is asked about conversations. Each variant names the shape of its reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionCall {
-    /// `{ts, count, defaults, nextCursor?, sessions:[{key, kind, …}], …}`
-    List(SessionsList),
-    /// `{session}`: a row of the list, or `null`.
-    Describe {
-        /// Which.
-        key: SessionKey,
-    },
-    /// `{ok:true, key, agentId, label?}`, or `{ok:false, candidates:[…]}`.
-    Resolve {
-        /// Its key or its label.
-        name: SessionName,
-    },
-    /// `{ok:true, key, sessionId, entry, resolved:{modelProvider, model}}`; one that exists is taken as it is.
-    Create {
-        /// Which.
-        new: NewSession,
-        /// What is said of it.
-        patch: SessionPatch,
-    },
-    /// `{ok:true, key, entry, resolved:{modelProvider, model}}`; the entry is `null` for one that has not begun.
-    Patch {
-        /// Which.
-        key: SessionKey,
-        /// What is to change.
-        patch: SessionPatch,
-    },
-    /// `{results:[{sessionKey, label?, seq, role, timestamp, excerpt}], scanned, nextCursor?}`
-    Search {
-        /// What to look for.
-        text: String,
-        /// What the answer before gave.
-        cursor: Option<String>,
-        /// Results at most; 1 to 1000.
-        limit: usize,
-    },
-    /// `{branches:[{branch, leafEntryId, headline, messageCount, updatedAt, active}]}`
-    Branches {
-        /// Of which.
-        key: SessionKey,
-    },
-    /// `{ok:true, key, left}`
-    Switch {
-        /// Which.
-        key: SessionKey,
-        /// The branch to take up.
-        branch: BranchName,
-    },
-    /// `{ok:true, key, entries, dropped, branch?, editorText?}`
-    Rewind {
-        /// Which.
-        key: SessionKey,
-        /// Where to.
-        to: Place,
-    },
-    /// `{ok:true, sessionKey, editorText?, entry}`
-    Fork {
-        /// Which.
-        key: SessionKey,
-        /// Up to where.
-        to: Place,
-        /// The key of the new one; a fresh one if none is given.
-        new: Option<SessionKey>,
-    },
-    /// `{ok:true, key, text, editorText, branch, dropped, files?}`; a method of this host.
-    Undo {
-        /// The conversation whose last turn is taken back, with the files that it has changed.
-        key: SessionKey,
-    },
-    /// `{ok:true, key, …}`
-    Reset {
-        /// The conversation that starts anew.
-        key: SessionKey,
-    },
-    /// `{ok:true, key, deleted, archived:[]}`
-    Delete {
-        /// Which.
-        key: SessionKey,
-    },
-    /// `{deleted, more, sessions:[{key, updatedAt, error?}]}`
-    Cleanup {
-        /// Whether to delete them, or only to list them.
-        enforce: bool,
-        /// Those that did not change for so many days, 1 or more; what is configured if neither is given.
-        older_days: Option<u64>,
-        /// All but the last so many.
-        keep: Option<u64>,
-    },
-}
-
-/// What a conversation is known by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionName {
-    /// Its key.
-    Key(SessionKey),
-    /// Its label.
-    Label(String),
-}
-
-/// What a branch is known by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BranchName {
-    /// Its number.
-    Number(u64),
-    /// Its last entry, as `RUN:SEQ`.
-    Leaf(String),
-}
-
-/// A place in a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Its end.
-    End,
-    /// After this entry.
-    After(Seq),
-    /// Before this entry.
-    Before(Seq),
-    /// Before the last so many messages of people; 1 or more.
-    Turns(u32),
-}
-
-/// Which conversations to list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionsList {
-    /// Rows at most; 1 to 1000.
-    pub limit: usize,
-    /// Rows to skip.
-    pub offset: usize,
-    /// What the answer before gave.
-    pub cursor: Option<String>,
-    /// Only this agent's.
-    pub agent: Option<AgentId>,
-    /// Only those with this label.
-    pub label: Option<String>,
-    /// Only those whose key or label has this text.
-    pub search: Option<String>,
-    /// The incognito ones, and only these; a field of this host's.
-    pub incognito: bool,
-}
-
 /// One tool call by the owner, without a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolsInvoke {
@@ -405,167 +246,4 @@ pub struct ToolsInvoke {
     pub session: SessionKey,
     /// The client's idempotency key, or a fresh id.
     pub run: RunId,
-}
-
-/// What is asked about skills of ClawHub.
-#[derive(Clone, Debug)]
-pub enum HubCall {
-    /// Finds some.
-    Search {
-        /// What to look for.
-        words: String,
-        /// How many at most.
-        limit: u32,
-    },
-    /// Gets one and says what it is.
-    Prepare {
-        /// Which, as `clawhub:[OWNER/]SLUG[@VERSION]`.
-        skill: String,
-    },
-    /// Installs what was prepared.
-    Accept {
-        /// SHA-256 of its archive.
-        archive: Digest,
-        /// Whether ClawHub's suspicion is no reason against it.
-        suspicious: bool,
-        /// Whether it may overwrite files that were changed here.
-        overwrite: bool,
-        /// Whether it may come from another owner than the version before.
-        other_owner: bool,
-    },
-    /// What is installed.
-    List,
-    /// Removes one.
-    Remove {
-        /// Which.
-        skill: String,
-    },
-    /// Reads the files of one again.
-    Verify {
-        /// Which.
-        skill: String,
-    },
-}
-
-/// What is asked about packages.
-#[derive(Clone, Debug)]
-pub enum PackageCall {
-    /// What is installed.
-    List,
-    /// Fetches one and says what it would be able to do.
-    Prepare {
-        /// Where from.
-        source: String,
-        /// The publisher: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
-        key: Option<String>,
-        /// SHA-256 of the manifest to take there, whatever the source's tag names now.
-        manifest: Option<Digest>,
-    },
-    /// Installs what was prepared.
-    Accept {
-        /// SHA-256 of its bytes.
-        digest: Digest,
-        /// What it is given.
-        grants: Vec<String>,
-        /// Whether it also keeps what the version before was given.
-        keeps: bool,
-        /// Whether it may come from another publisher than the version before.
-        other_publisher: bool,
-    },
-    /// Goes back to the version before.
-    RollBack {
-        /// Which.
-        name: ComponentName,
-    },
-    /// Keeps one at its version, or lets it change.
-    Pin {
-        /// Which.
-        name: ComponentName,
-        /// Whether it stays.
-        is_pinned: bool,
-    },
-    /// Removes one with all that it was given and kept.
-    Remove {
-        /// Which.
-        name: ComponentName,
-    },
-    /// Says what must not run.
-    Revoke {
-        /// A digest, a key, a skill of ClawHub, or the name of something installed.
-        what: String,
-        /// Why.
-        reason: String,
-    },
-    /// Takes that back.
-    Unrevoke {
-        /// What.
-        what: String,
-    },
-    /// What is revoked.
-    Revocations {
-        /// Whether the configured list is fetched first.
-        fetch: bool,
-    },
-    /// Reads the files of one again.
-    Verify {
-        /// Which.
-        name: ComponentName,
-    },
-}
-
-/// What is asked about tasks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskCall {
-    /// `{tasks, nextCursor?}`
-    List(TaskList),
-    /// `{task}`
-    Get(RunId),
-    /// `{found, cancelled, reason?, task?}`
-    Cancel(RunId),
-}
-
-/// What is asked about messages that are to be sent over channels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutboxCall {
-    /// `{messages, nextCursor?}`
-    List(OutboxList),
-    /// `{done, left}`: dead ones are tried again.
-    Retry(OutboxChoice),
-    /// `{done, left}`: they are not sent any more.
-    Drop(OutboxChoice),
-}
-
-/// Which messages to list, in the order of their numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxList {
-    /// Only those in this state.
-    pub state: Option<String>,
-    /// At most so many.
-    pub limit: usize,
-    /// Those behind this number.
-    pub after: u64,
-}
-
-/// Which messages are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OutboxChoice {
-    /// Those with these numbers.
-    These(Vec<u64>),
-    /// All that are dead.
-    AllDead,
-}
-
-/// Which tasks to list, the newest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskList {
-    /// Only those that stand so, in the protocol's words; empty for all.
-    pub statuses: Vec<String>,
-    /// Only those that this conversation does or wants done.
-    pub session: Option<SessionKey>,
-    /// Only those of this agent.
-    pub agent: Option<AgentId>,
-    /// At most so many.
-    pub limit: usize,
-    /// Those behind this one.
-    pub after: Option<RunId>,
 }
