@@ -126,6 +126,15 @@ pub(crate) fn sent(tables: &Tables<'_>, number: u64, message: &str, at: Timestam
     Ok(vec![Change::Card { number, row: Some(Box::new(row)) }])
 }
 
+/// A message is not to be sent any more: if a card was to end with it, there is nothing to change.
+pub(crate) fn gone(tables: &Tables<'_>, number: u64) -> Result<(), Failure> {
+    let mut cards = tables.cards()?;
+    if find(&cards, number)?.is_some_and(|row| row.message.is_none()) {
+        cards.remove(number)?;
+    }
+    Ok(())
+}
+
 fn find(cards: &impl ReadableTable<u64, Bytes>, number: u64) -> Result<Option<StoredCard>, Failure> {
     let row = cards.get(number)?;
     Ok(row.map(|row| decode(&number.to_string(), row.value())).transpose()?)

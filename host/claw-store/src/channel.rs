@@ -34,8 +34,8 @@ pub struct Received {
 
 impl Store {
     /// Takes in what has come on an account, and how far it was read, all at once. Says of each message and of each command
-    /// what becomes of it; a message that is refused does not hold up the others. A conversation that a new message comes into belongs to the
-    /// chat of that message from then on.
+    /// what becomes of it; a message that is refused does not hold up the others. A conversation that a new message comes
+    /// into belongs to the chat of that message from then on.
     ///
     /// A message is known by its source and its run id, whichever conversation it would come into today.
     ///

@@ -53,3 +53,18 @@ async fn a_card_changes_once_all_is_answered_and_it_was_sent() {
         assert!(store.check().unwrap().faults.is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_card_that_is_never_sent_is_forgotten_with_its_message() {
+    let (_home, store) = store();
+    let last = shown("main", &store).await;
+    let cards = |store: &Store| store.stats().unwrap().tables.into_iter().find(|it| it.name == "cards").unwrap().rows;
+    let failed = Attempt::Failed { why: "no such chat".to_owned(), unsure: false, again: None };
+    store.settle(last, failed, at(3)).await.unwrap();
+    for question in [1, 2] {
+        store.answer_card(&ApprovalId::from_random(question), "yes".to_owned(), at(4)).await.unwrap();
+    }
+    assert_eq!(cards(&store), 1, "its owner may let it be tried again");
+    store.drop_outgoing(vec![last], "cli", at(5)).await.unwrap();
+    assert_eq!(cards(&store), 0);
+}

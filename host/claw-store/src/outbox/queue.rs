@@ -3,6 +3,7 @@
 use claw_core::id::{SessionKey, Timestamp};
 use redb::{ReadableTable, Table};
 
+use crate::card;
 use crate::error::{Failure, StoreError, cause};
 use crate::row::{StoredOutgoing, StoredSending, decode, encode};
 use crate::tables::{self, Bytes, OUTBOX_KEY, Snapshot, Tables};
@@ -104,6 +105,7 @@ pub(crate) fn put(tables: &Tables<'_>, id: u64, row: Option<&StoredOutgoing>) ->
             meta.insert(OUTBOX_KEY, last)?;
         }
         None => {
+            card::gone(tables, id)?;
             if let Some(session) = was.as_ref().and_then(|was| was.session.as_ref()) {
                 of.remove((session.as_str(), id))?;
             }
