@@ -98,23 +98,8 @@ impl Slash {
 
     /// Whether it may change anything: such a one is not done twice.
     pub fn changes(&self) -> bool {
-        match self {
-            Slash::Approve { .. } | Slash::More | Slash::Stop | Slash::Reset | Slash::Undo | Slash::Export(_) => true,
-            Slash::Model(wish) => *wish != Wish::Tell,
-            Slash::Think(wish) => *wish != Wish::Tell,
-            Slash::Queue(wish) => *wish != Wish::Tell,
-            Slash::Status
-            | Slash::Usage
-            | Slash::Context
-            | Slash::Models
-            | Slash::Tools
-            | Slash::Agents
-            | Slash::Sessions
-            | Slash::Whoami
-            | Slash::Help
-            | Slash::Malformed(_)
-            | Slash::NoSkill(_) => false,
-        }
+        // What cannot be done changes nothing, whoever may say it.
+        self.scope() != Scope::Read && !matches!(self, Slash::Malformed(_) | Slash::NoSkill(_))
     }
 
     /// What a client has to be allowed to do for it.
