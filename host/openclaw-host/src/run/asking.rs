@@ -234,7 +234,9 @@ impl Shell {
         if let Some(stream) = stream {
             self.shown = stream.end().await;
         }
-        self.tell_of_inert(&inert.map(|inert| inert.servers()).unwrap_or_default());
+        if aloud == Aloud::Yes {
+            self.tell_of_inert(&inert.map(|inert| inert.servers()).unwrap_or_default());
+        }
         replied
     }
 
