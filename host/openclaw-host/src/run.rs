@@ -87,7 +87,11 @@ pub async fn run(
         Ok(brought) => brought,
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
-    ways.model = host.model.learn(ways.model).await;
+    tokio::select! {
+        model = host.model.learn(ways.model.clone()) => ways.model = model,
+        // Whoever stops the run does not wait for a server that does not say.
+        () = cancel.cancelled() => {}
+    }
     let limit = limit.into_iter().chain(lineage.limit()).fold(host.limits.run, Duration::min);
     let clock = Arc::new(RunClock::start(limit));
     let shelf = host.agents.of(&row.session).skills.shelf(&host).await;
