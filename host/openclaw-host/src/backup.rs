@@ -82,8 +82,8 @@ impl BackedUp {
     }
 }
 
-/// Copies the home at `home` to `to`, where nothing is yet. Of `workspaces`, those that lie elsewhere are not in it. Others go on working in it: the store is that of one moment,
-/// and each other file is as it is when it is copied.
+/// Copies the home at `home` to `to`, where nothing is yet. Others go on working in it: the store is that of one moment,
+/// and each other file is as it is when it is copied. Of `workspaces`, those that lie elsewhere are not in it.
 ///
 /// # Errors
 /// [`BackupError`]; nothing is at `to` then.

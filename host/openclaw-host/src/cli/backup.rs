@@ -1,6 +1,7 @@
 //! `backup`: a copy of the home, by the host that runs there or, without one, by this program.
 
 use std::path::Path;
+use std::time::Duration;
 
 use claw_store::Blobs;
 use serde_json::{Value, json};
@@ -12,10 +13,13 @@ use crate::home::BLOBS;
 use crate::settings::{self, Flags};
 use crate::{app, backup};
 
+/// How long the host may take: a workspace can have hundreds of gigabytes.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
 pub(super) async fn backup(to: &Path, home: &Path, output: &Output) -> Result<Exit, Failure> {
     let to = std::path::absolute(to)?;
     let made = match Client::connect(home).await {
-        Ok(mut client) => client.call("backup.create", json!({"path": to.to_string_lossy()})).await?,
+        Ok(mut client) => client.call_within(PATIENCE, "backup.create", json!({"path": to.to_string_lossy()})).await?,
         Err(ClientError::NotRunning { .. } | ClientError::Gone { .. }) if app::store_path(home).exists() => {
             alone(home, &to).await?
         }
