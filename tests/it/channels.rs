@@ -299,7 +299,7 @@ async fn whenever_the_host_is_killed_each_message_is_answered_and_none_twice_in_
         let mut running = home.start();
         let ended = async {
             while !running.has_ended() {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                tokio::task::yield_now().await;
             }
         };
         tokio::select! {

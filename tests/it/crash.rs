@@ -99,7 +99,7 @@ async fn a_kill_between_any_two_steps_loses_nothing_and_repeats_nothing() {
     assert!(places.len() >= 10, "the walk must pass every step: {places:#?}");
 }
 
-// ST-06
+// ST-01
 #[tokio::test]
 async fn a_run_that_is_given_up_names_the_calls_whose_outcome_nobody_knows() {
     let home = Home::new().program(weakened()).config("{policy: {preset: 'trusting'}}");

@@ -18,7 +18,7 @@ async fn said(host: &Host, key: &str) -> Vec<String> {
 async fn killed(running: &mut Host, done: impl Future<Output = ()>) -> bool {
     let ended = async {
         while !running.has_ended() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! {
@@ -27,7 +27,7 @@ async fn killed(running: &mut Host, done: impl Future<Output = ()>) -> bool {
     }
 }
 
-// ST-06, CH-06
+// ST-01, CH-06
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_the_host_is_killed_a_command_of_a_chat_is_answered_and_done_at_most_once() {
     let mut unknown = 0;
