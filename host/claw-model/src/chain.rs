@@ -331,8 +331,9 @@ impl Chosen {
         Chosen { name, facts: rehearsal::FACTS, http: None, slot: None, left_out: Vec::new() }
     }
 
-    /// See [`crate::Model::learn`].
-    pub(crate) async fn learn(mut self) -> Self {
+    /// The same model, with what its server says of it, where nobody else has said it: a server that wants no key is its
+    /// owner's own, and is asked anew once a minute, as it may have loaded the model with more or less.
+    pub async fn learn(mut self) -> Self {
         if let Some(http) = self.http.as_ref().filter(|_| self.facts.is_assumed)
             && let Some(context_tokens) = http.context_tokens().await
         {

@@ -196,8 +196,8 @@ mod tests {
                 config.keys.clear();
             }
             let model = Model::http(config).unwrap();
-            let learned = model.learn(model.usual()).await;
-            assert_eq!(model.learn(model.usual()).await.facts, learned.facts);
+            let learned = model.usual().learn().await;
+            assert_eq!(model.usual().learn().await.facts, learned.facts);
             learned.facts.context_tokens
         };
         assert_eq!(learned(ModelFacts::default(), false).await, 8192);
@@ -221,7 +221,7 @@ mod tests {
         config.keys.clear();
         let model = Model::http(config).unwrap();
         for _ in 0..5 {
-            assert_eq!(model.learn(model.usual()).await.facts.context_tokens, 8192);
+            assert_eq!(model.usual().learn().await.facts.context_tokens, 8192);
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }

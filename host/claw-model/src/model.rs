@@ -114,12 +114,6 @@ impl Model {
         }
     }
 
-    /// The same model, with what its server says of it, where nobody else has said it: a server that wants no key is its
-    /// owner's own, and is asked anew once a minute, as it may have loaded the model with more or less.
-    pub async fn learn(&self, chosen: Chosen) -> Chosen {
-        chosen.learn().await
-    }
-
     /// The model that somebody wishes for: `provider/model` or `provider/model@key`, of a provider that is in use.
     ///
     /// # Errors

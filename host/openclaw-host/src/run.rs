@@ -88,7 +88,7 @@ pub async fn run(
         Err(err) => return tracing::error!(run = %id, error = %err, "the session of a run cannot be read"),
     };
     tokio::select! {
-        model = host.model.learn(ways.model.clone()) => ways.model = model,
+        model = ways.model.clone().learn() => ways.model = model,
         // Whoever stops the run does not wait for a server that does not say.
         () = cancel.cancelled() => {}
     }

@@ -49,7 +49,7 @@ pub async fn figures(host: &Host, session: &SessionKey, channel: &str, ways: &Wa
     let system = prompt::system(&agent.workspace, skills.as_deref(), &speaker, now()).text;
     let sub_agent = host.store_of(session).sub_agent(session)?;
     let offer = asking::offer(host, &shelf, session, sub_agent.as_ref(), &log);
-    let model = host.model.learn(ways.model.clone()).await;
+    let model = ways.model.clone().learn().await;
     let room = asking::room(host, &model, 1.0, &system, offer.tokens);
     let seen = context::seen(&log);
     let excerpt = asking::excerpt(host, session, &seen, &room);
