@@ -141,7 +141,8 @@ impl Fetcher {
         tokio::time::timeout(self.within, work).await.map_err(late)?
     }
 
-    /// Publishes a component under a tag, with what it is signed with and what people read of it; `created` is the time that goes into the artifact,
+    /// Publishes a component under a tag, with what it is signed with and what people read of it; `created` is the time
+    /// that goes into the artifact,
     /// as RFC 3339 has it.
     ///
     /// # Errors

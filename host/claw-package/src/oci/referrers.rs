@@ -1,4 +1,5 @@
-//! Bundles of Sigstore and documents for people in a registry: artifacts that name the component's manifest as their subject.
+//! Bundles of Sigstore and documents for people in a registry: artifacts that name the component's manifest as their
+//! subject.
 //!
 //! A registry lists them itself, as version 1.1 of the distribution specification has it, or their publishers keep the list
 //! under the tag `sha256-DIGEST`.

@@ -49,7 +49,8 @@ impl Grant {
         }
     }
 
-    /// What whoever asks for it should think about, since it opens much; `None` if it is narrow enough, or [open](Grant::is_open).
+    /// What whoever asks for it should think about, since it opens much; `None` if it is narrow enough, or
+    /// [open](Grant::is_open).
     pub fn caution(&self) -> Option<&'static str> {
         match self {
             Grant::Fs(FsGrant { folder: Folder::Workspace, access: Access::ReadWrite }) => {
