@@ -95,7 +95,8 @@ impl Client {
                 self.events.push(frame);
             }
         };
-        tokio::time::timeout(PATIENCE, found).await.expect("no such event in time")
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.unwrap_or_else(|_| panic!("no such event in time; there were {:#?}", self.events))
     }
 
     /// The events that came and were not waited for.

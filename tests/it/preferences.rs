@@ -282,6 +282,8 @@ async fn sub_agents_and_summaries_of_a_conversation_ask_the_model_that_was_chose
     let running = home.start();
     let mut client = running.connect().await;
     client.ask("c1", "/model local/m-2").await;
+    // What the sub-agent finds does not become part of the first run, however soon it does.
+    client.ask("c2", "/queue followup").await;
     client.say("main", "r1", "hand it over").await;
     let card = client.card("r1").await;
     assert!(card.to_string().contains("local/m-2"), "{card:#}");
@@ -290,7 +292,7 @@ async fn sub_agents_and_summaries_of_a_conversation_ask_the_model_that_was_chose
     // What the sub-agent has found is heard here, as a run of its own.
     let heard = client.event(|event| event["payload"]["runId"].as_str().is_some_and(|run| run.ends_with("-end"))).await;
     client.ended(heard["payload"]["runId"].as_str().unwrap()).await.unwrap();
-    client.ask("c2", "/compact").await;
+    client.ask("c3", "/compact").await;
     let models: Vec<_> = provider.asked().into_iter().map(|asked| asked.body["model"].clone()).collect();
     assert_eq!(models, vec![json!("m-2"); 5], "call and answer, sub-agent, its result, summary");
 }
