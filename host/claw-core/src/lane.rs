@@ -92,7 +92,7 @@ pub struct Queueing {
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A durable message wants to run; one that runs or waits already changes nothing.
+    /// A message wants to run; one that runs or waits already changes nothing.
     Arrived(SessionKey, RunId, Queueing),
     /// The run of this session is about to ask the model again.
     Boundary(SessionKey),
@@ -214,6 +214,11 @@ impl Lanes {
         lane.is_some_and(|lane| {
             lane.running.as_ref() == Some(run) || lane.waiting.iter().any(|waiting| waiting.run == *run)
         })
+    }
+
+    /// Whether a run of this session that arrived now would start at once.
+    pub fn is_free(&self, session: &SessionKey) -> bool {
+        self.running < self.parallel && !self.lanes.contains_key(session)
     }
 
     fn arrived(&mut self, now: Duration, session: SessionKey, run: RunId, queueing: Queueing) -> Vec<Action> {

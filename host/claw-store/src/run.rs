@@ -9,7 +9,7 @@
 use claw_core::event::RunEnd;
 use claw_core::id::{CallId, RunId, SessionKey, Timestamp};
 use claw_core::image::Image;
-use claw_core::inbound::{Origin, Source};
+use claw_core::inbound::{Inbound, Origin, Source};
 use claw_core::message::Entry;
 use redb::ReadableTable;
 
@@ -54,6 +54,13 @@ pub enum RunState {
     Running,
     /// It is over, like this.
     Ended(RunEnd),
+}
+
+impl RunRow {
+    /// What a message becomes that is accepted at this time.
+    pub fn received(inbound: Inbound, at: Timestamp) -> RunRow {
+        StoredRun::received(inbound, 0, at).into()
+    }
 }
 
 impl Store {

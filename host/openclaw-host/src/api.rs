@@ -341,6 +341,7 @@ impl Api {
             started: None,
             lineage: Arc::new(Lineage::of(host, session, run).map_err(stored)?),
             used: Cost::default(),
+            threshold: None,
         };
         if let Some(entry) = audit::requested(&context, &call) {
             host.store.audit(entry).await.map_err(stored)?;

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use crate::app;
 use crate::host::Host;
 use crate::queue;
-use crate::run;
+use crate::run::{self, Coming};
 
 /// How long nothing runs before free memory goes back to the system: what many runs at once took lies in blocks that are
 /// each used in part. Looking for it takes some milliseconds, in which nobody else gets memory.
@@ -28,6 +28,9 @@ const AT_REST: Duration = Duration::from_secs(1);
 pub enum DriverEvent {
     /// A durable message wants to run, at most this long if its client wants less than the host allows.
     Arrived(SessionKey, RunId, Queueing, Option<Duration>),
+    /// A message is on its way to the disk. Where nothing is in its way its run begins, and has told nobody before it is
+    /// there; otherwise this changes nothing. [`DriverEvent::Arrived`] follows.
+    Coming(Box<Coming>, Option<Duration>),
     /// The run of this session is about to ask its model again; answers with those that join it.
     Boundary(SessionKey, oneshot::Sender<Vec<RunId>>),
     /// Stop one run or all of a session; answers with those that it concerned.
@@ -48,6 +51,8 @@ pub struct Driver {
     /// What clients want of runs that wait.
     limits: HashMap<RunId, Duration>,
     sessions: HashMap<tokio::task::Id, (SessionKey, RunId)>,
+    /// The message whose run begins now, if it is not durable yet.
+    coming: Option<Box<Coming>>,
     /// When the host is at rest, if nothing runs and it was not since.
     rests_at: Option<Instant>,
 }
@@ -65,6 +70,7 @@ impl Driver {
             joins: HashMap::new(),
             limits: HashMap::new(),
             sessions: HashMap::new(),
+            coming: None,
             rests_at: None,
         }
     }
@@ -82,6 +88,7 @@ impl Driver {
                         }
                         self.on(Event::Arrived(session, run, queueing)).await;
                     }
+                    Some(DriverEvent::Coming(coming, limit)) => self.begin_early(coming, limit).await,
                     Some(DriverEvent::Boundary(session, reply)) => {
                         let joins = self.on(Event::Boundary(session)).await;
                         let _ = reply.send(joins);
@@ -106,6 +113,16 @@ impl Driver {
             }
         }
         self.drain(cut_off).await
+    }
+
+    async fn begin_early(&mut self, coming: Box<Coming>, limit: Option<Duration>) {
+        let (session, run) = (coming.row.session.clone(), coming.row.run.clone());
+        if !self.lanes.is_free(&session) {
+            return;
+        }
+        self.limits.extend(limit.map(|limit| (run.clone(), limit)));
+        self.coming = Some(coming);
+        self.on(Event::Arrived(session, run, queue::taken_up())).await;
     }
 
     async fn drain(mut self, cut_off: CancellationToken) -> usize {
@@ -183,7 +200,8 @@ impl Driver {
             self.limits.retain(|run, _| !joins.contains(run));
             self.joins.insert(id.clone(), joins.clone());
         }
-        let work = run::run(Arc::clone(&self.host), session.clone(), id.clone(), joins, limit, cancel);
+        let work =
+            run::run(Arc::clone(&self.host), session.clone(), id.clone(), self.coming.take(), joins, limit, cancel);
         let kept = session.clone();
         // Every line of the run's log carries its names.
         let span = tracing::info_span!("run", runId = %id, %session);

@@ -180,7 +180,12 @@ impl Effects {
 
     /// Decides, and asks where needed.
     async fn decide(&self, action: Action) -> Result<Admitted, EffectError> {
-        let CallContext { host, cancel, clock, .. } = &self.context;
+        let CallContext { host, cancel, clock, threshold, .. } = &self.context;
+        if let Some(threshold) = threshold
+            && !threshold.may_pass().await
+        {
+            return Err(EffectError::Unavailable("the host could not record that the call was made".to_owned()));
+        }
         let facts = self.context.facts_now();
         let facts = Facts { person_present: facts.person_present && !self.is_own, ..facts };
         let subject = self.installed.subject();

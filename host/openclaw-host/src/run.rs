@@ -14,7 +14,7 @@ use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::turn::{Step, Turn, TurnLimits};
 use claw_model::{ModelError, Reply, StopReason};
 use claw_policy::Facts;
-use claw_store::{Cost, JournalStep, Record, Repeatable, RunRow, RunState, Store, StoreError};
+use claw_store::{Cost, JournalStep, PreferencesOf, Record, Repeatable, RunRow, RunState, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::{self, Shown};
@@ -36,11 +36,14 @@ mod compaction;
 mod ending;
 mod figures;
 mod joining;
+mod pending;
 mod places;
 
 use self::ending::{end_word, failed, withdraw};
 pub use ending::end_unstarted;
 pub use figures::{Figures, figures};
+use pending::Pending;
+pub use pending::{Coming, Threshold};
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;
@@ -51,19 +54,29 @@ const ARGUMENT_CHARS: usize = 120;
 /// A run that took the host down with it this often is not tried again.
 pub const ATTEMPTS: u32 = 3;
 
-/// Runs one accepted message to its end, with those that join it, or goes on with one that was cut off.
+/// Runs one message to its end, with those that join it, or goes on with one that was cut off. It has been accepted, or is
+/// about to be; if that is refused, nobody hears of its run.
 pub async fn run(
     host: Arc<Host>,
     session: SessionKey,
     id: RunId,
+    coming: Option<Box<Coming>>,
     joining: Vec<RunId>,
     limit: Option<Duration>,
     cancel: CancellationToken,
 ) {
-    let row = match host.store_of(&session).run(&id) {
-        Ok(Some(row)) => row,
-        Ok(None) => return tracing::error!(run = %id, "a run without a row was started"),
-        Err(err) => return tracing::error!(run = %id, error = %err, "a run cannot be read"),
+    let threshold = Arc::new(Threshold::new(host.events.clone()));
+    let (row, pending) = match coming {
+        Some(coming) => {
+            let Coming { row, durable } = *coming;
+            threshold.close();
+            (row, Some(Pending::arrival(id.clone(), durable)))
+        }
+        None => match host.store_of(&session).run(&id) {
+            Ok(Some(row)) => (row, None),
+            Ok(None) => return tracing::error!(run = %id, "a run without a row was started"),
+            Err(err) => return tracing::error!(run = %id, error = %err, "a run cannot be read"),
+        },
     };
     if matches!(row.state, RunState::Ended(_)) {
         return;
@@ -73,7 +86,7 @@ pub async fn run(
         return end_unstarted(&host, id, RunEnd::Failed { kind: "agent".to_owned(), message }).await;
     }
     crash_point::pass("started");
-    host.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
+    threshold.tell(HostEvent::RunStarted { run: id.clone(), session: row.session.clone(), at: now() });
     if let Some(why) = host.gate.untold_rejection(&row.session) {
         let text =
             format!("{HOST_MARK} the policies were changed to what is not valid, the last ones stay in force: {why}");
@@ -97,6 +110,8 @@ pub async fn run(
     let shelf = host.agents.of(&row.session).skills.shelf(&host).await;
     let mut shell = Shell {
         host: Arc::clone(&host),
+        threshold,
+        pending,
         command: match row.origin {
             Origin::Owner => shelf.command(&row.text),
             Origin::SubAgent => None,
@@ -138,6 +153,9 @@ pub async fn run(
             host.tell(HostEvent::RunEnded { run: id, session: session.clone(), end: Arc::new(end), at });
             host.tell(HostEvent::SessionChanged { session, reason: "message", at });
         }
+        Err(StoreError::UnknownRun { .. }) if shell.row.state == RunState::Received && shell.threshold.is_closed() => {
+            tracing::info!("the message of this run was not accepted");
+        }
         // The run stays unfinished in the store and goes on at the next start.
         Err(err) => {
             tracing::error!(error = &err as &dyn std::error::Error, "run cannot go on");
@@ -150,8 +168,12 @@ pub async fn run(
 
 /// What a run has from its conversation, and from those above it.
 fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreError> {
-    let session = host.store_of(&row.session).session(&row.session)?;
-    let (labels, own) = session.map(|session| (session.labels, session.preferences)).unwrap_or_default();
+    let store = host.store_of(&row.session);
+    let (labels, own) = match store.session(&row.session)? {
+        Some(session) => (session.labels, session.preferences),
+        // Its first message is still on its way; what is preferred in it may have been said before.
+        None => (Labels::default(), store.preferences(&PreferencesOf::Session(row.session.clone()))?),
+    };
     let lineage = Lineage::of(host, &row.session, &row.run)?;
     let ways = Ways::of_run(host, &row.run, &row.session, own, &lineage.above)?;
     Ok((labels, lineage, ways))
@@ -179,6 +201,10 @@ pub fn unknown_outcomes(store: &Store, run: &RunId) -> Result<Vec<(CallId, ToolN
 
 struct Shell {
     host: Arc<Host>,
+    /// What leaves it.
+    threshold: Arc<Threshold>,
+    /// What is being written.
+    pending: Option<Pending>,
     row: RunRow,
     /// The skills, as they were when the run began.
     shelf: Arc<Shelf>,
@@ -269,13 +295,15 @@ impl Shell {
                         if let Step::Done(end) = next {
                             return self.end(recorded, end).await;
                         }
-                        self.record(recorded, self.starting(&next)).await?;
+                        self.step(recorded, self.starting(&next)).await?;
                     }
                     Asked::Failed(error) => return self.end(Vec::new(), failed(&error)).await,
                     Asked::Stopped(end) => return self.end(Vec::new(), end).await,
                 },
                 Step::Call(call) => {
-                    let (outcome, outside) = self.call(&call).await;
+                    let durable = self.durable();
+                    let ((outcome, outside), written) = tokio::join!(self.call(&call), durable);
+                    self.settled(written)?;
                     crash_point::pass("outcome");
                     let answered = turn.observe(outcome, outside);
                     if let Some(end) = self.stopped() {
@@ -283,7 +311,7 @@ impl Shell {
                     }
                     let mut steps = vec![JournalStep::CallEnded { call: call.id }];
                     steps.extend(self.starting(&turn.next()));
-                    self.record(vec![answered], steps).await?;
+                    self.step(vec![answered], steps).await?;
                 }
                 Step::Done(end) => return self.end(Vec::new(), end).await,
             }
@@ -311,10 +339,10 @@ impl Shell {
     fn notice(&mut self, notice: &str) {
         self.notices.push(Message::Notice { text: notice.to_owned() });
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
-        self.host.tell(HostEvent::Noticed { run, session, text: format!("{HOST_MARK} {notice}").into() });
+        self.threshold.tell(HostEvent::Noticed { run, session, text: format!("{HOST_MARK} {notice}").into() });
     }
 
-    /// The journal's note of the call that comes next, so that its start is durable before it runs.
+    /// The journal's note of the call that comes next, so that its start is durable before anything that it does.
     fn starting(&self, next: &Step) -> Vec<JournalStep> {
         let Step::Call(call) = next else { return Vec::new() };
         let component = self.host.catalog().tool(&call.tool).map(|tool| tool.component.clone());
@@ -391,7 +419,7 @@ impl Shell {
             return (ToolOutcome::failed(FailureKind::OutcomeUnknown, message), false);
         }
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
-        host.tell(HostEvent::ToolStarted {
+        self.threshold.tell(HostEvent::ToolStarted {
             run: run.clone(),
             session: session.clone(),
             call: call.id.clone(),
@@ -409,6 +437,7 @@ impl Shell {
             started: self.command.as_ref().map(|command| command.skill.as_str().into()),
             lineage: Arc::clone(&self.lineage),
             used: self.used,
+            threshold: Some(Arc::clone(&self.threshold)),
         };
         let mut called = std::pin::pin!(tool_call::run(&context, call));
         let Called { outcome, recording, outside, .. } = tokio::select! {
@@ -421,7 +450,7 @@ impl Shell {
         // Nobody can ask for a replay after what is incognito has ended, and it would take as much again.
         let recording = recording.filter(|_| !session.is_incognito());
         self.recordings.extend(recording.map(|recording| (call.id.clone(), recording.encode())));
-        host.tell(HostEvent::ToolEnded {
+        self.threshold.tell(HostEvent::ToolEnded {
             run,
             session,
             call: call.id.clone(),
@@ -455,29 +484,16 @@ impl Shell {
     }
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
+        let record = self.recordable(entries, steps)?;
+        self.append(record).await
+    }
+
+    /// What is recorded with these.
+    fn recordable(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<Record, StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
         let entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
         let outbox = self.heard(&entries, None)?;
-        self.append(Record { entries, steps, recordings, outbox, ..Record::default() }).await
-    }
-
-    async fn append(&mut self, record: Record) -> Result<(), StoreError> {
-        let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
-        let record = Record { labels, cost, ..record };
-        let sends = !record.outbox.is_empty();
-        let entries = self.store().record(&self.row.run, record, now()).await?;
-        if sends {
-            self.host.channels.wake();
-        }
-        self.reservation = None;
-        crash_point::pass("recorded");
-        self.row.state = RunState::Running;
-        if !std::mem::replace(&mut self.is_heard, true) {
-            // It comes again among what was recorded, in its place.
-            self.log.pop();
-        }
-        self.log.extend(entries);
-        Ok(())
+        Ok(Record { entries, steps, recordings, outbox, ..Record::default() })
     }
 }
 

@@ -25,6 +25,7 @@ use crate::labels::RunLabels;
 use crate::lineage::Lineage;
 use crate::masking::{mask_line, masked};
 use crate::recording::Recording;
+use crate::run::Threshold;
 use crate::run_clock::RunClock;
 use crate::{skills, tool_search};
 
@@ -52,6 +53,8 @@ pub struct CallContext {
     pub lineage: Arc<Lineage>,
     /// What the model has used in this run.
     pub used: Cost,
+    /// What effects wait at until what they rest on is durable; nothing where that is so.
+    pub threshold: Option<Arc<Threshold>>,
 }
 
 impl CallContext {

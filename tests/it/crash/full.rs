@@ -38,9 +38,14 @@ async fn a_message_that_finds_no_room_is_refused_and_taken_once_there_is_room_ag
     let refused = client.call("chat.send", params).await.unwrap_err();
     assert!(refused.to_string().contains("is full"), "{refused}");
     room(&running, libc::RLIM_INFINITY);
+    // What its run has begun meanwhile was told to nobody.
+    client.ask("r2", "hello").await;
+    let is_of = |run: &'static str| move |event: &&serde_json::Value| event["payload"]["runId"] == run;
+    assert_eq!(client.seen().iter().find(is_of("r1")), None);
+    assert!(client.seen().iter().any(|event| is_of("r2")(&event)));
     client.ask("r1", "hello").await;
     let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
-    assert_eq!(history["messages"].as_array().unwrap().len(), 4, "{history}");
+    assert_eq!(history["messages"].as_array().unwrap().len(), 6, "{history}");
 }
 
 // ST-04, P13

@@ -220,7 +220,12 @@ proptest! {
                 4 => Event::Boundary(key.clone()),
                 _ => Event::Stop(key.clone(), None),
             };
-            for action in lanes.on(now, event) {
+            let arrives = matches!(event, Event::Arrived(..));
+            let is_free = lanes.is_free(&key);
+            let actions = lanes.on(now, event);
+            let starts = |action: &Action| matches!(action, Action::Start(_, id, _) if *id == run(next));
+            prop_assert_eq!(arrives && is_free, arrives && actions.iter().any(starts));
+            for action in actions {
                 model.perform(key.as_str(), action);
             }
             prop_assert!(model.running.len() <= 2);

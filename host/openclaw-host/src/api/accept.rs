@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use claw_core::id::{RunId, SessionKey};
+use claw_core::id::{RunId, SessionKey, Timestamp};
 use claw_core::inbound::{Inbound, Origin};
 use claw_core::lane::QueueWish;
 use claw_gateway::{Caller, ChatSend, RpcError};
-use claw_store::{Accepted, Begun, CommandRow, Preferences, RunState};
+use claw_store::{Accepted, Begun, CommandRow, Preferences, RunRow, RunState, Store};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::command::{Slash, Wish};
 use super::obey::ended;
@@ -17,6 +18,7 @@ use crate::driver::DriverEvent;
 use crate::host::now;
 use crate::images;
 use crate::queue;
+use crate::run::Coming;
 
 /// What a message comes down to.
 pub enum Said {
@@ -84,11 +86,16 @@ impl Api {
         let (origin, source) = (Origin::Owner, caller.source.clone());
         let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
         crash_point::pass("received");
-        let store = self.host.store_for(&session, &run).map_err(stored)?;
-        match store.accept_showing(inbound, own, bytes, now()).await {
+        let (store, at) = (self.host.store_for(&session, &run).map_err(stored)?, now());
+        let durable = if own.is_empty() { self.begin_early(&store, &inbound, at, timeout) } else { None };
+        match store.accept_showing(inbound, own, bytes, at).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
                 self.begin(&session, &run, &words, &caller.source.channel, timeout).await?;
+                if let Some(durable) = durable {
+                    // Its run may have ended.
+                    let _ = durable.send(());
+                }
                 Ok(reply(status))
             }
             Ok(Accepted::Duplicate(RunState::Ended(end))) => {
@@ -105,6 +112,26 @@ impl Api {
             }
             Err(err) => Err(stored(err)),
         }
+    }
+
+    /// Lets the run of a new message begin while that is written: it may ask its model, and neither tells nor does
+    /// anything before it hears that the message is durable.
+    fn begin_early(
+        &self,
+        store: &Store,
+        inbound: &Inbound,
+        at: Timestamp,
+        timeout: Option<Duration>,
+    ) -> Option<oneshot::Sender<()>> {
+        let is_new = matches!(store.run(&inbound.run), Ok(None));
+        if !is_new || inbound.session.is_incognito() || self.host.gate.rejected_policy().is_some() {
+            return None;
+        }
+        let (sender, durable) = oneshot::channel();
+        let row = RunRow::received(inbound.clone(), at);
+        // A driver that has much to do hears of it later.
+        self.host.driver.try_send(DriverEvent::Coming(Box::new(Coming { row, durable }), timeout)).ok()?;
+        Some(sender)
     }
 
     /// What a message comes down to. What it prefers for itself comes before what is `asked` for it.

@@ -102,6 +102,7 @@ async fn call(
         started: None,
         lineage: Arc::new(Lineage::of(host, &session, &run).map_err(|err| unavailable(&err))?),
         used: Cost::default(),
+        threshold: None,
     };
     let subject = installed.subject();
     let asker = Asker { host, subject: &subject, facts: &context.facts, call: &call.id, cancel: &cancel };

@@ -143,7 +143,15 @@ impl Shell {
         let mask = masking::mask(&host.vault);
         let mut meter = Meter::new(tokens);
         let places = self.places();
-        let replied = self.listen(&model, &prompt, aloud, (&mask, places.as_ref()), &mut meter).await;
+        let stream = self.stream(aloud);
+        if stream.is_some() {
+            // What people on a channel see does not go over the threshold.
+            self.settle().await?;
+        }
+        let durable = self.durable();
+        let listening = self.listen(&model, &prompt, (aloud, stream), (&mask, places.as_ref()), &mut meter);
+        let (replied, written) = tokio::join!(listening, durable);
+        self.settled(written)?;
         let cost = match &replied {
             Some(Ok(reply)) => meter.of(reply),
             Some(Err(_)) | None => meter.lost(),
@@ -167,32 +175,40 @@ impl Shell {
         })
     }
 
+    /// Where people on a channel see an answer before all of it is there.
+    fn stream(&self, aloud: Aloud) -> Option<Stream> {
+        if aloud == Aloud::No {
+            return None;
+        }
+        Stream::begin(&self.host, &self.row).unwrap_or_else(|err| {
+            tracing::error!(error = causes::chain(&err), "the answer is sent when all of it is there");
+            None
+        })
+    }
+
     /// Passes on what the model says while it does; `None` if it is stopped before it has ended.
     async fn listen(
         &mut self,
         model: &Chosen,
         prompt: &Prompt,
-        aloud: Aloud,
+        (aloud, mut stream): (Aloud, Option<Stream>),
         (mask, places): (&Mask, Option<&Places>),
         meter: &mut Meter,
     ) -> Option<Result<Reply, ModelError>> {
-        let host = Arc::clone(&self.host);
+        let (host, threshold) = (Arc::clone(&self.host), Arc::clone(&self.threshold));
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         let clock = Arc::clone(&self.clock);
         let said = &mut self.said;
         said.clear();
         let spoken_mask = masking::spoken(mask);
         let mut masked = spoken_mask.stream();
-        let mut stream = match aloud {
-            Aloud::No => None,
-            Aloud::Yes => Stream::begin(&host, &self.row).unwrap_or_else(|err| {
-                tracing::error!(error = causes::chain(&err), "the answer is sent when all of it is there");
-                None
-            }),
-        };
         let tell = |delta: String| {
             if !delta.is_empty() {
-                host.tell(HostEvent::TextDelta { run: run.clone(), session: session.clone(), delta: delta.into() });
+                threshold.tell(HostEvent::TextDelta {
+                    run: run.clone(),
+                    session: session.clone(),
+                    delta: delta.into(),
+                });
             }
         };
         let mut shown = Spoken::shown();
@@ -218,7 +234,7 @@ impl Shell {
                 Heard::Notice(notice) => {
                     notices.push(Message::Notice { text: notice.to_owned() });
                     let text = format!("{HOST_MARK} {notice}").into();
-                    host.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text });
+                    threshold.tell(HostEvent::Noticed { run: run.clone(), session: session.clone(), text });
                 }
                 Heard::Begun(_) | Heard::Used { .. } => {}
             }

@@ -31,11 +31,12 @@ pub(super) fn kept(host: &Host, room: &Room) -> u64 {
 impl Shell {
     /// What of the conversation is sent; makes room first if it takes more than it may.
     pub(super) async fn fitting(&mut self, system: &str, room: &Room) -> Result<Excerpt, StoreError> {
-        let seen = context::seen(&self.log);
-        let all = self.excerpt(&seen, room);
+        let all = self.excerpt(&context::seen(&self.log), room);
         if all.tokens <= room.free() {
             return Ok(all);
         }
+        self.settle().await?;
+        let seen = context::seen(&self.log);
         let Some(kept_from) = context::cut_before(&seen, kept(&self.host, room)) else { return Ok(all) };
         self.take_notes(system, room).await?;
         self.compact(kept_from, "", room, all.tokens).await?;
@@ -107,7 +108,7 @@ impl Shell {
 
     fn tell_compaction(&self, tokens: Option<(u64, u64)>) {
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
-        self.host.tell(HostEvent::Compaction { run, session, tokens });
+        self.threshold.tell(HostEvent::Compaction { run, session, tokens });
     }
 }
 

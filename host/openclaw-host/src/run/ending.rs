@@ -85,6 +85,7 @@ impl Shell {
     }
 
     pub(super) async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
+        self.settle().await?;
         let mut entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
         entries.extend(unanswered(&end));
         let outbox = self.heard(&entries, Some(&end))?;

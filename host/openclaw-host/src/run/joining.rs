@@ -45,7 +45,7 @@ impl Shell {
     }
 
     /// The messages that steer this run; none while the host stops.
-    async fn steered(&self) -> Vec<RunId> {
+    async fn steered(&mut self) -> Vec<RunId> {
         let (reply, runs) = oneshot::channel();
         let event = DriverEvent::Boundary(self.row.session.clone(), reply);
         match self.host.driver.send(event).await {
