@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
-use claw_core::id::{CallId, RunId, Seq, SessionKey, ToolName};
+use claw_core::id::{CallId, RunId, Seq, SessionKey};
 use claw_core::inbound::{Inbound, Origin};
 use claw_core::label::Labels;
-use claw_core::message::{Entry, Message, ToolCall, Usage};
-use claw_core::outcome::{FailureKind, ToolOutcome};
+use claw_core::message::{Entry, Message, Usage};
 use claw_core::turn::{Step, Turn, TurnLimits};
 use claw_model::{ModelError, Reply, StopReason};
 use claw_policy::Facts;
-use claw_store::{Cost, JournalStep, PreferencesOf, Record, Repeatable, RunRow, RunState, Store, StoreError};
+use claw_store::{Cost, JournalStep, PreferencesOf, Record, RunRow, RunState, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::{self, Shown};
@@ -27,11 +26,11 @@ use crate::run_clock::RunClock;
 use crate::skills::{Command, Scripted, Shelf};
 use crate::spending::Reservation;
 use crate::tasks;
-use crate::tool_call::{self, CallContext, Called};
 use crate::ways::Ways;
 
 mod aside;
 mod asking;
+mod calling;
 mod compaction;
 mod ending;
 mod figures;
@@ -40,6 +39,7 @@ mod pending;
 mod places;
 
 use self::ending::{end_word, failed, withdraw};
+pub use calling::unknown_outcomes;
 pub use ending::end_unstarted;
 pub use figures::{Figures, figures};
 use pending::Pending;
@@ -49,8 +49,6 @@ pub use pending::{Coming, Threshold};
 const CALLS_PER_REPLY: usize = 32;
 /// How often the same call may give the same outcome: waiting for something may take some looks.
 const SAME_OUTCOMES: u32 = 5;
-/// What a notice shows of a call's arguments, in characters.
-const ARGUMENT_CHARS: usize = 120;
 /// A run that took the host down with it this often is not tried again.
 pub const ATTEMPTS: u32 = 3;
 
@@ -177,26 +175,6 @@ fn brought(host: &Host, row: &RunRow) -> Result<(Labels, Lineage, Ways), StoreEr
     let lineage = Lineage::of(host, &row.session, &row.run)?;
     let ways = Ways::of_run(host, &row.run, &row.session, own, &lineage.above)?;
     Ok((labels, lineage, ways))
-}
-
-/// The calls of a run that had begun and not ended when the host stopped, and may have taken effect, each with its tool. A
-/// call that was only noted, and can neither write files nor had begun an effect, is not among them: it may simply run.
-///
-/// # Errors
-/// [`StoreError`] if the store cannot be read.
-pub fn unknown_outcomes(store: &Store, run: &RunId) -> Result<Vec<(CallId, ToolName)>, StoreError> {
-    let mut open: Vec<(CallId, ToolName, Repeatable)> = Vec::new();
-    for step in store.journal(run)? {
-        match step {
-            JournalStep::CallStarted { call, tool, repeatable, .. } => open.push((call, tool, repeatable)),
-            JournalStep::EffectStarted { call, .. } => {
-                open.iter_mut().filter(|it| it.0 == call).for_each(|it| it.2 = Repeatable::No);
-            }
-            JournalStep::CallEnded { call } => open.retain(|it| it.0 != call),
-            JournalStep::EffectEnded { .. } => {}
-        }
-    }
-    Ok(open.into_iter().filter(|it| it.2 == Repeatable::No).map(|(call, tool, _)| (call, tool)).collect())
 }
 
 struct Shell {
@@ -342,19 +320,6 @@ impl Shell {
         self.threshold.tell(HostEvent::Noticed { run, session, text: format!("{HOST_MARK} {notice}").into() });
     }
 
-    /// The journal's note of the call that comes next, so that its start is durable before anything that it does.
-    fn starting(&self, next: &Step) -> Vec<JournalStep> {
-        let Step::Call(call) = next else { return Vec::new() };
-        let component = self.host.catalog().tool(&call.tool).map(|tool| tool.component.clone());
-        let Some(component) = component else { return Vec::new() };
-        vec![JournalStep::CallStarted {
-            call: call.id.clone(),
-            tool: call.tool.clone(),
-            component,
-            repeatable: tool_call::repeatable(&self.host, call, &self.facts()),
-        }]
-    }
-
     /// Where its conversation is.
     fn store(&self) -> &Store {
         self.host.store_of(&self.row.session)
@@ -404,69 +369,6 @@ impl Shell {
         })
     }
 
-    /// Runs one call, or finds out what became of it before a restart; also gives whether its outcome may hold what
-    /// somebody outside wrote.
-    async fn call(&mut self, call: &ToolCall) -> (ToolOutcome, bool) {
-        let host = Arc::clone(&self.host);
-        if self.cut_off.contains(&call.id) {
-            let message = format!(
-                "the host stopped while `{}` ran: it may or may not have taken effect, and it was not repeated; look \
-                 before trying again",
-                call.tool
-            );
-            // Whoever answers for it hears so from the host, whatever the model makes of it.
-            self.notice(&format!("The call `{}` ({}): {message}", call.id.as_str(), shown(&call.arguments)));
-            return (ToolOutcome::failed(FailureKind::OutcomeUnknown, message), false);
-        }
-        let (run, session) = (self.row.run.clone(), self.row.session.clone());
-        self.threshold.tell(HostEvent::ToolStarted {
-            run: run.clone(),
-            session: session.clone(),
-            call: call.id.clone(),
-            tool: call.tool.clone(),
-            arguments: call.arguments.as_str().into(),
-        });
-        let cancel = self.cancel.child_token();
-        let context = CallContext {
-            host: Arc::clone(&host),
-            facts: self.facts(),
-            cancel: cancel.clone(),
-            clock: Arc::clone(&self.clock),
-            labels: Arc::clone(&self.labels),
-            shows_cards: self.shows_cards(),
-            started: self.command.as_ref().map(|command| command.skill.as_str().into()),
-            lineage: Arc::clone(&self.lineage),
-            used: self.used,
-            threshold: Some(Arc::clone(&self.threshold)),
-        };
-        let mut called = std::pin::pin!(tool_call::run(&context, call));
-        let Called { outcome, recording, outside, .. } = tokio::select! {
-            called = &mut called => called,
-            () = self.clock.reached() => {
-                cancel.cancel();
-                called.await
-            }
-        };
-        // Nobody can ask for a replay after what is incognito has ended, and it would take as much again.
-        let recording = recording.filter(|_| !session.is_incognito());
-        self.recordings.extend(recording.map(|recording| (call.id.clone(), recording.encode())));
-        self.threshold.tell(HostEvent::ToolEnded {
-            run,
-            session,
-            call: call.id.clone(),
-            tool: call.tool.clone(),
-            outcome: Arc::new(outcome.clone()),
-        });
-        (outcome, outside)
-    }
-
-    fn cut_off(&self) -> Result<HashSet<CallId>, StoreError> {
-        if self.row.attempts == 0 {
-            return Ok(HashSet::new());
-        }
-        Ok(unknown_outcomes(self.store(), &self.row.run)?.into_iter().map(|(call, _)| call).collect())
-    }
-
     fn stopped(&self) -> Option<RunEnd> {
         if self.cancel.is_cancelled() {
             return Some(self.aborted());
@@ -495,16 +397,6 @@ impl Shell {
         let outbox = self.heard(&entries, None)?;
         Ok(Record { entries, steps, recordings, outbox, ..Record::default() })
     }
-}
-
-/// The beginning of a call's arguments, for people.
-fn shown(arguments: &str) -> String {
-    let mut line: String = arguments.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(ARGUMENT_CHARS) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
 }
 
 enum Asked {
