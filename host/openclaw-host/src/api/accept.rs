@@ -87,7 +87,7 @@ impl Api {
         let inbound = Inbound { run: run.clone(), session: session.clone(), source, origin, text, images };
         crash_point::pass("received");
         let (store, at) = (self.host.store_for(&session, &run).map_err(stored)?, now());
-        let durable = if own.is_empty() { self.begin_early(&store, &inbound, at, timeout) } else { None };
+        let durable = if own.is_empty() { self.begin_early(store, &inbound, at, timeout) } else { None };
         match store.accept_showing(inbound, own, bytes, at).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
