@@ -2,6 +2,7 @@
 
 mod off;
 mod site;
+mod versions;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

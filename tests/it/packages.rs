@@ -548,14 +548,15 @@ async fn what_is_locked_is_restored_elsewhere_byte_for_byte_or_not_at_all() {
     std::fs::write(&file, "{}").unwrap();
     assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("no file of `skill lock`"));
 
-    // A file of the release before manifests and skills.
+    // A file of the release before manifests, skills and pins.
     let mut first: Value = serde_json::from_str(&lock).unwrap();
     first["version"] = json!(1);
     first.as_object_mut().unwrap().remove("skills").unwrap();
+    first["packages"][0].as_object_mut().unwrap().remove("pinned").unwrap();
     std::fs::write(&file, first.to_string()).unwrap();
     home.source(&package(&[]));
     third.ok(&["skill", "restore", &file, "--yes"]);
     assert_eq!(third.ok(&["skill", "lock"]), lock);
-    std::fs::write(&file, lock.replace("\"version\": 2", "\"version\": 3")).unwrap();
-    assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("this program reads up to 2"));
+    std::fs::write(&file, lock.replace("\"version\": 3", "\"version\": 4")).unwrap();
+    assert!(third.no(&["skill", "restore", &file, "--yes"]).contains("this program reads up to 3"));
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   clawhub:SLUG ─► prepare: what is said of it, its files, a look from outside ─► SkillOffer ─► the owner
 //!   SkillOffer ─► accept: one rename ─► home/clawhub/SLUG/{receipt.json, SLUG/SKILL.md, …} ─► a skill from the next run on
+//!   the archives of its versions, in home/clawhub/SLUG/.archives ─► roll back: unpacked, and the same rename
 //! ```
 //! The files of an offer lie unpacked in a hidden folder beside those that count. A folder without a receipt is no skill.
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use claw_core::id::Digest;
 use claw_package::{ClawHub, Hit, Mark, SkillRef, Url};
 use claw_store::{AuditEntry, AuditKind};
+use sha2::{Digest as _, Sha256};
 
 use crate::audit;
 use crate::crash_point;
@@ -30,7 +32,7 @@ use crate::packages::in_background;
 use crate::revocations::{Revocation, Revocations};
 
 pub use self::error::HubError;
-pub use self::folder::{Changed, Receipt};
+pub use self::folder::{Changed, Installed, Receipt};
 pub use self::offer::{SkillOffer, look};
 use self::programs::Programs;
 
@@ -82,23 +84,23 @@ impl Hub {
     }
 
     /// What is installed, by name; a folder whose receipt cannot be read is none.
-    pub fn receipts(&self) -> Vec<Receipt> {
+    pub fn all(&self) -> Vec<Installed> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut receipts: Vec<_> = entries.filter_map(|entry| Receipt::read(&entry.path()).ok()).collect();
-        receipts.sort_by(|a, b| a.slug.cmp(&b.slug));
-        receipts
+        let mut all: Vec<_> = entries.filter_map(|entry| Installed::read(&entry.path()).ok()).collect();
+        all.sort_by(|a, b| a.receipt().slug.cmp(&b.receipt().slug));
+        all
     }
 
-    fn receipt(&self, slug: &str) -> Result<Receipt, HubError> {
-        Receipt::read(&self.folder.join(slug)).map_err(|_| HubError::NotInstalled { slug: slug.to_owned() })
+    fn installed(&self, slug: &str) -> Result<Installed, HubError> {
+        Installed::read(&self.folder.join(slug)).map_err(|_| HubError::NotInstalled { slug: slug.to_owned() })
     }
 
     /// Why the skill in this folder does not count: it has no receipt, or is revoked.
     pub fn refusal(&self, skill: &Path, revocations: &Revocations) -> Option<String> {
-        let read = skill.parent().map(Receipt::read);
+        let read = skill.parent().map(Installed::read);
         match read {
-            Some(Ok(receipt)) if skill.ends_with(format!("{0}/{0}", receipt.slug)) => {
-                revoked(&receipt, revocations).map(|why| why.to_string())
+            Some(Ok(installed)) if skill.ends_with(format!("{0}/{0}", installed.receipt().slug)) => {
+                revoked(installed.receipt(), revocations).map(|why| why.to_string())
             }
             _ => Some("it was not put here by `openclaw-host skill install clawhub:SLUG`".to_owned()),
         }
@@ -149,7 +151,7 @@ impl Host {
         archive: &Digest,
         acceptance: SkillAcceptance,
         by: &str,
-    ) -> Result<Receipt, HubError> {
+    ) -> Result<Installed, HubError> {
         let _changing = self.hub.changing.lock().await;
         let offer = self.hub.offers.get(archive).ok_or(HubError::NotPrepared)?;
         let slug = offer.slug.clone();
@@ -159,63 +161,125 @@ impl Host {
         if offer.suspicious.is_some() && !acceptance.suspicious {
             return Err(HubError::Suspicious { slug });
         }
-        let place = self.hub.folder.join(&slug);
-        let before = Receipt::read(&place).ok();
-        if before.as_ref().is_some_and(|before| before.owner != offer.owner) && !acceptance.other_owner {
+        let before = self.hub.installed(&slug).ok();
+        if before.as_ref().is_some_and(|before| before.is_pinned && before.current != *archive) {
+            return Err(HubError::Pinned { slug });
+        }
+        if before.as_ref().is_some_and(|before| before.receipt().owner != offer.owner) && !acceptance.other_owner {
             return Err(HubError::OtherOwner { slug });
         }
         if let Some(before) = before.as_ref().filter(|_| !acceptance.overwrite) {
-            let changed = folder::changed(&place, before);
-            if !changed.is_empty() {
-                return Err(HubError::Changed { slug, paths: changed.into_iter().map(|it| it.path).collect() });
-            }
+            self.expect_unchanged(before).await?;
         }
         let receipt = offer.receipt(by, now());
-        let written = receipt.clone();
+        let installed = match before {
+            Some(before) => before.with(receipt),
+            None => receipt.into(),
+        };
         self.hub.offers.forget(archive);
         crash_point::pass("skill accepted");
-        let failed = |err| HubError::File { path: place.clone(), err };
-        in_background({
-            let (offer, place) = (Arc::clone(&offer), place.clone());
-            move || folder::put(offer.staged.path(), &written, &place)
-        })
-        .await
-        .map_err(failed)?;
+        let installed = self.put_skill(installed, offer.staged.path(), by).await?;
+        let version = &installed.receipt().version;
+        tracing::info!(slug, version, digest = %archive.short(), by, "skill installed");
+        Ok(installed)
+    }
+
+    /// Goes back to the version before. Files that were changed here are overwritten only if `overwrites` says so.
+    ///
+    /// # Errors
+    /// [`HubError`]; nothing was changed then.
+    pub async fn roll_back_skill(&self, slug: &str, overwrites: bool, by: &str) -> Result<Installed, HubError> {
+        let _changing = self.hub.changing.lock().await;
+        let mut installed = self.hub.installed(slug)?;
+        let none = || HubError::NoPrevious { slug: slug.to_owned() };
+        let previous = installed.previous().cloned().ok_or_else(none)?;
+        if let Some(why) = revoked(&previous, &self.revocations) {
+            return Err(HubError::Revoked(why));
+        }
+        if !overwrites {
+            self.expect_unchanged(&installed).await?;
+        }
+        let path = folder::archive_in(&self.hub.folder.join(slug), &previous.archive);
+        let kept = in_background(move || fs::read(&path).map_err(|err| HubError::File { path, err })).await?;
+        if Digest(Sha256::digest(&kept).into()) != previous.archive {
+            return Err(HubError::Digest { slug: slug.to_owned(), version: previous.version });
+        }
+        let staged = offer::stage(self, slug, &previous.archive, kept.into(), previous.within).await?;
+        installed.current = previous.archive;
+        crash_point::pass("skill to go back");
+        let installed = self.put_skill(installed, staged.folder.path(), by).await?;
+        tracing::info!(slug, version = installed.receipt().version, by, "skill rolled back");
+        Ok(installed)
+    }
+
+    /// Says whether a skill stays at its version.
+    ///
+    /// # Errors
+    /// [`HubError`]; nothing was changed then.
+    pub async fn pin_skill(&self, slug: &str, is_pinned: bool) -> Result<Installed, HubError> {
+        let _changing = self.hub.changing.lock().await;
+        let installed = Installed { is_pinned, ..self.hub.installed(slug)? };
+        let place = self.hub.folder.join(slug);
+        folder::note(&installed, &place).map_err(|err| HubError::File { path: place, err })?;
+        Ok(installed)
+    }
+
+    async fn expect_unchanged(&self, installed: &Installed) -> Result<(), HubError> {
+        let (receipt, slug) = (installed.receipt().clone(), installed.receipt().slug.clone());
+        let place = self.hub.folder.join(&slug);
+        let changed = in_background(move || folder::changed(&place, &receipt)).await;
+        match changed.is_empty() {
+            true => Ok(()),
+            false => Err(HubError::Changed { slug, paths: changed.into_iter().map(|it| it.path).collect() }),
+        }
+    }
+
+    /// From here on what is staged counts; programs of the version before end.
+    async fn put_skill(&self, installed: Installed, staged: &Path, by: &str) -> Result<Installed, HubError> {
+        let slug = installed.receipt().slug.clone();
+        let (place, staged) = (self.hub.folder.join(&slug), staged.to_owned());
+        let put = move || folder::put(&staged, installed, &place).map_err(|err| HubError::File { path: place, err });
+        let installed = in_background(put).await?;
         crash_point::pass("skill installed");
-        self.note_skill(AuditKind::SkillInstalled, &receipt, by).await;
-        tracing::info!(slug, version = receipt.version, digest = %archive.short(), by, "skill installed");
-        Ok(receipt)
+        self.hub.end_programs(&slug, &self.processes).await;
+        self.note_skill(AuditKind::SkillInstalled, installed.receipt(), by).await;
+        Ok(installed)
     }
 
     /// Removes a skill with all its files, changed or not.
     ///
     /// # Errors
     /// [`HubError`]; nothing was changed then.
-    pub async fn remove_skill(&self, slug: &str, by: &str) -> Result<Receipt, HubError> {
+    pub async fn remove_skill(&self, slug: &str, by: &str) -> Result<Installed, HubError> {
         let _changing = self.hub.changing.lock().await;
-        let receipt = self.hub.receipt(slug)?;
+        let installed = self.hub.installed(slug)?;
         let place = self.hub.folder.join(slug);
         folder::remove(&place).map_err(|err| HubError::File { path: place, err })?;
         self.hub.end_programs(slug, &self.processes).await;
-        self.note_skill(AuditKind::SkillRemoved, &receipt, by).await;
+        self.note_skill(AuditKind::SkillRemoved, installed.receipt(), by).await;
         tracing::info!(slug, by, "skill removed");
-        Ok(receipt)
+        Ok(installed)
     }
 
-    /// Reads all files of a skill again; gives those that are not as they came.
+    /// Reads all files and kept archives of a skill again; gives those that are not as they came.
     ///
     /// # Errors
     /// [`HubError::NotInstalled`].
     pub async fn verify_skill(&self, slug: &str) -> Result<Vec<Changed>, HubError> {
-        let receipt = self.hub.receipt(slug)?;
+        let installed = self.hub.installed(slug)?;
         let place = self.hub.folder.join(slug);
-        Ok(in_background(move || folder::changed(&place, &receipt)).await)
+        let look = move || {
+            let files = folder::changed(&place, installed.receipt());
+            files.into_iter().chain(folder::changed_archives(&place, &installed)).collect()
+        };
+        Ok(in_background(look).await)
     }
 
     /// Ends the programs of skills that are revoked.
     pub async fn end_revoked_skills(&self) {
-        for receipt in self.hub.receipts() {
-            if let Some(why) = revoked(&receipt, &self.revocations) {
+        for installed in self.hub.all() {
+            let receipt = installed.receipt();
+            if let Some(why) = revoked(receipt, &self.revocations) {
                 tracing::warn!(slug = receipt.slug, why = %why, "a skill is off");
                 self.hub.end_programs(&receipt.slug, &self.processes).await;
             }

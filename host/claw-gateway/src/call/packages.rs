@@ -30,6 +30,20 @@ pub enum HubCall {
     },
     /// What is installed.
     List,
+    /// Goes back to the version before.
+    RollBack {
+        /// Which.
+        skill: String,
+        /// Whether it may overwrite files that were changed here.
+        overwrite: bool,
+    },
+    /// Keeps one at its version, or lets it change.
+    Pin {
+        /// Which.
+        skill: String,
+        /// Whether it stays.
+        is_pinned: bool,
+    },
     /// Removes one.
     Remove {
         /// Which.

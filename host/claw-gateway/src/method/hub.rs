@@ -59,6 +59,27 @@ pub(super) fn prepare(params: Value) -> Result<Request, String> {
     named(params, |skill| HubCall::Prepare { skill })
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RollBackParams {
+    skill: String,
+    #[serde(default)]
+    overwrite: bool,
+}
+
+pub(super) fn roll_back(params: Value) -> Result<Request, String> {
+    let RollBackParams { skill, overwrite } = parse(params)?;
+    host(Call::Hub(HubCall::RollBack { skill, overwrite }))
+}
+
+pub(super) fn pin(params: Value) -> Result<Request, String> {
+    named(params, |skill| HubCall::Pin { skill, is_pinned: true })
+}
+
+pub(super) fn unpin(params: Value) -> Result<Request, String> {
+    named(params, |skill| HubCall::Pin { skill, is_pinned: false })
+}
+
 pub(super) fn remove(params: Value) -> Result<Request, String> {
     named(params, |skill| HubCall::Remove { skill })
 }

@@ -87,6 +87,9 @@ async fn each_method_needs_exactly_its_scope() {
         hub.prepare: admin
         hub.install: admin
         hub.list: read write admin
+        hub.rollback: admin
+        hub.pin: admin
+        hub.unpin: admin
         hub.remove: admin
         hub.verify: admin
         tasks.list: read write admin

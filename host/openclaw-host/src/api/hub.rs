@@ -19,13 +19,19 @@ impl Api {
             HubCall::Prepare { skill } => view::offer(&*host.prepare_skill(&named(&skill)?).await?),
             HubCall::Accept { archive, suspicious, overwrite, other_owner } => {
                 let acceptance = SkillAcceptance { suspicious, overwrite, other_owner };
-                view::receipt(host, &host.accept_skill(&archive, acceptance, &by).await?)
+                view::installed(host, &host.accept_skill(&archive, acceptance, &by).await?)
             }
             HubCall::List => {
-                let skills: Vec<_> = host.hub.receipts().iter().map(|it| view::receipt(host, it)).collect();
+                let skills: Vec<_> = host.hub.all().iter().map(|it| view::installed(host, it)).collect();
                 json!({"skills": skills})
             }
-            HubCall::Remove { skill } => view::receipt(host, &host.remove_skill(&named(&skill)?.slug, &by).await?),
+            HubCall::RollBack { skill, overwrite } => {
+                view::installed(host, &host.roll_back_skill(&named(&skill)?.slug, overwrite, &by).await?)
+            }
+            HubCall::Pin { skill, is_pinned } => {
+                view::installed(host, &host.pin_skill(&named(&skill)?.slug, is_pinned).await?)
+            }
+            HubCall::Remove { skill } => view::installed(host, &host.remove_skill(&named(&skill)?.slug, &by).await?),
             HubCall::Verify { skill } => {
                 let slug = named(&skill)?.slug;
                 json!({"slug": slug, "changed": host.verify_skill(&slug).await?})

@@ -122,7 +122,7 @@ impl Failure {
         text
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    pub(super) fn to_json(&self) -> serde_json::Value {
         let causes: Vec<String> = self.error.chain().skip(1).map(ToString::to_string).collect();
         json!({ "error": {
             "code": self.exit.as_str(),

@@ -13,6 +13,7 @@ mod revoke;
 mod rig;
 mod show;
 mod talk;
+mod update;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -70,7 +71,11 @@ pub(super) enum OwnerCommand {
     /// Fetch a package again from where it came from; what asks for more is shown and asked about
     Update {
         /// Its name
-        name: String,
+        #[arg(required_unless_present = "all")]
+        name: Option<String>,
+        /// Update all packages and skills of ClawHub that are not pinned; what would need another answer stays as it is
+        #[arg(long, conflicts_with_all = ["name", "grant", "grant_all", "grant_none", "accept_publisher", "accept_suspicious", "force"])]
+        all: bool,
         #[command(flatten)]
         choice: Choice,
     },
@@ -78,6 +83,9 @@ pub(super) enum OwnerCommand {
     Rollback {
         /// Its name
         name: String,
+        /// Overwrite files of a skill of ClawHub that were changed here
+        #[arg(long)]
+        force: bool,
     },
     /// Keep a package at its version
     Pin {
@@ -192,10 +200,7 @@ impl Choice {
     fn expect_no_hub(&self) -> Result<(), Failure> {
         match self.hub {
             HubChoice { accept_suspicious: false, force: false } => Ok(()),
-            _ => {
-                let message = "`--accept-suspicious` and `--force` are for skills of ClawHub";
-                Err(Failure::message(Exit::Usage, message).hint("leave them out"))
-            }
+            _ => Err(for_hub("`--accept-suspicious` and `--force` are")),
         }
     }
 
@@ -224,10 +229,7 @@ async fn owner(command: OwnerCommand, client: &mut Client, output: &Output) -> R
         }
         OwnerCommand::Install { from, choice } if hub::is_meant(&from.source) => {
             from.expect_no_key()?;
-            hub::install(client, &from.source, &choice, output).await
-        }
-        OwnerCommand::Update { name, choice } if hub::is_meant(&name) => {
-            hub::update(client, &name, &choice, output).await
+            hub::install(client, &from.source, &choice).await?.print(output)
         }
         OwnerCommand::Remove { name } if hub::is_meant(&name) => hub::remove(client, &name, output).await,
         OwnerCommand::Inspect { from, readme } => {
@@ -241,25 +243,27 @@ async fn owner(command: OwnerCommand, client: &mut Client, output: &Output) -> R
         OwnerCommand::Install { from, choice } => {
             choice.expect_no_hub()?;
             let offer = prepare(client, &from).await?;
-            accept(client, &offer, &choice, output).await
+            accept(client, &offer, &choice).await?.print(output)
         }
         OwnerCommand::List => list(client, output).await,
-        OwnerCommand::Update { name, choice } => {
-            choice.expect_no_hub()?;
-            update(client, &name, &choice, output).await
-        }
-        OwnerCommand::Rollback { name } => {
-            let package = client.call("packages.rollback", json!({ "name": name })).await?;
+        OwnerCommand::Update { name: Some(name), choice, .. } => update::one(client, &name, &choice, output).await,
+        OwnerCommand::Update { name: None, choice, .. } => update::all(client, &choice, output).await,
+        OwnerCommand::Rollback { name, force } => {
+            let package = match hub::is_meant(&name) {
+                true => client.call("hub.rollback", json!({ "skill": name, "overwrite": force })).await?,
+                false if force => return Err(for_hub("`--force` is")),
+                false => client.call("packages.rollback", json!({ "name": name })).await?,
+            };
             output.data(&package, |it| format!("`{name}` is at version {} again", word(&it["version"])))?;
             Ok(Exit::Ok)
         }
         OwnerCommand::Pin { name } => {
-            let package = client.call("packages.pin", json!({ "name": name })).await?;
+            let package = of(client, "pin", &name).await?;
             output.data(&package, |it| format!("`{name}` stays at version {}", word(&it["version"])))?;
             Ok(Exit::Ok)
         }
         OwnerCommand::Unpin { name } => {
-            let package = client.call("packages.unpin", json!({ "name": name })).await?;
+            let package = of(client, "unpin", &name).await?;
             output.data(&package, |_| format!("`{name}` may change again"))?;
             Ok(Exit::Ok)
         }
@@ -299,12 +303,37 @@ async fn offer(client: &mut Client, params: Value) -> Result<Value, ClientError>
     client.call_within(PREPARE_TIMEOUT, "packages.prepare", params).await
 }
 
+/// What has become of something: for programs, and for people.
+struct Done {
+    data: Value,
+    said: String,
+}
+
+impl Done {
+    fn print(self, output: &Output) -> Result<Exit, Failure> {
+        output.data(&self.data, |_| self.said)?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn for_hub(flags: &str) -> Failure {
+    Failure::message(Exit::Usage, format!("{flags} for skills of ClawHub")).hint("leave it out for packages")
+}
+
+/// Asks for something that can be done with packages and with skills of ClawHub.
+async fn of(client: &mut Client, what: &str, name: &str) -> Result<Value, Failure> {
+    Ok(match hub::is_meant(name) {
+        true => client.call(&format!("hub.{what}"), json!({ "skill": name })).await?,
+        false => client.call(&format!("packages.{what}"), json!({ "name": name })).await?,
+    })
+}
+
 /// Asks what the flags have not said, and installs.
-async fn accept(client: &mut Client, offer: &Value, choice: &Choice, output: &Output) -> Result<Exit, Failure> {
+async fn accept(client: &mut Client, offer: &Value, choice: &Choice) -> Result<Done, Failure> {
     let installed = &offer["installed"];
     if installed["isSame"] == true && !choice.speaks_of_grants() {
-        output.data(offer, |it| format!("`{}` is at this version already", word(&it["name"])))?;
-        return Ok(Exit::Ok);
+        let said = format!("`{}` is at this version already", word(&offer["name"]));
+        return Ok(Done { data: offer.clone(), said });
     }
     let answer = ask::ask(offer, choice)?;
     let params = json!({
@@ -312,36 +341,13 @@ async fn accept(client: &mut Client, offer: &Value, choice: &Choice, output: &Ou
         "otherPublisher": answer.other_publisher,
     });
     let package = client.call("packages.install", params).await?;
-    output.data(&package, |package| {
-        let (name, version) = (word(&package["name"]), word(&package["version"]));
-        let grants: Vec<_> = show::items(&package["given"]).map(|given| word(&given["shown"])).collect();
-        match grants.as_slice() {
-            [] => format!("`{name}` {version} is installed; it was given nothing"),
-            grants => format!("`{name}` {version} is installed; it was given: {}", grants.join("; ")),
-        }
-    })?;
-    Ok(Exit::Ok)
-}
-
-async fn update(client: &mut Client, name: &str, choice: &Choice, output: &Output) -> Result<Exit, Failure> {
-    let list = client.call("packages.list", json!({})).await?;
-    let package = list["packages"].as_array().into_iter().flatten().find(|it| it["name"] == name);
-    let package = package.ok_or_else(|| {
-        let hint = "`openclaw-host skill list` shows what is installed";
-        Failure::message(Exit::Failed, format!("no package `{name}` is installed")).hint(hint)
-    })?;
-    if package["isPinned"] == true {
-        let message = format!("package `{name}` is pinned to version {}", word(&package["version"]));
-        return Err(Failure::message(Exit::Failed, message).hint("`openclaw-host skill unpin` lets it change"));
-    }
-    let offer = offer(client, json!({ "source": package["source"] })).await?;
-    if offer["name"] != name {
-        let message = format!("`{}` has a package `{}` now", word(&package["source"]), word(&offer["name"]));
-        return Err(
-            Failure::message(Exit::Failed, message).hint("`openclaw-host skill install` takes it as another one")
-        );
-    }
-    accept(client, &offer, choice, output).await
+    let (name, version) = (word(&package["name"]), word(&package["version"]));
+    let grants: Vec<_> = show::items(&package["given"]).map(|given| word(&given["shown"])).collect();
+    let said = match grants.as_slice() {
+        [] => format!("`{name}` {version} is installed; it was given nothing"),
+        grants => format!("`{name}` {version} is installed; it was given: {}", grants.join("; ")),
+    };
+    Ok(Done { data: package, said })
 }
 
 async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
@@ -349,13 +355,8 @@ async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
     list["skills"] = client.call("hub.list", json!({})).await?["skills"].take();
     output.data(&list, |list| {
         let row = |it: &Value| {
-            let state = match (it["error"].as_str(), it["isPinned"] == true) {
-                (Some(why), _) => format!("off: {why}"),
-                (None, true) => "pinned".to_owned(),
-                (None, false) => String::new(),
-            };
             let digest = word(&it["digest"]).chars().take(12).collect();
-            [word(&it["name"]), word(&it["version"]), digest, word(&it["publisher"]), state]
+            [word(&it["name"]), word(&it["version"]), digest, word(&it["publisher"]), state(it)]
         };
         let rows: Vec<_> = list["packages"].as_array().into_iter().flatten().map(row).collect();
         let skills = hub::listed(&list["skills"]);
@@ -369,6 +370,15 @@ async fn list(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// What keeps something installed from what one would expect of it.
+fn state(installed: &Value) -> String {
+    match (installed["error"].as_str(), installed["isPinned"] == true) {
+        (Some(why), _) => format!("off: {why}"),
+        (None, true) => "pinned".to_owned(),
+        (None, false) => String::new(),
+    }
+}
+
 async fn verify(client: &mut Client, name: Option<String>, output: &Output) -> Result<Exit, Failure> {
     let names = match name {
         Some(name) => vec![name],
@@ -380,10 +390,7 @@ async fn verify(client: &mut Client, name: Option<String>, output: &Output) -> R
     };
     let mut verified = Vec::new();
     for name in names {
-        verified.push(match hub::is_meant(&name) {
-            true => client.call("hub.verify", json!({ "skill": name })).await?,
-            false => client.call("packages.verify", json!({ "name": name })).await?,
-        });
+        verified.push(of(client, "verify", &name).await?);
     }
     let has_any = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
     let is_broken = |it: &Value| has_any(&it["broken"]) || has_any(&it["changed"]);

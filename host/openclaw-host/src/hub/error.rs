@@ -66,6 +66,31 @@ pub enum HubError {
         /// The files.
         paths: Vec<String>,
     },
+    /// The archive of a version holds something else than was installed.
+    #[error(
+        "E_PKG_DIGEST: the kept archive of `{slug}` {version} was changed; `openclaw-host skill install \
+         clawhub:{slug}@{version}` fetches it again"
+    )]
+    Digest {
+        /// Which.
+        slug: String,
+        /// Which version.
+        version: String,
+    },
+    /// It stays at its version.
+    #[error(
+        "skill `clawhub:{slug}` is pinned to its version; `openclaw-host skill unpin clawhub:{slug}` lets it change"
+    )]
+    Pinned {
+        /// Which.
+        slug: String,
+    },
+    /// There is nothing to go back to.
+    #[error("skill `clawhub:{slug}` has no version before this one")]
+    NoPrevious {
+        /// Which.
+        slug: String,
+    },
     /// Somebody else has published it.
     #[error("E_PKG_SIG: `{slug}` comes from another owner than the version before; `--accept-publisher` takes it")]
     OtherOwner {

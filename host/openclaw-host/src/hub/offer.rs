@@ -7,7 +7,7 @@ use claw_package::{Bundled, Download, Finding, Listing, PackageError, SkillRef, 
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use super::folder::{self, Changed, Receipt, STAGED};
+use super::folder::{self, Changed, Installed, Receipt, STAGED};
 use super::{HubError, marks};
 use crate::host::Host;
 use crate::packages::in_background;
@@ -45,7 +45,9 @@ pub struct SkillOffer {
     /// What deserves a second thought.
     pub findings: Vec<Finding>,
     /// What is installed of it, and what was changed there.
-    pub known: Option<(Receipt, Vec<Changed>)>,
+    pub known: Option<(Installed, Vec<Changed>)>,
+    /// The folder of the archive that is the skill, if it is that of a whole repository.
+    pub(super) within: Option<String>,
     /// Where it lies unpacked until somebody accepts it; goes with it.
     pub(super) staged: TempDir,
 }
@@ -59,6 +61,7 @@ impl SkillOffer {
             version: self.version.clone(),
             source: self.source.clone(),
             archive: self.archive,
+            within: self.within.clone(),
             files: self.files.iter().map(|(path, _, digest)| (path.clone(), *digest)).collect(),
             by: by.to_owned(),
             at,
@@ -94,28 +97,48 @@ pub(super) async fn make(host: &Host, skill: &SkillRef) -> Result<SkillOffer, Hu
         return Err(HubError::Revoked(why));
     }
     let source = from.unwrap_or_else(|| host.hub.base.to_string());
-    let staged = stage(host, &slug, bytes, within).await?;
+    let staged = stage(host, &slug, &archive, bytes, within.clone()).await?;
     let card = card(host, &staged.text).await?;
     let name = card.name.clone().unwrap_or_else(|| slug.clone());
     findings.extend(name_taken(host, &name).await);
     findings.extend(staged.findings);
     let known = known(host, &slug).await;
     let Staged { folder: staged, files, .. } = Staged { findings: Vec::new(), ..staged };
-    Ok(SkillOffer { slug, owner, version, summary, source, archive, card, files, suspicious, findings, known, staged })
+    Ok(SkillOffer {
+        slug,
+        owner,
+        version,
+        summary,
+        source,
+        archive,
+        card,
+        files,
+        suspicious,
+        findings,
+        known,
+        within,
+        staged,
+    })
 }
 
 /// What lies unpacked, and what was seen of it.
-struct Staged {
-    folder: TempDir,
+pub(super) struct Staged {
+    pub(super) folder: TempDir,
     /// Of the SKILL.md.
     text: String,
     files: Vec<(String, usize, Digest)>,
     findings: Vec<Finding>,
 }
 
-/// Unpacks an archive beside what is installed.
-async fn stage(host: &Host, slug: &str, bytes: bytes::Bytes, within: Option<String>) -> Result<Staged, HubError> {
-    let (parent, slug) = (host.hub.folder.clone(), slug.to_owned());
+/// Unpacks an archive beside what is installed, and keeps it there.
+pub(super) async fn stage(
+    host: &Host,
+    slug: &str,
+    archive: &Digest,
+    bytes: bytes::Bytes,
+    within: Option<String>,
+) -> Result<Staged, HubError> {
+    let (parent, slug, archive) = (host.hub.folder.clone(), slug.to_owned(), *archive);
     let unpacked = move || {
         let files = unpack(&bytes, within.as_deref())?;
         let skill = files.iter().find(|file| file.path == FILE);
@@ -124,6 +147,7 @@ async fn stage(host: &Host, slug: &str, bytes: bytes::Bytes, within: Option<Stri
         let failed = |err| HubError::File { path: parent.clone(), err };
         let folder = tempfile::Builder::new().prefix(STAGED).tempdir_in(&parent).map_err(failed)?;
         folder::unpack(&folder.path().join(&slug), &files).map_err(failed)?;
+        folder::keep_archive(folder.path(), &archive, &bytes).map_err(failed)?;
         let findings = look(&files);
         let of = |file: &Bundled| (file.path.clone(), file.text.len(), Digest(Sha256::digest(&file.text).into()));
         Ok(Staged { folder, text, files: files.iter().map(of).collect(), findings })
@@ -162,12 +186,12 @@ async fn name_taken(host: &Host, name: &str) -> Option<Finding> {
     Some(finding("name", format!("there is a skill `{}` in {place} already, which counts before it", other.name)))
 }
 
-async fn known(host: &Host, slug: &str) -> Option<(Receipt, Vec<Changed>)> {
+async fn known(host: &Host, slug: &str) -> Option<(Installed, Vec<Changed>)> {
     let place = host.hub.folder.join(slug);
     let look = move || {
-        let receipt = Receipt::read(&place).ok()?;
-        let changed = folder::changed(&place, &receipt);
-        Some((receipt, changed))
+        let installed = Installed::read(&place).ok()?;
+        let changed = folder::changed(&place, installed.receipt());
+        Some((installed, changed))
     };
     in_background(look).await
 }

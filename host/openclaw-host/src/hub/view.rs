@@ -3,7 +3,7 @@
 use claw_package::{Finding, Hit};
 use serde_json::{Value, json};
 
-use super::{Receipt, SkillOffer, revoked};
+use super::{Installed, Receipt, SkillOffer, revoked};
 use crate::host::Host;
 
 /// What was found.
@@ -21,10 +21,11 @@ pub fn hits(host: &Host, hits: &[Hit]) -> Value {
 pub fn offer(offer: &SkillOffer) -> Value {
     let SkillOffer { slug, owner, version, summary, source, archive, card, files, suspicious, findings, known, .. } =
         offer;
-    let known = known.as_ref().map(|(receipt, changed)| {
+    let known = known.as_ref().map(|(installed, changed)| {
+        let receipt = installed.receipt();
         json!({
-            "version": receipt.version, "owner": receipt.owner, "isSame": receipt.archive == *archive,
-            "otherOwner": receipt.owner != *owner, "changed": changed,
+            "version": receipt.version, "owner": receipt.owner, "isPinned": installed.is_pinned,
+            "isSame": receipt.archive == *archive, "otherOwner": receipt.owner != *owner, "changed": changed,
         })
     });
     let files = files.iter().map(|(path, bytes, digest)| json!({"path": path, "bytes": bytes, "digest": digest}));
@@ -50,10 +51,19 @@ pub fn offer(offer: &SkillOffer) -> Value {
 }
 
 /// Something that is installed.
-pub fn receipt(host: &Host, receipt: &Receipt) -> Value {
-    let Receipt { slug, owner, version, source, archive, files, by, at } = receipt;
+pub fn installed(host: &Host, installed: &Installed) -> Value {
+    let mut value = receipt(installed.receipt());
+    value["isPinned"] = json!(installed.is_pinned);
+    value["error"] = json!(revoked(installed.receipt(), &host.revocations).map(|why| why.to_string()));
+    value["versions"] = installed.versions.iter().map(receipt).collect();
+    value
+}
+
+/// What was accepted.
+fn receipt(receipt: &Receipt) -> Value {
+    let Receipt { slug, owner, version, source, archive, within: _, files, by, at } = receipt;
     json!({
         "slug": slug, "owner": owner, "version": version, "source": source, "archive": archive, "files": files.len(),
-        "by": by, "at": at.0, "error": revoked(receipt, &host.revocations).map(|why| why.to_string()),
+        "by": by, "at": at.0,
     })
 }

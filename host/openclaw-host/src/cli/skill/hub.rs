@@ -1,4 +1,4 @@
-//! `clawhub:SLUG` for `skill inspect|install|update|remove|verify`, and `skill search`.
+//! `clawhub:SLUG` for the commands of `skill`, and `skill search`.
 
 use std::io::{self, IsTerminal};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ask::Terminal;
 use super::show::items;
-use super::{Choice, From, PREPARE_TIMEOUT};
+use super::{Choice, Done, From, PREPARE_TIMEOUT, state};
 use crate::cli::output::{table, word};
 use crate::cli::{Exit, Failure, Output};
 use crate::client::Client;
@@ -51,12 +51,7 @@ pub(super) async fn prepare(client: &mut Client, skill: &str) -> Result<Value, F
     Ok(client.call_within(PREPARE_TIMEOUT, "hub.prepare", json!({ "skill": skill })).await?)
 }
 
-pub(super) async fn install(
-    client: &mut Client,
-    skill: &str,
-    choice: &Choice,
-    output: &Output,
-) -> Result<Exit, Failure> {
+pub(super) async fn install(client: &mut Client, skill: &str, choice: &Choice) -> Result<Done, Failure> {
     if choice.speaks_of_grants() {
         let message = "a skill of ClawHub is text and asks for no grants";
         return Err(Failure::message(Exit::Usage, message).hint("leave `--grant…` out"));
@@ -65,8 +60,8 @@ pub(super) async fn install(
     let installed = &offer["installed"];
     let is_changed = items(&installed["changed"]).next().is_some();
     if installed["isSame"] == true && !is_changed {
-        output.data(&offer, |it| format!("`{}` is at this version already", word(&it["slug"])))?;
-        return Ok(Exit::Ok);
+        let said = format!("`{}` is at this version already", word(&offer["slug"]));
+        return Ok(Done { data: offer, said });
     }
     ask(&offer, choice)?;
     let params = json!({
@@ -74,32 +69,9 @@ pub(super) async fn install(
         "otherOwner": choice.accept_publisher,
     });
     let receipt = client.call("hub.install", params).await?;
-    output.data(&receipt, |it| {
-        let (slug, version, files) = (word(&it["slug"]), word(&it["version"]), word(&it["files"]));
-        format!("`{slug}` {version} is installed, {files} files; it counts from the next run on")
-    })?;
-    Ok(Exit::Ok)
-}
-
-/// An update is an install of what is there already.
-pub(super) async fn update(
-    client: &mut Client,
-    skill: &str,
-    choice: &Choice,
-    output: &Output,
-) -> Result<Exit, Failure> {
-    let slug = skill.strip_prefix(SCHEME).unwrap_or(skill);
-    let slug = slug.split_once('/').map_or(slug, |(_, slug)| slug);
-    let slug = slug.split_once('@').map_or(slug, |(slug, _)| slug);
-    let list = client.call("hub.list", json!({})).await?;
-    let Some(known) = items(&list["skills"]).find(|it| it["slug"] == slug) else {
-        let hint = "`openclaw-host skill list` shows what is installed";
-        return Err(Failure::message(Exit::Failed, format!("no skill `{SCHEME}{slug}` is installed")).hint(hint));
-    };
-    // Another owner may have a skill of this name by now.
-    let owned = known["owner"].as_str().filter(|_| !skill.contains('/'));
-    let skill = owned.map_or_else(|| skill.to_owned(), |owner| skill.replacen(SCHEME, &format!("{SCHEME}{owner}/"), 1));
-    install(client, &skill, choice, output).await
+    let (slug, version, files) = (word(&receipt["slug"]), word(&receipt["version"]), word(&receipt["files"]));
+    let said = format!("`{slug}` {version} is installed, {files} files; it counts from the next run on");
+    Ok(Done { data: receipt, said })
 }
 
 pub(super) async fn remove(client: &mut Client, skill: &str, output: &Output) -> Result<Exit, Failure> {
@@ -111,7 +83,12 @@ pub(super) async fn remove(client: &mut Client, skill: &str, output: &Output) ->
 /// What is installed, as commands name it.
 pub(super) async fn names(client: &mut Client) -> Result<Vec<String>, Failure> {
     let list = client.call("hub.list", json!({})).await?;
-    Ok(items(&list["skills"]).map(|it| format!("{SCHEME}{}", word(&it["slug"]))).collect())
+    Ok(items(&list["skills"]).map(name).collect())
+}
+
+/// Something installed, as commands name it.
+pub(super) fn name(installed: &Value) -> String {
+    format!("{SCHEME}{}", word(&installed["slug"]))
 }
 
 /// What is not as it came, in words.
@@ -127,8 +104,7 @@ pub(super) fn verified(skill: &Value) -> String {
 pub(super) fn listed(skills: &Value) -> String {
     let row = |it: &Value| {
         let archive = word(&it["archive"]).chars().take(12).collect();
-        let state = it["error"].as_str().map(|why| format!("off: {why}")).unwrap_or_default();
-        [format!("{SCHEME}{}", word(&it["slug"])), line(&it["version"]), archive, line(&it["owner"]), state]
+        [name(it), line(&it["version"]), archive, line(&it["owner"]), state(it)]
     };
     let rows: Vec<_> = items(skills).map(row).collect();
     if rows.is_empty() { String::new() } else { table(["SKILL", "VERSION", "SHA256", "OWNER", ""], &rows) }

@@ -10,8 +10,8 @@ use crate::cli::output::word;
 use crate::cli::{Exit, Failure, Output};
 use crate::client::Client;
 
-/// The form of the file; another one gets another number. The first one had no manifests and no skills.
-const VERSION: u32 = 2;
+/// The form of the file; another one gets another number. The first one had no manifests and no skills, the second no pins.
+const VERSION: u32 = 3;
 
 /// What is installed, with the digests of exactly these bytes.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -32,6 +32,8 @@ struct LockedSkill {
     version: String,
     /// SHA-256 of its archive.
     archive: String,
+    #[serde(default)]
+    pinned: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -47,6 +49,8 @@ struct Locked {
     /// The publisher, if it is signed: a minisign key, `sigstore:NAME via ISSUER` or `sigstore-key:BASE64`.
     key: Option<String>,
     grants: Vec<String>,
+    #[serde(default)]
+    pinned: bool,
 }
 
 pub(super) async fn lock(client: &mut Client, output: &Output) -> Result<Exit, Failure> {
@@ -60,12 +64,14 @@ pub(super) async fn lock(client: &mut Client, output: &Output) -> Result<Exit, F
         key: it["key"].as_str().map(str::to_owned),
         // What holds for a time or a number of uses is not for another host to begin anew.
         grants: items(&it["given"]).filter(|given| given["terms"] == json!({})).map(|it| word(&it["grant"])).collect(),
+        pinned: it["isPinned"] == true,
     };
     let skill = |it: &Value| LockedSkill {
         slug: word(&it["slug"]),
         owner: it["owner"].as_str().map(str::to_owned),
         version: word(&it["version"]),
         archive: word(&it["archive"]),
+        pinned: it["isPinned"] == true,
     };
     let skills = client.call("hub.list", json!({})).await?;
     let (packages, skills) = (items(&list["packages"]).map(locked), items(&skills["skills"]).map(skill));
@@ -113,6 +119,7 @@ pub(super) async fn restore(client: &mut Client, file: &Path, yes: bool, output:
         }
         let params = json!({ "digest": package.digest, "grants": package.grants });
         client.call("packages.install", params).await?;
+        pin(client, &package.name, package.pinned).await?;
         restored.push(package.name);
     }
     for skill in lock.skills {
@@ -131,7 +138,16 @@ async fn restore_skill(client: &mut Client, skill: &LockedSkill) -> Result<Strin
         return Err(Failure::message(Exit::Failed, message).hint(format!("it comes from `{}`", word(&offer["source"]))));
     }
     client.call("hub.install", json!({ "archive": skill.archive })).await?;
+    pin(client, &format!("clawhub:{}", skill.slug), skill.pinned).await?;
     Ok(name)
+}
+
+/// What was free to change when the file was written stays as it is here.
+async fn pin(client: &mut Client, name: &str, is_pinned: bool) -> Result<(), Failure> {
+    if is_pinned {
+        super::of(client, "pin", name).await?;
+    }
+    Ok(())
 }
 
 impl LockedSkill {

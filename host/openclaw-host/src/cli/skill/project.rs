@@ -137,7 +137,7 @@ pub(super) async fn dev(
     let project = built(folder, tools, Profile::Dev)?;
     let mut seen = project.changed().map_err(failed)?;
     let offer = super::offer(client, json!({ "source": project.component() })).await?;
-    super::accept(client, &offer, choice, output).await?;
+    super::accept(client, &offer, choice).await?.print(output)?;
     eprintln!("it is built and installed again when a file changes; Ctrl-C ends that, and leaves it installed");
     loop {
         tokio::select! {
