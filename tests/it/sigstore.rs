@@ -278,8 +278,27 @@ async fn a_key_of_ones_own_counts_where_it_is_named_and_is_pinned() {
     assert_eq!(publisher(&own), by);
     signed(&own, 1, &key);
     own.ok(&["skill", "update", NAME]);
+    // Another key is held and shown beside the one that is pinned; one that does not fit is a lie.
     signed(&own, 2, &other);
-    assert!(own.no(&["skill", "update", NAME]).contains("E_PKG_SIG"));
+    let held = own.no(&["skill", "update", NAME]);
+    let pinned = format!("comes from another publisher; the installed one is: {by}");
+    assert!(held.contains(&format!("{wrong}; the key came along with it")) && held.contains(&pinned), "{held}");
+    let take = ["skill", "update", NAME, "--yes", "--grant-all", "--accept-publisher"];
+    assert!(own.no(&take[..5]).contains("--accept-publisher"));
+    let bytes = with_tail(package(&[]), 3);
+    for bundle in [
+        authority.sign_with(b"other bytes", &other),
+        authority.sign_with(&bytes, &Certified::own_key().claiming(&other)),
+    ] {
+        put(&own, &bytes, Some(&bundle), None);
+        assert!(own.no(&take).contains("E_PKG_SIG"));
+    }
+    assert_eq!(publisher(&own), by);
+    signed(&own, 2, &other);
+    own.ok(&take);
+    assert_eq!(publisher(&own), wrong);
+    own.ok(&["skill", "rollback", NAME]);
+    assert_eq!(publisher(&own), by);
 
     let rule = |by: &str| json!({"publishers": [{"source": "/", "by": [ADA, by]}]});
     for (packages, is_taken) in [(rule(&by), true), (rule(&wrong), false), (json!({"require": "sigstore"}), false)] {

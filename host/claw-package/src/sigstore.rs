@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use claw_core::id::Digest;
 use serde::Deserialize;
+use serde_json::Value;
 use sigstore_verify::crypto::KeyAlgorithm;
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::bundle::VerificationMaterialContent;
-use sigstore_verify::types::{Bundle, DerPublicKey, Sha256Hash, SignatureContent};
+use sigstore_verify::types::{Bundle, DerPublicKey, PemContent, Sha256Hash, SignatureContent};
 use sigstore_verify::{Policy, PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult, Verifier};
 
 use crate::error::PackageError;
@@ -112,8 +113,9 @@ impl Sigstore {
         Ok(Sigstore { root: json.into(), verifier: verifier.into(), policy })
     }
 
-    /// Checks a bundle over something that has one of these digests. One without a certificate is checked with `keys`. `None`
-    /// if it is somebody's statement about it and not its publisher's signature, or if it wants a key and none is known.
+    /// Checks a bundle over something that has one of these digests. One without a certificate is checked with `keys` and,
+    /// where there are some, with the key that the log has seen: another key is another publisher. `None` if it is somebody's
+    /// statement about it and not its publisher's signature, or if it wants a key and none is known.
     ///
     /// # Errors
     /// [`PackageError::Signature`] if it is no bundle, or anything of it does not fit.
@@ -127,8 +129,9 @@ impl Sigstore {
             let name = result.identity().map(|name| name.as_str()).unwrap_or_default();
             return signed(name, result.issuer().unwrap_or_default()).map(Some);
         }
+        let logged = if keys.is_empty() { None } else { logged_key(&bundle) };
         let mut refused = None;
-        for key in keys {
+        for key in keys.iter().chain(&logged) {
             match self.verify_with(&bundle, digests, &PublicKeyVerificationPolicy::new(key.0.clone())) {
                 Ok(_) => return Ok(Some(Signed { by: Publisher::Key(key.clone()), comment: String::new() })),
                 Err(err) => refused = refused.or(Some(err)),
@@ -185,6 +188,17 @@ fn is_publishers(bundle: &Bundle) -> Result<bool, PackageError> {
     let statement: Statement = serde_json::from_slice(envelope.payload.as_bytes())
         .map_err(|err| refuse(&format!("the statement of the Sigstore bundle cannot be read ({err})")))?;
     Ok(STATEMENTS.contains(&statement.predicate_type.as_str()))
+}
+
+/// The key that the log's entry names, which is nobody's word for whose it is.
+fn logged_key(bundle: &Bundle) -> Option<BareKey> {
+    // As entries of the kinds `hashedrekord` and `dsse` have it.
+    const PLACES: [&str; 2] = ["/spec/signature/publicKey/content", "/spec/signatures/0/verifier"];
+
+    let entry = bundle.verification_material.tlog_entries.first()?;
+    let body: Value = serde_json::from_slice(entry.canonicalized_body.as_bytes()).ok()?;
+    let pem = PLACES.iter().find_map(|place| body.pointer(place)?.as_str())?;
+    BareKey::from_pem(std::str::from_utf8(PemContent::from_base64(pem).ok()?.as_bytes()).ok()?).ok()
 }
 
 /// The workflow of a repository is the same publisher on each branch and tag; which one it was is told beside it.

@@ -89,6 +89,11 @@ impl Certified {
         Certified { der: None, pem: key.public_key_pem(), key, logged: now() }
     }
 
+    /// Signs with its own key, and lets the log say that it was another one.
+    pub fn claiming(self, other: &Certified) -> Certified {
+        Certified { pem: other.pem.clone(), ..self }
+    }
+
     /// The key that others check with, as `cosign.pub` has it, and as one word.
     pub fn public_key(&self) -> (String, String) {
         (self.pem.clone(), text(&self.key.subject_public_key_info()))

@@ -68,7 +68,10 @@ fn a_bundle_without_a_certificate_counts_by_the_key_that_is_known() {
     let signed = sigstore.verify(WITH_KEY, &[right], &[other.clone(), key.clone()]).unwrap().unwrap();
     assert_eq!(signed, Signed { by: Publisher::Key(key.clone()), comment: String::new() });
     assert_eq!(sigstore.verify(WITH_KEY, &[right], &[]).unwrap(), None, "somebody signed it, but nobody knows who");
-    refused(sigstore.verify(WITH_KEY, &[right], &[other]));
+    // Whoever knows another key learns whose it is not, as far as all the rest fits.
+    let signed = sigstore.verify(WITH_KEY, &[right], std::slice::from_ref(&other)).unwrap().unwrap();
+    assert_eq!(signed.by, Publisher::Key(key.clone()));
+    refused(sigstore.verify(WITH_KEY, &[Digest([7; 32])], std::slice::from_ref(&other)));
     refused(sigstore.verify(WITH_KEY, &[Digest([7; 32])], std::slice::from_ref(&key)));
     let mut unlogged: Value = serde_json::from_str(WITH_KEY).unwrap();
     unlogged["verificationMaterial"]["tlogEntries"] = Value::Array(Vec::new());

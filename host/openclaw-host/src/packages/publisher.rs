@@ -80,7 +80,10 @@ fn by_sigstore(fetched: &Fetched, sigstore: &Sigstore, keys: &[BareKey]) -> Resu
     let (mut found, mut wrong): (Vec<Found>, _) = (Vec::new(), None);
     for bundle in &fetched.bundles {
         match sigstore.verify(bundle, &digests, keys) {
-            Ok(Some(signed)) => found.push(Found { signed, is_new_key: false }),
+            Ok(Some(signed)) => {
+                let is_new_key = matches!(&signed.by, Publisher::Key(key) if !keys.contains(key));
+                found.push(Found { signed, is_new_key });
+            }
             Ok(None) => {}
             Err(err) => wrong = wrong.or(Some(err)),
         }

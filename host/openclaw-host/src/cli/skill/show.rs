@@ -61,15 +61,13 @@ fn publisher(offer: &Value) -> String {
         return "unknown: nobody who is known has signed it".to_owned();
     }
     let key = line(&signed["key"]);
-    if key.starts_with("sigstore") {
-        return match line(&signed["comment"]).as_str() {
-            "" => key,
-            place => format!("{key} ({place})"),
-        };
-    }
     let new =
         if signed["isNewKey"] == true { "; the key came along with it, so it only says that of itself" } else { "" };
-    format!("minisign {key}{new}")
+    match line(&signed["comment"]).as_str() {
+        _ if !key.starts_with("sigstore") => format!("minisign {key}{new}"),
+        "" => format!("{key}{new}"),
+        place => format!("{key} ({place})"),
+    }
 }
 
 fn scopes(offer: &Value) -> String {
