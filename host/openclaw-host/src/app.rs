@@ -31,6 +31,7 @@ use crate::channels::{self, Channels};
 use crate::checkpoints::Checkpoints;
 use crate::cli::{Exit, Failure, Start};
 use crate::driver::{Driver, DriverEvent};
+use crate::engine;
 use crate::fences::Fences;
 use crate::folders::Folders;
 use crate::gate::Gate;
@@ -211,6 +212,7 @@ impl App {
     async fn run(self, mut signals: Signals) {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
+        engine::warn();
         let driver = tokio::spawn(Driver::new(Arc::clone(&host), driver).run(stop.clone(), cut_off.clone()));
         let workspaces = host.agents.all().map(|agent| (agent.id.clone(), agent.workspace.clone())).collect();
         if let Err(err) = host.checkpoints.take_up(&workspaces).await {

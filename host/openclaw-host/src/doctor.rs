@@ -9,8 +9,10 @@ use std::path::Path;
 use claw_vault::{Key, MAX_ENTRIES, Vault};
 use serde_json::{Value, json};
 
+use crate::advisories::Advisories;
 use crate::causes::chain;
 use crate::client::{Client, ClientError};
+use crate::engine;
 use crate::home::{HomeError, Rule, RunFile, owner_only, read_token, token_path};
 use crate::revocations::Revocations;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Resolved, Settings, SettingsError, VaultKey, Walls};
@@ -59,6 +61,7 @@ pub async fn examine(home: &Path) -> Vec<Check> {
     let walls = read.as_ref().map_or(Walls::Required, |resolved| resolved.settings.sandbox.walls);
     checks.push(check_landlock(kernel::landlock_abi(), walls));
     checks.push(check_seccomp(kernel::seccomp(), walls));
+    checks.push(check_engine(engine::VERSION, &Advisories::known()));
     if let Ok(resolved) = &read {
         checks.push(check_gateway(home, &resolved.settings).await);
         checks.push(check_packages(home, &resolved.settings).await);
@@ -175,6 +178,23 @@ fn check_seccomp(seccomp: kernel::Seccomp, walls: Walls) -> Check {
 
 const WALL_FIX: &str =
     "use a kernel that has it, or accept components behind WebAssembly alone: `sandbox: { walls: \"best-effort\" }`";
+
+/// What was known when the program was built: it asks nobody.
+fn check_engine(version: &str, known: &Advisories) -> Check {
+    const NAME: &str = "engine";
+    match engine::flaws(version, known).as_slice() {
+        [] => Check::ok(NAME, format!("wasmtime {version}, without flaws that this program knows of")),
+        flaws => {
+            let detail = format!("wasmtime {version} has {}", flaws.join(", "));
+            Check::bad(
+                NAME,
+                Verdict::Warn,
+                detail,
+                "install a newer openclaw-host, or update wasmtime and build it again",
+            )
+        }
+    }
+}
 
 fn missing(walls: Walls) -> Verdict {
     match walls {

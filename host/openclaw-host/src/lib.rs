@@ -9,7 +9,9 @@ pub mod home;
 pub mod logs;
 pub mod settings;
 
+mod advisories;
 mod causes;
+mod engine;
 mod terminal;
 pub mod vault;
 

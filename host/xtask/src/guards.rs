@@ -1,6 +1,7 @@
-//! The architecture's rules that a compiler does not check: who may depend on what, under which licences, and who
-//! may reach the network.
+//! The architecture's rules that a compiler does not check: who may depend on what, under which licences, without which
+//! known flaws, and who may reach the network.
 
+pub mod advisories;
 mod callers;
 
 use anyhow::{Context, Result, bail};
@@ -45,8 +46,9 @@ const LICENCES: [&str; 14] = [
 
 /// Checks all rules.
 pub fn check() -> Result<()> {
-    step::say("check who depends on what, under which licences, and who reaches the network");
+    step::say("check who depends on what, under which licences, without known flaws, and who reaches the network");
     callers::check()?;
+    advisories::check()?;
     for (package, forbidden) in FORBIDDEN {
         let tree = dependencies(package)?;
         for name in forbidden {

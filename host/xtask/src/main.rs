@@ -30,6 +30,7 @@ usage: cargo xtask COMMAND
   soak [MINUTES]     fuzz and stress with fresh seeds, each for that long (10 if not said)
   crash --points N [--seed S]  try so many crash points on the store, from a fresh seed if none is said
   bench [NAME…]      measure; prints a table and writes target/bench/report.json (--quick: few samples)
+  advisories [DIR]   write down what RustSec's database, or a copy of it, knows of the crates in the lock files
   ci                 what CI runs: formatting, lints, guards, test";
 
 fn main() -> ExitCode {
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
             .and_then(|minutes| setup().and_then(|()| guests()).and_then(|()| soak::run_soak(minutes))),
         ["crash", rest @ ..] => crash::points(rest).and_then(|points| crash::run_crash(&points)),
         ["bench", rest @ ..] => setup().and_then(|()| guests()).and_then(|()| bench::run_benches(rest)),
+        ["advisories"] => guards::advisories::write(None),
+        ["advisories", folder] => guards::advisories::write(Some(folder)),
         ["ci"] => ci(),
         _ => {
             eprintln!("{USAGE}");

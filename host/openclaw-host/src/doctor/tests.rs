@@ -85,3 +85,16 @@ fn asking_for_seccomp_does_not_turn_it_on() {
     kernel::seccomp();
     assert_eq!(seccomp(), before);
 }
+
+// SU-26
+#[test]
+fn an_engine_with_a_known_flaw_is_warned_about_by_its_id() {
+    let known = Advisories::known();
+    assert_eq!(check_engine(engine::VERSION, &known).verdict, Verdict::Ok);
+    let check = check_engine("48.0.3", &known);
+    assert_eq!(check.verdict, Verdict::Warn);
+    assert!(
+        check.detail.starts_with("wasmtime 48.0.3 has RUSTSEC-") && check.detail.contains("2026-0327"),
+        "{check:?}"
+    );
+}
