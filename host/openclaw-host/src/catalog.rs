@@ -34,6 +34,9 @@ const PUBLISHER: &str = "openclaw-host";
 /// Who publishes what the owner has put into the home: nobody has vouched for it.
 const LOCAL: &str = "local file";
 
+/// Bytes of a description that anybody is shown.
+const SHOWN_BYTES: usize = 1024;
+
 /// What each shipped component is granted from the start: its own job, nothing more. `exec` and `web` get nothing, so
 /// that each of their effects asks; `sessions` asks for all but a look at what its conversation has started itself.
 const OWN_JOB: &[(&str, &str)] = &[
@@ -344,7 +347,7 @@ impl Catalog {
         let offered = component.manifest.tools.iter().filter(|tool| !is_host_only(trust, &tool.name));
         for tool in offered {
             let schema = serde_json::from_str(&tool.schema).unwrap_or_default();
-            let spec = ToolSpec { name: tool.name.clone(), description: tool.description.clone(), schema };
+            let spec = ToolSpec { name: tool.name.clone(), description: shown(&tool.description).to_owned(), schema };
             self.specs.push(spec.clone());
             let tokens = context::of_tool(&spec);
             let tool = Tool { spec, tokens, component: name.clone(), schema: OnceLock::new() };
@@ -430,6 +433,12 @@ impl Tool {
             format!("{place} do not fit the schema of `{}`: {err}", self.spec.name)
         })
     }
+}
+
+/// What is shown of a description, to its owner before deciding and to a model: nothing reaches a model that its owner could
+/// not have read.
+pub fn shown(description: &str) -> &str {
+    &description[..description.floor_char_boundary(SHOWN_BYTES)]
 }
 
 fn is_host_only(trust: Trust, tool: &ToolName) -> bool {

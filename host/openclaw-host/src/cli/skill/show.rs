@@ -3,10 +3,7 @@
 use serde_json::Value;
 
 use crate::cli::output::word;
-use crate::legible;
-
-/// Bytes that are shown of a text: who is asked has to be able to read it all.
-const SHOWN: usize = 1024;
+use crate::{catalog, legible};
 
 /// Everything that matters of an offer, as text. What comes from the package is on one line, escaped and not too long.
 pub(super) fn offer(offer: &Value) -> String {
@@ -18,7 +15,9 @@ pub(super) fn offer(offer: &Value) -> String {
     fact("Publisher", publisher(offer));
     for tool in items(&offer["tools"]) {
         let outside = if tool["untrustedOutput"] == true { " (brings in content from outside)" } else { "" };
-        fact("Tool", format!("{}: {}{outside}", line(&tool["name"]), line(&tool["description"])));
+        // What is cut here is cut for the model, too.
+        let description = cut(&tool["description"], "are shown neither here nor to a model");
+        fact("Tool", format!("{}: {description}{outside}", line(&tool["name"])));
     }
     if let Some(readme) = offer["readme"].as_str() {
         let size = readme.len().div_ceil(1024);
@@ -47,11 +46,15 @@ pub(super) fn readme(offer: &Value) -> String {
 
 /// A text of the package's as one line that a terminal obeys nothing in.
 fn line(value: &Value) -> String {
+    cut(value, "are not shown")
+}
+
+fn cut(value: &Value, unseen: &str) -> String {
     let text = word(value);
-    let shown = &text[..text.floor_char_boundary(SHOWN)];
+    let shown = catalog::shown(&text);
     match text.len() - shown.len() {
         0 => legible::line(shown).into_owned(),
-        more => format!("{} [{more} bytes more are not shown; `--json` has them]", legible::line(shown)),
+        more => format!("{} [{more} bytes more {unseen}; `--json` has them]", legible::line(shown)),
     }
 }
 
@@ -176,7 +179,7 @@ mod tests {
             assert!(!said.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{said:.2000}");
             assert!(!said.lines().any(|line| line.starts_with("It asks for nothing")), "{said:.2000}");
             assert!(said.contains(r"\u{1b}[2J") && said.len() < 120 << 10, "{}", said.len());
-            assert_eq!(said.contains("bytes more are not shown"), text.len() > SHOWN);
+            assert_eq!(said.contains("bytes more are not shown"), text.len() > 1024);
         }
     }
 
