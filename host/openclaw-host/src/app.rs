@@ -36,7 +36,7 @@ use crate::fences::Fences;
 use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::gauge::Gauge;
-use crate::home::{self, Home};
+use crate::home::{self, Home, HomeError};
 use crate::host::{About, Host, RunLimits, now};
 use crate::hub::Hub;
 use crate::incognito;
@@ -149,7 +149,10 @@ impl App {
         agents.warn_of_missing_tools(&catalog);
         let presets = agents.all().map(|agent| (agent.id.clone(), agent.preset)).collect();
         let policies = OwnerPolicies::watch(presets, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
-        let policy = policies.load().map_err(|err| Failure::new(Exit::Config, err))?;
+        let policy = policies.load().map_err(|err| match err.downcast::<HomeError>() {
+            Ok(err) => Failure::from(err),
+            Err(err) => Failure::new(Exit::Config, err),
+        })?;
         let found = Found { settings, effective, catalog: &catalog, policy: policy.main(), vault };
         audit::start(&store, &found).await.map_err(store_failure)?;
         let (driver, events) = mpsc::channel(WAITING);

@@ -13,7 +13,7 @@ use crate::advisories::Advisories;
 use crate::causes::chain;
 use crate::client::{Client, ClientError};
 use crate::engine;
-use crate::home::{HomeError, Rule, RunFile, owner_only, read_token, token_path};
+use crate::home::{HomeError, Rule, RunFile, expect_own, owner_only, read_token, token_path};
 use crate::revocations::Revocations;
 use crate::settings::{self, AuthMode, Flags, ModelSettings, Resolved, Settings, SettingsError, VaultKey, Walls};
 use crate::vault;
@@ -111,7 +111,7 @@ fn check_home(home: &Path) -> Check {
     if !home.exists() {
         return Check::ok(NAME, format!("`{}` will be made by the first `openclaw-host run`", home.display()));
     }
-    if let Err(err) = owner_only(home, Rule::NotWritable) {
+    if let Err(err) = owner_only(home, Rule::NotWritable).and_then(|()| expect_own(home)) {
         return Check::of_home(NAME, &err);
     }
     if rustix::fs::access(home, rustix::fs::Access::WRITE_OK).is_err() {

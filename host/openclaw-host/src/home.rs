@@ -27,7 +27,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-pub use access::{Exposure, Rule, exposure, owner_only};
+pub use access::{Exposure, Rule, exposure, owner_only, owners_file};
 pub use run_file::{Announcement, RunFile};
 pub use token::read_token;
 
@@ -42,6 +42,9 @@ pub const COMPONENT_SCRATCH: &str = "components";
 
 /// The name of the folder that holds bytes by their digests.
 pub const BLOBS: &str = "blobs";
+
+/// What is granted, installed, revoked, or to be done, stands in these files and folders of a home.
+const DECISIVE: [&str; 6] = [CONFIG_NAME, "host.redb", "revocations.json", "packages", "components", "clawhub"];
 
 /// What a new workspace starts with.
 const TEMPLATES: [(&str, &str); 6] = [
@@ -160,6 +163,7 @@ impl Home {
             create_folder(&folder)?;
             owner_only(&folder, Rule::NotWritable)?;
         }
+        expect_own(path)?;
         let token = token::open(&token_path(path))?;
         Ok(Home { path: path.to_owned(), token })
     }
@@ -250,6 +254,14 @@ impl Home {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Checks the files and folders that say what is allowed, as far as they are there.
+///
+/// # Errors
+/// [`HomeError::Exposed`] if one belongs to another user, or if others could change it.
+pub fn expect_own(home: &Path) -> Result<(), HomeError> {
+    DECISIVE.iter().try_for_each(|name| owners_file(home, &home.join(name)))
 }
 
 /// The owner's own policies in the home at `home`.

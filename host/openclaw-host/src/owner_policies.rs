@@ -20,6 +20,7 @@ use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit;
+use crate::home::owners_file;
 use crate::host::Host;
 
 /// An editor makes several changes to save one file.
@@ -72,9 +73,12 @@ impl OwnerPolicies {
     /// The policies as the files have them now.
     ///
     /// # Errors
-    /// If a file cannot be read or one of them does not validate.
+    /// If a file cannot be read or changed by others, or one of them does not validate.
     pub fn load(&self) -> anyhow::Result<PolicySet> {
         let files = files(&self.folder)?;
+        for file in &files {
+            owners_file(&self.folder, &self.folder.join(&file.name))?;
+        }
         let mut loaded: Vec<(Preset, Arc<Policy>)> = Vec::new();
         let mut of = BTreeMap::new();
         for (agent, preset) in &self.presets {

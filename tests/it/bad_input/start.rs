@@ -2,7 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Stdio;
+
+use serde_json::json;
 
 use super::{check_goes_on, home};
 use crate::client::PATIENCE;
@@ -144,4 +147,52 @@ async fn a_home_that_others_can_change_is_refused() {
     let home = home();
     std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     check_refused(&home, &RUN, 77, &["can be changed by other users", "chmod go-w"]).await;
+}
+
+// SU-28
+#[tokio::test]
+async fn what_others_could_have_decided_is_refused_with_the_command_that_helps() {
+    // A file that anybody may change, in a home that anybody may enter.
+    let home = home().config("{}");
+    home.start().stop();
+    std::fs::write(home.path().join("policies/mine.cedar"), "").unwrap();
+    let open = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    open(home.path(), 0o755);
+    for name in ["config.json5", "host.redb", "policies/mine.cedar"] {
+        let path = home.path().join(name);
+        open(path.parent().unwrap(), 0o755);
+        open(&path, 0o666);
+        let fix = format!("chmod go-w {}", path.display());
+        check_refused(&home, &RUN, 77, &["can be changed by other users", &fix]).await;
+        open(&path, 0o600);
+    }
+    // Where nobody else gets in, the mode says nothing.
+    open(home.path(), 0o700);
+    open(&home.path().join("config.json5"), 0o664);
+    check_goes_on(&home.start()).await;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can give files away, so the rest cannot be tried by this user");
+        return;
+    }
+    let give = |name: &str, to: u32| std::os::unix::fs::chown(home.path().join(name), Some(to), None).unwrap();
+    for name in ["config.json5", "host.redb", "packages", "policies/mine.cedar"] {
+        give(name, 12_345);
+        let path = home.path().join(name).display().to_string();
+        check_refused(&home, &RUN, 77, &[&path, "belongs to another user (uid 12345)", "chown $(id -u)"]).await;
+        give(name, 0);
+    }
+    // What comes while the host runs changes nothing either.
+    let running = home.start();
+    let mut client = running.connect().await;
+    std::fs::write(home.path().join("new"), "forbid (principal, action, resource);").unwrap();
+    give("new", 12_345);
+    std::fs::rename(home.path().join("new"), home.path().join("policies/theirs.cedar")).unwrap();
+    let error = loop {
+        let status = client.call("status", json!({})).await.unwrap();
+        if let Some(error) = status["policyError"].as_str() {
+            break error.to_owned();
+        }
+    };
+    assert!(error.contains("theirs.cedar") && error.contains("belongs to another user"), "{error}");
+    check_goes_on(&running).await;
 }

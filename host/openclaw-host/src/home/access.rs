@@ -43,7 +43,9 @@ impl Exposure {
         let path = path.display();
         match self {
             Exposure::Foreign(_) => {
-                format!("choose another folder with `--home DIR`, or take it over: `chown $(id -u) {path}`")
+                format!(
+                    "choose another home with `--home DIR`, or look what is in it and take it over: `chown $(id -u) {path}`"
+                )
             }
             Exposure::Writable(_) => format!("run `chmod go-w {path}`"),
             Exposure::Readable(_) => format!("run `chmod 600 {path}`"),
@@ -58,6 +60,26 @@ impl Exposure {
 pub fn owner_only(path: &Path, rule: Rule) -> Result<(), HomeError> {
     let io = |err| HomeError::Io { action: "inspect", path: path.to_owned(), err };
     match exposure(&std::fs::metadata(path).map_err(io)?, rule) {
+        None => Ok(()),
+        Some(exposure) => Err(HomeError::Exposed { path: path.to_owned(), exposure }),
+    }
+}
+
+/// Checks a file that says what is allowed, if it is there. It may be root's, who may change everything anyway and sets up
+/// some homes; and where nobody else gets into its folder its mode does not matter.
+///
+/// # Errors
+/// As [`owner_only`].
+pub fn owners_file(folder: &Path, path: &Path) -> Result<(), HomeError> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(err) => return Err(HomeError::Io { action: "inspect", path: path.to_owned(), err }),
+    };
+    let user = rustix::process::geteuid().as_raw();
+    let owner = if metadata.uid() == 0 { user } else { metadata.uid() };
+    let mode = if owner_only(folder, Rule::Private).is_ok() { 0 } else { metadata.mode() & 0o7777 };
+    match exposed(owner, mode, user, Rule::NotWritable) {
         None => Ok(()),
         Some(exposure) => Err(HomeError::Exposed { path: path.to_owned(), exposure }),
     }
