@@ -145,7 +145,6 @@ impl Host {
         let key = key.map(Publisher::parse).transpose()?;
         let fetched = packages.fetcher.fetch(&from, |host| self.login(host)).await?;
         self.expect_not_revoked(&fetched.digest, None)?;
-        let fetched = packages.keep(fetched).await?;
         // One of our world says its name itself.
         let offered = source.component_name().unwrap_or_else(unnamed);
         let component = self.sandbox.examine(Wasm::new(fetched.wasm.clone()), &offered).await?;
@@ -157,6 +156,7 @@ impl Host {
         if known.is_none() && self.catalog().component(&name).is_some() {
             return Err(PackagesError::NameTaken { name });
         }
+        let fetched = packages.keep(fetched).await?;
         let names = self.catalog().components().map(|it| it.component.name.clone()).collect();
         let settings = packages.settings.packages.clone();
         let look = move || offer::make(&component, &source, &fetched, key, known, names, &settings);

@@ -29,6 +29,7 @@ usage: cargo xtask COMMAND
   test [FILTER…]     set up, build, and run every test
   soak [MINUTES]     fuzz and stress with fresh seeds, each for that long (10 if not said)
   crash --points N [--seed S]  try so many crash points on the store, from a fresh seed if none is said
+  spoil [N]          spoil a component N times (10,000 if not said), and install what comes of it
   bench [NAME…]      measure; prints a table and writes target/bench/report.json (--quick: few samples)
   advisories [DIR]   write down what RustSec's database, or a copy of it, knows of the crates in the lock files
   ci                 what CI runs: formatting, lints, guards, test";
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
         ["soak", minutes] => soak::minutes(minutes)
             .and_then(|minutes| setup().and_then(|()| guests()).and_then(|()| soak::run_soak(minutes))),
         ["crash", rest @ ..] => crash::points(rest).and_then(|points| crash::run_crash(&points)),
+        ["spoil"] => setup().and_then(|()| guests()).and_then(|()| spoil("10000")),
+        ["spoil", count] => setup().and_then(|()| guests()).and_then(|()| spoil(count)),
         ["bench", rest @ ..] => setup().and_then(|()| guests()).and_then(|()| bench::run_benches(rest)),
         ["advisories"] => guards::advisories::write(None),
         ["advisories", folder] => guards::advisories::write(Some(folder)),
@@ -250,6 +253,16 @@ fn weakened_host() -> Result<PathBuf> {
     let kept = root().join("target/debug/openclaw-host-weakened");
     std::fs::copy(&built, &kept).with_context(|| format!("cannot copy `{}`", built.display()))?;
     Ok(kept)
+}
+
+/// Changes a component at random and cuts it off at each of its first bytes; a host is to install each.
+fn spoil(count: &str) -> Result<()> {
+    if count.parse::<usize>().is_err() {
+        bail!("`{count}` is not a whole number: write e.g. `cargo xtask spoil 10000`");
+    }
+    let environment = [("OPENCLAW_TEST_SPOILT", OsStr::new(count))];
+    let tests = ["test", "--locked", "--workspace", "--test", "it", "--", "packages::deceiving::spoilt", "--nocapture"];
+    step::run_with(&format!("spoil a component {count} times"), "cargo", &tests, &environment)
 }
 
 fn ci() -> Result<()> {
