@@ -33,6 +33,7 @@ mod images;
 mod imports;
 mod incognito;
 mod labels;
+mod listed;
 mod marketplace;
 mod obedient;
 mod outbox;

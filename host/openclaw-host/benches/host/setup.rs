@@ -46,6 +46,30 @@ fn guest(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read `{}`: run `cargo xtask guests`", path.display()))
 }
 
+/// What each copy of `numbered` has another number in the place of.
+const NUMBER: &[u8; 3] = b"000";
+/// Where the number stands in the guest's bytes: in its own name and in its tool's.
+const NAMES: [&[u8]; 2] = [b"numbered-000", b"numbered_000"];
+
+/// Different components: one guest with another number in its names each.
+pub fn numbered(count: usize) -> Result<Vec<(String, Vec<u8>)>> {
+    let template = test_guest("numbered")?;
+    let copies = (0..count).map(|number| {
+        let mut wasm = template.clone();
+        let digits = format!("{number:03}");
+        for name in NAMES {
+            let places: Vec<usize> = (0..=wasm.len() - name.len()).filter(|&at| wasm[at..].starts_with(name)).collect();
+            ensure!(!places.is_empty(), "`numbered.wasm` does not hold its names as they are");
+            for place in places {
+                let end = place + name.len();
+                wasm[end - NUMBER.len()..end].copy_from_slice(digits.as_bytes());
+            }
+        }
+        Ok((format!("numbered-{digits}"), wasm))
+    });
+    copies.collect()
+}
+
 /// A folder of what was built.
 pub fn built(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(folder)
