@@ -1,7 +1,7 @@
 //! Skills of ClawHub: found, shown, installed, kept and revoked, by the real program, from a site that may lie.
 
 mod off;
-mod site;
+pub mod site;
 mod versions;
 
 use std::io::Write;

@@ -391,8 +391,10 @@ fn obey(body: &Value) -> Reply {
             (call["function"]["name"].as_str().unwrap().to_owned(), arguments)
         })
         .collect();
-    let texts =
-        messages.iter().filter(|message| message["role"] != "assistant").filter_map(|it| it["content"].as_str());
+    let said = messages.iter().filter(|message| message["role"] != "assistant").map(|message| &message["content"]);
+    let mut texts = Vec::new();
+    said.chain([&body["tools"]]).for_each(|value| add_texts(value, &mut texts));
+    let texts = texts.into_iter();
     for order in texts.clone().flat_map(|text| text.match_indices("OBEY ").map(|(at, word)| &text[at + word.len()..])) {
         let Some((tool, rest)) = order.split_once(' ') else { continue };
         let mut arguments = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
@@ -408,6 +410,16 @@ fn obey(body: &Value) -> Reply {
         // In small pieces, as models speak.
         Some(answer) => Reply::Say(answer.split_inclusive(['/', ' ', '?']).map(str::to_owned).collect()),
         None => say(&["It is ", "done."]),
+    }
+}
+
+/// All texts in a value: what tools say of themselves and their arguments is in the context as well.
+fn add_texts<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(values) => values.iter().for_each(|value| add_texts(value, texts)),
+        Value::Object(members) => members.values().for_each(|value| add_texts(value, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

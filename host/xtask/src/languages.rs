@@ -58,6 +58,13 @@ const GUESTS: &[Guest] = &[
     guest("services-c", Purpose::Tests, Language::C, "tests/conformance/c/services.c", c),
     guest("services-go", Purpose::Tests, Language::Go, "tests/conformance/go-services", go),
     guest("slug", Purpose::Tests, Language::JavaScript, "sdk/js/examples/slug/slug.ts", javascript),
+    guest(
+        "mail_digest",
+        Purpose::Tests,
+        Language::JavaScript,
+        "tests/marketplace/mail_digest/mail_digest.ts",
+        javascript,
+    ),
     guest("conformance-python", Purpose::Tests, Language::Python, "tests/conformance/python/conformance.py", python),
     guest("conformance-c", Purpose::Tests, Language::C, "tests/conformance/c/conformance.c", c),
     guest("convert", Purpose::Tests, Language::C, "sdk/c/examples/convert/convert.c", c),

@@ -84,21 +84,23 @@ fn root() -> PathBuf {
 
 /// Guest workspaces and where their components are gathered: those that ship, those that are installed, those that only
 /// tests use, and the examples of the SDK.
-const GUESTS: [(&str, &str); 4] = [
+const GUESTS: [(&str, &str); 5] = [
     ("components", "target/components"),
     ("skills", "target/skills"),
     ("tests/guests", "target/test-guests"),
+    ("tests/marketplace", "target/marketplace"),
     ("sdk/rust/examples", "target/languages"),
 ];
 
 /// Everything whose format is checked.
-const MANIFESTS: [&str; 6] = [
+const MANIFESTS: [&str; 7] = [
     "Cargo.toml",
     "components/Cargo.toml",
     "skills/Cargo.toml",
     "sdk/rust/Cargo.toml",
     "sdk/rust/examples/Cargo.toml",
     "tests/guests/Cargo.toml",
+    "tests/marketplace/Cargo.toml",
 ];
 
 fn setup() -> Result<()> {
