@@ -26,6 +26,7 @@ mod families;
 mod file_skills;
 mod files;
 mod first_party;
+mod first_skill;
 mod frozen;
 mod guards;
 mod hostile;

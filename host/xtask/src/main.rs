@@ -8,6 +8,7 @@ mod languages;
 mod registry;
 mod soak;
 mod step;
+mod wheels;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -206,6 +207,7 @@ fn serve(args: &[&str]) -> Result<()> {
 fn test(filter: &[&str]) -> Result<()> {
     setup()?;
     foreign::fetch()?;
+    wheels::fetch()?;
     registry::install()?;
     guests()?;
     guests_in_other_languages()?;
