@@ -90,7 +90,7 @@ async fn what_was_built_for_an_earlier_release_installs_and_runs() {
 
 #[tokio::test]
 async fn every_service_answers_what_was_built_for_an_earlier_release() {
-    for name in ["services.wasm", "services_c.wasm"] {
+    for name in ["services.wasm", "services_c.wasm", "services_go.wasm", "services_js.wasm"] {
         conformance::check_services(&frozen(name)).await;
     }
 }
