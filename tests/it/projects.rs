@@ -256,6 +256,9 @@ async fn a_project_is_in_force_again_whenever_it_changes() {
     let reloaded = said.next().unwrap().unwrap();
     assert!(reloaded.contains("`hello` is in force"), "{reloaded}");
     assert_eq!(client.call("tools.invoke", call.clone()).await.unwrap()["output"], "Welcome, Ada!");
+    // It does not hold on to a connection: an author thinks, and hosts are started again.
+    running.stop();
+    let _running = author.home.start();
     // What asks for more gets no more by itself, and is told.
     author.change("hello/hello.ts", "scopes: [scope.workspace()", "scopes: [scope.workspace(), scope.store(\"names\")");
     let reloaded = said.next().unwrap().unwrap();

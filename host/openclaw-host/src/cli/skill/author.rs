@@ -103,7 +103,7 @@ pub(super) async fn author(command: AuthorCommand, home: &Path, env: &Env, outpu
         }
         AuthorCommand::Dev { folder, choice } => {
             choice.expect_no_hub()?;
-            project::dev(&mut Client::connect(home).await?, &folder, &tools, &choice, output).await
+            project::dev(home, &folder, &tools, &choice, output).await
         }
         AuthorCommand::Run { skill, tool, arguments, workspace, choice } => {
             choice.expect_no_hub()?;

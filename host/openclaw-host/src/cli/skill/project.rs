@@ -10,7 +10,6 @@ use claw_package::Document;
 use claw_project::{Kind, Language, Profile, Project, ProjectError, Tools};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::time::Instant;
 
 use super::ask::Terminal;
 use super::rig::{Rig, Setup};
@@ -127,24 +126,31 @@ pub(super) async fn pack(folder: &Path, tools: &Tools, output: &Output) -> Resul
 }
 
 /// Installs a project into the running host, and again whenever it changes, until Ctrl-C.
+///
+/// A connection is made for each installation: a first build takes minutes, in which nobody answers the host's pings, and an
+/// author thinks for longer between two changes.
 pub(super) async fn dev(
-    client: &mut Client,
+    home: &Path,
     folder: &Path,
     tools: &Tools,
     choice: &Choice,
     output: &Output,
 ) -> Result<Exit, Failure> {
+    // Without a host, that is better known before the build.
+    Client::connect(home).await?.close().await;
     let project = built(folder, tools, Profile::Dev)?;
     let mut seen = project.changed().map_err(failed)?;
-    let offer = super::offer(client, json!({ "source": project.component() })).await?;
-    super::accept(client, &offer, choice).await?.print(output)?;
+    let mut client = Client::connect(home).await?;
+    let offer = super::offer(&mut client, json!({ "source": project.component() })).await?;
+    super::accept(&mut client, &offer, choice).await?.print(output)?;
+    client.close().await;
     eprintln!("it is built and installed again when a file changes; Ctrl-C ends that, and leaves it installed");
     loop {
         tokio::select! {
             () = changed(&project, &mut seen) => {}
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Ok),
         }
-        match reload(client, &project, tools).await {
+        match reload(home, &project, tools, seen).await {
             Ok(Some(said)) => output.data(&json!({ "reloaded": said }), |_| said.clone())?,
             // A file changed that does not matter.
             Ok(None) => {}
@@ -169,16 +175,15 @@ async fn changed(project: &Project, seen: &mut SystemTime) {
 }
 
 /// Builds and installs what has changed; nothing if the component came out the same.
-async fn reload(client: &mut Client, project: &Project, tools: &Tools) -> Result<Option<String>, Failure> {
-    let began = Instant::now();
+async fn reload(home: &Path, project: &Project, tools: &Tools, changed: SystemTime) -> Result<Option<String>, Failure> {
     project.build(tools, Profile::Dev).map_err(failed)?;
-    let source = json!({ "source": project.component() });
-    let offer = super::offer(client, source).await?;
+    let mut client = Client::connect(home).await?;
+    let offer = super::offer(&mut client, json!({ "source": project.component() })).await?;
     if offer["installed"]["isSame"] == true {
         return Ok(None);
     }
     client.call("packages.install", json!({ "digest": offer["digest"], "grants": [], "keeps": true })).await?;
-    let (name, after) = (word(&offer["name"]), began.elapsed().as_secs_f64());
+    let (name, after) = (word(&offer["name"]), changed.elapsed().unwrap_or_default().as_secs_f64());
     let more: Vec<_> = show::items(&offer["installed"]["more"]).map(word).collect();
     let asks = match more.as_slice() {
         [] => String::new(),
