@@ -12,6 +12,7 @@ mod home;
 mod model_server;
 mod setup;
 
+mod author;
 mod call;
 mod exec;
 mod install;
@@ -35,7 +36,7 @@ const QUICK: &str = "--quick";
 /// One group of measurements.
 type Section = fn(&mut Report) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 10] = [
+const SECTIONS: [(&str, Section); 11] = [
     ("call", call::measure),
     ("sandbox", sandbox::measure),
     ("turn", turn::measure),
@@ -44,6 +45,7 @@ const SECTIONS: [(&str, Section); 10] = [
     ("memory", memory::measure),
     ("exec", exec::measure),
     ("install", install::measure),
+    ("author", author::measure),
     ("store", store::measure),
     ("stop", stop::measure),
 ];
