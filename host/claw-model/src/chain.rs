@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::catalogue;
 use crate::error::ModelError;
 use crate::facts::ModelFacts;
 use crate::http::{HttpModel, retry};
-use crate::keyring::{KeyStatus, Keyring};
+use crate::keyring::{KeyRest, KeyStatus, Keyring};
 use crate::model::Heard;
 use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
@@ -33,6 +34,8 @@ pub struct Chain {
     models: Vec<Arc<HttpModel>>,
     /// Those that are only asked when they are wished for.
     others: Vec<Arc<HttpModel>>,
+    /// Woken whenever a key begins to rest, or works again.
+    changes: Arc<Notify>,
     sessions: Mutex<HashMap<String, Sticky>>,
 }
 
@@ -83,7 +86,8 @@ impl Chain {
     /// # Errors
     /// [`ModelError::Config`] if a setting cannot be used.
     pub(crate) fn new(first: ProviderConfig, fallbacks: Vec<ProviderConfig>) -> Result<Self, ModelError> {
-        let mut chain = Chain { models: Vec::new(), others: Vec::new(), sessions: Mutex::default() };
+        let mut chain =
+            Chain { models: Vec::new(), others: Vec::new(), changes: Arc::default(), sessions: Mutex::default() };
         for config in std::iter::once(first).chain(fallbacks) {
             let model = chain.model(config)?;
             chain.models.push(model);
@@ -152,13 +156,30 @@ impl Chain {
 
     /// How the keys are.
     pub(crate) fn keys(&self, now: Instant) -> Vec<KeyStatus> {
+        self.rings().into_iter().flat_map(|ring| ring.status(now)).collect()
+    }
+
+    /// See [`crate::Model::rests`].
+    pub(crate) fn rests(&self, now: Instant) -> Vec<KeyRest> {
+        self.rings().into_iter().flat_map(|ring| ring.rests(now)).collect()
+    }
+
+    /// See [`crate::Model::resting`].
+    pub(crate) fn resting(self, rests: &[KeyRest], changes: Arc<Notify>, now: Instant) -> Self {
+        for ring in self.rings() {
+            rests.iter().for_each(|rest| ring.take_up(rest, now));
+        }
+        Chain { changes, ..self }
+    }
+
+    fn rings(&self) -> Vec<&Arc<Keyring>> {
         let mut rings: Vec<&Arc<Keyring>> = Vec::new();
         for model in self.known() {
             if !rings.iter().any(|ring| Arc::ptr_eq(ring, model.keys())) {
                 rings.push(model.keys());
             }
         }
-        rings.into_iter().flat_map(|ring| ring.status(now)).collect()
+        rings
     }
 
     /// Chooses a model, see [`crate::Model::choose`].
@@ -172,7 +193,7 @@ impl Chain {
             let names: Vec<&str> = names.into_iter().collect();
             let names = names.join("`, `");
             let how = match catalogue::vendor(provider) {
-                Some(_) => format!("`openclaw-host models auth add {provider}` keeps a key for it, for the next start"),
+                Some(_) => format!("`openclaw-host models auth add {provider}` keeps a key for it"),
                 None => "describe it under `models.providers`, for the next start".to_owned(),
             };
             return Err(unknown(format!("provider `{provider}` is not in use, only `{names}`; {how}")));
@@ -215,7 +236,9 @@ impl Chain {
                 };
                 let error = match model.attempt(slot, body, prompt, &mut heard).await {
                     Ok(reply) => {
-                        model.keys().worked(slot);
+                        if model.keys().worked(slot) {
+                            self.changes.notify_one();
+                        }
                         if let Some(notice) = self.remember(session, chosen, &model, slot).filter(|_| !told) {
                             hear(Heard::Notice(&notice));
                         }
@@ -223,7 +246,9 @@ impl Chain {
                     }
                     Err(error) => error,
                 };
-                model.keys().failed(slot, &error, Instant::now());
+                if model.keys().failed(slot, &error, Instant::now()) {
+                    self.changes.notify_one();
+                }
                 let next = next(&error);
                 // Text that was shown cannot be taken back, so from then on the failure is the caller's.
                 if has_streamed || next == Next::Nobody {

@@ -3,18 +3,19 @@
 //! ```text
 //!            rate limit, overload, no connection
 //!   ready ─────────────────────────────────────► resting ──► ready, when the time is over
-//!     │      refused, no credit                  disabled ─► ready, after five hours or a restart
+//!     │      refused, no credit                  disabled ─► ready, after five hours
 //!     └────────────────────────────────────────────▲
 //! ```
-//! This is kept in memory only: a restart lets all keys be tried again.
+//! What rests can be told and taken up again, for a key that is still the same.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::error::ModelError;
-use crate::provider::{Credential, KeyUse};
+use crate::provider::{Credential, KeyUse, Secret};
 
 /// The first rest without a wish of the provider; it doubles with each failure in a row.
 const FIRST_REST: Duration = Duration::from_secs(15);
@@ -58,6 +59,26 @@ pub enum KeyState {
         /// What the provider said.
         reason: String,
     },
+}
+
+/// A key that rests, in words that may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRest {
+    /// The provider.
+    pub provider: String,
+    /// The owner's name of the key; `None` stands for no key at all.
+    pub key: Option<String>,
+    /// Tells whether it is still the same key: eight random bytes, and as many of the digest of these and the key. So few
+    /// say nothing of a key that is random itself.
+    pub mark: [u8; 16],
+    /// How long.
+    pub left: Duration,
+    /// Whether it was refused, or its account has no credit.
+    pub is_disabled: bool,
+    /// How often it failed in a row.
+    pub failures: u32,
+    /// What failed.
+    pub reason: String,
 }
 
 /// The keys of one provider. A provider without keys has one place for none.
@@ -132,14 +153,15 @@ impl Keyring {
         (0..states.len()).map(|slot| (until(slot), slot)).min().expect("keyring: there is at least one place")
     }
 
-    /// Notes a success.
-    pub(crate) fn worked(&self, slot: usize) {
+    /// Notes a success. Returns whether the key had failed before.
+    pub(crate) fn worked(&self, slot: usize) -> bool {
         let state = &mut self.states()[slot];
-        *state = State { used: state.used, ..State::default() };
+        let was = std::mem::replace(state, State { used: state.used, ..State::default() });
+        was.out.is_some() || was.failures > 0
     }
 
-    /// Notes a failure.
-    pub(crate) fn failed(&self, slot: usize, error: &ModelError, now: Instant) {
+    /// Notes a failure. Returns whether the key rests because of it.
+    pub(crate) fn failed(&self, slot: usize, error: &ModelError, now: Instant) -> bool {
         let mut states = self.states();
         let state = &mut states[slot];
         let out = |rest, is_disabled| Some(Out { until: now + rest, is_disabled, reason: error.brief() });
@@ -151,7 +173,41 @@ impl Keyring {
                 state.failures = state.failures.saturating_add(1);
             }
             ModelError::Unreachable { .. } | ModelError::Idle { .. } => state.out = out(FIRST_REST, false),
-            _ => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// The keys that rest.
+    pub(crate) fn rests(&self, now: Instant) -> Vec<KeyRest> {
+        let rest = |(key, State { failures, out, .. }): (&Option<Credential>, &State)| {
+            let Out { until, is_disabled, reason } = out.as_ref().filter(|out| out.until > now)?;
+            Some(KeyRest {
+                provider: self.provider.clone(),
+                key: key.as_ref().map(|key| key.name.clone()),
+                mark: mark(&salt(), key.as_ref()),
+                left: until.duration_since(now),
+                is_disabled: *is_disabled,
+                failures: *failures,
+                reason: reason.clone(),
+            })
+        };
+        self.keys.iter().zip(self.states().iter()).filter_map(rest).collect()
+    }
+
+    /// Lets a key rest that rested before, if it is one of these and still the same. No clock can make it rest for longer
+    /// than it ever would.
+    pub(crate) fn take_up(&self, rest: &KeyRest, now: Instant) {
+        let is_it = |key: &Option<Credential>| {
+            let name = key.as_ref().map(|key| &key.name);
+            name == rest.key.as_ref() && mark(&rest.mark[..8], key.as_ref()) == rest.mark
+        };
+        let slot = self.keys.iter().position(is_it).filter(|_| rest.provider == self.provider);
+        if let Some(slot) = slot {
+            let until = now + rest.left.min(DISABLED);
+            let out = Out { until, is_disabled: rest.is_disabled, reason: rest.reason.clone() };
+            let state = &mut self.states()[slot];
+            (state.failures, state.out) = (rest.failures, Some(out));
         }
     }
 
@@ -175,6 +231,21 @@ impl Keyring {
     fn states(&self) -> MutexGuard<'_, Vec<State>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn salt() -> [u8; 8] {
+    let mut salt = [0; 8];
+    getrandom::fill(&mut salt).expect("keyring: the kernel gives random bytes");
+    salt
+}
+
+fn mark(salt: &[u8], key: Option<&Credential>) -> [u8; 16] {
+    let key = key.map(|key| Secret::expose(&key.key)).unwrap_or_default();
+    let digest = Sha256::new().chain_update(salt).chain_update(key).finalize();
+    let mut mark = [0; 16];
+    mark[..8].copy_from_slice(salt);
+    mark[8..].copy_from_slice(&digest[..8]);
+    mark
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub use catalogue::{KnownModel, Vendor, facts, vendor, vendors};
 pub use chain::{Chain, Chosen};
 pub use error::ModelError;
 pub use facts::{ModelFacts, Prices};
-pub use keyring::{KeyState, KeyStatus};
+pub use keyring::{KeyRest, KeyState, KeyStatus};
 pub use listing::{Listed, list_models};
 pub use model::{Heard, Model};
 pub use prompt::{Images, Prompt, Reply, StopReason, Thinking};

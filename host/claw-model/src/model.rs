@@ -1,12 +1,15 @@
 //! One model to ask: providers over HTTP, or the offline rehearsal.
 
+use std::sync::Arc;
+
 use claw_core::message::Usage;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::chain::{Chain, Chosen};
 use crate::error::ModelError;
 use crate::facts::{ModelFacts, Prices};
-use crate::keyring::KeyStatus;
+use crate::keyring::{KeyRest, KeyStatus};
 use crate::prompt::{Prompt, Reply};
 use crate::provider::ProviderConfig;
 use crate::rehearsal;
@@ -103,6 +106,24 @@ impl Model {
         match self {
             Model::Http(chain) => chain.keys(Instant::now()),
             Model::Rehearsal => Vec::new(),
+        }
+    }
+
+    /// The keys that rest, to be taken up by another model or after a restart.
+    pub fn rests(&self) -> Vec<KeyRest> {
+        match self {
+            Model::Http(chain) => chain.rests(Instant::now()),
+            Model::Rehearsal => Vec::new(),
+        }
+    }
+
+    /// The same, in which these keys rest, as far as they are still the same; `changes` is woken whenever a key begins to
+    /// rest, or works again.
+    #[must_use]
+    pub fn resting(self, rests: &[KeyRest], changes: Arc<Notify>) -> Model {
+        match self {
+            Model::Http(chain) => Model::Http(Box::new(chain.resting(rests, changes, Instant::now()))),
+            Model::Rehearsal => Model::Rehearsal,
         }
     }
 

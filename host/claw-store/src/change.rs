@@ -17,6 +17,7 @@ use crate::error::Failure;
 use crate::forget::Forgotten;
 use crate::grants;
 use crate::image;
+use crate::key_rest::KeyRest;
 use crate::kv::{KvKey, Used};
 use crate::outbox;
 use crate::package::{self, Package};
@@ -77,6 +78,8 @@ pub(crate) enum Change {
     Cost { place: String, cost: Cost },
     /// Sets what is preferred at a place or, without a row, forgets it.
     Preferences { place: String, row: Option<Preferences> },
+    /// Sets until when a key of a provider rests or, without a row, forgets it.
+    KeyRest { place: String, row: Option<KeyRest> },
     /// Sets the labels of a place.
     Labels { place: String, labels: Labels },
     /// Sets what the owner thinks of a component, and records whether it is paused by that or let go on.
@@ -149,6 +152,7 @@ impl Change {
             Change::Grants { .. }
             | Change::Cursor { .. }
             | Change::Kv { .. }
+            | Change::KeyRest { .. }
             | Change::Labels { .. }
             | Change::Standing { .. }
             | Change::Package { .. }
@@ -193,6 +197,7 @@ impl Change {
             Change::Grants { .. }
             | Change::Cursor { .. }
             | Change::Kv { .. }
+            | Change::KeyRest { .. }
             | Change::Labels { .. }
             | Change::Standing { .. }
             | Change::Package { .. }
@@ -286,6 +291,10 @@ impl Change {
                 tables.preferences()?.insert(place.as_str(), encode(&row).as_slice())?;
             }
             Change::Preferences { place, row: None } => drop(tables.preferences()?.remove(place.as_str())?),
+            Change::KeyRest { place, row: Some(row) } => {
+                tables.key_rests()?.insert(place.as_str(), encode(&row).as_slice())?;
+            }
+            Change::KeyRest { place, row: None } => drop(tables.key_rests()?.remove(place.as_str())?),
             Change::ForgetComponent { component } => package::forget(tables, &component)?,
             Change::Labels { place, labels } => {
                 tables.labels()?.insert(place.as_str(), encode(&StoredLabels::from(labels)).as_slice())?;

@@ -13,6 +13,7 @@ use crate::card::StoredCard;
 use crate::checkpoint::{StoredCheckpoint, StoredKnown, TurnBack};
 use crate::command::CommandRow;
 use crate::error::{Failure, StoreError};
+use crate::key_rest::KeyRest;
 use crate::log::OpenCalls;
 use crate::preference::Preferences;
 use crate::record::JournalStep;
@@ -88,6 +89,7 @@ impl Check<'_> {
         self.table::<_, StoredApproval>(tables::APPROVALS)?;
         self.table::<_, StoredGrants>(tables::GRANTS)?;
         self.table::<_, StoredStanding>(tables::STANDING)?;
+        self.table::<_, KeyRest>(tables::KEY_RESTS)?;
         self.table::<_, StoredPackage>(tables::PACKAGES)?;
         self.table::<_, Preferences>(tables::PREFERENCES)?;
         self.table::<_, StoredSubAgent>(tables::SUB_AGENTS)?;

@@ -63,6 +63,8 @@ pub(crate) const COSTS: TableDefinition<Text, (u64, u64)> = TableDefinition::new
 pub(crate) const STANDING: TableDefinition<Text, Bytes> = TableDefinition::new("standing");
 /// `session/KEY` or `run/ID` → what is preferred there. See `preference`. Files of earlier releases lack it.
 pub(crate) const PREFERENCES: TableDefinition<Text, Bytes> = TableDefinition::new("preferences");
+/// `PROVIDER/KEY` → until when it rests. See `key_rest`; files of earlier releases lack it.
+pub(crate) const KEY_RESTS: TableDefinition<Text, Bytes> = TableDefinition::new("key_rests");
 /// Component → package. See `package`.
 pub(crate) const PACKAGES: TableDefinition<Text, Bytes> = TableDefinition::new("packages");
 /// Place → labels of what lies there. See `label`.
@@ -138,6 +140,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) -> Result<(), Failure> {
     visitor.visit(COSTS)?;
     visitor.visit(STANDING)?;
     visitor.visit(PREFERENCES)?;
+    visitor.visit(KEY_RESTS)?;
     visitor.visit(PACKAGES)?;
     visitor.visit(LABELS)?;
     visitor.visit(WATCHED)?;
@@ -274,6 +277,7 @@ opened_for_each_use! { file;
     grants: GRANTS, (Text, [u8; 32]), Bytes;
     kv: KV, (Text, Text, Text), Bytes;
     kv_used: KV_USED, Text, (u64, u64);
+    key_rests: KEY_RESTS, Text, Bytes;
     packages: PACKAGES, Text, Bytes;
     labels: LABELS, Text, Bytes;
     standing: STANDING, Text, Bytes;

@@ -94,3 +94,29 @@ fn the_key_that_was_not_used_for_the_longest_time_is_next_unless_their_owner_sai
     in_order.asked(0);
     assert_eq!(in_order.ready(None, now), [0, 1, 2]);
 }
+
+#[test]
+fn what_rests_is_taken_up_for_the_same_key_alone_and_never_for_longer_than_it_would() {
+    let (now, keys) = (Instant::now(), ["a", "b"].map(|name| credential(name, "sk-secret")));
+    let of = |keys: &[Credential]| Keyring::new("p", keys, KeyUse::InOrder);
+    let before = of(&keys);
+    assert!(before.failed(0, &broke(), now) && !before.worked(1));
+    let rests = before.rests(at(now, 3600));
+    assert_eq!((rests.len(), rests[0].left.as_secs(), rests[0].is_disabled), (1, 4 * 3600, true));
+    assert!(!format!("{rests:?}").contains("sk-secret"));
+    let later = of(&keys);
+    later.take_up(&rests[0], now);
+    assert_eq!((later.ready(None, at(now, 14_399)), later.ready(None, at(now, 14_400))), (vec![1], vec![0, 1]));
+    assert_eq!(later.status(now)[0].state, before.status(at(now, 3600))[0].state);
+    for others in [[credential("a", "sk-new"), keys[1].clone()], [credential("c", "sk-secret"), keys[1].clone()]] {
+        let replaced = of(&others);
+        replaced.take_up(&rests[0], now);
+        assert_eq!(replaced.ready(None, now), [0, 1]);
+    }
+    let elsewhere = Keyring::new("q", &keys, KeyUse::InOrder);
+    elsewhere.take_up(&rests[0], now);
+    assert_eq!(elsewhere.ready(None, now), [0, 1]);
+    later.take_up(&KeyRest { left: Duration::MAX, ..rests[0].clone() }, now);
+    assert_eq!(later.soonest().0, None);
+    assert_eq!(later.ready(Some(0), at(now, 5 * 3600)), [0, 1], "a wrong clock is no prison");
+}
