@@ -221,3 +221,93 @@ async fn a_server_that_is_named_is_found_by_a_scan_and_says_how_much_its_models_
     assert!(checked.status.success() && text(&checked).contains("local/qwen3:8b"), "{}", text(&checked));
     serving.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_without_credit_is_not_asked_again_after_a_restart_until_its_owner_says_so_or_replaces_it() {
+    let answers = ["One.", "Two.", "Three.", "Four.", "Five."].map(|text| Answer::Whole(say(&[text])));
+    let first = Provider::start(std::iter::once(fail(402, "pay")).chain(answers)).await;
+    let second = Provider::start([]).await;
+    let home = home(&first, &second);
+    let last = || keys(&first).pop().unwrap();
+    let state = |home: &Home| home.json(&["models", "status"])[0]["state"].as_str().unwrap().to_owned();
+    let running = home.start();
+    assert_eq!(running.connect().await.ask("r1", "hi").await, "One.");
+    assert_eq!(keys(&first), ["Bearer sk-work", "Bearer sk-home"]);
+    running.stop();
+    let raw = std::fs::read(home.path().join("host.redb")).unwrap();
+    assert!(!raw.windows(7).any(|bytes| bytes == b"sk-work"), "the store holds a key");
+
+    let running = home.start();
+    assert!(state(&home).starts_with("disabled for 1"), "{}", state(&home));
+    assert_eq!(running.connect().await.ask("r2", "hi").await, "Two.");
+    assert_eq!(last(), "Bearer sk-home");
+    // Its owner has paid, and says so to the running host.
+    assert!(home.run(&["models", "auth", "order", "first", "work", "home"]).status.success());
+    assert_eq!(state(&home), "ready");
+    assert_eq!(running.connect().await.ask("r3", "hi").await, "Three.");
+    assert_eq!(last(), "Bearer sk-work");
+    running.stop();
+    let running = home.start();
+    assert_eq!((state(&home).as_str(), running.connect().await.ask("r4", "hi").await.as_str()), ("ready", "Four."));
+    running.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_of_a_key_does_not_count_for_another_one_and_is_forgotten_while_no_host_runs() {
+    let script = [fail(402, "pay"), Answer::Whole(say(&["One."])), Answer::Whole(say(&["Two."])), fail(402, "pay")];
+    let script = script.into_iter().chain(["Three.", "Four."].map(|text| Answer::Whole(say(&[text]))));
+    let (first, second) = (Provider::start(script).await, Provider::start([]).await);
+    let home = home(&first, &second);
+    let last = || keys(&first).pop().unwrap();
+    let running = home.start();
+    assert_eq!(running.connect().await.ask("r1", "hi").await, "One.");
+    running.stop();
+    let home = home.env("WORK_KEY", "sk-new");
+    let running = home.start();
+    assert_eq!((running.connect().await.ask("r2", "hi").await.as_str(), last().as_str()), ("Two.", "Bearer sk-new"));
+    assert_eq!(running.connect().await.ask("r3", "hi").await, "Three.");
+    assert_eq!(last(), "Bearer sk-home");
+    running.stop();
+    let ordered = home.run(&["models", "auth", "order", "first", "work", "home"]);
+    assert!(text(&ordered).contains("from the next start on"), "{}", text(&ordered));
+    let running = home.start();
+    assert_eq!((running.connect().await.ask("r4", "hi").await.as_str(), last().as_str()), ("Four.", "Bearer sk-new"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_and_models_that_commands_change_are_used_without_a_restart() {
+    let answers = ["One.", "Two.", "Three."].map(|text| Answer::Whole(say(&[text])));
+    let provider = Provider::start(answers).await;
+    let config = format!("{{ models: {{ providers: {{ lab: {{ baseUrl: '{}/v1' }} }} }} }}", provider.origin());
+    let home = Home::new().config(&config);
+    let running = home.start();
+    let mut client = running.connect().await;
+    assert!(!client.ask("c1", "/models").await.contains("lab/"));
+    let run = |args: &[&str], input: &str, says: &str| {
+        let output = run_with(&home, args, input);
+        assert!(output.status.success() && text(&output).contains(says), "{}", text(&output));
+    };
+    run(&["models", "auth", "add", "lab"], "sk-one", "is used from now on");
+    run(&["models", "set", "lab/m-1"], "", "`lab/m-1` answers from now on");
+    assert_eq!(client.ask("r1", "hi").await, "One.");
+    assert!(client.ask("c2", "/models").await.contains("this conversation asks lab/m-1"));
+    // A provider that nobody has named yet can be chosen as soon as its key is there.
+    assert!(client.ask("c3", "/model groq/openai/gpt-oss-120b").await.contains("models auth add groq"));
+    run(&["models", "auth", "add", "groq"], "sk-groq", "is used from now on");
+    assert!(client.ask("c4", "/models").await.contains("- groq/openai/gpt-oss-120b: "));
+    let listed = client.call("models.list", json!({})).await.unwrap().to_string();
+    assert!(listed.contains(r#""provider":"groq""#), "{listed}");
+    run(&["secret", "rotate", "models/lab"], "sk-two", "rotated `models/lab`");
+    assert_eq!(client.ask("r2", "hi").await, "Two.");
+    // What cannot be used changes nothing, and says so.
+    let file = home.path().join("config.json5");
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, good.replace("lab/m-1", "nobody/m-1")).unwrap();
+    run(
+        &["secret", "rotate", "models/lab"],
+        "sk-three",
+        "the running host goes on with the models and keys that it has",
+    );
+    assert_eq!(client.ask("r3", "hi").await, "Three.");
+    assert_eq!(keys(&provider), ["Bearer sk-one", "Bearer sk-two", "Bearer sk-two"]);
+}

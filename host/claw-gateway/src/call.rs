@@ -178,6 +178,11 @@ pub enum Call {
     SkillsStatus(AgentId),
     /// The models in use, and how their keys are.
     ModelsStatus,
+    /// `{ok, model}`: the models of the settings and their keys are read again. Keys of `provider` are tried at once.
+    SecretsReload {
+        /// Whose keys are not to rest any more; an addition of this host.
+        provider: Option<String>,
+    },
     /// `{agentId, name?, …}`
     AgentIdentity {
         /// Which agent.

@@ -130,6 +130,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method { name: "taskSuggestions.list", scope: Scope::Read, read: |_| here(json!({"suggestions": []})) },
     Method { name: "commands.list", scope: Scope::Read, read: |p| of_agent(p, Call::CommandsList) },
     Method { name: "models.status", scope: Scope::Read, read: |_| host(Call::ModelsStatus) },
+    Method { name: "secrets.reload", scope: Scope::Admin, read: secrets_reload },
     Method { name: "skills.status", scope: Scope::Read, read: |p| of_agent(p, Call::SkillsStatus) },
 ];
 
@@ -205,6 +206,16 @@ fn runs_show(params: Value) -> Result<Request, String> {
 fn runs_replay(params: Value) -> Result<Request, String> {
     let RunParams { run_id: run } = parse(params)?;
     host(Call::RunsReplay { run })
+}
+
+#[derive(Deserialize)]
+struct SecretsReloadParams {
+    provider: Option<String>,
+}
+
+fn secrets_reload(params: Value) -> Result<Request, String> {
+    let SecretsReloadParams { provider } = parse(params)?;
+    host(Call::SecretsReload { provider })
 }
 
 #[derive(Deserialize)]

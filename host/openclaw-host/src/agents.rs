@@ -22,8 +22,8 @@ pub struct Agent {
     pub workspace: PathBuf,
     /// Skills that are folders, as it sees them.
     pub skills: Skills,
-    /// Who answers, unless its owner prefers another one in a conversation.
-    pub model: Chosen,
+    /// Who answers, unless its owner prefers another one in a conversation; without one, the usual model does.
+    model: Option<String>,
     /// How much that thinks.
     pub thinking: Thinking,
     /// The policies that it starts from.
@@ -42,17 +42,15 @@ pub struct Agents {
 struct Ground<'a> {
     settings: &'a Settings,
     home: &'a Path,
-    model: &'a Model,
 }
 
 impl Agent {
     fn new(ground: &Ground<'_>, id: AgentId, agent: &AgentSettings) -> Self {
-        let Ground { settings, home, model } = ground;
-        let own = agent.model.as_deref().and_then(|name| model.choose(name).ok());
+        let Ground { settings, home } = ground;
         Agent {
             skills: Skills::new(&id, &settings.skills, &agent.workspace, home, agent.skills.clone()),
             workspace: agent.workspace.clone(),
-            model: own.unwrap_or_else(|| model.usual()),
+            model: agent.model.clone(),
             thinking: agent.thinking.unwrap_or(settings.thinking),
             preset: agent.preset.unwrap_or(settings.policy.preset).into(),
             tools: agent.tools.clone().map(Arc::new),
@@ -67,12 +65,18 @@ impl Agent {
         Agent {
             skills: Skills::new(&id, &skills, &nowhere, &nowhere, Some(BTreeSet::new())),
             workspace: nowhere,
-            model: ground.model.usual(),
+            model: None,
             thinking: Thinking::Off,
             preset: Preset::DenyAll,
             tools: Some(Arc::default()),
             id,
         }
+    }
+
+    /// Who of these answers, unless its owner prefers another one in a conversation.
+    pub fn model(&self, models: &Model) -> Chosen {
+        let own = self.model.as_deref().and_then(|name| models.choose(name).ok());
+        own.unwrap_or_else(|| models.usual())
     }
 
     /// Whether it has a tool.
@@ -88,8 +92,8 @@ impl Agent {
 
 impl Agents {
     /// The agents of a host with these settings.
-    pub fn new(settings: &Settings, home: &Home, model: &Model) -> Self {
-        let ground = Ground { settings, home: home.path(), model };
+    pub fn new(settings: &Settings, home: &Home) -> Self {
+        let ground = Ground { settings, home: home.path() };
         let main = route::main();
         let named = std::iter::once((&main, &settings.agent)).chain(&settings.agents);
         let all = named.map(|(id, agent)| (id.clone(), Agent::new(&ground, id.clone(), agent))).collect();

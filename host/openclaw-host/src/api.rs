@@ -179,7 +179,12 @@ impl Api {
                 let verified = verified.map_err(|err| RpcError::unavailable(err.to_string()))?.map_err(stored)?;
                 Ok(audit::view::verified(&verified))
             }
-            Call::ModelsStatus => Ok(view::model_keys(&host.model)),
+            Call::ModelsStatus => Ok(view::model_keys(&host.model())),
+            Call::SecretsReload { provider } => {
+                let read = host.models.reload(&host.about.home, &host.vault, provider.as_deref()).await;
+                read.map_err(|failure| RpcError::invalid(failure.in_one_line()))?;
+                Ok(json!({"ok": true, "model": host.model().name()}))
+            }
             Call::SkillsStatus(agent) => {
                 let agent = self.agent(&agent)?;
                 Ok(skills_view::status(agent, &*agent.skills.shelf(host).await))

@@ -12,11 +12,9 @@ use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{RunId, ToolName};
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
-use claw_model::Model;
 use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{AuditKey, Blobs, Retention, Store, StoreError};
-use claw_vault::Vault;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -40,14 +38,14 @@ use crate::home::{self, Home, HomeError};
 use crate::host::{About, Host, RunLimits, now};
 use crate::hub::Hub;
 use crate::incognito;
+use crate::models::{self, Models};
 use crate::owner_policies::OwnerPolicies;
 use crate::packages::Packages;
-use crate::provider_key;
 use crate::queue;
 use crate::retention;
 use crate::revocations::Revocations;
 use crate::run;
-use crate::settings::{self, AuthMode, Flags, ModelSettings, ProviderSettings, Settings, Walls};
+use crate::settings::{self, AuthMode, Flags, Settings, Walls};
 use crate::spending::Spending;
 use crate::tasks::Unheard;
 
@@ -131,7 +129,7 @@ impl App {
     /// Opens the store, finds the components and binds the port; runs nothing.
     async fn build(start: &Start) -> Result<App, Failure> {
         let Start { settings, effective, home, vault, .. } = start;
-        let model = model(settings, vault).await?;
+        let model = models::open(settings, vault).await?;
         let store = open_store(home.path())?;
         // Whoever holds the store is the only host of this home, so nobody is at work in there.
         home.empty_scratch();
@@ -145,7 +143,7 @@ impl App {
             Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
         let folders = Folders::new(settings, home);
         folders.settle(|name| !matches!(store.package(name), Ok(None)));
-        let agents = Agents::new(settings, home, &model);
+        let agents = Agents::new(settings, home);
         agents.warn_of_missing_tools(&catalog);
         let presets = agents.all().map(|agent| (agent.id.clone(), agent.preset)).collect();
         let policies = OwnerPolicies::watch(presets, home.policies()).map_err(|err| Failure::new(Exit::Failed, err))?;
@@ -173,6 +171,7 @@ impl App {
         let checkpoints = Checkpoints::new(settings.undo, home.path(), store.clone(), blobs.clone());
         let host = Host {
             incognito: store.incognito(),
+            models: Models::new(model, &store),
             store,
             blobs,
             checkpoints,
@@ -187,7 +186,6 @@ impl App {
             gate: Gate::new(policy, settings.approvals.expiry, Budget::new(settings.approvals.per_hour)),
             approvers: gateway.approvers(),
             unattended: settings.approvals.unattended,
-            model,
             http,
             net: NetBroker::new(NetLimits::default(), dialer),
             vault: Arc::clone(vault),
@@ -231,6 +229,8 @@ impl App {
         tokio::spawn(Arc::clone(&host).follow_revocations(stop.clone()));
         tokio::spawn(retention::follow(Arc::clone(&host), stop.clone()));
         tokio::spawn(incognito::follow(Arc::clone(&host), stop.clone()));
+        // Not before the driver: the last runs can still find out how a key is.
+        let keys = tokio::spawn(models::follow(Arc::clone(&host), cut_off.clone()));
         tokio::spawn(Arc::clone(&host.checkpoints).follow(stop.clone()));
         let (commands, receiver) = mpsc::channel(WAITING);
         let api = Api::new(Arc::clone(&host));
@@ -264,7 +264,7 @@ impl App {
         let _ = channels.await;
         cut_off.cancel();
         patience.abort();
-        let _ = tokio::join!(api, gateway);
+        let _ = tokio::join!(api, gateway, keys);
         host.sandbox.stop().await;
         host.processes.stop_all().await;
         // The last clone closes the store; the writer has flushed by then whatever it acknowledged.
@@ -397,34 +397,6 @@ fn limits(settings: &Settings) -> RunLimits {
         run: limits.run,
         call: CallLimits { memory_bytes: limits.memory_bytes, wall_ms: millis(limits.call), ..CallLimits::default() },
     }
-}
-
-async fn model(settings: &Settings, vault: &Vault) -> Result<Model, Failure> {
-    let (first, fallbacks, others, by_name) = match &settings.model {
-        ModelSettings::Rehearsal => return Ok(Model::Rehearsal),
-        ModelSettings::Providers { first, fallbacks, others, by_name } => (first, fallbacks, others, by_name),
-    };
-    let first = provider_key::with_keys(first, vault, &settings.roots).await?;
-    let with_keys = async |models: &[ProviderSettings]| {
-        let mut found = Vec::with_capacity(models.len());
-        for model in models {
-            found.push(provider_key::with_keys(model, vault, &settings.roots).await?);
-        }
-        Ok::<_, Failure>(found)
-    };
-    let (fallbacks, mut others) = (with_keys(fallbacks).await?, with_keys(others).await?);
-    for provider in by_name {
-        // Nobody needs it yet.
-        match provider_key::with_keys(provider, vault, &settings.roots).await {
-            Ok(config) if claw_model::Model::http(config.clone()).is_ok() => others.push(config),
-            Ok(_) => tracing::warn!(provider = %provider.id, "a provider that is not in use cannot be chosen"),
-            Err(err) => {
-                tracing::warn!(provider = %provider.id, error = %err, "a provider that is not in use cannot be chosen");
-            }
-        }
-    }
-    let model = Model::with_fallbacks(first, fallbacks).and_then(|model| model.and_others(others));
-    model.map_err(|err| Failure::new(Exit::Config, err))
 }
 
 /// Opens the store of the home at `home`, or makes it.

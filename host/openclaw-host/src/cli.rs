@@ -21,6 +21,7 @@ mod outbox;
 mod output;
 mod own_host;
 mod policy;
+mod reload;
 mod rights;
 mod run;
 mod runs;
@@ -303,7 +304,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
             let told = run::Told { flags: Flags { port, bind }, answers: http_answers };
             run::run(&home()?, told, &output, &env, serve)
         }
-        Command::Secret(command) => secret::secret(command, &home()?, &output, &env),
+        Command::Secret(command) => in_runtime(secret::secret(command, &home()?, &output, &env)),
         Command::Models(command) => in_runtime(models::models(command, &home()?, &env, &output)),
         Command::Selftest { .. } => in_runtime(selftest::containment(&crate::app::program()?, &output)),
         Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),

@@ -25,6 +25,7 @@ use crate::folders::Folders;
 use crate::gate::Gate;
 use crate::gauge::Gauge;
 use crate::hub::Hub;
+use crate::models::Models;
 use crate::packages::Packages;
 use crate::revocations::Revocations;
 use crate::settings::{ContextSettings, QueueSettings, SubAgentSettings, Unattended};
@@ -60,7 +61,7 @@ pub struct Host {
     /// What becomes of a question while there are none.
     pub unattended: Unattended,
     /// Who answers.
-    pub model: Model,
+    pub models: Models,
     /// Sends requests for guests.
     pub http: HttpBroker,
     /// Opens connections for guests.
@@ -188,6 +189,11 @@ impl Host {
     /// The components that are installed now. Who takes several looks keeps what this gives: the next one may differ.
     pub fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The models that are asked now. Who takes several looks keeps what this gives: the next one may differ.
+    pub fn model(&self) -> Arc<Model> {
+        self.models.current()
     }
 
     /// The policies in force for the agent of a conversation.

@@ -25,13 +25,13 @@ impl Ways {
     /// The ways of an agent's owner who prefers this. A name that the host does not know any more, say because the configuration
     /// has changed since, prefers nothing.
     pub fn of(host: &Host, agent: &Agent, preferences: &Preferences) -> Ways {
-        let wish = preferences.model.as_deref();
-        let chosen = wish.and_then(|wish| host.model.choose(wish).ok());
+        let (model, wish) = (host.model(), preferences.model.as_deref());
+        let chosen = wish.and_then(|wish| model.choose(wish).ok());
         let gone = wish.filter(|_| chosen.is_none()).map(str::to_owned);
         let thinking = preferences.thinking.as_deref().and_then(Thinking::named);
         let waiting = preferences.queue.as_deref().and_then(QueueWish::parse).unwrap_or_default();
         Ways {
-            model: chosen.unwrap_or_else(|| agent.model.clone()),
+            model: chosen.unwrap_or_else(|| agent.model(&model)),
             thinking: thinking.unwrap_or(agent.thinking),
             waiting: waiting.or(host.queue.waiting),
             gone,

@@ -109,6 +109,7 @@ async fn each_method_needs_exactly_its_scope() {
         taskSuggestions.list: read write admin
         commands.list: read write admin
         models.status: read write admin
+        secrets.reload: admin
         skills.status: read write admin
     "#]]
     .assert_eq(&table);

@@ -118,6 +118,7 @@ async fn the_hello_says_what_the_client_may_and_the_host_can() {
                 "taskSuggestions.list",
                 "commands.list",
                 "models.status",
+                "secrets.reload",
                 "skills.status"
               ],
               "events": [

@@ -181,7 +181,7 @@ impl Api {
     /// What answers a message that wishes for a model which its sender cannot have: `/model` says why.
     fn refusal_of(&self, caller: &Caller, own: &Preferences) -> Option<Slash> {
         let slash = Slash::Model(Wish::Set(own.model.clone()?));
-        let has_it = |model: &str| self.host.model.choose(model).is_ok();
+        let has_it = |model: &str| self.host.model().choose(model).is_ok();
         let can_have = caller.scopes.allows(slash.scope()) && own.model.as_deref().is_some_and(has_it);
         (!can_have).then_some(slash)
     }

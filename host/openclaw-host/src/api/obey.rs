@@ -138,8 +138,9 @@ impl Api {
             Slash::Export(form) => self.export(session, form).await?,
             Slash::Tools => self.tools(session),
             Slash::Agents => {
+                let models = self.host.model();
                 let line = |agent: &Agent| {
-                    let (id, model, place) = (&agent.id, &agent.model.name, agent.workspace.display());
+                    let (id, model, place) = (&agent.id, agent.model(&models).name, agent.workspace.display());
                     let here = if *id == session.agent() { " (here)" } else { "" };
                     format!("- {id}{here}: asks {model}, works in {place}, policies `{}`", agent.preset)
                 };
@@ -214,7 +215,7 @@ impl Api {
     }
 
     pub(super) fn models_for(&self, session: &SessionKey) -> Result<String, RpcError> {
-        let model = &self.host.model;
+        let model = self.host.model();
         let chosen = self.ways(session)?.1.model.name;
         let mut lines = vec![format!("this conversation asks {chosen}")];
         let line = |(name, facts): (String, claw_model::ModelFacts)| {

@@ -98,7 +98,7 @@ impl Api {
     /// Refuses names that mean nothing here.
     pub(super) fn check(&self, change: &PreferenceChange) -> Result<(), RpcError> {
         if let Some(Some(wish)) = &change.model {
-            self.host.model.choose(wish).map_err(|err| RpcError::invalid(err.to_string()))?;
+            self.host.model().choose(wish).map_err(|err| RpcError::invalid(err.to_string()))?;
         }
         if let Some(Some(level)) = &change.thinking
             && Thinking::named(level).is_none()

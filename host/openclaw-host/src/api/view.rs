@@ -161,7 +161,7 @@ pub(super) fn agents(host: &Host) -> Value {
     let agents = host.agents.all().map(|agent| {
         json!({
             "id": agent.id, "kind": "agent", "workspace": agent.workspace,
-            "model": {"primary": with_provider(agent.model.name.clone()), "fallbacks": []},
+            "model": {"primary": with_provider(agent.model(&host.model()).name), "fallbacks": []},
             "thinkingDefault": agent.thinking.as_str(),
             "policy": agent.preset.to_string(),
             "tools": agent.tools(),
@@ -177,7 +177,7 @@ pub(super) fn agents(host: &Host) -> Value {
 }
 
 fn primary(host: &Host) -> String {
-    with_provider(host.model.name())
+    with_provider(host.model().name())
 }
 
 fn with_provider(name: String) -> String {
@@ -186,9 +186,9 @@ fn with_provider(name: String) -> String {
 
 /// The usual model, then all others that can be chosen.
 pub(super) fn models(host: &Host) -> Value {
-    let known = host.model.choices().into_iter().filter_map(|(name, facts)| Some((name, facts?)));
-    let mut models: Vec<(String, ModelFacts)> = vec![(primary(host), host.model.usual().facts)];
-    for model in host.model.models().into_iter().chain(known) {
+    let known = host.model().choices().into_iter().filter_map(|(name, facts)| Some((name, facts?)));
+    let mut models: Vec<(String, ModelFacts)> = vec![(primary(host), host.model().usual().facts)];
+    for model in host.model().models().into_iter().chain(known) {
         if models.iter().all(|(name, _)| *name != with_provider(model.0.clone())) {
             models.push(model);
         }
@@ -269,7 +269,7 @@ pub(super) fn status(host: &Host, approvals: usize, unfinished: usize, at: Times
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptimeMs": at.0.saturating_sub(host.about.started.0),
-        "model": host.model.name(),
+        "model": host.model().name(),
         "policy": host.about.preset.to_string(),
         "policyError": host.gate.rejected_policy(),
         "home": host.about.home,

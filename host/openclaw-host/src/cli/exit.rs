@@ -98,6 +98,11 @@ impl Failure {
         self.exit
     }
 
+    /// What failed and why, for a log or a client.
+    pub fn in_one_line(&self) -> String {
+        format!("{:#}", self.error)
+    }
+
     /// Prints the failure to standard error and gives the exit code.
     pub(super) fn report(&self, format: Format) -> i32 {
         // The reader of a pipe that closed it has all it wanted, as with `| head`.

@@ -12,6 +12,7 @@ use clap::Subcommand;
 use claw_model::{ModelFacts, Prices};
 use serde_json::{Value, json};
 
+use super::reload::reload;
 use super::{Exit, Failure, Output};
 use crate::settings::{self, Env, KnownProvider};
 
@@ -72,12 +73,12 @@ pub(super) async fn models(command: ModelsCommand, home: &Path, env: &Env, outpu
     match command {
         ModelsCommand::List { all } => list::list(home, all, output),
         ModelsCommand::Status { probe } => status::status(home, probe, env, output).await,
-        ModelsCommand::Set { name } => set(home, &name, output),
+        ModelsCommand::Set { name } => set(home, &name, output).await,
         ModelsCommand::Auth(AuthCommand::Add { provider, name, value }) => {
             super::secret::refuse_words(&value)?;
-            auth::add(home, &provider, name.as_deref(), env, output)
+            auth::add(home, &provider, name.as_deref(), env, output).await
         }
-        ModelsCommand::Auth(AuthCommand::Order { provider, keys }) => auth::order(home, &provider, &keys, output),
+        ModelsCommand::Auth(AuthCommand::Order { provider, keys }) => auth::order(home, &provider, &keys, output).await,
         ModelsCommand::Scan { urls } => scan::scan(&urls, output).await,
     }
 }
@@ -92,7 +93,7 @@ fn known(home: &Path, id: &str) -> Result<KnownProvider, Failure> {
     })
 }
 
-fn set(home: &Path, name: &str, output: &Output) -> Result<Exit, Failure> {
+async fn set(home: &Path, name: &str, output: &Output) -> Result<Exit, Failure> {
     let mut hint = None;
     if name != "rehearsal" {
         let (id, model) = name.split_once('/').unwrap_or((name, ""));
@@ -107,9 +108,10 @@ fn set(home: &Path, name: &str, output: &Output) -> Result<Exit, Failure> {
         }
     }
     change(home, &["models", "default"], &json!(name))?;
+    let from = reload(home, None).await?;
     output.data(&json!({ "default": name, "change": "set", "hint": hint }), |_| {
         let hint = hint.as_ref().map_or(String::new(), |hint| format!("\n{hint}"));
-        format!("`{name}` answers from the next start on{hint}")
+        format!("`{name}` answers {}{hint}", from.words())
     })?;
     Ok(Exit::Ok)
 }

@@ -10,6 +10,7 @@ use claw_vault::{Audience, Change, Info, MAX_VALUE_BYTES, Vault, VaultError, Zer
 use serde_json::{Value, json};
 
 use super::output::table;
+use super::reload::reload_for_secret;
 use super::{Exit, Failure, Output};
 use crate::home::Home;
 use crate::host::now;
@@ -49,7 +50,7 @@ pub(super) enum SecretCommand {
     },
 }
 
-pub(super) fn secret(command: SecretCommand, home: &Path, output: &Output, env: &Env) -> Result<Exit, Failure> {
+pub(super) async fn secret(command: SecretCommand, home: &Path, output: &Output, env: &Env) -> Result<Exit, Failure> {
     let open = |missing| -> Result<Vault, Failure> { Ok(vault::open(home, settings::vault_key(home)?, env, missing)?) };
     match command {
         SecretCommand::Set { name, audience, components, value } => {
@@ -67,6 +68,7 @@ pub(super) fn secret(command: SecretCommand, home: &Path, output: &Output, env: 
                 Change::Added => "added",
                 Change::Replaced => "replaced",
             };
+            reload_for_secret(home, &name).await?;
             show(&vault, &name, done, output)
         }
         SecretCommand::List => list(&open(Missing::Leave)?, output),
@@ -77,6 +79,7 @@ pub(super) fn secret(command: SecretCommand, home: &Path, output: &Output, env: 
                 return Err(unknown(name).into());
             }
             vault.rotate(&name, read_value(&name)?, now())?;
+            reload_for_secret(home, &name).await?;
             show(&vault, &name, "rotated", output)
         }
         SecretCommand::Rm { name } => {
@@ -84,6 +87,7 @@ pub(super) fn secret(command: SecretCommand, home: &Path, output: &Output, env: 
             // A name that was never there may be a secret in the wrong place: only a known one is repeated.
             check_name(&name)?;
             vault.remove(&name)?;
+            reload_for_secret(home, &name).await?;
             output.data(&json!({ "name": name, "change": "removed" }), |_| format!("removed `{name}`"))?;
             Ok(Exit::Ok)
         }

@@ -172,7 +172,7 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
         "secret rotate github sk-canary more",
     ] {
         let Command::Secret(command) = parse(line).unwrap().command else { panic!("{line}") };
-        let failure = secret::secret(command, home.path(), &quiet(), &env).unwrap_err();
+        let failure = in_runtime(secret::secret(command, home.path(), &quiet(), &env)).unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
         let text = failure.to_text();
         assert!(text.contains("does not belong on the command line") && !text.contains("canary"), "{text}");
@@ -180,7 +180,7 @@ fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
     // Nor is one that stands where a name should.
     for line in ["secret set Canary! --for https://a.example", "secret rotate Canary!", "secret rm Canary!"] {
         let Command::Secret(command) = parse(line).unwrap().command else { panic!("{line}") };
-        let failure = secret::secret(command, home.path(), &quiet(), &env).unwrap_err();
+        let failure = in_runtime(secret::secret(command, home.path(), &quiet(), &env)).unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
         assert!(!failure.to_text().contains("Canary"), "{}", failure.to_text());
     }

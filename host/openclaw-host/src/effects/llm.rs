@@ -72,8 +72,9 @@ impl Effects {
         let (model, _room) = self.reserve(&mut prompt, asked, &model)?;
         let mut meter = Meter::new(asked);
         let mut hear = |heard: Heard<'_>| meter.hear(&heard);
+        let models = host.model();
         let reply = tokio::select! {
-            reply = host.model.ask(None, &model, &prompt, &mut hear) => {
+            reply = models.ask(None, &model, &prompt, &mut hear) => {
                 reply.map_err(|err| EffectError::Unavailable(err.to_string()))
             }
             () = self.context.cancel.cancelled() => Err(EffectError::Cancelled),
@@ -108,7 +109,7 @@ impl Effects {
     /// Reserves what a question may use; its answer may get shorter by it. Gives who may answer it.
     fn reserve(&self, prompt: &mut Prompt, asked: u64, model: &Chosen) -> Result<(Chosen, Reservation), EffectError> {
         let host = &self.context.host;
-        let stand_ins = host.model.stand_ins(model);
+        let stand_ins = host.model().stand_ins(model);
         let wanted = Wanted {
             session: &self.context.facts.session,
             above: &self.context.lineage.above,

@@ -239,8 +239,9 @@ impl Shell {
                 Heard::Begun(_) | Heard::Used { .. } => {}
             }
         };
+        let models = host.model();
         let replied = tokio::select! {
-            reply = host.model.ask(Some(session.as_str()), model, prompt, &mut hear) => Some(reply),
+            reply = models.ask(Some(session.as_str()), model, prompt, &mut hear) => Some(reply),
             () = self.cancel.cancelled() => None,
             () = clock.reached() => None,
         };
@@ -262,7 +263,7 @@ impl Shell {
         self.reservation = None;
         let host = &self.host;
         let model = &self.ways.model;
-        let (stand_ins, facts) = (host.model.stand_ins(model), model.facts);
+        let (stand_ins, facts) = (host.model().stand_ins(model), model.facts);
         let (session, reply) = (&self.row.session, u64::from(*output_tokens));
         let (above, account) = (self.lineage.above.as_slice(), Some(&self.lineage.root));
         let (run, stand_ins) = (self.used, stand_ins.as_slice());

@@ -81,7 +81,7 @@ impl Shell {
     /// not be asked, or nobody waits for it any more. `wish` is what the owner wants of it, and may be empty.
     async fn summary(&mut self, old: &[Message], wish: &str, room: &Room) -> Result<String, StoreError> {
         // It follows scripts, and has nothing to say about others.
-        if matches!(self.host.model, Model::Rehearsal) {
+        if matches!(*self.host.model(), Model::Rehearsal) {
             return Ok(summary::plain(old));
         }
         let mut summary = String::new();

@@ -5,6 +5,7 @@ use std::path::Path;
 use claw_vault::Audience;
 use serde_json::json;
 
+use super::super::reload::reload;
 use super::super::{Exit, Failure, Output, secret};
 use super::{change, known};
 use crate::home::Home;
@@ -13,7 +14,7 @@ use crate::provider_key::origin;
 use crate::settings::{self, DEFAULT_KEY, Env, is_key_name};
 use crate::vault::{self, Missing};
 
-pub(super) fn add(
+pub(super) async fn add(
     home: &Path,
     provider: &str,
     name: Option<&str>,
@@ -53,17 +54,18 @@ pub(super) fn add(
         DEFAULT_KEY => change(home, &["models", "providers", provider, "apiKey"], &place)?,
         name => change(home, &["models", "providers", provider, "keys", name], &place)?,
     }
+    let from = reload(home, Some(provider)).await?;
     let data = json!({ "provider": provider, "key": name, "secret": secret_name, "for": audience.to_string() });
     output.data(&data, |_| {
         format!(
-            "kept as `{secret_name}` in the vault, for `{audience}` alone; key `{name}` of `{provider}` is used from the \
-             next start on"
+            "kept as `{secret_name}` in the vault, for `{audience}` alone; key `{name}` of `{provider}` is used {}",
+            from.words()
         )
     })?;
     Ok(Exit::Ok)
 }
 
-pub(super) fn order(home: &Path, provider: &str, keys: &[String], output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn order(home: &Path, provider: &str, keys: &[String], output: &Output) -> Result<Exit, Failure> {
     let known = known(home, provider)?;
     let names: Vec<&str> = known.keys.iter().map(|key| key.name.as_str()).collect();
     if let Some(unknown) = keys.iter().find(|key| !names.contains(&key.as_str())) {
@@ -72,8 +74,9 @@ pub(super) fn order(home: &Path, provider: &str, keys: &[String], output: &Outpu
             .hint(format!("`openclaw-host models auth add {provider} --name {unknown}` adds it")));
     }
     change(home, &["models", "providers", provider, "keyOrder"], &json!(keys))?;
+    let from = reload(home, Some(provider)).await?;
     output.data(&json!({ "provider": provider, "order": keys }), |_| {
-        format!("`{provider}` uses `{}` from the next start on", keys.join("`, then `"))
+        format!("`{provider}` uses `{}` {}", keys.join("`, then `"), from.words())
     })?;
     Ok(Exit::Ok)
 }
