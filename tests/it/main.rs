@@ -36,6 +36,7 @@ mod incognito;
 mod labels;
 mod listed;
 mod marketplace;
+mod modes;
 mod obedient;
 mod outbox;
 mod owner;

@@ -65,6 +65,7 @@ impl Lab {
             origin: Origin::Owner,
             person_present: true,
             labels: Labels::default(),
+            mode: claw_core::mode::Mode::Act,
             at: Timestamp(0),
         };
         let subject = Subject {

@@ -160,6 +160,7 @@ fn facts() -> Facts {
         origin: Origin::Owner,
         person_present: false,
         labels: Labels::default(),
+        mode: claw_core::mode::Mode::Act,
         at: Timestamp(0),
     }
 }

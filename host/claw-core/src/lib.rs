@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod label;
 pub mod lane;
 pub mod message;
+pub mod mode;
 pub mod route;
 
 pub mod context;

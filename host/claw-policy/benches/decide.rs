@@ -13,6 +13,7 @@ use claw_core::effect::{AddressClass, ExecPlan, HttpPlan, RequestBody, Target};
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 use claw_policy::{Action, Decision, Facts, Grants, Policy, PolicyFile, Preset, Subject, ToolInvocation, Trust};
 
 const BATCHES: usize = 101;
@@ -140,6 +141,7 @@ fn facts() -> Facts {
         origin: Origin::Owner,
         person_present: true,
         labels: Labels::default(),
+        mode: Mode::Act,
         at: Timestamp(0),
     }
 }

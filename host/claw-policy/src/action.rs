@@ -41,6 +41,23 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it may change something or tell somebody something, and does not only look. What a tool does by itself,
+    /// its effects and its folders say; what a sub-agent does, is decided there.
+    pub fn acts(&self) -> bool {
+        match self {
+            Action::CallTool(_)
+            | Action::UseSecret(_)
+            | Action::UseStore(_)
+            | Action::AskModel(_)
+            | Action::UseSessions(SessionsPlan::Read(_) | SessionsPlan::Spawn(_)) => false,
+            Action::SendRequest(plan) => !matches!(plan.method.as_str(), "GET" | "HEAD"),
+            Action::RunProgram(_)
+            | Action::OpenConnection(_)
+            | Action::SendMessage(_)
+            | Action::UseSessions(SessionsPlan::Send { .. }) => true,
+        }
+    }
+
     /// The action's name in policies, cards and logs.
     pub fn name(&self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ use claw_core::effect::{
 use claw_core::id::{AgentId, CallId, ComponentName, Digest, RunId, SessionKey, Timestamp, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 
 use crate::{Action, Decision, Facts, Grants, Subject, ToolInvocation, Trust};
 
@@ -47,6 +48,7 @@ pub(crate) fn facts() -> Facts {
         origin: Origin::Owner,
         person_present: true,
         labels: Labels::default(),
+        mode: Mode::Act,
         at: Timestamp(1_795_281_120_000),
     }
 }

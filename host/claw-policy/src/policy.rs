@@ -14,6 +14,7 @@ use claw_core::guard::Guard;
 use claw_core::id::Digest;
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::{self, Mode};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -198,6 +199,10 @@ impl Policy {
             return Decision::Deny(unnameable(&action));
         };
         let deny = |denial: Denial| Decision::Deny(Denial { digest: Some(digest), ..denial });
+        if facts.mode == Mode::Suggest && action.acts() {
+            let (code, reason) = (mode::SUGGEST.to_owned(), mode::refusal(&format!("`{}`", action.name())));
+            return deny(Denial { code, reason, decided_by: Vec::new(), digest: None });
+        }
         let question = question(subject, facts, &action);
         let Question { granted, presence, .. } = question;
         let asked = self.engine.prepare(&question);
@@ -285,7 +290,8 @@ impl Policy {
         if !allows(Access::Read) {
             return None;
         }
-        Some(if wanted == Access::ReadWrite && allows(Access::ReadWrite) { Access::ReadWrite } else { Access::Read })
+        let may_write = wanted == Access::ReadWrite && facts.mode == Mode::Act;
+        Some(if may_write && allows(Access::ReadWrite) { Access::ReadWrite } else { Access::Read })
     }
 
     /// The digest of one call: who, what, where, under which policies. `None` for a path that is not UTF-8.

@@ -3,6 +3,7 @@
 use claw_core::id::{ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 
 use crate::declared::Declared;
 use crate::given::GivenGrants;
@@ -56,6 +57,8 @@ pub struct Facts {
     pub person_present: bool,
     /// What has flowed into the run and its conversation so far.
     pub labels: Labels,
+    /// Whether its conversation acts, or only suggests.
+    pub mode: Mode,
     /// Host time.
     pub at: Timestamp,
 }

@@ -19,6 +19,8 @@ pub struct Preferences {
     pub thinking: Option<String>,
     /// What becomes of messages that arrive while a run works.
     pub queue: Option<String>,
+    /// Whether the assistant acts, or only suggests.
+    pub mode: Option<String>,
 }
 
 /// What is to change; a field without a value stays as it is, and `Some(None)` takes the preference away.
@@ -30,6 +32,8 @@ pub struct PreferenceChange {
     pub thinking: Option<Option<String>>,
     /// See [`Preferences::queue`].
     pub queue: Option<Option<String>>,
+    /// See [`Preferences::mode`].
+    pub mode: Option<Option<String>>,
 }
 
 /// Whose preferences.
@@ -63,12 +67,18 @@ impl Preferences {
             model: self.model.or(others.model),
             thinking: self.thinking.or(others.thinking),
             queue: self.queue.or(others.queue),
+            mode: self.mode.or(others.mode),
         }
     }
 
     fn change(&mut self, change: PreferenceChange) {
-        let PreferenceChange { model, thinking, queue } = change;
-        let fields = [(&mut self.model, model), (&mut self.thinking, thinking), (&mut self.queue, queue)];
+        let PreferenceChange { model, thinking, queue, mode } = change;
+        let fields = [
+            (&mut self.model, model),
+            (&mut self.thinking, thinking),
+            (&mut self.queue, queue),
+            (&mut self.mode, mode),
+        ];
         for (field, change) in fields {
             if let Some(change) = change {
                 *field = change;
@@ -80,14 +90,21 @@ impl Preferences {
 /// What sets all that these say, and nothing else.
 impl From<Preferences> for PreferenceChange {
     fn from(own: Preferences) -> Self {
-        let Preferences { model, thinking, queue } = own;
-        PreferenceChange { model: model.map(Some), thinking: thinking.map(Some), queue: queue.map(Some) }
+        let Preferences { model, thinking, queue, mode } = own;
+        let (model, thinking) = (model.map(Some), thinking.map(Some));
+        PreferenceChange { model, thinking, queue: queue.map(Some), mode: mode.map(Some) }
     }
 }
 
 impl Row for Preferences {
     const KIND: &'static str = "preferences";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
+
+    fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
+        type V1 = (Option<String>, Option<String>, Option<String>);
+        let row = |(model, thinking, queue): V1| Preferences { model, thinking, queue, mode: None };
+        (version == 1).then(|| postcard::from_bytes(bytes).map(row))
+    }
 }
 
 impl Store {
@@ -152,7 +169,7 @@ mod tests {
         let own = |thinking: Option<&str>| Preferences {
             model: Some("a/b".to_owned()),
             thinking: thinking.map(str::to_owned),
-            queue: None,
+            ..Preferences::default()
         };
         assert_eq!(store.preferences(&of("main")).unwrap(), Preferences::default(), "no file is too old");
         // A conversation that has not begun yet can have some.
@@ -190,5 +207,12 @@ mod tests {
         store.delete_session(&key("main"), "test", at(2)).await.unwrap();
         assert_eq!(store.preferences(&of).unwrap(), Preferences::default());
         assert_eq!(store.check().unwrap().faults, Vec::<String>::new());
+    }
+    #[test]
+    fn a_row_of_the_first_version_is_read() {
+        let first = postcard::to_extend(&(Some("a/b"), None::<&str>, Some("collect")), vec![1]).unwrap();
+        let read: Preferences = crate::row::decode_unsealed("session/main", &first).unwrap();
+        let (model, queue) = (Some("a/b".to_owned()), Some("collect".to_owned()));
+        assert_eq!(read, Preferences { model, queue, ..Preferences::default() });
     }
 }

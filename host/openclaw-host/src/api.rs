@@ -337,6 +337,7 @@ impl Api {
                 origin: Origin::Owner,
                 person_present: host.somebody_answers(shows_cards),
                 labels: labels.now(),
+                mode: claw_core::mode::Mode::Act,
                 at: now(),
             },
             cancel: CancellationToken::new(),

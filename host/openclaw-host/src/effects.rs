@@ -17,6 +17,7 @@ use claw_core::effect::{EffectError, EffectReply, EffectRequest};
 use claw_core::id::{ComponentName, Digest};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
+use claw_core::mode::{self, Mode};
 use claw_policy::{Action, Denial, Facts, Permit, Subject};
 use claw_sandbox::Answerer;
 use claw_store::{AuditEntry, JournalStep, LabelledPlace, Record, Spent, StoreError};
@@ -204,6 +205,14 @@ impl Effects {
             Refused::Cancelled => EffectError::Cancelled,
             Refused::Store(err) => EffectError::Unavailable(err.to_string()),
         })
+    }
+
+    /// Refuses what changes something and is no action of its own, where the conversation only suggests.
+    fn may_change(&self, what: &str) -> Result<(), EffectError> {
+        match self.context.facts_now().mode {
+            Mode::Act => Ok(()),
+            Mode::Suggest => Err(EffectError::denied(mode::SUGGEST, mode::refusal(what))),
+        }
     }
 
     /// A refusal that is on record: the gate's are already, those of code that looks at paths, addresses, header fields

@@ -54,6 +54,7 @@ mod hub;
 mod labels;
 mod lineage;
 mod masking;
+mod mode;
 mod models;
 mod offers;
 mod owner_policies;

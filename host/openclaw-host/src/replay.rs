@@ -11,6 +11,7 @@ use claw_core::effect::EffectReply;
 use claw_core::id::{CallId, RunId};
 use claw_core::label::Labels;
 use claw_core::message::{Entry, Message, ToolCall};
+use claw_core::mode::Mode;
 use claw_core::outcome::ToolOutcome;
 use claw_policy::{Action, Decision, Facts, ToolInvocation};
 use claw_sandbox::{CallFacts, Ground, Mount, Running, Signal};
@@ -60,6 +61,7 @@ pub async fn replay(host: &Host, run: &RunId) -> Result<Vec<Replayed>, StoreErro
         origin: row.origin,
         person_present: false,
         labels: Labels::default(),
+        mode: Mode::Act,
         at: now(),
     };
     let mut replayed = Vec::new();

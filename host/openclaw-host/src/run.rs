@@ -332,6 +332,7 @@ impl Shell {
             origin: self.row.origin,
             person_present: self.host.somebody_answers(self.shows_cards()),
             labels: self.labels.now(),
+            mode: self.host.mode(&self.row.session, &self.lineage.above),
             at: now(),
         }
     }

@@ -7,7 +7,8 @@ use claw_core::effect::EffectError;
 use claw_core::id::{ComponentName, ToolName};
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
-use claw_core::outcome::{FailureKind, ToolOutcome};
+use claw_core::mode::{self, Mode};
+use claw_core::outcome::{Failure, FailureKind, ToolOutcome};
 use claw_policy::{Access, Action, Denial, Facts, ToolInvocation, Trust};
 use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, Running, SandboxError, Signal};
 use claw_store::{Cost, LabelledPlace, Store, StoreError};
@@ -61,7 +62,8 @@ impl CallContext {
     /// The facts as they are now.
     pub fn facts_now(&self) -> Facts {
         let person_present = self.host.somebody_answers(self.shows_cards);
-        Facts { labels: self.labels.now(), at: now(), person_present, ..self.facts.clone() }
+        let mode = self.host.mode(&self.facts.session, &self.lineage.above);
+        Facts { labels: self.labels.now(), at: now(), person_present, mode, ..self.facts.clone() }
     }
 
     /// Where its conversation is.
@@ -158,6 +160,7 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
             audit::allowed(&asker, &admitted);
             let mut writing = None;
             let called = in_sandbox(context, call, installed, admitted.permit, &mut writing).await;
+            let called = with_mode(&facts, called);
             if let Some(writing) = writing {
                 writing.end().await;
             }
@@ -169,6 +172,19 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
             Called { outside: cause.is_some(), ..masked(&host.vault, called) }
         }
         Err(refused) => refusal(refused).into(),
+    }
+}
+
+/// Tells the model why a call may have failed that wanted to change a file.
+fn with_mode(facts: &Facts, called: Called) -> Called {
+    match called.outcome {
+        ToolOutcome::Failed(Failure { kind, message })
+            if facts.mode == Mode::Suggest && !message.contains(mode::SUGGEST) =>
+        {
+            let message = format!("{message}\n{}: {}", mode::SUGGEST, mode::refusal("changing files"));
+            Called { outcome: ToolOutcome::Failed(Failure { kind, message }), ..called }
+        }
+        outcome => Called { outcome, ..called },
     }
 }
 

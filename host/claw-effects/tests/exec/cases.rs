@@ -148,6 +148,7 @@ pub fn permit(plan: ExecPlan) -> Permit {
         origin: Origin::Owner,
         person_present: true,
         labels: Labels::default(),
+        mode: claw_core::mode::Mode::Act,
         at: Timestamp(0),
     };
     match policy.decide(&subject, &facts, Action::RunProgram(plan)) {

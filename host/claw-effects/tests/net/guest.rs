@@ -4,6 +4,7 @@ use claw_core::effect::{ConnectRequest, EffectError, HttpRequest, RequestBody};
 use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 use claw_effects::{
     Connection, Dialer, HttpAnswer, HttpBroker, HttpLimits, NetBroker, NetLimits, TrustRoots, plan_connect, plan_http,
 };
@@ -72,6 +73,7 @@ impl Guest {
             origin: Origin::Owner,
             person_present: false,
             labels: Labels::default(),
+            mode: Mode::Act,
             at: Timestamp(0),
         };
         match self.policy.decide(&subject, &facts, action) {

@@ -24,6 +24,8 @@ pub struct SessionPatch {
     pub thinking: Option<Option<String>>,
     /// What becomes of messages that arrive while a run works.
     pub queue: Option<Option<String>>,
+    /// Whether the assistant acts there, or only suggests; an addition of this host.
+    pub mode: Option<Option<String>>,
 }
 
 /// What is asked about conversations. Each variant names the shape of its reply.

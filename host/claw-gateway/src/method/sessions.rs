@@ -122,6 +122,9 @@ struct PatchParams {
     thinking_level: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     queue_mode: Option<Option<String>>,
+    /// Of this host: `act` or `suggest`.
+    #[serde(default, deserialize_with = "given")]
+    mode: Option<Option<String>>,
 }
 
 /// Others of upstream's are refused here, too.
@@ -155,6 +158,7 @@ pub(super) fn create(params: Value) -> Result<Request, String> {
         model: model.map(Some),
         thinking: thinking_level.map(Some),
         queue: None,
+        mode: None,
     };
     asked(SessionCall::Create { new, patch })
 }
@@ -165,10 +169,10 @@ fn given<'de, D: serde::Deserializer<'de>>(field: D) -> Result<Option<Option<Str
 }
 
 pub(super) fn patch(params: Value) -> Result<Request, String> {
-    let PatchParams { key, agent_id, label, model, thinking_level: thinking, queue_mode: queue } = parse(params)?;
-    let patch = SessionPatch { label, model, thinking, queue };
+    let PatchParams { key, agent_id, label, model, thinking_level: thinking, queue_mode: queue, mode } = parse(params)?;
+    let patch = SessionPatch { label, model, thinking, queue, mode };
     if patch == SessionPatch::default() {
-        return Err("give `label`, `model`, `thinkingLevel` or `queueMode`".to_owned());
+        return Err("give `label`, `model`, `thinkingLevel`, `queueMode` or `mode`".to_owned());
     }
     asked(SessionCall::Patch { key: session(Some(&key), agent_id)?, patch })
 }

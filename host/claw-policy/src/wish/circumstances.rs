@@ -3,6 +3,7 @@
 use claw_core::id::{AgentId, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 use claw_core::rfc3339;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -48,6 +49,7 @@ impl Default for Circumstances {
             origin: Origin::Owner,
             person_present: true,
             labels: Labels::default(),
+            mode: Mode::Act,
             at: Timestamp(0),
         };
         Circumstances { facts, details: Vec::new() }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use claw_core::id::{AgentId, ComponentName, Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 use claw_policy::{Facts, Grants, Subject, Trust};
 
 use crate::report::{Report, Row};
@@ -96,6 +97,7 @@ pub fn facts() -> Result<Facts> {
         origin: Origin::Owner,
         person_present: true,
         labels: Labels::default(),
+        mode: Mode::Act,
         at: Timestamp(0),
     })
 }

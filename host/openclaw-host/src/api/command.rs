@@ -2,6 +2,7 @@
 
 use claw_core::approval::{Always, Answer};
 use claw_core::lane::QueueWish;
+use claw_core::mode::Mode;
 use claw_gateway::Scope;
 use claw_model::Thinking;
 
@@ -28,6 +29,8 @@ pub enum Slash {
     Think(Wish<Thinking>),
     /// `/queue`: what becomes of messages that arrive while a run works.
     Queue(Wish<QueueWish>),
+    /// `/mode`: whether the assistant acts, or only suggests.
+    Mode(Wish<Mode>),
     /// `/models`: those that are in use.
     Models,
     /// `/usage`: what was used, and what is left.
@@ -106,8 +109,12 @@ impl Slash {
     pub fn scope(&self) -> Scope {
         match self {
             Slash::Approve { .. } | Slash::More => Scope::Approvals,
-            Slash::Model(Wish::Tell) | Slash::Think(Wish::Tell) | Slash::Queue(Wish::Tell) => Scope::Read,
-            Slash::Reset | Slash::Undo | Slash::Model(_) | Slash::Export(_) => Scope::Admin,
+            Slash::Model(Wish::Tell)
+            | Slash::Think(Wish::Tell)
+            | Slash::Queue(Wish::Tell)
+            | Slash::Mode(Wish::Tell) => Scope::Read,
+            Slash::Mode(Wish::Set(Mode::Suggest)) => Scope::Write,
+            Slash::Reset | Slash::Undo | Slash::Model(_) | Slash::Export(_) | Slash::Mode(_) => Scope::Admin,
             Slash::Think(_) | Slash::Queue(_) | Slash::Stop | Slash::Malformed(_) | Slash::NoSkill(_) => Scope::Write,
             Slash::Status
             | Slash::Usage
@@ -130,6 +137,7 @@ impl Slash {
             Slash::Model(_) => "/model",
             Slash::Think(_) => "/think",
             Slash::Queue(_) => "/queue",
+            Slash::Mode(_) => "/mode",
             Slash::Export(_) => "/export",
             _ => "/command",
         }
@@ -225,6 +233,13 @@ pub const COMMANDS: &[Command] = &[
             _ => None,
         },
     },
+    Command {
+        name: "mode",
+        aliases: &[],
+        takes: "[act|suggest|default]",
+        help: "tell whether the assistant acts here or only suggests, or choose it",
+        read: |words| read_level(words, Mode::named, Slash::Mode, MODE_HELP),
+    },
     plain!("models", &[], "list the models that are in use", Slash::Models),
     plain!("usage", &[], "tell what this conversation and this day have used, and what is left", Slash::Usage),
     plain!("context", &[], "tell what the model's window holds, and when a summary is made", Slash::Context),
@@ -276,6 +291,7 @@ fn read_export(words: &[&str]) -> Option<Slash> {
 
 const EXPORT_HELP: &str = "write `/export md`, `/export jsonl` or `/export html`";
 const THINK_HELP: &str = "write `/think`, or `/think` and one of `off`, `low`, `medium`, `high` and `default`";
+const MODE_HELP: &str = "write `/mode`, `/mode act` or `/mode suggest`";
 const QUEUE_HELP: &str = "write `/queue`, `/queue default`, or `/queue` and one of `steer`, `followup`, `collect` and `interrupt`, behind which \
      can stand `debounce:2s`, `cap:20` and `drop:old`, `drop:new` or `drop:summarize`";
 const HELP: &str = "write `/approve ID once`, `/approve ID always`, `/approve ID deny` or `/approve ID pause`; the card \

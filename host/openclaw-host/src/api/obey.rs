@@ -132,6 +132,7 @@ impl Api {
             Slash::Model(wish) => self.model(session, wish).await?,
             Slash::Think(wish) => self.think(session, wish).await?,
             Slash::Queue(wish) => self.queue(session, wish).await?,
+            Slash::Mode(wish) => self.mode(session, wish).await?,
             Slash::Models => self.models_for(session)?,
             Slash::Usage => self.usage(session)?,
             Slash::Context => self.context(caller, session).await?,
@@ -211,6 +212,7 @@ impl Api {
         let _ = write!(text, "\nthinking: {}{}", ways.thinking.as_str(), here(own.thinking.is_some()));
         let (all, queue) = (unfinished.len(), super::preferences::waiting(&ways.waiting));
         let _ = write!(text, "\nruns: {mine} here, {all} in all\nqueue: {queue}{}", here(own.queue.is_some()));
+        let _ = write!(text, "\nmode: {}{}", self.mode_of(session)?.as_str(), here(own.mode.is_some()));
         Ok(text)
     }
 

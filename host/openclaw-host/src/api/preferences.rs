@@ -1,7 +1,8 @@
-//! What the owner prefers in one conversation: through `sessions.patch`, and through `/model`, `/think` and `/queue`.
+//! What the owner prefers in one conversation: through `sessions.patch`, and through `/model`, `/think`, `/queue` and `/mode`.
 
 use claw_core::id::SessionKey;
 use claw_core::lane::{QueueMode, QueueWish, Queueing};
+use claw_core::mode::Mode;
 use claw_gateway::{Caller, RpcError, Scope, SessionPatch};
 use claw_model::Thinking;
 use claw_store::{PreferenceChange, Preferences, PreferencesOf};
@@ -33,13 +34,17 @@ impl Api {
         patch: &SessionPatch,
     ) -> Result<PreferenceChange, RpcError> {
         self.agent(&key.agent())?;
-        let SessionPatch { label: _, model, thinking, queue } = patch.clone();
-        if model.is_some() && !caller.scopes.allows(Scope::Admin) {
-            let why = format!("choosing a model needs the scope `{}`", Scope::Admin.as_str());
+        let SessionPatch { label: _, model, thinking, queue, mode } = patch.clone();
+        // Whoever may write may say that nothing is to be done, and takes nobody else's word for it away.
+        let lets_act = mode.as_ref().is_some_and(|mode| mode.as_deref() != Some(Mode::Suggest.as_str()));
+        let wanted = [(model.is_some(), "choosing a model"), (lets_act, "letting a conversation act")];
+        let wanted = wanted.into_iter().find(|(is_wanted, _)| *is_wanted);
+        if let Some((_, what)) = wanted.filter(|_| !caller.scopes.allows(Scope::Admin)) {
+            let why = format!("{what} needs the scope `{}`", Scope::Admin.as_str());
             audit::refused(&self.host, by(caller), method, "FORBIDDEN", why.clone()).await;
             return Err(RpcError::new(claw_gateway::ErrorCode::Forbidden, why));
         }
-        let change = PreferenceChange { model, thinking, queue };
+        let change = PreferenceChange { model, thinking, queue, mode };
         self.check(&change)?;
         Ok(change)
     }
@@ -95,6 +100,22 @@ impl Api {
         Ok(format!("messages that arrive while a run works here: {}", waiting(&ways.waiting)))
     }
 
+    pub(super) async fn mode(&self, session: &SessionKey, wish: Wish<Mode>) -> Result<String, RpcError> {
+        if let Some(mode) = wish.change() {
+            let mode = mode.map(|mode| mode.as_str().to_owned());
+            self.prefer(session, PreferenceChange { mode: Some(mode), ..PreferenceChange::default() }).await?;
+        }
+        Ok(match self.mode_of(session)? {
+            Mode::Act => "this conversation acts, as far as the policies let it".to_owned(),
+            Mode::Suggest => "this conversation only suggests: what would change something is refused".to_owned(),
+        })
+    }
+
+    pub(super) fn mode_of(&self, session: &SessionKey) -> Result<Mode, RpcError> {
+        let above = self.host.store_of(session).ancestors(session).map_err(stored)?;
+        Ok(self.host.mode(session, &above))
+    }
+
     /// Refuses names that mean nothing here.
     pub(super) fn check(&self, change: &PreferenceChange) -> Result<(), RpcError> {
         if let Some(Some(wish)) = &change.model {
@@ -105,6 +126,12 @@ impl Api {
         {
             let known = Thinking::ALL.map(Thinking::as_str).join(", ");
             return Err(RpcError::invalid(format!("invalid thinkingLevel `{level}`; there are {known}")));
+        }
+        if let Some(Some(name)) = &change.mode
+            && Mode::named(name).is_none()
+        {
+            let known = Mode::ALL.map(Mode::as_str).join(", ");
+            return Err(RpcError::invalid(format!("invalid mode `{name}`; there are {known}")));
         }
         if let Some(Some(wish)) = &change.queue
             && QueueWish::parse(wish).is_none()

@@ -112,10 +112,11 @@ pub(super) fn resolved(ways: &Ways) -> Value {
 
 /// What is preferred in a conversation; what is not said is as usual.
 fn preferred(row: &mut Value, own: &Preferences) {
-    let Preferences { model, thinking, queue } = own;
+    let Preferences { model, thinking, queue, mode } = own;
     row["modelOverride"] = json!(model);
     row["thinkingLevel"] = json!(thinking);
     row["queueMode"] = json!(queue);
+    row["mode"] = json!(mode);
 }
 
 pub(super) fn sessions(host: &Host, list: &SessionsList, page: &SessionPage) -> Value {

@@ -9,6 +9,7 @@ use claw_core::id::{CallId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
 use claw_core::message::ToolCall;
+use claw_core::mode::Mode;
 use claw_core::outcome::ToolOutcome;
 use claw_core::route;
 use claw_policy::{Action, Facts, ToolInvocation};
@@ -93,6 +94,7 @@ async fn call(
             origin: Origin::Owner,
             person_present: false,
             labels: Labels::default(),
+            mode: Mode::Act,
             at: now(),
         },
         cancel: cancel.clone(),

@@ -311,7 +311,7 @@ async fn show(client: &mut Client, params: Value, output: &Output) -> Result<Exi
 
 /// What is preferred in the conversation, on a line of its own.
 fn preferred(info: &Value) -> String {
-    let fields = [("model", "modelOverride"), ("thinking", "thinkingLevel"), ("queue", "queueMode")];
+    let fields = [("model", "modelOverride"), ("thinking", "thinkingLevel"), ("queue", "queueMode"), ("mode", "mode")];
     let said = fields.iter().filter(|(_, field)| !info[field].is_null());
     let said: Vec<_> = said.map(|(name, field)| format!("{name}: {}", word(&info[field]))).collect();
     if said.is_empty() { String::new() } else { format!("here, {}\n\n", said.join(", ")) }

@@ -101,6 +101,7 @@ impl Effects {
                 host.processes.poll(&owner, &id, wait_ms, cancel).await.map(ProcessReply::Progress)
             }
             ProcessRequest::Write { id, bytes, end } => {
+                self.may_change(&format!("writing to the program `{id}`"))?;
                 host.processes.write(&owner, &id, &bytes, end).map(|()| ProcessReply::Done)
             }
             ProcessRequest::Kill { id } => host.processes.kill(&owner, &id).await.map(|()| ProcessReply::Done),

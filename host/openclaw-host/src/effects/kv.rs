@@ -14,6 +14,7 @@ impl Effects {
         let place = LabelledPlace::Kv(self.name().clone(), request.store.clone());
         self.label(store.labels(&place).map_err(unavailable)?).await?;
         if request.operation.writes() {
+            self.may_change(&format!("a change of the store `{}`", request.store))?;
             store.add_labels(&place, &self.context.labels_to_keep()).await.map_err(unavailable)?;
             self.kv_noted.get_or_try_init(|| async { self.note(&admitted).await.map(drop) }).await?;
         }

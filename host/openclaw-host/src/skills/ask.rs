@@ -6,6 +6,7 @@ use claw_core::effect::EffectError;
 use claw_core::id::{AgentId, CallId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
+use claw_core::mode::Mode;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use claw_core::route;
 use claw_policy::{Action, Decision, Facts, ToolInvocation};
@@ -79,6 +80,7 @@ async fn start(host: &Host, text: &str) -> Result<Running, String> {
         origin: Origin::Owner,
         person_present: false,
         labels: Labels::default(),
+        mode: Mode::Act,
         at: now(),
     };
     let invocation = ToolInvocation {
