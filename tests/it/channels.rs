@@ -189,12 +189,14 @@ async fn a_card_comes_into_the_chat_and_is_answered_there() {
     let card = board.sent(1).await.remove(0).text;
     assert!(card.contains("canary") && card.contains("/approve"), "{card}");
     let id = card.split("/approve ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    // Nobody else can.
+    // Nobody else can, nor give any other command.
     board.write("c2", "eve", "direct", &format!("/approve {id} once"));
-    board.sent(2).await;
+    board.write("c1", "eve", "direct", "/stop");
+    board.write("c1", "eve", "direct", "/new");
+    board.sent(3).await;
     board.say("c1", &format!("/approve {id} once"));
-    let sent = board.sent(4).await;
-    let all: String = sent[2..].iter().map(|sent| sent.text.as_str()).collect();
+    let sent = board.sent(5).await;
+    let all: String = sent[3..].iter().map(|sent| sent.text.as_str()).collect();
     assert!(all.contains("canary") && all.contains("approved once"), "{sent:?}");
 }
 

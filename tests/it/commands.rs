@@ -60,17 +60,30 @@ async fn what_was_said_is_taken_back_and_begun_afresh() {
     assert_eq!(history["totalMessages"], 0, "{history}");
 }
 
+// I-17: a command counts as much as whoever gives it
 #[tokio::test]
-async fn a_client_that_may_only_write_changes_no_conversation() {
+async fn a_command_of_a_client_that_may_not_give_it_is_text_for_the_model_and_on_record() {
     let home = Home::new();
     let running = home.start();
     running.connect().await.ask("r1", "say one").await;
     let mut client = Client::with_scopes(&running.url, &running.token, &["operator.write"]).await;
-    for command in ["/undo", "/reset", "/model default"] {
-        let answer = client.ask(&format!("c{}", command.len()), command).await;
-        assert!(answer.starts_with("FORBIDDEN") && answer.contains("operator.admin"), "{command}: {answer}");
+    let files = || std::fs::read_dir(home.workspace()).unwrap().count();
+    let before = files();
+    let commands = ["/undo", "/new", "/reset", "/model default", "/export", "/mode act", "/approve more"];
+    for (number, command) in commands.into_iter().enumerate() {
+        let answer = client.ask(&format!("w{number}"), command).await;
+        assert!(answer.contains("rehearsal") && !answer.contains("FORBIDDEN"), "{command}: {answer}");
     }
-    assert!(client.ask("c1", "/status").await.contains("2 messages"));
+    // What it may give is obeyed.
+    assert!(client.ask("c1", "/status").await.contains(", 16 messages"));
+    let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+    let said: Vec<_> = history["messages"].as_array().unwrap().iter().filter(|it| it["role"] == "user").collect();
+    assert_eq!(said.iter().map(|it| text_of(it)).collect::<Vec<_>>()[1..], commands);
+    assert_eq!(files(), before, "nothing was exported");
+    let refused = home.json(&["audit", "list", "--kind", "request.refused"]);
+    assert_eq!(refused.as_array().unwrap().len(), commands.len(), "{refused}");
+    // The owner's own are obeyed.
+    assert!(running.connect().await.ask("c2", "/new").await.starts_with("a new conversation begins"));
 }
 
 // ML-20

@@ -276,10 +276,11 @@ async fn nothing_but_its_owner_changes_what_is_in_force() {
             assert!(refused.contains("unknown method"), "{method}: {refused}");
         }
     }
-    let said = other.ask("r2", &format!("/approve {id} once")).await;
-    assert!(said.contains("E_APPR_ACTOR"), "{said}");
-    let said = other.ask("r3", "/approve more").await;
-    assert!(said.contains("E_APPR_ACTOR"), "{said}");
+    // What it may not command is text for the model, in whatever conversation.
+    for (run, text) in [("r2", format!("/approve {id} once")), ("r3", "/approve more".to_owned())] {
+        other.say("elsewhere", run, &text).await;
+        other.ended(run).await.unwrap();
+    }
 
     let after = (guarded(&home), grants(&mut owner, "probe").await, grants(&mut owner, "exec").await);
     assert!(after == before, "{:?}", after.0.iter().map(|(path, _)| path).collect::<Vec<&PathBuf>>());

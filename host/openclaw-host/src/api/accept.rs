@@ -36,6 +36,8 @@ pub struct Words {
     pub own: Preferences,
     /// Whether it begins like a command.
     is_slash: bool,
+    /// A command that its sender may not give, and that is text like any other.
+    refused: Option<Slash>,
 }
 
 impl Api {
@@ -91,6 +93,9 @@ impl Api {
         match store.accept_showing(inbound, own, bytes, at).await {
             Ok(Accepted::New) => {
                 crash_point::pass("accepted");
+                if let Some(slash) = &words.refused {
+                    self.note_refused(&caller, slash).await;
+                }
                 self.begin(&session, &run, &words, &caller.source.channel, timeout).await?;
                 if let Some(durable) = durable {
                     // Its run may have ended.
@@ -137,9 +142,11 @@ impl Api {
     /// What a message comes down to. What it prefers for itself comes before what is `asked` for it.
     pub async fn read(&self, caller: &Caller, session: &SessionKey, text: String, asked: Preferences) -> Said {
         let directed = directive::split(&text).map(|(own, rest)| (own, rest.to_owned()));
-        let refused = directed.as_ref().and_then(|(own, _)| self.refusal_of(caller, own));
-        if let Some(slash) = self.slash(session, &text).await.or(refused) {
-            return Said::Command(slash);
+        let unmet = directed.as_ref().and_then(|(own, _)| self.unmet(caller, own));
+        match self.slash(session, &text).await.or(unmet) {
+            Some(slash) if caller.scopes.allows(slash.scope()) => return Said::Command(slash),
+            Some(slash) => return Said::Words(Words { text, own: asked, is_slash: true, refused: Some(slash) }),
+            None => {}
         }
         // One that only says how it waits, waits so.
         let says_how = directed.as_ref().is_some_and(|(own, _)| Preferences { queue: None, ..own.clone() }.is_empty());
@@ -148,7 +155,7 @@ impl Api {
             Some((own, text)) => (own.or(asked), text),
             None => (asked, text),
         };
-        Said::Words(Words { text, own, is_slash })
+        Said::Words(Words { text, own, is_slash, refused: None })
     }
 
     /// Queues a message that has just become durable.
@@ -178,8 +185,8 @@ impl Api {
         self.host.agents.of(session).skills.shelf(&self.host).await.no_such_command(text).map(Slash::NoSkill)
     }
 
-    /// What answers a message that wishes for a model which its sender cannot have: `/model` says why.
-    fn refusal_of(&self, caller: &Caller, own: &Preferences) -> Option<Slash> {
+    /// The command in a message that wishes for a model which its sender cannot have: `/model` says why.
+    fn unmet(&self, caller: &Caller, own: &Preferences) -> Option<Slash> {
         let slash = Slash::Model(Wish::Set(own.model.clone()?));
         let has_it = |model: &str| self.host.model().choose(model).is_ok();
         let can_have = caller.scopes.allows(slash.scope()) && own.model.as_deref().is_some_and(has_it);

@@ -89,21 +89,17 @@ impl Api {
         self.host.channels.wake();
     }
 
-    /// Does what a slash command says, if its sender may have that done; gives the answer.
+    /// Does what a slash command says, whose sender may have that done; gives the answer.
     pub async fn obeyed(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> String {
+        self.result(caller, session, slash).await.unwrap_or_else(|err| err.message)
+    }
+
+    /// Puts on record that somebody gave a command who may not.
+    pub(super) async fn note_refused(&self, caller: &Caller, slash: &Slash) {
         let scope = slash.scope();
-        if caller.scopes.allows(scope) {
-            return self.result(caller, session, slash).await.unwrap_or_else(|err| err.message);
-        }
         let code = if scope == Scope::Approvals { NOT_AN_APPROVER } else { "FORBIDDEN" };
-        let why = match scope {
-            Scope::Approvals => {
-                "this client may not answer approvals; it lacks the scope `operator.approvals`".to_owned()
-            }
-            scope => format!("this client may not do that; it lacks the scope `{}`", scope.as_str()),
-        };
-        audit::refused(&self.host, by(caller), slash.name(), code, why.clone()).await;
-        format!("{code}: {why}")
+        let why = format!("it lacks the scope `{}`; what it wrote went to the model as text", scope.as_str());
+        audit::refused(&self.host, by(caller), slash.name(), code, why).await;
     }
 
     async fn result(&self, caller: &Caller, session: &SessionKey, slash: Slash) -> Result<String, RpcError> {
