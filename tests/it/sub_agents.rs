@@ -282,6 +282,49 @@ async fn conversations_are_seen_only_as_far_as_granted_and_unknown_ones_are_refu
     assert!(client.ask_in("main", "r4", "tool sessions_list {}").await.contains(&format!("{child} | done")));
 }
 
+// ML-28
+#[tokio::test]
+async fn a_conversation_is_found_by_nobody_else_not_by_its_key_label_or_words_nor_through_a_sub_agent() {
+    let home = Home::new().config("{grants: {sessions: ['sessions spawn']}}");
+    let running = home.start();
+    let mut client = onlooker(&running).await;
+    let all = r#"tool sessions_list {"all":true}"#;
+    let alike = |text: &str| text.split("(decision").next().unwrap().to_owned();
+    let before = client.ask_in("main", "r0", all).await;
+    client.ask_in("other", "r1", "say the code is 4711").await;
+    client.call("sessions.patch", json!({"key": "other", "label": "quiet harbour"})).await.unwrap();
+    let asked = |name: &str| {
+        let history = json!({"sessionKey": name});
+        let send = json!({"sessionKey": name, "message": "what is the code?"});
+        format!("tool sessions_history {history}\ntool sessions_send {send}")
+    };
+    let names = ["other", "agent:main:other", "quiet harbour", "agent:main:quiet harbour", "4711", "OTHER"];
+    // What was never there: as long, with the same kinds of letters.
+    let nobody = ["never", "agent:main:never", "vague harbour", "agent:main:vague harbour", "9911", "NEVER"];
+    for (number, (name, nobody)) in names.into_iter().zip(nobody).enumerate() {
+        let hidden = client.ask_in("main", &format!("a{number}"), &asked(name)).await;
+        let unknown = client.ask_in("main", &format!("b{number}"), &asked(nobody)).await;
+        let masked = |text: &str, name: &str| {
+            let lines =
+                text.lines().map(|line| alike(line).replace(&name.to_lowercase(), "NAME").replace(name, "NAME"));
+            lines.collect::<Vec<_>>()
+        };
+        assert_eq!(masked(&hidden, name), masked(&unknown, nobody), "{hidden}\n{unknown}");
+        assert!(!hidden.contains("code is"), "{hidden}");
+    }
+    // Lists and searches say the same whatever there is to be found.
+    assert_eq!(alike(&client.ask_in("main", "r2", all).await), alike(&before));
+    let searched = client.ask_in("main", "r3", r#"tool sessions_search {"query":"4711"}"#).await;
+    assert!(searched.contains("E_TOOL_UNKNOWN"), "{searched}");
+    let (_, task) = started(&mut client, "main", "r4", &spawn(&format!("{}\n{all}", asked("other")))).await;
+    let hidden = announced(&mut client, "main", &task).await;
+    let (_, none) = started(&mut client, "main", "r5", &spawn(&format!("{}\n{all}", asked("never")))).await;
+    let unknown = announced(&mut client, "main", &none).await;
+    let refused = |text: &str| text.lines().filter(|line| line.contains("E_")).map(alike).collect::<Vec<_>>();
+    assert_eq!(refused(&hidden), refused(&unknown));
+    assert!(refused(&hidden).len() == 3 && !hidden.contains("code is"), "{hidden}");
+}
+
 #[tokio::test]
 async fn what_is_said_in_another_conversation_is_information_there_and_the_answer_comes_back() {
     let home = trusting("");
