@@ -1,8 +1,11 @@
 //! The whole way of a message: WebSocket, HTTP and command line, through the real components.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::host::{Home, Host};
+use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, say};
 
 const NOTES: &str = "milk\neggs\nbread\n";
 
@@ -241,7 +244,49 @@ fn one_message_needs_no_running_host() {
     assert!(String::from_utf8_lossy(&sessions.stdout).contains("say two"), "{sessions:?}");
     let refused = local("say three");
     assert_eq!(refused.status.code(), Some(75), "{refused:?}");
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(why.contains(&running.pid().to_string()), "it names the host that runs: {why}");
     drop(running);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_for_one_message_listens_nowhere() {
+    let provider = Provider::start([Answer::Held(say(&["Begun", " and done."]))]).await;
+    let host = Home::new().env(KEY_VARIABLE, KEY).config(&provider.config(Wire::OpenAi));
+    let mut local = host.command(&["agent", "--local", "-m", "hi"]).stdout(Stdio::piped()).spawn().unwrap();
+    // It is at work: the model has been asked, and has not answered all.
+    while provider.asked().is_empty() {
+        assert!(local.try_wait().unwrap().is_none(), "it has ended");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(listening(local.id()), Vec::<String>::new());
+    assert!(!host.path().join("run.json").exists(), "nobody is told of it");
+    assert_eq!(host.run(&["run", "--port", "0"]).status.code(), Some(75), "the home is taken");
+    provider.release();
+    let output = local.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "Begun and done.");
+    // The look would see a port.
+    let running = host.start();
+    assert_eq!(listening(running.pid()).len(), 1);
+}
+
+/// The sockets of a process and of those that it started on which others could connect to it.
+fn listening(pid: u32) -> Vec<String> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(Result::ok);
+    let open: Vec<_> = open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).collect();
+    let own = |inode: &str| open.iter().any(|target| target.as_os_str() == format!("socket:[{inode}]").as_str());
+    let mut found = Vec::new();
+    // Where the state stands, what it is of one that listens, and where the inode stands.
+    for (table, state, listens, inode) in [("tcp", 3, "0A", 9), ("tcp6", 3, "0A", 9), ("unix", 3, "00010000", 6)] {
+        let lines = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in lines.lines().skip(1) {
+            let words: Vec<_> = line.split_whitespace().collect();
+            if words[state] == listens && own(words[inode]) {
+                found.push(line.to_owned());
+            }
+        }
+    }
+    found
 }
 
 #[tokio::test]

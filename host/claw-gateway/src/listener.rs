@@ -1,7 +1,8 @@
-//! The port: binds it, takes connections, and lets them finish when the host stops.
+//! The port: binds it, takes connections, and lets them finish when the host stops. A host for one client of its own
+//! process has none.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -57,13 +59,20 @@ pub enum GatewayError {
     },
 }
 
-/// A bound port that serves nobody yet.
+/// A bound port, or the connection of an only client, that serves nobody yet.
 #[derive(Debug)]
 pub struct Gateway {
-    listener: TcpListener,
-    address: SocketAddr,
+    entrance: Entrance,
     config: GatewayConfig,
     audience: Arc<Audience>,
+}
+
+/// Where clients come from.
+#[derive(Debug)]
+enum Entrance {
+    Port(TcpListener, SocketAddr),
+    /// The other end of the only client's connection. Nobody else can find it.
+    Only(UnixStream),
 }
 
 /// What all connections share.
@@ -107,7 +116,13 @@ impl Gateway {
         };
         let listener = TcpListener::bind(addr).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Gateway { listener, address, config, audience: Arc::default() })
+        Ok(Gateway { entrance: Entrance::Port(listener, address), config, audience: Arc::default() })
+    }
+
+    /// Serves the client at the other end of `connection` and nobody else; no socket listens. That client counts as a
+    /// program of this machine.
+    pub fn for_one(connection: UnixStream, config: GatewayConfig) -> Gateway {
+        Gateway { entrance: Entrance::Only(connection), config, audience: Arc::default() }
     }
 
     /// Tells whether anybody is connected who may answer approvals.
@@ -115,12 +130,15 @@ impl Gateway {
         Approvers(Arc::clone(&self.audience))
     }
 
-    /// The bound address, with the port that was really taken.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// The bound address, with the port that was really taken; none if no socket listens.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.entrance {
+            Entrance::Port(_, address) => Some(*address),
+            Entrance::Only(_) => None,
+        }
     }
 
-    /// Serves until `shutdown` is cancelled, then says goodbye and waits at most `limits.drain` for connections.
+    /// Serves until `shutdown` is cancelled, or an only client has left, then says goodbye and waits at most `limits.drain` for connections.
     ///
     /// Calls go to `commands`; a full queue is waited for five seconds, then the call is refused as retryable.
     /// `events` needs a capacity of at least some hundred: who falls behind fetches again.
@@ -130,8 +148,7 @@ impl Gateway {
         events: broadcast::Sender<HostEvent>,
         shutdown: CancellationToken,
     ) {
-        let Gateway { listener, address, config, audience } = self;
-        info!(%address, "gateway listens");
+        let Gateway { entrance, config, audience } = self;
         let (drain, slots) =
             (config.limits.drain, Slots::new(config.limits.connections, config.limits.connections_per_address));
         let heard = events.subscribe();
@@ -145,11 +162,28 @@ impl Gateway {
         });
         let (mut fanout, mut tasks) = (JoinSet::new(), JoinSet::new());
         fanout.spawn(fanout::run(Arc::clone(&audience), heard));
+        let listener = match entrance {
+            Entrance::Port(listener, address) => {
+                info!(%address, "gateway listens");
+                Some(listener)
+            }
+            Entrance::Only(stream) => {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let slot = slots.take(address.ip()).expect("listener: the first connection has a place");
+                tasks.spawn(connection(Arc::clone(&shared), stream, address, slot));
+                None
+            }
+        };
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                accepted = listener.accept() => accept(accepted, &shared, &slots, &mut tasks).await,
-                Some(ended) = tasks.join_next() => note(ended),
+                accepted = next(listener.as_ref()) => accept(accepted, &shared, &slots, &mut tasks).await,
+                Some(ended) = tasks.join_next() => {
+                    note(ended);
+                    if listener.is_none() {
+                        break;
+                    }
+                }
                 Some(ended) = fanout.join_next() => {
                     note(ended);
                     error!("the event task ended; the gateway stops");
@@ -178,6 +212,14 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// The next connection; never, if no socket listens.
+async fn next(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn accept(
     accepted: io::Result<(TcpStream, SocketAddr)>,
     shared: &Arc<Shared>,
@@ -187,6 +229,10 @@ async fn accept(
     match accepted {
         Ok((stream, address)) => match slots.take(address.ip()) {
             Some(slot) => {
+                // Small frames must not wait for each other.
+                if let Err(err) = stream.set_nodelay(true) {
+                    debug!(%address, error = %err, "cannot set TCP_NODELAY");
+                }
                 tasks.spawn(connection(Arc::clone(shared), stream, address, slot));
             }
             None => warn!(%address, "no place left for a connection"),
@@ -200,11 +246,10 @@ async fn accept(
 }
 
 /// One connection: HTTP requests, and a WebSocket if one of them asks for it.
-async fn connection(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr, _slot: Slot) {
-    // Small frames must not wait for each other.
-    if let Err(err) = stream.set_nodelay(true) {
-        debug!(%address, error = %err, "cannot set TCP_NODELAY");
-    }
+async fn connection<S>(shared: Arc<Shared>, stream: S, address: SocketAddr, _slot: Slot)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let upgraded: Arc<Upgraded> = Arc::default();
     let service = service_fn(|request| {
         let (shared, upgraded) = (Arc::clone(&shared), Arc::clone(&upgraded));

@@ -15,6 +15,7 @@ use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
 use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{AuditKey, Blobs, Retention, Store, StoreError};
+use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -60,16 +61,21 @@ const WAITING: usize = 1024;
 ///
 /// # Errors
 /// Says why it cannot start.
-pub fn serve(start: Start) -> Result<(), Failure> {
+pub fn serve(mut start: Start) -> Result<(), Failure> {
     give_large_blocks_back();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(worker_threads()).enable_all().build()?;
     runtime.block_on(async {
-        let app = App::build(&start).await?;
+        let app = App::build(&mut start).await?;
+        // Its only client hears the signals, and stops it by leaving.
+        let Some(addr) = app.gateway.local_addr() else {
+            app.run(None).await;
+            return Ok(());
+        };
         // Whoever hears that it is ready may stop it.
         let signals = Signals::listen()?;
-        let _announced = start.announce(app.gateway.local_addr())?;
-        app.run(signals).await;
+        let _announced = start.announce(addr)?;
+        app.run(Some(signals)).await;
         Ok(())
     })
 }
@@ -127,13 +133,17 @@ struct App {
 
 impl App {
     /// Opens the store, finds the components and binds the port; runs nothing.
-    async fn build(start: &Start) -> Result<App, Failure> {
+    async fn build(start: &mut Start) -> Result<App, Failure> {
+        let client = start.client.take();
         let Start { settings, effective, home, vault, .. } = start;
         let model = models::open(settings, vault).await?;
         let store = open_store(home.path())?;
         // Whoever holds the store is the only host of this home, so nobody is at work in there.
         home.empty_scratch();
-        let gateway = Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?;
+        let gateway = match client {
+            Some(client) => Gateway::for_one(UnixStream::from_std(client)?, gateway_config(settings, home)),
+            None => Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?,
+        };
         let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
         let folders = home.component_folders();
         let revocations = revocations(settings, home.path())?;
@@ -154,7 +164,7 @@ impl App {
         let found = Found { settings, effective, catalog: &catalog, policy: policy.main(), vault };
         audit::start(&store, &found).await.map_err(store_failure)?;
         let (driver, events) = mpsc::channel(WAITING);
-        let dialer = Dialer::new(Some(gateway.local_addr().port()), &settings.roots);
+        let dialer = Dialer::new(gateway.local_addr().map(|addr| addr.port()), &settings.roots);
         let dialer = dialer.map_err(|err| Failure::new(Exit::Failed, err))?;
         let http = HttpBroker::new(HttpLimits::default(), dialer.clone());
         let http = match &start.answers {
@@ -209,8 +219,8 @@ impl App {
         Ok(App { host: Arc::new(host), policies, gateway, driver: events })
     }
 
-    /// Serves until a signal, then drains.
-    async fn run(self, mut signals: Signals) {
+    /// Serves until a signal, or until its only client has left, then drains.
+    async fn run(self, mut signals: Option<Signals>) {
         let App { host, policies, gateway, driver } = self;
         let (stop, cut_off) = (CancellationToken::new(), CancellationToken::new());
         engine::warn();
@@ -238,9 +248,13 @@ impl App {
         let channels =
             tokio::spawn(channels::follow(Arc::clone(&host), Arc::clone(&api), stop.clone(), cut_off.clone()));
         let api = tokio::spawn(api.serve(receiver, cut_off.clone()));
-        let gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
-        let signal = signals.next().await;
-        tracing::info!(signal, "stopping");
+        let mut gateway = tokio::spawn(gateway.serve(commands, host.events.clone(), stop.clone()));
+        tokio::select! {
+            signal = next(&mut signals) => tracing::info!(signal, "stopping"),
+            _ = &mut gateway, if signals.is_none() => tracing::info!("stopping, as the only client has left"),
+        }
+        // Polled to its end, it must not be polled again.
+        let gateway = if gateway.is_finished() { None } else { Some(gateway) };
         host.tell(HostEvent::Shutdown { reason: "stop" });
         stop.cancel();
         let patience = tokio::spawn({
@@ -248,7 +262,7 @@ impl App {
             async move {
                 tokio::select! {
                     () = tokio::time::sleep(GRACE) => {}
-                    _ = signals.next() => {}
+                    _ = next(&mut signals) => {}
                 }
                 cut_off.cancel();
             }
@@ -264,6 +278,11 @@ impl App {
         let _ = channels.await;
         cut_off.cancel();
         patience.abort();
+        let gateway = async {
+            if let Some(gateway) = gateway {
+                let _ = gateway.await;
+            }
+        };
         let _ = tokio::join!(api, gateway, keys);
         host.sandbox.stop().await;
         host.processes.stop_all().await;
@@ -319,6 +338,14 @@ fn unknown_outcomes(host: &Host, run: &RunId) -> String {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+}
+
+/// The next signal; never, if none is listened for.
+async fn next(signals: &mut Option<Signals>) -> &'static str {
+    match signals {
+        Some(signals) => signals.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Signals {

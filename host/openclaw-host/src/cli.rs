@@ -123,7 +123,7 @@ enum Command {
         /// Stop the run after this many seconds, waiting for approvals included
         #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
-        /// Start a host for this message alone, where none runs
+        /// Be the host for this message, without a port, where none runs
         #[arg(long)]
         local: bool,
     },
@@ -301,7 +301,7 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Config(ConfigCommand::Schema) => config::print_schema(&output),
         Command::Config(ConfigCommand::Check) => config::check(&home()?, &output),
         Command::Run { port, bind, http_answers } => {
-            let told = run::Told { flags: Flags { port, bind }, answers: http_answers };
+            let told = run::Told { flags: Flags { port, bind }, answers: http_answers, client: None };
             run::run(&home()?, told, &output, &env, serve)
         }
         Command::Secret(command) => in_runtime(secret::secret(command, &home()?, &output, &env)),
@@ -310,6 +310,11 @@ fn answer(args: Args, format: Format, serve: Serve) -> Result<Exit, Failure> {
         Command::Audit(command) => in_runtime(audit::audit(command, &home()?, &output)),
         Command::Skill(command) => in_runtime(skill::skill(command, &home()?, &env, &output)),
         Command::Db(command) => db::db(command, &home()?, &output),
+        Command::Agent { message, images, session, agent, incognito, timeout, local: true } => {
+            let said = agent::Said::read(message, &images)?;
+            let session = agent::conversation(&session, &agent, incognito)?;
+            agent::local(&home()?, &session, &said, timeout, &output, (&env, serve))
+        }
         Command::Doctor => in_runtime(inspect::doctor(&home()?, &output)),
         other => in_runtime(answer_as_client(other, &home()?, output)),
     }
@@ -327,17 +332,11 @@ async fn answer_as_client(command: Command, home: &Path, output: Output) -> Resu
         Command::Chat { session, agent, incognito: false } => {
             chat::chat(home, &sessions::parse_key_of(&session, &agent)?, output).await
         }
-        Command::Agent { message, images, session, agent, incognito, timeout, local } => {
+        Command::Agent { message, images, session, agent, incognito, timeout, local: _ } => {
             let said = agent::Said::read(message, &images)?;
-            let session = match incognito {
-                true => incognito::fresh(&agent)?,
-                false => sessions::parse_key_of(&session, &agent)?,
-            };
-            let answered = match local {
-                true => agent::local(home, &session, &said, timeout, &output).await,
-                false => agent::agent(home, &session, &said, timeout, &output).await,
-            };
-            if incognito && !local {
+            let session = agent::conversation(&session, &agent, incognito)?;
+            let answered = agent::agent(home, &session, &said, timeout, &output).await;
+            if incognito {
                 incognito::end(home, &session).await;
             }
             answered

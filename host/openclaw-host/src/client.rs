@@ -6,19 +6,21 @@
 mod frame;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::home::{HomeError, RunFile, read_token};
+use crate::home::{HomeError, RunFile, read_token, token_path};
 use crate::settings::Secret;
 
 use frame::Frame;
@@ -39,10 +41,17 @@ const MAX_FRAME_BYTES: usize = 26 * 1024 * 1024;
 /// Frames kept while an answer is awaited. A host that sends more than this before it answers is broken.
 const MAX_KEPT: usize = 65_536;
 
+/// Bytes to and from a host.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Wire for T {}
+
+type Socket = WebSocketStream<Box<dyn Wire>>;
+
 /// A connection on which the gateway has said hello.
 #[derive(Debug)]
 pub struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: Socket,
     run_file: RunFile,
     hello: Value,
     next_id: u64,
@@ -126,10 +135,28 @@ impl Client {
         timeout(CONNECT_TIMEOUT, Client::dial(run_file, &token)).await.map_err(|_| silent())?
     }
 
+    /// Connects over `stream` to a host of the home at `home` that listens nowhere and runs in this process.
+    ///
+    /// # Errors
+    /// [`ClientError`] if it does not answer, or refuses the token.
+    pub async fn over(stream: UnixStream, home: &Path) -> Result<Client, ClientError> {
+        let token_file = token_path(home);
+        let token = read_token(&token_file)?;
+        let run_file = RunFile { pid: std::process::id(), url: "ws://localhost".to_owned(), token_file };
+        let url = run_file.url.clone();
+        let socket = upgrade(&url, Box::new(stream)).await;
+        Client::greet(socket.map_err(|err| ClientError::Unreachable { url, err: Box::new(err) })?, run_file, &token)
+            .await
+    }
+
     async fn dial(run_file: RunFile, token: &Secret) -> Result<Client, ClientError> {
         let socket = open_socket(&run_file.url)
             .await
             .map_err(|err| ClientError::Unreachable { url: run_file.url.clone(), err: Box::new(err) })?;
+        Client::greet(socket, run_file, token).await
+    }
+
+    async fn greet(socket: Socket, run_file: RunFile, token: &Secret) -> Result<Client, ClientError> {
         let mut client = Client { socket, run_file, hello: Value::Null, next_id: 1, kept: VecDeque::new() };
         // The challenge comes first; what it carries concerns clients with a device key only.
         match client.next().await? {
@@ -250,7 +277,7 @@ pub fn idempotency_key() -> Result<String, HomeError> {
     Ok(format!("cli-{:032x}", u128::from_be_bytes(bytes)))
 }
 
-async fn open_socket(url: &str) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+async fn open_socket(url: &str) -> Result<Socket, tungstenite::Error> {
     let uri: tungstenite::http::Uri = url.parse()?;
     let (Some("ws"), Some(host), Some(port)) = (uri.scheme_str(), uri.host(), uri.port_u16()) else {
         let what = "`run.json` names no address like `ws://127.0.0.1:18789`";
@@ -258,6 +285,10 @@ async fn open_socket(url: &str) -> Result<WebSocketStream<TcpStream>, tungstenit
     };
     let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
     stream.set_nodelay(true)?;
+    upgrade(url, Box::new(stream)).await
+}
+
+async fn upgrade(url: &str, stream: Box<dyn Wire>) -> Result<Socket, tungstenite::Error> {
     let limits = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
         .max_message_size(Some(MAX_FRAME_BYTES))

@@ -56,11 +56,11 @@ pub enum LogError {
 }
 
 /// Starts the log of this process: `<folder>/host.<date>.jsonl`, a new file each day, the newest linked as
-/// `host.jsonl`, and lines in `style` on standard error.
+/// `host.jsonl`, and lines in `style`, if any, on standard error.
 ///
 /// # Errors
 /// [`LogError`] if the folder cannot be written or `level` is not a filter like `info,claw_gateway=debug`.
-pub fn init(folder: &Path, level: &str, style: Style) -> Result<LogGuard, LogError> {
+pub fn init(folder: &Path, level: &str, style: Option<Style>) -> Result<LogGuard, LogError> {
     let (file, guard) = open(folder)?;
     let subscriber = subscriber(level, file, style, io::stderr)?;
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
@@ -89,7 +89,12 @@ fn open(folder: &Path) -> Result<(NonBlocking, LogGuard), LogError> {
     Ok((writer, LogGuard { _writer: guard }))
 }
 
-fn subscriber<F, C>(level: &str, file: F, style: Style, console: C) -> Result<impl Subscriber + Send + Sync, LogError>
+fn subscriber<F, C>(
+    level: &str,
+    file: F,
+    style: Option<Style>,
+    console: C,
+) -> Result<impl Subscriber + Send + Sync, LogError>
 where
     F: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     C: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -99,10 +104,10 @@ where
         .fmt_fields(JsonFields::new())
         .event_format(Line::new(Style::Json))
         .with_writer(file);
-    let to_console = tracing_subscriber::fmt::layer()
-        .fmt_fields(JsonFields::new())
-        .event_format(Line::new(style))
-        .with_writer(console);
+    let to_console = style.map(|style| {
+        let layer = tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new());
+        layer.event_format(Line::new(style)).with_writer(console)
+    });
     Ok(tracing_subscriber::registry().with(level).with(to_file).with(to_console))
 }
 

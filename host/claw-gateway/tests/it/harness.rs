@@ -60,7 +60,7 @@ impl TestHost {
         })
         .await
         .unwrap();
-        let address = gateway.local_addr();
+        let address = gateway.local_addr().unwrap();
         let (commands, received) = mpsc::channel(16);
         let (events, _) = broadcast::channel(1024);
         let (shutdown, calls) = (CancellationToken::new(), Arc::default());

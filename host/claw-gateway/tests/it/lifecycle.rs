@@ -41,7 +41,7 @@ async fn an_open_gateway_stays_on_loopback() {
 #[tokio::test]
 async fn a_taken_port_is_named() {
     let first = Gateway::bind(config("127.0.0.1:0", Auth::None)).await.unwrap();
-    let addr: SocketAddr = first.local_addr();
+    let addr: SocketAddr = first.local_addr().unwrap();
     let second = Gateway::bind(config(&addr.to_string(), Auth::None)).await.unwrap_err();
     assert!(matches!(second, GatewayError::PortTaken { addr: taken } if taken == addr), "{second}");
     let elsewhere = Gateway::bind(config("192.0.2.1:0", Auth::Token(Secret::new("x")))).await.unwrap_err();

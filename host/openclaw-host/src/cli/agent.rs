@@ -2,20 +2,23 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use claw_core::id::SessionKey;
+use claw_core::id::{AgentId, SessionKey};
 use claw_core::image::MAX_IMAGE_BYTES;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::card::{Surface, Waiting};
-use super::own_host::OwnHost;
-use super::{Exit, Failure, Output};
+use super::run::{self, Told};
+use super::{Exit, Failure, Output, Serve, in_runtime, incognito, sessions};
 use crate::client::{Client, ClientError, Event, Incoming, RequestId, idempotency_key};
+use crate::settings::Env;
 
 /// What is said, and shown with it.
 pub(super) struct Said {
@@ -61,17 +64,39 @@ fn attachment(path: &Path) -> Result<Value, Failure> {
     Ok(json!({"type": "image", "fileName": name, "content": STANDARD.encode(content)}))
 }
 
-/// Starts a host for this one message, and ends it with the answer.
-pub(super) async fn local(
+/// The conversation that is meant; a fresh one where nothing is to be kept.
+///
+/// # Errors
+/// If the names make no key.
+pub(super) fn conversation(session: &str, agent: &AgentId, is_incognito: bool) -> Result<SessionKey, Failure> {
+    match is_incognito {
+        true => incognito::fresh(agent),
+        false => sessions::parse_key_of(session, agent),
+    }
+}
+
+/// Runs a host in this process for this one message. Nothing listens: the two are the ends of one connection.
+pub(super) fn local(
     home: &Path,
     session: &SessionKey,
     said: &Said,
     seconds: u64,
     output: &Output,
+    (env, serve): (&Env, Serve),
 ) -> Result<Exit, Failure> {
-    let log = tempfile::NamedTempFile::new()?;
-    let _host = OwnHost::start(&mut OwnHost::command(home)?, log.path())?;
-    agent(home, session, said, seconds, output).await
+    let (ours, client) = UnixStream::pair()?;
+    for end in [&ours, &client] {
+        end.set_nonblocking(true)?;
+    }
+    let start = run::start(home, Told { client: Some(client), ..Told::default() }, output, env, None)?;
+    let host = thread::spawn(move || serve(start));
+    let answered = in_runtime(async {
+        let client = Client::over(tokio::net::UnixStream::from_std(ours)?, home).await?;
+        ask(client, session, said, seconds, output).await
+    });
+    // Why it did not start says more than that it does not answer.
+    host.join().map_err(|_| Failure::message(Exit::Failed, "the host failed; its log says why"))??;
+    answered
 }
 
 pub(super) async fn agent(
@@ -81,7 +106,16 @@ pub(super) async fn agent(
     seconds: u64,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let mut client = Client::connect(home).await?;
+    ask(Client::connect(home).await?, session, said, seconds, output).await
+}
+
+async fn ask(
+    mut client: Client,
+    session: &SessionKey,
+    said: &Said,
+    seconds: u64,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let run = idempotency_key()?;
     let params = json!({
         "message": said.text,

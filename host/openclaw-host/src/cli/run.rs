@@ -1,6 +1,7 @@
 //! `run`: everything that happens before the host itself starts.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Start {
     pub vault: Arc<Vault>,
     /// A file with the answers to all requests, in place of the network.
     pub answers: Option<PathBuf>,
+    /// The connection of its only client, in place of a port: then nothing listens.
+    pub client: Option<UnixStream>,
     /// Where it says that it is ready.
     pub output: Output,
     /// Keeps the log alive: to be dropped last.
@@ -39,9 +42,29 @@ pub struct Start {
 pub(super) struct Told {
     pub(super) flags: Flags,
     pub(super) answers: Option<PathBuf>,
+    pub(super) client: Option<UnixStream>,
 }
 
 pub(super) fn run(home: &Path, told: Told, output: &Output, env: &Env, serve: Serve) -> Result<Exit, Failure> {
+    let style = match output.format() {
+        Format::Json => Style::Json,
+        Format::Text => logs::style_of_stderr(env.get(env::NO_COLOR)),
+    };
+    serve(start(home, told, output, env, Some(style))?)?;
+    Ok(Exit::Ok)
+}
+
+/// Gathers what a host needs. Its log goes to the home, and in `style` to standard error.
+///
+/// # Errors
+/// Says what is missing or wrong.
+pub(super) fn start(
+    home: &Path,
+    told: Told,
+    output: &Output,
+    env: &Env,
+    style: Option<Style>,
+) -> Result<Start, Failure> {
     // Settings come first: with bad ones nothing is made.
     let resolved = settings::read(home, &told.flags)?;
     let home = Home::open(home)?;
@@ -51,17 +74,12 @@ pub(super) fn run(home: &Path, told: Told, output: &Output, env: &Env, serve: Se
     }
     // Before the log starts to write on the terminal: it may have to ask.
     let vault = Arc::new(vault::open(home.path(), resolved.settings.vault, env, Missing::Leave)?);
-    let style = match output.format() {
-        Format::Json => Style::Json,
-        Format::Text => logs::style_of_stderr(env.get(env::NO_COLOR)),
-    };
     let log = logs::init(&home.logs(), &resolved.settings.logging.level, style)?;
     for issue in &resolved.warnings {
         warn!(setting = %issue.place, "{issue}");
     }
     let (settings, effective) = (resolved.settings, resolved.effective);
-    serve(Start { settings, effective, home, vault, answers: told.answers, output: *output, log })?;
-    Ok(Exit::Ok)
+    Ok(Start { settings, effective, home, vault, answers: told.answers, client: told.client, output: *output, log })
 }
 
 impl Start {

@@ -33,7 +33,7 @@ fn log(level: &str, story: impl FnOnce()) -> (String, String) {
     let (file, console) = (Page::default(), Page::default());
     let (to_file, to_console) = (file.clone(), console.clone());
     let style = Style::Human(Colour::Off);
-    let subscriber = subscriber(level, move || to_file.clone(), style, move || to_console.clone()).unwrap();
+    let subscriber = subscriber(level, move || to_file.clone(), Some(style), move || to_console.clone()).unwrap();
     tracing::subscriber::with_default(subscriber, story);
     (file.text(), console.text())
 }
@@ -98,7 +98,7 @@ fn the_level_filters_by_room() {
         info!(target: "loud", "heard");
     });
     assert_eq!(file.lines().count(), 1);
-    assert!(matches!(subscriber("a=b=c", io::sink, Style::Json, io::sink), Err(LogError::Level { .. })));
+    assert!(matches!(subscriber("a=b=c", io::sink, Some(Style::Json), io::sink), Err(LogError::Level { .. })));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn seven_days_are_kept_and_the_newest_is_linked() {
         fs::write(folder.path().join(format!("host.2020-01-0{day}.jsonl")), "{}\n").unwrap();
     }
     let (writer, guard) = open(folder.path()).unwrap();
-    let subscriber = subscriber("info", writer, Style::Json, io::sink).unwrap();
+    let subscriber = subscriber("info", writer, Some(Style::Json), io::sink).unwrap();
     tracing::subscriber::with_default(subscriber, || info!("written"));
     drop(guard);
     let is_plain = |entry: &fs::DirEntry| entry.file_type().unwrap().is_file();
