@@ -33,6 +33,7 @@ mod hostile;
 mod images;
 mod imports;
 mod incognito;
+mod injected;
 mod labels;
 mod listed;
 mod marketplace;
