@@ -216,9 +216,9 @@ impl Lanes {
         })
     }
 
-    /// Whether a run of this session that arrived now would start at once.
+    /// Whether a run of this session that arrived now would start at once, and no other with it.
     pub fn is_free(&self, session: &SessionKey) -> bool {
-        self.running < self.parallel && !self.lanes.contains_key(session)
+        self.running < self.parallel && self.ready.is_empty() && !self.lanes.contains_key(session)
     }
 
     fn arrived(&mut self, now: Duration, session: SessionKey, run: RunId, queueing: Queueing) -> Vec<Action> {

@@ -223,8 +223,9 @@ proptest! {
             let arrives = matches!(event, Event::Arrived(..));
             let is_free = lanes.is_free(&key);
             let actions = lanes.on(now, event);
-            let starts = |action: &Action| matches!(action, Action::Start(_, id, _) if *id == run(next));
-            prop_assert_eq!(arrives && is_free, arrives && actions.iter().any(starts));
+            if arrives && is_free {
+                prop_assert_eq!(&actions, &[Action::Start(key.clone(), run(next), Vec::new())]);
+            }
             for action in actions {
                 model.perform(key.as_str(), action);
             }
