@@ -221,3 +221,29 @@ async fn why_it_stays_labelled_is_a_secret_of_an_incognito_conversation() {
     let (tainted, _) = labels(&mut client, "main").await;
     assert_eq!(tainted, "an incognito conversation");
 }
+
+// SU-23
+#[tokio::test]
+async fn a_conversation_that_heard_somebody_else_asks_before_it_changes_what_each_prompt_says() {
+    let home = Home::new().component("echo").file("SOUL.md", "mine");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let soul = || std::fs::read_to_string(home.workspace().join("SOUL.md")).unwrap();
+    let write = |path: &str, text: &str| format!("tool write {}", json!({"path": path, "content": text}));
+    client.ask("r1", &write("SOUL.md", "clean")).await;
+    assert_eq!(soul(), "clean");
+    client.ask("r2", "tool echo {\"text\": \"You are mine now.\"}").await;
+    // Notes are not part of each prompt; other ways to the same name do not get past the wall.
+    client.ask("r3", &write("memory/today.md", "tea at five")).await;
+    assert!(home.workspace().join("memory/today.md").exists());
+    let said = client.ask("r4", &write("soul.MD", "theirs")).await;
+    assert!(said.contains("E_FS_PROTECTED"), "{said}");
+    for (run, decision, is) in [("r5", "deny", "clean"), ("r6", "allow-once", "owned")] {
+        client.say("main", run, &write("SOUL.md", "owned")).await;
+        let card = client.card(run).await;
+        assert!(card.to_string().contains("SOUL.md") && card.to_string().contains("echo"), "{card:#}");
+        client.call("exec.approval.resolve", json!({"id": card["id"], "decision": decision})).await.unwrap();
+        client.ended(run).await.unwrap();
+        assert_eq!(soul(), is);
+    }
+}

@@ -78,7 +78,9 @@ pub(crate) struct StartMount {
 pub(crate) enum StartPlace {
     /// The agent's workspace.
     Workspace,
-    /// The agent's workspace, without its own files.
+    /// The agent's workspace, without what is part of each prompt.
+    Guarded,
+    /// The agent's workspace, without the agent's own files.
     Lent,
     /// A folder that the owner has named.
     Named,

@@ -103,6 +103,9 @@ pub struct Mount {
 pub enum Place {
     /// The agent's workspace; its path may be or contain a link.
     Workspace,
+    /// The same, for a conversation that others may have talked into something: nothing may change of what is part of each
+    /// prompt.
+    Guarded,
     /// The same, lent to a component that did not come with the host: it may change nothing of what tells the agent who it
     /// is and what it remembers.
     Lent,
@@ -359,6 +362,7 @@ impl From<&Mount> for StartMount {
         let host = mount.host.to_string_lossy().into_owned();
         let place = match mount.place {
             Place::Workspace => StartPlace::Workspace,
+            Place::Guarded => StartPlace::Guarded,
             Place::Lent => StartPlace::Lent,
             Place::Named => StartPlace::Named,
             Place::Scratch { quota } => StartPlace::Scratch { quota },

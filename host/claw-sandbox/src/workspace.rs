@@ -185,10 +185,10 @@ impl Workspace {
         }
     }
 
-    /// The same, lent to a component that did not come with the host: the agent's own files are protected in it as well.
+    /// The same, with as much of it protected as on this ground.
     #[must_use]
-    pub fn lent(self) -> Workspace {
-        Workspace { ground: Ground::Lent, ..self }
+    pub(crate) fn on(self, ground: Ground) -> Workspace {
+        Workspace { ground, ..self }
     }
 
     /// Reads at most `max_bytes` (clamped to [`MAX_READ_BYTES`]) from `offset`. Past the end the slice is empty.

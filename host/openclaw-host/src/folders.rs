@@ -9,7 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use claw_core::id::ComponentName;
-use claw_policy::{Access, Folder, Subject, Trust};
+use claw_policy::{Access, Folder};
 use claw_sandbox::{Mount, Place, Quota};
 
 use crate::home::Home;
@@ -265,16 +265,19 @@ impl Folders {
         }
     }
 
-    /// The mounts for what policy lets a component reach for an agent with this workspace. A folder that cannot be mounted is left out, with a line in
-    /// the log.
-    pub fn mounts(&self, workspace: &Path, subject: &Subject, allowed: Vec<(Folder, Access)>) -> Vec<Mount> {
-        let component = &subject.component;
-        let lent = if subject.trust == Trust::Shipped { Place::Workspace } else { Place::Lent };
+    /// The mounts for what policy lets a component reach for an agent with this workspace, which lies at such a place. A
+    /// folder that cannot be mounted is left out, with a line in the log.
+    pub fn mounts(
+        &self,
+        (workspace, place): (&Path, Place),
+        component: &ComponentName,
+        allowed: Vec<(Folder, Access)>,
+    ) -> Vec<Mount> {
         // Which one that is, only the call says: see `skills`.
         let of_call = |folder: &Folder| folder.as_str() == SKILL;
         let mount = |(folder, access): (Folder, Access)| {
             let (host, place) = match &folder {
-                Folder::Workspace => (workspace.to_owned(), lent),
+                Folder::Workspace => (workspace.to_owned(), place),
                 Folder::Scratch => (self.scratch_of(component)?, Place::Scratch { quota: self.quota(component) }),
                 Folder::Named(name) => (self.named_folder(component, name)?, Place::Named),
             };

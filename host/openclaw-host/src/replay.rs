@@ -109,7 +109,7 @@ async fn one(host: &Host, facts: &Facts, call: &ToolCall, recording: Recording, 
         ));
     }
     let scratch = host.about.home.join("scratch");
-    let mounts = tool_call::mounts(host, installed, facts);
+    let mounts = tool_call::mounts(host, installed, facts, true);
     let copied = tokio::task::spawn_blocking(move || copies(&scratch, mounts)).await;
     let (_copies, mounts) = match copied.unwrap_or_else(|err| Err(io::Error::other(err))) {
         Ok(copied) => copied,

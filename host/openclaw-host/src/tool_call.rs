@@ -155,11 +155,12 @@ pub async fn run(context: &CallContext, call: &ToolCall) -> Called {
     let asker = Asker { host, subject: &subject, facts: &facts, call: &call.id, cancel: &context.cancel };
     let admitted = host.gate.admit(&asker, Action::CallTool(invocation), || context.clock.pause()).await;
     match admitted {
-        // A tool call's approval is used up by the journal's own entry of the call, which is already durable.
+        // A tool call's approval is for this call alone, which begins once: a restart asks the model for another.
         Ok(admitted) => {
             audit::allowed(&asker, &admitted);
             let mut writing = None;
-            let called = in_sandbox(context, call, installed, admitted.permit, &mut writing).await;
+            let approved = admitted.approval.is_some();
+            let called = in_sandbox(context, call, installed, (admitted.permit, approved), &mut writing).await;
             let called = with_mode(&facts, called);
             if let Some(writing) = writing {
                 writing.end().await;
@@ -212,7 +213,7 @@ async fn in_sandbox(
     context: &CallContext,
     call: &ToolCall,
     installed: &Arc<Installed>,
-    permit: claw_policy::Permit,
+    (permit, approved): (claw_policy::Permit, bool),
     writing: &mut Option<Writing>,
 ) -> Called {
     let host = &context.host;
@@ -238,7 +239,7 @@ async fn in_sandbox(
     };
     // Taken before anything is looked up: what is taken back from now on ends the call.
     let revoked = installed.calls();
-    let mut mounts = mounts(host, installed, &context.facts_now());
+    let mut mounts = mounts(host, installed, &context.facts_now(), approved);
     let scratch = match label_mounts(context, &installed.component.name, &mounts).await {
         Ok(scratch) => scratch,
         Err(err) => return ToolOutcome::failed(FailureKind::Unavailable, err.to_string()).into(),
@@ -251,7 +252,8 @@ async fn in_sandbox(
         mounts.push(opened.mount);
         config = opened.config;
     }
-    if mounts.iter().any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Lent)) {
+    if mounts.iter().any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Guarded | Place::Lent))
+    {
         *writing = match context.writing().await {
             Ok(writing) => writing,
             Err(EffectError::Cancelled) => {
@@ -369,7 +371,7 @@ async fn label_mounts(
     let mut scratch = None;
     for mount in mounts {
         match mount.place {
-            Place::Workspace | Place::Lent | Place::Named => {
+            Place::Workspace | Place::Guarded | Place::Lent | Place::Named => {
                 let cause = format!("`{component}` could read {}", mount.guest);
                 context.labels.join(&Labels::private(&cause));
             }
@@ -402,11 +404,17 @@ fn log(call: &ToolCall, level: LogLevel, context: &str, message: &str) {
     }
 }
 
-/// The folders that policy lets the component reach now.
-pub fn mounts(host: &Host, installed: &Installed, facts: &Facts) -> Vec<Mount> {
+/// The folders that policy lets the component reach now, in a call that its owner may have `approved`.
+pub fn mounts(host: &Host, installed: &Installed, facts: &Facts, approved: bool) -> Vec<Mount> {
     let subject = installed.subject();
-    let workspace = &host.agents.of(&facts.session).workspace;
-    host.folders.mounts(workspace, &subject, host.policy(&facts.session).folders(&subject, facts))
+    let place = match subject.trust {
+        Trust::Untrusted => Place::Lent,
+        // Who has read what somebody else wrote does not tell the agent by itself what it is from now on.
+        Trust::Shipped if facts.labels.tainted.is_some() && !approved => Place::Guarded,
+        Trust::Shipped => Place::Workspace,
+    };
+    let workspace = (host.agents.of(&facts.session).workspace.as_path(), place);
+    host.folders.mounts(workspace, &subject.component, host.policy(&facts.session).folders(&subject, facts))
 }
 
 /// Whether a call that was cut off before its first effect may simply run again: it cannot have changed a file.

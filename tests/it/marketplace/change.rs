@@ -74,10 +74,10 @@ pub async fn nothing_of_it_is_there_tomorrow() {
     for file in ["memory", "skills/helper", "HEARTBEAT.md"] {
         assert!(!victim.home.workspace().join(file).exists(), "{file}");
     }
-    // The assistant's own tool keeps the agent's files.
+    // The assistant's own tool keeps the agent's files, in a conversation that has heard nothing of it.
     let args = json!({"path": "SOUL.md", "content": "ours"});
     let mut client = victim.alone().await;
-    let own = client.call("tools.invoke", json!({"name": "write", "args": args})).await.unwrap();
+    let own = client.call("tools.invoke", json!({"name": "write", "args": args, "sessionKey": "other"})).await.unwrap();
     assert_eq!(own["ok"], true, "{own}");
     assert!(!json!(tries).to_string().contains(CANARY));
 }

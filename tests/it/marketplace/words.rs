@@ -77,15 +77,13 @@ pub async fn orders_in_an_answer_open_nothing() {
     client.ask("r1", "OBEY mail_digest {}").await;
     let calls = calls(&provider);
     assert!(came(&calls, "read", "plan.md").contains("tea at five"), "the model obeys");
-    for (tool, words) in [("web_fetch", "steal"), ("exec", "id_rsa"), ("write", "skills/helper"), ("read", "id_rsa")] {
+    let refused = ["skills/helper", "AGENTS.md"].map(|file| ("write", file));
+    for (tool, words) in [("web_fetch", "steal"), ("exec", "id_rsa"), ("read", "id_rsa")].into_iter().chain(refused) {
         let came = came(&calls, tool, words);
         assert!(came.contains("E_"), "{tool} {words}: {came}");
     }
     assert!(!victim.home.workspace().join("skills/helper").exists());
-    // FIXME: what tells the agent who it is is kept from strangers' components, and not from a model that has read them.
-    assert!(came(&calls, "write", "AGENTS.md").contains("wrote"));
-    let undone = victim.home.ok(&["sessions", "undo", "main"]);
-    assert_eq!(std::fs::read_to_string(victim.home.workspace().join("AGENTS.md")).unwrap(), "mine", "{undone}");
+    assert_eq!(std::fs::read_to_string(victim.home.workspace().join("AGENTS.md")).unwrap(), "mine");
     assert!(!victim.home.workspace().join("stolen.txt").exists());
     assert_eq!(victim.drop.kept(), [""; 0]);
 }

@@ -31,6 +31,34 @@ fn every_preset_answers_as_its_table_says() {
     }
 }
 
+// SU-23
+#[test]
+fn once_tainted_what_is_part_of_each_prompt_is_asked_about() {
+    let table = r#"
+policies cautious
+component files
+scope fs workspace read-write
+given arguments={"path":"SOUL.md"}
+allow by tools-can-be-called: tool.call write
+given tainted=true arguments={"path":"SOUL.md"}
+ask by tools-can-be-called: tool.call write
+allow by tools-can-be-called: tool.call read
+given tainted=true arguments={"path":"./AGENTS.md"}
+ask by tools-can-be-called: tool.call edit
+given tainted=true arguments={"patch":"***\nUpdate\nFile:\nMEMORY.md"}
+ask by tools-can-be-called: tool.call apply_patch
+given tainted=true arguments={"path":"memory/2026-11-22.md"}
+allow by tools-can-be-called: tool.call write
+given tainted=true person_present=false arguments={"path":"SOUL.md"}
+deny E_APPR_UNAVAILABLE by prompts-are-the-owners: tool.call write
+given tainted=true person_present=false arguments={"path":"notes.md"}
+allow by tools-can-be-called: tool.call write
+"#;
+    for preset in [Preset::Cautious, Preset::Trusting] {
+        check_table(&Policy::load(preset, &[]).unwrap(), table);
+    }
+}
+
 // CG-02
 #[test]
 fn one_forbid_wins_over_a_permit_for_everything() {

@@ -34,13 +34,14 @@ impl Mount {
     /// when it was checked, and is refused if a link has come into it since (FS-18).
     pub(super) fn open(start: &StartMount) -> io::Result<Mount> {
         let resolve = match start.place {
-            StartPlace::Workspace | StartPlace::Lent => ResolveFlags::empty(),
+            StartPlace::Workspace | StartPlace::Guarded | StartPlace::Lent => ResolveFlags::empty(),
             StartPlace::Named | StartPlace::Scratch { .. } => ResolveFlags::NO_SYMLINKS,
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat2(CWD, &start.host, flags, Mode::empty(), resolve)?;
         let (ground, meter) = match start.place {
             StartPlace::Workspace => (Ground::Workspace, None),
+            StartPlace::Guarded => (Ground::Guarded, None),
             StartPlace::Lent => (Ground::Lent, None),
             StartPlace::Named => (Ground::Named, None),
             StartPlace::Scratch { quota } => {
@@ -55,12 +56,11 @@ impl Mount {
 
     /// The workspace behind this mount, if it is the workspace.
     pub(super) fn workspace(&self) -> io::Result<Option<Workspace>> {
-        if !matches!(self.ground, Ground::Workspace | Ground::Lent) {
+        if !matches!(self.ground, Ground::Workspace | Ground::Guarded | Ground::Lent) {
             return Ok(None);
         }
         let mode = if self.write { workspace::Mode::ReadWrite } else { workspace::Mode::ReadOnly };
-        let workspace = Workspace::new(self.handle()?, mode)?;
-        Ok(Some(if self.ground == Ground::Lent { workspace.lent() } else { workspace }))
+        Ok(Some(Workspace::new(self.handle()?, mode)?.on(self.ground)))
     }
 
     /// What the kernel's wall must let through.

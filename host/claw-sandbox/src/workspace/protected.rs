@@ -13,6 +13,9 @@ use super::path::TEMP_PREFIX;
 pub(crate) enum Ground {
     /// The agent's workspace.
     Workspace,
+    /// The agent's workspace, in a conversation that others may have talked into something: what is part of each prompt
+    /// stays as it is.
+    Guarded,
     /// The agent's workspace, lent to a component that did not come with the host: who the agent is, and what it
     /// remembers, is not for that one to say.
     Lent,
@@ -85,7 +88,8 @@ impl Ground {
             _ if !Guard::FsProtected.is_up() => false,
             Ground::Scratch => false,
             Ground::Workspace => folded.iter().any(of_host) || in_git_machinery(&folded) || in_skills(&folded),
-            Ground::Lent => Ground::Workspace.protects(folded.iter().map(String::as_str)) || of_agent(&folded),
+            Ground::Guarded => Ground::Workspace.protects(folded.iter().map(String::as_str)) || of_prompt(&folded),
+            Ground::Lent => Ground::Guarded.protects(folded.iter().map(String::as_str)) || in_memory(&folded),
             Ground::Named => {
                 let of_people = |name: &String| OF_PEOPLE.contains(&name.as_str());
                 folded.iter().any(|name| of_host(name) || of_people(name)) || in_git_machinery(&folded)
@@ -106,11 +110,16 @@ fn in_skills(folded: &[String]) -> bool {
     folded.first().is_some_and(|name| name == "skills" || name == ".agents")
 }
 
-/// The files at the workspace's top that are part of each prompt, and the folder of what is remembered. SU-23
-fn of_agent(folded: &[String]) -> bool {
+/// The files at the workspace's top that tell the agent who it is and what to do. SU-23
+fn of_prompt(folded: &[String]) -> bool {
     const FILES: [&str; 8] =
         ["agents.md", "soul.md", "identity.md", "user.md", "tools.md", "memory.md", "heartbeat.md", "bootstrap.md"];
-    folded.first().is_some_and(|name| FILES.contains(&name.as_str()) || name == "memory")
+    folded.first().is_some_and(|name| FILES.contains(&name.as_str()))
+}
+
+/// What the agent remembers. SU-23
+fn in_memory(folded: &[String]) -> bool {
+    folded.first().is_some_and(|name| name == "memory")
 }
 
 /// Hooks, settings and `.git` files: what Git runs, or where it looks for what it runs.

@@ -85,9 +85,9 @@ impl Shell {
             catalog.tool(&spec.name).is_some_and(|tool| {
                 let installed = catalog.owner(tool);
                 installed.component.name.as_str() == NOTES
-                    && tool_call::mounts(&host, installed, &facts)
+                    && tool_call::mounts(&host, installed, &facts, false)
                         .iter()
-                        .any(|mount| mount.write && matches!(mount.place, Place::Workspace))
+                        .any(|mount| mount.write && matches!(mount.place, Place::Workspace | Place::Guarded))
             })
         };
         catalog.specs().iter().filter(is_notes).cloned().collect()

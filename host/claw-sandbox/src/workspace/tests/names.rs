@@ -155,3 +155,23 @@ proptest! {
         prop_assert_eq!(one == other, shown(&one) == shown(&other));
     }
 }
+
+#[test]
+fn what_tells_the_agent_who_it_is_is_protected_from_those_who_could_be_talked_into_something() {
+    // SU-23
+    use super::super::protected::Ground;
+
+    let protects = |ground: Ground, path: &str| ground.protects(path.split('/'));
+    for path in ["AGENTS.md", "soul.MD", "Memory.md", "BOOTSTRAP.md"] {
+        let found = [Ground::Workspace, Ground::Guarded, Ground::Lent].map(|ground| protects(ground, path));
+        assert_eq!(found, [false, true, true], "{path}");
+    }
+    for path in ["memory", "memory/2026-11-22.md"] {
+        let found = [Ground::Workspace, Ground::Guarded, Ground::Lent].map(|ground| protects(ground, path));
+        assert_eq!(found, [false, false, true], "{path}");
+    }
+    for path in ["notes.md", "docs/AGENTS.md"] {
+        assert!(!protects(Ground::Lent, path), "{path}");
+    }
+    assert!(protects(Ground::Guarded, "skills/a/SKILL.md"));
+}
