@@ -20,7 +20,7 @@ const FILE: &str = "advisories.json";
 const DATABASE: &str = "https://github.com/rustsec/advisory-db";
 
 /// All lock files of what ships, is installed or tests.
-const LOCKS: [&str; 7] = [
+const LOCKS: [&str; 8] = [
     "Cargo.lock",
     "components/Cargo.lock",
     "fuzz/Cargo.lock",
@@ -28,6 +28,7 @@ const LOCKS: [&str; 7] = [
     "sdk/rust/examples/Cargo.lock",
     "skills/Cargo.lock",
     "tests/guests/Cargo.lock",
+    "tests/marketplace/Cargo.lock",
 ];
 
 /// Checks all lock files.
