@@ -310,13 +310,17 @@ async fn a_kill_between_acceptance_and_run_loses_no_image() {
         let params = json!({
             "sessionKey": "main", "message": "look", "idempotencyKey": "r1", "attachments": [{"content": PNG}],
         });
-        client.send("chat.send", params).await;
+        client.send("chat.send", params.clone()).await;
         while client.frame().await.is_some() {}
         drop(running);
         let before = provider.asked().len();
         let home = home.without_env("OPENCLAW_TEST_CRASH_AT");
         let running = home.start();
         let mut client = running.connect().await;
+        if point == "started" {
+            // Nobody was told that it was accepted: a run begins before.
+            client.call("chat.send", params).await.unwrap();
+        }
         let waited = client.call("agent.wait", json!({"runId": "r1", "timeoutMs": 60_000})).await.unwrap();
         assert_eq!(waited["text"], "A point.", "{point}: {waited}");
         assert_eq!(provider.asked().len(), before + 1, "{point}");
