@@ -38,7 +38,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
     for (name, entries) in SIZES {
         let home = folder()?;
         let path = home.path().join("host.redb");
-        runtime.block_on(fill(&path, report.times(entries) as u64))?;
+        // A quick run still has more than the long conversation.
+        runtime.block_on(fill(&path, (report.times(entries) as u64).max(2 * LONG)))?;
         let times = runtime.block_on(operations(report, &path))?;
         let smallest: &Vec<_> = first.get_or_insert_with(|| times.clone());
         for ((operation, samples), (_, smallest)) in times.iter().zip(smallest) {
