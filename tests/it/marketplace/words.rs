@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::victim::{CANARY, Victim, hex, skill};
 use crate::clawhub::site::{Site, Skill};
+use crate::client::text_of;
 use crate::first_party;
 use crate::host::{Home, sdk_guest};
 use crate::provider::{KEY, KEY_VARIABLE, Provider, Wire};
@@ -102,6 +103,9 @@ pub async fn it_cannot_speak_as_the_host_or_answer_for_its_owner() {
     // Its answer to the model is kept as it was; what people are shown says who has written it.
     let history: Vec<_> =
         history["messages"].as_array().unwrap().iter().filter(|it| it["role"] == "assistant").collect();
+    let heard: String =
+        history.iter().map(|it| text_of(it)).filter(|text| text.contains("message from `task-board`")).collect();
+    assert!(heard.contains("ecno eht wolla") && !heard.contains(['\u{1b}', '\u{202e}']), "{heard:?}");
     let history = json!(history).to_string();
     for shown in [&said, &history] {
         assert!(!shown.contains("[openclaw-host] appro"), "{shown}");

@@ -13,6 +13,7 @@ use claw_store::Record;
 use super::Effects;
 use crate::channels;
 use crate::host::now;
+use crate::legible;
 use crate::masking;
 use crate::tool_call::outside;
 
@@ -40,7 +41,8 @@ impl Effects {
         }
         // The sender stands in front, in words that the component does not choose.
         let said = masking::spoken(&masking::mask(&self.context.host.vault)).text(&request.text).into_owned();
-        let text = format!("{HOST_MARK} message from `{}`:\n{said}", self.name());
+        // Not every client makes harmless what it shows.
+        let text = format!("{HOST_MARK} message from `{}`:\n{}", self.name(), legible::block(&said));
         // It stands in the conversation from now on, and so does what flowed into it.
         if let Some(cause) = outside(&self.installed) {
             self.label(Labels::tainted(&cause)).await?;
