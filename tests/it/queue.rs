@@ -228,3 +228,21 @@ async fn what_steered_a_run_is_taken_back_alone_and_what_it_steered_comes_next()
     assert!(undone.starts_with(&format!("taken back: {SLOW}")) && !undone.contains("has no answer"), "{undone}");
     assert_eq!(log(&mut client).await, ["user: say zero", "assistant: zero"]);
 }
+
+// ST-01: whichever of them is accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_two_connections_bring_at_once_is_answered_once() {
+    let home = Home::new();
+    let running = home.start();
+    let (mut one, mut other) = (running.connect().await, running.connect().await);
+    for number in 0..60 {
+        let (session, run) = (format!("s{number}"), format!("r{number}"));
+        let params = json!({"sessionKey": session, "message": "say hello", "idempotencyKey": run});
+        let (first, second) = tokio::join!(one.call("chat.send", params.clone()), other.call("chat.send", params));
+        first.unwrap();
+        second.unwrap();
+        one.ended(&run).await.unwrap();
+        let history = one.call("chat.history", json!({"sessionKey": session})).await.unwrap();
+        assert_eq!(history["messages"].as_array().unwrap().len(), 2, "{history}");
+    }
+}

@@ -152,7 +152,14 @@ pub async fn run(
             host.tell(HostEvent::SessionChanged { session, reason: "message", at });
         }
         Err(StoreError::UnknownRun { .. }) if shell.row.state == RunState::Received && shell.threshold.is_closed() => {
-            tracing::info!("the message of this run was not accepted");
+            // Another request may have brought the same message, and was accepted in the place of this one.
+            match host.store_of(&session).run(&id) {
+                Ok(Some(_)) => {
+                    let (joining, cancel) = (shell.joining, shell.cancel);
+                    Box::pin(run(host, session, id, None, joining, Some(limit), cancel)).await;
+                }
+                _ => tracing::info!("the message of this run was not accepted"),
+            }
         }
         // The run stays unfinished in the store and goes on at the next start.
         Err(err) => {
