@@ -233,15 +233,21 @@ fn context(
 
 /// The beginning of a text, on one line.
 pub(crate) fn preview(text: &str) -> String {
-    let mut words = text.split_whitespace();
     let mut line = String::new();
-    while line.len() < PREVIEW_CHARS * 4
-        && let Some(word) = words.next()
-    {
-        line.extend((!line.is_empty()).then_some(' '));
-        line.extend(word.chars().take(PREVIEW_CHARS));
+    let mut room = PREVIEW_CHARS;
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+            room -= 1;
+        }
+        let end = word.char_indices().nth(room).map_or(word.len(), |(end, _)| end);
+        line.push_str(&word[..end]);
+        room -= word[..end].chars().count();
+        if room == 0 {
+            break;
+        }
     }
-    line.chars().take(PREVIEW_CHARS).collect()
+    line
 }
 
 fn history(snapshot: &Snapshot, session: &SessionKey, branch: Option<u64>, page: Page) -> Result<History, Failure> {
