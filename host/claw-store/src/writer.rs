@@ -1,16 +1,16 @@
 //! The writer: one thread that owns the write side and commits in groups.
 //!
-//! While one commit waits for the disk, requests gather in the channel; the next commit takes all of them. An idle
-//! store therefore answers after one commit, and a busy one pays for few.
+//! While one commit waits for the disk, requests gather in the channel; the next commit takes all of them, and those
+//! that come while it writes them. It never waits for more. An idle store therefore answers after one commit, and a busy
+//! one pays for few.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
-use crate::audit;
+use crate::audit::{self, AuditEntry};
 use crate::change::{Change, Decided};
 use crate::database::{Shared, Transactions};
 use crate::error::{Failure, StoreError};
@@ -122,31 +122,39 @@ where
 
 fn run(shared: &Shared, mut rx: mpsc::Receiver<Box<dyn Job>>) {
     while let Some(first) = rx.blocking_recv() {
-        let mut group = VecDeque::from([first]);
-        while group.len() < GROUP
-            && let Ok(job) = rx.try_recv()
-        {
-            group.push_back(job);
-        }
-        commit_group(shared, group);
+        commit_group(shared, &mut Group { next: Some(first), taken: 0, rx: &mut rx });
     }
     if !shared.notes().is_empty() {
-        commit_group(shared, VecDeque::new());
+        commit_group(shared, &mut Group { next: None, taken: 0, rx: &mut rx });
     }
 }
 
-fn commit_group(shared: &Shared, mut group: VecDeque<Box<dyn Job>>) {
-    let mut replies = Vec::with_capacity(group.len());
-    // Whoever waits for a write of this group has noted before what goes in front of it.
-    let notes = std::mem::take(&mut *shared.notes());
-    let result = shared.write(|transactions| {
-        if !notes.is_empty() {
-            let mut tables = transactions.tables(Room::File)?;
-            notes.iter().cloned().try_for_each(|note| audit::append(&mut tables, note).map(drop))?;
+/// The requests of one transaction, as they come.
+struct Group<'a> {
+    next: Option<Box<dyn Job>>,
+    taken: usize,
+    rx: &'a mut mpsc::Receiver<Box<dyn Job>>,
+}
+
+impl Group<'_> {
+    /// The room of the next request, if one waits.
+    fn room(&mut self) -> Option<Room> {
+        if self.next.is_none() && self.taken < GROUP {
+            self.next = self.rx.try_recv().ok();
         }
-        let written = write_group(transactions, &mut group, &mut replies)?;
-        Ok(Written { file: written.file || !notes.is_empty(), ..written })
-    });
+        self.next.as_ref().map(|job| job.room())
+    }
+
+    fn take(&mut self) -> Box<dyn Job> {
+        self.taken += 1;
+        self.next.take().expect("writer: its room has just been looked at")
+    }
+}
+
+fn commit_group(shared: &Shared, group: &mut Group<'_>) {
+    let mut replies = Vec::new();
+    let mut notes = Vec::new();
+    let result = shared.write(|transactions| write_group(shared, transactions, group, &mut replies, &mut notes));
     if let Err(err) = &result {
         shared.notes().splice(..0, notes);
         warn!(path = %shared.path().display(), %err, "store write failed");
@@ -158,20 +166,22 @@ fn commit_group(shared: &Shared, mut group: VecDeque<Box<dyn Job>>) {
     for reply in replies {
         reply(result.clone());
     }
-    if let Err(err) = result {
-        group.into_iter().for_each(|job| job.fail(err.clone()));
+    if let (Err(err), Some(job)) = (result, group.next.take()) {
+        job.fail(err);
     }
 }
 
 /// Runs the jobs of the group in order; says what there is to commit.
 fn write_group(
+    shared: &Shared,
     transactions: &Transactions<'_>,
-    group: &mut VecDeque<Box<dyn Job>>,
+    group: &mut Group<'_>,
     replies: &mut Vec<Reply>,
+    notes: &mut Vec<AuditEntry>,
 ) -> Result<Written, Failure> {
     let mut all = Written::default();
     let mut open: Option<Tables<'_>> = None;
-    while let Some(room) = group.front().map(|job| job.room()) {
+    while let Some(room) = group.room() {
         let tables = match &mut open {
             Some(tables) if tables.room == room => tables,
             other => {
@@ -179,8 +189,8 @@ fn write_group(
                 other.insert(transactions.tables(room)?)
             }
         };
-        let job = group.pop_front().expect("writer: it has just been looked at");
-        match job.run(tables) {
+        all.file |= write_notes(shared, tables, notes)?;
+        match group.take().run(tables) {
             Outcome::Written(written, reply) => {
                 all = Written { file: all.file || written.file, memory: all.memory || written.memory };
                 replies.push(reply);
@@ -192,7 +202,20 @@ fn write_group(
             }
         }
     }
+    drop(open);
+    if !shared.notes().is_empty() {
+        all.file |= write_notes(shared, &mut transactions.tables(Room::File)?, notes)?;
+    }
     Ok(all)
+}
+
+/// Appends what was noted, also to `notes`: whoever waits for a write has noted before what goes in front of it.
+fn write_notes(shared: &Shared, tables: &mut Tables<'_>, notes: &mut Vec<AuditEntry>) -> Result<bool, Failure> {
+    let noted = std::mem::take(&mut *shared.notes());
+    notes.extend(noted.iter().cloned());
+    let any = !noted.is_empty();
+    noted.into_iter().try_for_each(|note| audit::append(tables, note).map(drop))?;
+    Ok(any)
 }
 
 /// Which transactions have changes to commit.

@@ -5,6 +5,7 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::*;
+use crate::change::Change;
 use crate::fixture::*;
 use crate::writer::job;
 use crate::{AuditEntry, AuditKind, Record};
@@ -14,12 +15,17 @@ mod model;
 
 /// Keeps the writer busy until the returned sender is dropped.
 async fn busy(store: &Store) -> std::sync::mpsc::Sender<()> {
+    busy_with(store, Vec::new()).await
+}
+
+/// The same, with something to write.
+async fn busy_with(store: &Store, changes: Vec<Change>) -> std::sync::mpsc::Sender<()> {
     let (release, wait) = std::sync::mpsc::channel::<()>();
     let (started, running) = tokio::sync::oneshot::channel();
     let (job, _) = job(crate::memory::Room::File, move |_| {
         let _ = started.send(());
         let _ = wait.recv();
-        Ok(Decided::unchanged(()))
+        Ok(Decided { answer: (), changes })
     });
     store.sender().unwrap().send(job).await.map_err(drop).unwrap();
     running.await.unwrap();
@@ -49,6 +55,26 @@ async fn requests_that_wait_together_share_one_commit() {
     let log = store.transcript(&key("main")).unwrap();
     assert_eq!(log.len(), 65);
     assert!(log.iter().zip(1..).all(|(entry, seq)| entry.seq.0 == seq));
+}
+
+#[tokio::test]
+async fn what_comes_while_a_group_is_written_joins_it_with_what_was_noted_before() {
+    let (_home, store) = store();
+    store.accept(inbound("a"), at(1)).await.unwrap();
+    let before = store.shared().commits();
+    let entry = |text: &str| AuditEntry::new(AuditKind::DecisionDeny, text, at(2));
+    let release = busy_with(&store, vec![Change::Audit(Box::new(entry("busy")))]).await;
+    store.note_audit(entry("noted"));
+    let run = run("a");
+    let (first, number, ()) = tokio::join!(
+        biased;
+        store.record(&run, entries([said("x")]), at(2)),
+        store.audit(entry("asked")),
+        async { drop(release) }
+    );
+    first.unwrap();
+    assert_eq!(number.unwrap(), 3, "what was noted comes first");
+    assert_eq!(store.shared().commits() - before, 1);
 }
 
 #[tokio::test]
