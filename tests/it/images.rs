@@ -1,6 +1,8 @@
 //! Images in messages: from a client over the log to a model that can look at them, and what becomes of all others.
 
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -405,6 +407,23 @@ async fn the_command_line_shows_images() {
     assert!(refused("/nowhere/cat.png").contains("cannot read the image `/nowhere/cat.png`"));
     assert!(refused("/dev/zero").contains("the image `/dev/zero` has more than 3932160 bytes"));
     drop(running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_in_the_terminal_shows_files() {
+    let provider = Provider::start([answer("A point.")]).await;
+    let home = home(&provider, Wire::OpenAi);
+    let _running = home.start();
+    let path = home.path().join("my cat.png");
+    fs::write(&path, STANDARD.decode(PNG).unwrap()).unwrap();
+    let mut chat = home.command(&["chat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(chat.stdin.take().unwrap(), "/image \"{}\" what is it?", path.display()).unwrap();
+    let output = chat.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "A point.");
+    let parts = parts(&provider.asked()[0], 0);
+    assert_eq!(parts[0], part(Wire::OpenAi, "image/png", PNG));
+    assert!(parts[1].to_string().contains("what is it?"), "{parts:?}");
 }
 
 #[tokio::test]

@@ -47,7 +47,11 @@ impl Said {
     }
 }
 
-fn attachment(path: &Path) -> Result<Value, Failure> {
+/// An image as the gateway takes it. Whether it is one, the host says.
+///
+/// # Errors
+/// If the file cannot be read or is too large.
+pub(super) fn attachment(path: &Path) -> Result<Value, Failure> {
     let failed = |err| {
         let context = format!("cannot read the image `{}`", path.display());
         Failure::new(Exit::Failed, anyhow::Error::new(err).context(context))

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use claw_core::approval::Answer;
 use claw_core::id::SessionKey;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::output::Format;
@@ -30,6 +30,7 @@ what you type is sent to the assistant, except:
   /approve ID deny    refuse it; several ids can have one answer: `/approve ID ID once`
   /approve ID pause   refuse it, and stop the component
   /approve more       let the conversation ask you more often
+  /image FILE WORDS   show an image with your words
   /NAME WORDS         start the skill of this name; `openclaw-host skills list` lists them
   /commands           list what the host itself obeys: /status, /undo, /model and more
   /abort              stop what runs
@@ -124,12 +125,16 @@ impl<W: io::Write> Chat<W> {
             Line::Quit => return Ok(Flow::Off),
             Line::Help => self.conversation.tell(HELP)?,
             Line::Abort => self.abort().await?,
-            Line::Say(text) => self.say(&text).await?,
+            Line::Say(text) => self.say(&text, None).await?,
+            Line::Show { file, text } => match agent::attachment(&file) {
+                Ok(image) => self.say(&text, Some(image)).await?,
+                Err(failure) => self.complain(failure)?,
+            },
             Line::Approve { ids, answer } => match self.approve(&ids, answer).await {
                 Ok(()) => {}
                 Err(failure) => self.complain(failure)?,
             },
-            Line::Other(text) if self.is_known(&text).await? => self.say(&text).await?,
+            Line::Other(text) if self.is_known(&text).await? => self.say(&text, None).await?,
             Line::Other(_) => self.conversation.tell(UNKNOWN)?,
             Line::Unclear(why) => self.conversation.tell(&why)?,
         }
@@ -165,16 +170,17 @@ impl<W: io::Write> Chat<W> {
             Answer::Pause => "pause",
             Answer::Always(_) => return Err(Failure::message(Exit::Usage, "`always` is for one id")),
         };
-        self.say(&format!("/approve {ids} {word}")).await
+        self.say(&format!("/approve {ids} {word}"), None).await
     }
 
-    async fn say(&mut self, text: &str) -> Result<(), Failure> {
+    async fn say(&mut self, text: &str, image: Option<Value>) -> Result<(), Failure> {
         let run = idempotency_key()?;
         let params = json!({
             "sessionKey": self.conversation.session().as_str(),
             "message": text,
             "deliver": false,
             "idempotencyKey": run,
+            "attachments": image.as_slice(),
         });
         // Before the answer: the run's first events may arrive ahead of it.
         self.conversation.started(&run);

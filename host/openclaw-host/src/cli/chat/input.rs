@@ -1,6 +1,7 @@
 //! What is typed: read in a thread of its own, and parsed once.
 
 use std::io::{self, BufRead};
+use std::path::PathBuf;
 use std::thread;
 
 use tokio::sync::mpsc;
@@ -21,6 +22,11 @@ pub(super) enum Line {
         answer: Answer,
     },
     Say(String),
+    /// Words, which may be none, and an image.
+    Show {
+        file: PathBuf,
+        text: String,
+    },
     /// A command that only the host can know.
     Other(String),
     /// A command whose rest makes no sense; what to say about it.
@@ -47,8 +53,23 @@ impl Line {
                 Some(Slash::Malformed(help)) => Line::Unclear(help.to_owned()),
                 _ => Line::Say(text.to_owned()),
             },
+            ["/image", ..] => Line::show(text.trim_start_matches("/image").trim_start()),
             _ => Line::Other(text.to_owned()),
         }
+    }
+
+    /// A file, in quotes if there are spaces in its name, and words.
+    fn show(rest: &str) -> Line {
+        let (file, text) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or_default(),
+            None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+        };
+        if file.is_empty() {
+            return Line::Unclear(r#"write `/image FILE WORDS`, or `/image "A FILE" WORDS`"#.to_owned());
+        }
+        // No shell has looked at it.
+        let home = file.strip_prefix("~/").and_then(|rest| Some(std::env::home_dir()?.join(rest)));
+        Line::Show { file: home.unwrap_or_else(|| file.into()), text: text.trim_start().to_owned() }
     }
 }
 

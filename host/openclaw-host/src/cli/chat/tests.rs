@@ -216,6 +216,43 @@ fn what_looks_like_a_command_is_never_sent_by_accident() {
     }
 }
 
+#[test]
+fn an_image_is_named_as_it_is_typed() {
+    let show = |file: &str, text: &str| Line::Show { file: file.into(), text: text.to_owned() };
+    assert_eq!(Line::parse("/image a.png"), show("a.png", ""));
+    assert_eq!(Line::parse("/image  a.png  what is this? "), show("a.png", "what is this?"));
+    assert_eq!(Line::parse(r#"/image "my cat.png" who"#), show("my cat.png", "who"));
+    let at_home = std::env::home_dir().unwrap().join("a b.png");
+    assert_eq!(Line::parse(r#"/image "~/a b.png""#), show(at_home.to_str().unwrap(), ""));
+    for line in ["/image", "/image  ", r#"/image "a.png"#, r#"/image """#] {
+        assert!(matches!(Line::parse(line), Line::Unclear(_)), "{line}");
+    }
+    assert!(matches!(Line::parse("/images"), Line::Other(_)));
+}
+
+#[tokio::test]
+async fn an_image_is_shown_with_words_and_one_that_is_not_there_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("my cat.png");
+    std::fs::write(&file, b"bytes").unwrap();
+    let script = |_: &str, params: &Value| {
+        let image = json!([{ "type": "image", "fileName": "my cat.png", "content": "Ynl0ZXM=" }]);
+        assert_eq!((&params["message"], &params["attachments"]), (&json!("who is this?"), &image));
+        vec![Reply::Ok(json!({})), finished(&params["idempotencyKey"], "a cat")]
+    };
+    let lines = ["/image none.png".to_owned(), format!("/image \"{}\" who is this?", file.display())];
+    check(
+        &lines.each_ref().map(String::as_str),
+        script,
+        expect![[r#"
+            error: cannot read the image `none.png`
+              because: No such file or directory (os error 2)
+            a cat
+        "#]],
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn an_answer_that_was_given_elsewhere_is_told() {
     for (decision, told) in [("allow-once", "allowed once"), ("allow-always", "allowed for good"), ("deny", "denied")] {
