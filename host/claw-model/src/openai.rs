@@ -81,11 +81,19 @@ fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
     if !prompt.system.is_empty() {
         messages.push(json!({ "role": "system", "content": prompt.system }));
     }
-    let turns = transcript::turns(reader, prompt, &ImageKind::ALL);
+    let turns = transcript::merged(transcript::turns(reader, prompt, &ImageKind::ALL));
     let exchange = transcript::exchange_start(&turns);
+    let is_mistral = is_mistral(reader);
+    let mut numbers = 1..;
     for (at, turn) in turns.into_iter().enumerate() {
         match turn {
-            Turn::User { text, images } => messages.push(json!({ "role": "user", "content": content(&text, &images) })),
+            Turn::User { text, images } => {
+                let follows_outcome = messages.last().is_some_and(|last: &Value| last["role"] == "tool");
+                if is_mistral && follows_outcome {
+                    messages.push(json!({ "role": "assistant", "content": NOTHING_SAID }));
+                }
+                messages.push(json!({ "role": "user", "content": content(&text, &images) }));
+            }
             Turn::Assistant { text, calls, kept } => {
                 let content = if text.is_empty() { Value::Null } else { json!(text) };
                 let mut message = json!({ "role": "assistant", "content": content });
@@ -94,17 +102,39 @@ fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
                     let thoughts = kept.iter().filter_map(|kept| kept.item.as_object()).flatten();
                     thoughts.for_each(|(field, thought)| message[field] = thought.clone());
                 }
+                let ids: Vec<_> =
+                    calls.iter().zip(&mut numbers).map(|(it, number)| id(it, number, is_mistral)).collect();
                 if !calls.is_empty() {
-                    message["tool_calls"] = calls.iter().map(asked).collect();
+                    message["tool_calls"] = calls.iter().zip(&ids).map(|(call, id)| asked(call, id)).collect();
                 }
                 messages.push(message);
-                messages.extend(calls.into_iter().map(
-                    |answered| json!({ "role": "tool", "tool_call_id": answered.call.id, "content": answered.outcome }),
-                ));
+                messages.extend(
+                    calls.into_iter().zip(ids).map(
+                        |(answered, id)| json!({ "role": "tool", "tool_call_id": id, "content": answered.outcome }),
+                    ),
+                );
             }
         }
     }
     messages
+}
+
+/// Stands between an outcome and the words of a person where a reply has to.
+const NOTHING_SAID: &str = "(nothing was said)";
+
+/// Mistral's models want a reply between outcomes and the next words of a person, and ids of their own form, wherever
+/// they run: servers of others check it with the template that comes with the model.
+fn is_mistral(reader: &Reader<'_>) -> bool {
+    let model = reader.model.to_lowercase();
+    Dialect::of(reader.host_name()) == Dialect::Mistral || ["stral", "mixtral"].iter().any(|part| model.contains(part))
+}
+
+/// The id of a call, as Mistral accepts it if that is who reads it: nine letters and digits. Other providers' and the
+/// host's own ids are none such, so the call's number in the conversation stands for those.
+fn id(answered: &transcript::AnsweredCall<'_>, number: usize, is_mistral: bool) -> String {
+    let id = answered.call.id.as_str();
+    let is_accepted = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_mistral && !is_accepted { format!("call{number:05}") } else { id.to_owned() }
 }
 
 /// Many servers know only text where there is nothing else.
@@ -117,10 +147,10 @@ fn content(text: &str, images: &[Picture]) -> Value {
     images.iter().map(image).chain(text).collect()
 }
 
-fn asked(answered: &transcript::AnsweredCall<'_>) -> Value {
+fn asked(answered: &transcript::AnsweredCall<'_>, id: &str) -> Value {
     let arguments = Value::Object(transcript::object_arguments(answered.call)).to_string();
     json!({
-        "id": answered.call.id,
+        "id": id,
         "type": "function",
         "function": { "name": answered.call.tool, "arguments": arguments },
     })
@@ -143,7 +173,8 @@ struct Choice {
 
 #[derive(Deserialize)]
 struct Delta {
-    content: Option<String>,
+    /// A text by the book. Mistral sends a list of parts where its model thinks, and thoughts are some of them.
+    content: Option<Value>,
     refusal: Option<String>,
     /// Thoughts, as DeepSeek, Moonshot and llama.cpp send them.
     reasoning_content: Option<String>,
@@ -224,7 +255,15 @@ pub(crate) fn take(
 
 fn take_choice(gathered: &mut Gathered, choice: Choice, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<(), Fault> {
     if let Some(delta) = choice.delta {
-        gathered.draft.say(delta.content.as_deref().unwrap_or_default(), on_text)?;
+        match &delta.content {
+            Some(Value::Array(parts)) => {
+                for text in parts.iter().filter_map(|part| part["text"].as_str()) {
+                    gathered.draft.say(text, on_text)?;
+                }
+            }
+            Some(text) => gathered.draft.say(text.as_str().unwrap_or_default(), on_text)?,
+            None => {}
+        }
         if let Some(refusal) = delta.refusal {
             gathered.draft.say(&refusal, on_text)?;
             gathered.stop = Some(StopReason::Refusal);
@@ -243,6 +282,14 @@ fn take_choice(gathered: &mut Gathered, choice: Choice, on_text: &mut (dyn FnMut
     match choice.finish_reason {
         // A refusal ends with `stop` too.
         Some(_) if gathered.stop == Some(StopReason::Refusal) => {}
+        Some(reason) if BROKE_OFF.contains(&reason.as_str()) => {
+            let message = format!("it ended the answer with `{reason}`");
+            return Err(Fault::Provider(Complaint {
+                code: "server_error".to_owned(),
+                message,
+                ..Complaint::default()
+            }));
+        }
         Some(reason) if reason == wire::WINDOW_IS_FULL => gathered.stop = Some(gathered.window_is_full()?),
         Some(reason) if !reason.is_empty() => gathered.stop = Some(stop_reason(&reason)),
         Some(_) | None => {}
@@ -302,11 +349,16 @@ fn take_call(gathered: &mut Gathered, call: CallDelta) -> Result<(), Fault> {
     draft.extend_call(index, &id, &name, &arguments)
 }
 
+/// How DeepSeek, and Mistral and OpenRouter, say that the server failed in the middle of a reply.
+const BROKE_OFF: [&str; 2] = ["insufficient_system_resource", "error"];
+
 fn stop_reason(reason: &str) -> StopReason {
     match reason {
-        "stop" => StopReason::EndTurn,
+        // Together and Hugging Face name the mark by which the model has ended.
+        "stop" | "eos" | "eos_token" | "stop_sequence" => StopReason::EndTurn,
         "tool_calls" | "function_call" => StopReason::ToolUse,
-        "length" => StopReason::MaxTokens,
+        // The second is Mistral's word for a full window.
+        "length" | "model_length" => StopReason::MaxTokens,
         "content_filter" => StopReason::Refusal,
         other => other_stop(other),
     }

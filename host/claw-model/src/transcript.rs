@@ -112,6 +112,24 @@ fn picture(reader: &Reader<'_>, prompt: &Prompt, kinds: &[ImageKind], image: &Im
     Ok(Picture { mime: image.kind.mime(), base64: STANDARD.encode(content) })
 }
 
+/// Words of people that follow each other, as one message: Perplexity, and servers that use the template of a model, want
+/// roles to alternate.
+pub(crate) fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
+    let mut merged: Vec<Turn<'_>> = Vec::with_capacity(turns.len());
+    for turn in turns {
+        match (merged.last_mut(), turn) {
+            (Some(Turn::User { text, images }), Turn::User { text: next, images: shown }) => {
+                let gap = if text.is_empty() || next.is_empty() { "" } else { "\n\n" };
+                text.to_mut().push_str(gap);
+                text.to_mut().push_str(&next);
+                images.extend(shown);
+            }
+            (_, turn) => merged.push(turn),
+        }
+    }
+    merged
+}
+
 /// The current exchange: what stands behind the last words of a person.
 pub(crate) fn exchange_start(turns: &[Turn<'_>]) -> usize {
     turns.iter().rposition(|turn| matches!(turn, Turn::User { .. })).map_or(0, |at| at + 1)

@@ -5,7 +5,7 @@ use claw_core::message::Message;
 
 use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
-use crate::sample::{call, decoded, done, full_prompt, prompt, reader, shown, user};
+use crate::sample::{assistant, call, decoded, done, full_prompt, prompt, reader, shown, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     decoded(WireFormat::OpenAiChat, events)
@@ -121,9 +121,11 @@ fn a_refusal_is_text_with_its_own_stop_reason() {
 fn stop_reasons_are_translated() {
     for (reason, expected) in [
         ("stop", StopReason::EndTurn),
+        ("eos", StopReason::EndTurn),
         ("length", StopReason::MaxTokens),
+        ("model_length", StopReason::MaxTokens),
         ("content_filter", StopReason::Refusal),
-        ("eos", StopReason::Other("eos".to_owned())),
+        ("bored", StopReason::Other("bored".to_owned())),
     ] {
         let event = format!(r#"{{"choices":[{{"delta":{{"content":"x"}},"finish_reason":"{reason}"}}]}}"#);
         assert_eq!(decode(&[&event]).unwrap().unwrap().stop, expected);
@@ -185,4 +187,57 @@ fn images_stand_before_the_words_that_go_with_them() {
     let url = "data:image/webp;base64,dw==";
     let content = json!([{"type": "image_url", "image_url": {"url": url}}]);
     assert_eq!(request(&reader("h", "m"), &alone)["messages"], json!([{"role": "user", "content": content}]));
+}
+
+#[test]
+fn a_server_that_fails_in_the_middle_of_a_reply_is_believed() {
+    for reason in ["insufficient_system_resource", "error"] {
+        let event = format!(r#"{{"choices":[{{"delta":{{"content":"x"}},"finish_reason":"{reason}"}}]}}"#);
+        let Fault::Provider(complaint) = decode(&[&event]).unwrap_err() else { panic!("{reason}") };
+        assert!(complaint.code == "server_error" && complaint.message.contains(reason), "{complaint:?}");
+    }
+}
+
+#[test]
+fn a_text_in_parts_is_read_without_the_thoughts_among_them() {
+    let reply = decode(&[
+        r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"type":"text","text":"It is "},{"type":"text","text":"noon"}]}}]}"#,
+        r#"{"choices":[{"delta":{"content":"."},"finish_reason":"stop"}]}"#,
+    ]);
+    assert_eq!(reply.unwrap().unwrap().text, "It is noon.");
+}
+
+#[test]
+fn words_of_people_that_follow_each_other_are_one_message() {
+    let messages = vec![user("one"), user("two"), assistant("three", vec![]), user("four")];
+    let body = request(&reader("api.perplexity.ai", "sonar"), &prompt(messages));
+    let expected = json!([
+        { "role": "user", "content": "one\n\ntwo" },
+        { "role": "assistant", "content": "three" },
+        { "role": "user", "content": "four" },
+    ]);
+    assert_eq!(body["messages"], expected);
+}
+
+#[test]
+fn mistral_gets_a_reply_behind_outcomes_and_ids_of_its_own_form() {
+    let calls = vec![call("toolu_01A", "clock", "{}"), call("D681PevKs", "clock", "{}")];
+    let messages = vec![user("go"), assistant("", calls), done("toolu_01A", "12"), done("D681PevKs", "13"), user("on")];
+    let sent = |host: &str, model: &str| {
+        let body = request(&reader(host, model), &prompt(messages.clone()));
+        let messages = body["messages"].as_array().unwrap();
+        let id = |message: &Value| message.get("tool_call_id").and_then(Value::as_str).map(str::to_owned);
+        let asked = messages[1]["tool_calls"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap());
+        assert!(asked.eq(messages.iter().filter_map(id)), "{body}");
+        let roles: Vec<_> = messages.iter().map(|message| message["role"].as_str().unwrap().to_owned()).collect();
+        (messages.iter().filter_map(id).collect::<Vec<_>>().join(" "), roles.join(" "))
+    };
+    let strict = ("call00001 D681PevKs".to_owned(), "user assistant tool tool assistant user".to_owned());
+    assert_eq!(sent("api.mistral.ai", "m"), strict);
+    // A server of its owner's checks it, too.
+    assert_eq!(sent("127.0.0.1:8000", "mistralai/Devstral-Small-2"), strict);
+    let loose = ("toolu_01A D681PevKs".to_owned(), "user assistant tool tool user".to_owned());
+    assert_eq!(sent("api.openai.com", "m"), loose);
 }
