@@ -202,6 +202,15 @@ pub(crate) fn take(
             take_part(gathered, part, on_text)?;
         }
         if let Some(reason) = candidate.finish_reason {
+            // The model wrote what is no call; asked again, it mostly does better.
+            if NO_CALL.contains(&reason.as_str()) && gathered.draft.is_empty() {
+                let message = candidate.finish_message.unwrap_or(reason);
+                return Err(Fault::Provider(Complaint {
+                    code: "internal_error".to_owned(),
+                    message,
+                    ..Complaint::default()
+                }));
+            }
             let reason = stop_reason(&reason);
             if reason == StopReason::Refusal {
                 gathered.draft.say(candidate.finish_message.as_deref().unwrap_or_default(), on_text)?;
@@ -242,6 +251,9 @@ fn count(usage: &mut Usage, counted: &UsageCount) {
         usage.output_tokens = counted.candidates_token_count.unwrap_or(0).saturating_add(usage.reasoning_tokens);
     }
 }
+
+/// How the API names a call that it could not read, or that nobody offered.
+const NO_CALL: [&str; 2] = ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"];
 
 fn stop_reason(reason: &str) -> StopReason {
     match reason {

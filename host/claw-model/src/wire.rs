@@ -1,5 +1,7 @@
 //! What the wire formats have in common: a request body, a decoder of events, and the provider's complaints.
 
+use std::time::Duration;
+
 use claw_core::message::{ToolSpec, Usage};
 use serde_json::{Map, Value, json};
 
@@ -46,6 +48,8 @@ pub(crate) struct Complaint {
     pub(crate) kind: String,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// How long it asks to wait, where that is no header.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Complaint {
@@ -59,6 +63,8 @@ impl Complaint {
     }
 
     pub(crate) fn from_value(value: &Value) -> Self {
+        // Gemini sends some as a list of one.
+        let value = value.get(0).unwrap_or(value);
         let inner = value.get("error").unwrap_or(value);
         let field = |name: &str| match inner.get(name) {
             Some(Value::String(text)) => text.clone(),
@@ -77,8 +83,15 @@ impl Complaint {
         let message = quoted.map_or(message.clone(), |quoted| format!("{message}: {quoted}"));
         // Gemini writes a word where others have a type.
         let kind = [field("type"), field("status")].into_iter().find(|kind| !kind.is_empty()).unwrap_or_default();
-        Complaint { kind, code: field("code"), message }
+        Complaint { kind, code: field("code"), message, retry_after: retry_delay(inner) }
     }
+}
+
+/// What Gemini writes where others have a header: `{"details": [{"retryDelay": "34.5s"}]}`.
+fn retry_delay(error: &Value) -> Option<Duration> {
+    let mut details = error.get("details")?.as_array()?.iter();
+    let delay = details.find_map(|detail| detail.get("retryDelay")?.as_str())?;
+    Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
 }
 
 /// Whether more events are to come.

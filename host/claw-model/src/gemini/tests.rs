@@ -124,3 +124,12 @@ fn a_gif_is_told_of_because_the_api_takes_none() {
     let told = "what is it?\n[image left out: image/gif, 3 bytes; this model's provider does not take this format]";
     assert_eq!(request(&reader("h", "m"), &prompt)["contents"], json!([{"role": "user", "parts": [{"text": told}]}]));
 }
+
+#[test]
+fn what_is_no_call_is_asked_for_again_while_nothing_was_said() {
+    let ends = r#"{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"print(x)"}]}"#;
+    let Fault::Provider(complaint) = decode(&[ends]).unwrap_err() else { panic!("it was believed") };
+    assert_eq!((complaint.code.as_str(), complaint.message.as_str()), ("internal_error", "print(x)"));
+    let said = decode(&[r#"{"candidates":[{"content":{"parts":[{"text":"Well"}]}}]}"#, ends]);
+    assert_eq!(said.unwrap().unwrap().stop, StopReason::Other("MALFORMED_FUNCTION_CALL".to_owned()));
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::retry::MAX_WISH;
 use crate::error::ModelError;
 use crate::provider::{Credential, ProviderConfig, Secret};
 use crate::wire::Complaint;
@@ -68,6 +69,7 @@ pub(super) fn classify(
     let has_code = |codes: &[&str]| codes.iter().any(|code| complaint.code == *code || complaint.kind == *code);
     let lower = complaint.message.to_lowercase();
     let speaks_of_context = CONTEXT_PHRASES.iter().any(|phrase| lower.contains(phrase));
+    let retry_after = retry_after.or(complaint.retry_after.map(|wish| wish.min(MAX_WISH)));
     let effective = if status == 200 { status_in_stream(&complaint) } else { status };
     match effective {
         402 => ModelError::Quota { provider, message },
@@ -88,6 +90,8 @@ pub(super) fn classify(
         400 if lower.starts_with("api key not valid") => {
             ModelError::Auth { provider, key_source: key.map(|key| key.source.clone()), message }
         }
+        // Groq refuses what its model has written as a call; asked again, it mostly does better.
+        400 if complaint.code == "tool_use_failed" => ModelError::Overloaded { provider, retry_after, message },
         401 | 403 => ModelError::Auth { provider, key_source: key.map(|key| key.source.clone()), message },
         404 => ModelError::NotFound { provider, host: host.to_owned(), model, message },
         429 => ModelError::RateLimited { provider, retry_after, message },

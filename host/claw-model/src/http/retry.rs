@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
 /// Longest wish that is shown to people; beyond a day the number means nothing.
-const MAX_WISH: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const MAX_WISH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The wait before repeat number `attempt` (from 0). `jitter` between 0 and 1 spreads callers that failed together.
 pub(crate) fn pause(attempt: u32, error: &ModelError, jitter: f64) -> Duration {

@@ -92,7 +92,7 @@ fn a_stream_cut_before_its_end_is_never_a_reply() {
 #[test]
 fn complaints_are_read_in_all_shapes_in_use() {
     let read = |text| {
-        let Complaint { kind, code, message } = Complaint::parse(text);
+        let Complaint { kind, code, message, .. } = Complaint::parse(text);
         [kind, code, message].join("|")
     };
     assert_eq!(read(r#"{"error":{"message":"no","type":"t","code":"c"}}"#), "t|c|no");
@@ -103,6 +103,7 @@ fn complaints_are_read_in_all_shapes_in_use() {
         "RESOURCE_EXHAUSTED|429|no"
     );
     assert_eq!(read(r#"{"error":"no"}"#), "||no");
+    assert_eq!(read(r#"[{"error":{"code":503,"message":"no","status":"UNAVAILABLE"}}]"#), "UNAVAILABLE|503|no");
     assert_eq!(read(r#"{"detail":"no"}"#), "||no");
     assert_eq!(read("no"), "||no");
     assert_eq!(read(""), "||");

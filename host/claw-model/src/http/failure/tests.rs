@@ -130,3 +130,26 @@ fn a_server_that_wants_a_key_says_where_to_name_it() {
     let error = classify(&config(), "x.test", None, 401, None, Complaint::parse("{}"));
     assert!(error.to_string().ends_with("in `models.providers.mine.apiKey`"), "{error}");
 }
+
+#[test]
+fn a_wish_to_wait_is_read_where_gemini_writes_it() {
+    let body = r#"{"error":{"code":429,"message":"quota","status":"RESOURCE_EXHAUSTED","details":[
+        {"@type":"type.googleapis.com/google.rpc.Help"},
+        {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}"#;
+    let wish = |after, body| match classify(&config(), "x.test", None, 429, after, Complaint::parse(body)) {
+        ModelError::RateLimited { retry_after, .. } => retry_after,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(wish(None, body), Some(Duration::from_millis(34_500)));
+    // A header says it to everybody, and comes first.
+    assert_eq!(wish(Some(Duration::from_secs(3)), body), Some(Duration::from_secs(3)));
+    assert_eq!(wish(None, &body.replace("34.5s", "soon")), None);
+}
+
+#[test]
+fn a_call_that_groq_could_not_read_is_asked_for_again() {
+    let body =
+        r#"{"error":{"message":"Failed to call a function.","type":"invalid_request_error","code":"tool_use_failed"}}"#;
+    let error = classified(400, body);
+    assert!(matches!(error, ModelError::Overloaded { .. }), "{error:?}");
+}
