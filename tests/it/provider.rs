@@ -51,6 +51,9 @@ pub enum Answer {
     Held(Reply),
     /// Stops after each piece but the last, each time until [`Provider::release`].
     Steps(Reply),
+    /// Says that it has ended because there was no more room for it, or because it was declined.
+    Full(Reply),
+    Declined(Reply),
     /// Ends before it says that it has ended.
     Cut(Reply),
     /// The same, after it has stopped like [`Answer::Held`].
@@ -334,6 +337,8 @@ async fn answer(
         Some(Answer::Whole(reply)) => (reply, End::Whole),
         Some(Answer::Held(reply)) => (reply, End::Held),
         Some(Answer::Steps(reply)) => (reply, End::Steps),
+        Some(Answer::Full(reply)) => (reply, End::Full),
+        Some(Answer::Declined(reply)) => (reply, End::Declined),
         Some(Answer::Cut(reply)) => (reply, End::Cut),
         Some(Answer::Broken(reply)) => (reply, End::Broken),
         Some(Answer::Hang) => (say(&["…"]), End::Hang),
@@ -350,6 +355,7 @@ async fn answer(
     let mut chunks = speech::chunks(wire, &call_id(number), &reply);
     match end {
         End::Whole | End::Held | End::Steps => {}
+        End::Full | End::Declined => speech::end_early(wire, end == End::Declined, &mut chunks),
         End::Cut | End::Broken => drop(chunks.pop()),
         End::Hang => chunks.truncate(2),
     }
@@ -361,7 +367,7 @@ async fn answer(
             let stops = match end {
                 End::Held | End::Broken => index == 2,
                 End::Steps => (2..=pieces).contains(&index),
-                End::Whole | End::Cut | End::Hang => false,
+                End::Whole | End::Full | End::Declined | End::Cut | End::Hang => false,
             };
             if stops {
                 stage.released.acquire().await.unwrap().forget();
@@ -376,7 +382,7 @@ async fn answer(
             });
             Body::from_stream(held)
         }
-        End::Whole | End::Held | End::Steps | End::Cut | End::Broken => Body::from_stream(sent),
+        _ => Body::from_stream(sent),
     };
     Response::builder().header(header::CONTENT_TYPE, "text/event-stream; charset=utf-8").body(body).unwrap()
 }
@@ -428,6 +434,8 @@ enum End {
     Whole,
     Held,
     Steps,
+    Full,
+    Declined,
     Cut,
     Broken,
     Hang,

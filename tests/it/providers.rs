@@ -375,6 +375,48 @@ async fn an_answer_that_breaks_off_is_an_error_and_the_conversation_goes_on() {
     }
 }
 
+// ML-08
+#[tokio::test]
+async fn what_an_answer_lacks_that_was_cut_off_or_declined_is_said() {
+    for wire in WIRES {
+        let script = [
+            Answer::Full(say(&["Half a ", "sentence"])),
+            Answer::Full(say(&[])),
+            Answer::Declined(say(&["Let me "])),
+            Answer::Declined(say(&[])),
+            Answer::Whole(say(&[])),
+            Answer::Full(say(&["Half again."])),
+        ];
+        let provider = Provider::start(script).await;
+        let home = home(&provider, wire);
+        let running = home.start();
+        let mut client = running.connect().await;
+        assert_eq!(client.ask("r1", "one").await, "Half a sentence");
+        client.say("main", "r2", "two").await;
+        let (kind, message) = failed(&mut client, "r2").await;
+        assert!(kind == "unknown" && message.contains("the most tokens of one reply"), "{wire:?}: {message}");
+        assert_eq!(client.ask("r3", "three").await, "Let me ");
+        client.say("main", "r4", "four").await;
+        let (kind, message) = failed(&mut client, "r4").await;
+        assert!(kind == "refusal" && message.contains("rephrase"), "{wire:?}: {message}");
+        assert_eq!(client.ask("r5", "five").await, "");
+        // Whoever waits for one answer alone hears of it as well.
+        let mut command = home.command(&["agent", "--session", "other", "-m", "six"]);
+        let told = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), "Half again.", "{wire:?}");
+        let told = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert!(told.contains("[openclaw-host] The answer is cut off"), "{wire:?}: {told}");
+        let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
+        let messages = history["messages"].as_array().unwrap().iter();
+        let notices = messages.filter(|message| message["__openclaw"]["kind"] == "notice");
+        let notices: Vec<_> = notices.map(|notice| notice["content"][0]["text"].as_str().unwrap()).collect();
+        let expected =
+            ["is cut off", "the most tokens", "declined to say more", "declined to answer", "without an answer"];
+        assert_eq!(notices.len(), expected.len(), "{wire:?}: {notices:?}");
+        assert!(notices.iter().zip(expected).all(|(notice, part)| notice.contains(part)), "{wire:?}: {notices:?}");
+    }
+}
+
 // ML-02, ML-03
 #[tokio::test]
 async fn the_model_is_told_about_arguments_that_make_no_sense_and_goes_on() {

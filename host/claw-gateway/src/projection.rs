@@ -89,7 +89,9 @@ impl Projection {
             HostEvent::Noticed { run, session, text } => {
                 let state = self.run(run, session, at, now);
                 state.show_apart(text);
-                state.flush(run, now, at)
+                let mut frames = state.flush(run, now, at);
+                frames.push(state.agent(run, at, "notice", Urgency::Kept, json!({"text": text})));
+                frames
             }
             HostEvent::ApprovalRequested { approvals, card } => {
                 let Some(first) = approvals.first() else { return Vec::new() };

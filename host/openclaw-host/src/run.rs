@@ -38,7 +38,7 @@ mod joining;
 mod pending;
 mod places;
 
-use self::ending::{end_word, failed, withdraw};
+use self::ending::{Missing, end_word, failed, withdraw};
 pub use calling::unknown_outcomes;
 pub use ending::end_unstarted;
 pub use figures::{Figures, figures};
@@ -275,10 +275,11 @@ impl Shell {
                 Step::Ask => match self.question(&system).await? {
                     Asked::Reply(reply) => {
                         crash_point::pass("replied");
+                        let missing = Missing::of(&reply);
                         let recorded = turn.take(reply.text, reply.calls, reply.replay, reply.usage);
                         let next = turn.next();
                         if let Step::Done(end) = next {
-                            return self.end(recorded, end).await;
+                            return self.end_with(recorded, end, missing).await;
                         }
                         self.step(recorded, self.starting(&next)).await?;
                     }

@@ -42,6 +42,24 @@ pub(super) fn chunks(wire: Wire, id: &str, reply: &Reply) -> Vec<String> {
     }
 }
 
+/// Makes an ordinary end one for which there was no more room, or one that was declined.
+pub(super) fn end_early(wire: Wire, is_declined: bool, chunks: &mut [String]) {
+    let last = chunks.last_mut().unwrap();
+    let word = |full: &'static str, declined: &'static str| if is_declined { declined } else { full };
+    let ends = |reason: &str| format!("\"{reason}\"");
+    *last = match wire {
+        Wire::OpenAi => last.replace(&ends("stop"), &ends(word("length", "content_filter"))),
+        Wire::Anthropic => last.replace(&ends("end_turn"), &ends(word("max_tokens", "refusal"))),
+        Wire::Gemini => last.replace(&ends("STOP"), &ends(word("MAX_TOKENS", "SAFETY"))),
+        Wire::Responses => {
+            let why =
+                format!("\"incomplete_details\":{{\"reason\":\"{}\"}}", word("max_output_tokens", "content_filter"));
+            last.replace("response.completed", "response.incomplete")
+                .replace("\"output\":[]", &format!("{why},\"output\":[]"))
+        }
+    };
+}
+
 fn halves(text: &str) -> [&str; 2] {
     let (first, second) = text.split_at(text.floor_char_boundary(text.len() / 2));
     [first, second]

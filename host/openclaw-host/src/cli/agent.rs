@@ -18,6 +18,7 @@ use super::card::{Surface, Waiting};
 use super::run::{self, Told};
 use super::{Exit, Failure, Output, Serve, in_runtime, incognito, sessions};
 use crate::client::{Client, ClientError, Event, Incoming, RequestId, idempotency_key};
+use crate::legible;
 use crate::settings::Env;
 
 /// What is said, and shown with it.
@@ -154,7 +155,7 @@ async fn ask(
 }
 
 /// Waits for the answer to `request` that is not just "accepted", and shows the calls of `session` that wait
-/// meanwhile on standard error.
+/// meanwhile, and what the host says beside it, on standard error.
 pub(super) async fn final_answer(
     client: &mut Client,
     method: &str,
@@ -170,7 +171,10 @@ pub(super) async fn final_answer(
                 Err(failure) if failure.payload["status"].is_string() => return Ok(failure.payload),
                 Err(failure) => return Err(ClientError::Failed { method: method.to_owned(), failure }.into()),
             },
-            Incoming::Event(event) => show_card(&event, session),
+            Incoming::Event(event) => {
+                show_card(&event, session);
+                show_notice(&event, session);
+            }
             Incoming::Response { .. } => {}
         }
     }
@@ -182,6 +186,14 @@ fn show_card(event: &Event, session: &SessionKey) {
         if waiting.session == session.as_str() {
             eprint!("{}", waiting.to_text(Surface::Shell));
         }
+    }
+}
+
+/// What the host says beside the answer, such as who gives it, and what it lacks.
+fn show_notice(event: &Event, session: &SessionKey) {
+    let payload = &event.payload;
+    if event.name == "agent" && payload["stream"] == "notice" && payload["sessionKey"] == session.as_str() {
+        eprintln!("{}", legible::block(payload["data"]["text"].as_str().unwrap_or_default()));
     }
 }
 

@@ -5,7 +5,7 @@ use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::Seq;
 use claw_core::inbound::Origin;
 use claw_core::message::{Entry, Message, Usage};
-use claw_model::Model;
+use claw_model::{Model, StopReason};
 use claw_store::{RunRow, StoreError};
 
 use super::asking::{Aloud, Excerpt};
@@ -91,6 +91,7 @@ impl Shell {
             let tokens =
                 context::of_text(&prompt.system) + prompt.messages.iter().map(context::of_message).sum::<u64>();
             let why = match self.complete((prompt, tokens), Aloud::No).await? {
+                Asked::Reply(reply) if reply.stop == StopReason::Refusal => "it declined".to_owned(),
                 Asked::Reply(reply) if !reply.text.trim().is_empty() => {
                     summary = reply.text.trim().to_owned();
                     continue;

@@ -7,7 +7,7 @@ use claw_core::id::{RunId, SessionKey};
 use claw_core::inbound::Inbound;
 use claw_core::message::Message;
 use claw_core::outbound::Spoken;
-use claw_model::ModelError;
+use claw_model::{ModelError, Reply, StopReason};
 use claw_store::{Outgoing, Record, StoreError};
 
 use super::Shell;
@@ -73,7 +73,72 @@ pub(super) fn end_word(end: &RunEnd) -> &'static str {
     }
 }
 
+/// What an answer lacks, in words for whoever waits for it.
+pub(super) enum Missing {
+    /// There is some of it.
+    Some(String),
+    /// There is none of it, and why is a failure of this kind.
+    All(&'static str, String),
+}
+
+impl Missing {
+    /// What a reply lacks that calls nothing; `None` if its model has said what it wanted to say.
+    pub(super) fn of(reply: &Reply) -> Option<Self> {
+        let is_empty = reply.text.trim().is_empty();
+        let (kind, why) = match &reply.stop {
+            StopReason::EndTurn | StopReason::ToolUse if is_empty => {
+                return Some(Missing::Some("The model has ended its turn without an answer.".to_owned()));
+            }
+            StopReason::EndTurn | StopReason::ToolUse => return None,
+            StopReason::MaxTokens if is_empty => (
+                "unknown",
+                "the model had reached the most tokens of one reply before it said anything; ask for less at once, or \
+                 have it think less with `/think`"
+                    .to_owned(),
+            ),
+            StopReason::MaxTokens => (
+                "unknown",
+                "The answer is cut off: it has reached the most tokens of one reply. Ask for the rest.".to_owned(),
+            ),
+            StopReason::Refusal if is_empty => (
+                "refusal",
+                "the model or its provider declined to answer; rephrase the message, or choose another model with \
+                 `/model`"
+                    .to_owned(),
+            ),
+            StopReason::Refusal => ("refusal", "The model or its provider declined to say more.".to_owned()),
+            StopReason::Other(reason) if is_empty => (
+                "unknown",
+                format!("the provider ended the answer before it began, with `{reason}`; send the message again"),
+            ),
+            StopReason::Other(reason) => {
+                ("unknown", format!("The provider ended the answer early, with `{reason}`. Ask for the rest."))
+            }
+        };
+        Some(if is_empty { Missing::All(kind, why) } else { Missing::Some(why) })
+    }
+}
+
 impl Shell {
+    /// Ends the run, and says what its answer lacks.
+    pub(super) async fn end_with(
+        &mut self,
+        entries: Vec<Message>,
+        end: RunEnd,
+        missing: Option<Missing>,
+    ) -> Result<RunEnd, StoreError> {
+        match (missing, &end) {
+            (Some(Missing::All(kind, message)), RunEnd::Done { .. }) => {
+                self.end(Vec::new(), RunEnd::Failed { kind: kind.to_owned(), message }).await
+            }
+            (Some(Missing::Some(why)), RunEnd::Done { .. }) => {
+                self.notice(&why);
+                self.end(entries, end).await
+            }
+            _ => self.end(entries, end).await,
+        }
+    }
+
     /// What people on a channel are to hear of what is recorded now.
     pub(super) fn heard(&mut self, entries: &[Message], end: Option<&RunEnd>) -> Result<Vec<Outgoing>, StoreError> {
         let said = Said { entries, end, shown: &self.shown };
