@@ -253,7 +253,7 @@ impl Api {
             let row = self.host.store_of_run(&run).and_then(|store| store.run(&run)).map_err(stored)?;
             let started = match row {
                 None => match self.command(&run)? {
-                    None => return Err(RpcError::invalid(format!("there is no run `{run}`"))),
+                    None => return Err(no_run(&run)),
                     Some(CommandRow { answer: Some(text), .. }) => return Ok(view::run_end(&run, &ended(text), None)),
                     Some(command) => command.at,
                 },
@@ -374,7 +374,7 @@ impl Api {
     fn show_run(&self, run: &RunId) -> Result<Value, RpcError> {
         let store = self.host.store_of_run(run).map_err(stored)?;
         let row = store.run(run).map_err(stored)?;
-        let row = row.ok_or_else(|| RpcError::invalid(format!("there is no run `{run}`")))?;
+        let row = row.ok_or_else(|| no_run(run))?;
         let entries = store.run_entries(run).map_err(stored)?;
         let recordings = store.recordings(run).map_err(stored)?;
         Ok(run_view::run_in_full(&row, &entries, &recordings))
@@ -436,6 +436,12 @@ fn stored(err: StoreError) -> RpcError {
         StoreError::RunTaken { .. } | StoreError::MemoryFull { .. } => RpcError::invalid(err.to_string()),
         _ => RpcError::unavailable(err.to_string()),
     }
+}
+
+fn no_run(run: &RunId) -> RpcError {
+    RpcError::invalid(format!(
+        "there is no run `{run}`; `openclaw-host --json sessions show KEY` has the ids of a conversation's runs"
+    ))
 }
 
 fn not_kept(err: &BlobError) -> RpcError {

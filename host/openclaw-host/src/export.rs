@@ -63,8 +63,11 @@ fn image_line(image: &Value) -> String {
     format!("[image: {}, {} bytes, sha256 {}]", word("mimeType"), image["sizeBytes"], word("sha256"))
 }
 
-/// Who said it: a role, or the tool.
+/// Who said it: a role, the tool, or the host.
 pub fn speaker(message: &Value) -> String {
+    if message["__openclaw"]["kind"] == "notice" {
+        return "host".to_owned();
+    }
     let role = || message["role"].as_str().unwrap_or_default();
     message["toolName"].as_str().unwrap_or_else(role).to_owned()
 }
@@ -210,6 +213,12 @@ mod tests {
         let page = written(Form::Md, "```\n# mine");
         assert!(page.contains("````text\n```\n# mine\n````"), "{page}");
         assert!(page.starts_with("# ```\\n# mine\n\n`agent:main:main`\n\n## user, 1970-01-01T00:00:00"), "{page}");
+    }
+
+    #[test]
+    fn what_the_host_says_is_not_put_into_the_assistants_mouth() {
+        let who = |kind: &str| speaker(&json!({"role": "assistant", "content": [], "__openclaw": {"kind": kind}}));
+        assert_eq!([who("notice"), who("")], ["host", "assistant"]);
     }
 
     #[test]

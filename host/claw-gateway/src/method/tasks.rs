@@ -24,8 +24,8 @@ enum Statuses {
     Some(Vec<String>),
 }
 
-/// The words of the protocol.
-const STATUSES: [&str; 6] = ["queued", "running", "completed", "failed", "cancelled", "timed_out"];
+/// The words of the protocol, and those of the ledger that differ.
+const STATUSES: [&str; 8] = ["queued", "running", "completed", "failed", "cancelled", "timed_out", "done", "lost"];
 
 pub(super) fn list(params: Value) -> Result<Request, String> {
     let ListParams { status, agent_id, session_key, limit, cursor } = parse(params)?;

@@ -74,7 +74,11 @@ impl Api {
 
 fn is_wanted(row: &TaskRow, list: &TaskList) -> bool {
     list.agent.as_ref().is_none_or(|agent| *agent == row.task.session.agent())
-        && (list.statuses.is_empty() || list.statuses.iter().any(|wanted| wanted == status(&row.state)))
+        && (list.statuses.is_empty()
+            || list
+                .statuses
+                .iter()
+                .any(|wanted| [status(&row.state), tasks::state(&row.state)].contains(&wanted.as_str())))
 }
 
 fn unknown(run: &RunId) -> RpcError {

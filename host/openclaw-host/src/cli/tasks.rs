@@ -18,7 +18,7 @@ pub(super) enum TasksCommand {
         /// Only those of this conversation, which does them or wants them done
         #[arg(long, value_name = "KEY")]
         session: Option<String>,
-        /// Only those that stand so: queued, running, completed, failed, cancelled or timed_out
+        /// Only those that stand so: queued, running, done, failed, cancelled or lost
         #[arg(long, value_name = "WORD")]
         status: Option<String>,
         /// At most so many

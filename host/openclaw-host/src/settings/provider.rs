@@ -309,7 +309,8 @@ fn finish(
     }
     let own_model = || file.and_then(|file| file.model.clone());
     let usual_model = || vendor.and_then(Vendor::default_model).map(str::to_owned);
-    let model = match model.map(str::to_owned).or_else(own_model).or_else(usual_model) {
+    let described = || file.and_then(|file| file.models.keys().next().cloned());
+    let model = match model.map(str::to_owned).or_else(own_model).or_else(usual_model).or_else(described) {
         Some(model) if !model.is_empty() => model,
         _ => return Err(format!("names no model; write `{id}/<model>`")),
     };

@@ -69,7 +69,8 @@ pub(super) async fn order(home: &Path, provider: &str, keys: &[String], output: 
     let known = known(home, provider)?;
     let names: Vec<&str> = known.keys.iter().map(|key| key.name.as_str()).collect();
     if let Some(unknown) = keys.iter().find(|key| !names.contains(&key.as_str())) {
-        let message = format!("`{provider}` has no key `{unknown}`; it has `{}`", names.join("`, `"));
+        let known = if names.is_empty() { "none".to_owned() } else { format!("`{}`", names.join("`, `")) };
+        let message = format!("`{provider}` has no key `{unknown}`; it has {known}");
         return Err(Failure::message(Exit::Usage, message)
             .hint(format!("`openclaw-host models auth add {provider} --name {unknown}` adds it")));
     }

@@ -142,6 +142,15 @@ fn fallbacks_follow_in_their_order_and_each_must_be_usable() {
 }
 
 #[test]
+fn a_provider_alone_means_the_first_model_that_is_described() {
+    check(
+        "{ models: { default: 'mine', providers: { mine: { baseUrl: 'http://127.0.0.1:1/v1', models: { b: {}, a: {} } } } } }",
+        &[],
+        expect!["mine/a openai-chat http://127.0.0.1:1/v1 []"],
+    );
+}
+
+#[test]
 fn what_is_known_of_a_model_can_be_corrected() {
     let facts = |file: &str| match resolved(file, &[]) {
         Ok(ModelSettings::Providers { first, .. }) => first.facts,
