@@ -198,10 +198,21 @@ impl Chain {
             };
             return Err(unknown(format!("provider `{provider}` is not in use, only `{names}`; {how}")));
         };
-        // A name with an `@` of its own is no key.
-        let by_key = rest.rsplit_once('@').and_then(|(model, key)| Some((model, known.keys().named(key)?)));
+        let in_use = |model: &str| self.known().find(|known| known.provider() == provider && known.model() == model);
+        let parts = rest.rsplit_once('@');
+        let by_key = parts.and_then(|(model, key)| Some((model, known.keys().named(key)?)));
+        // A name with an `@` of its own is no key, nor is the date of a release.
+        let is_key = |(model, key): &(&str, &str)| {
+            let is_known = in_use(model).is_some() || known.known_models().iter().any(|known| known == model);
+            is_known && !key.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if let (None, Some((_, key))) = (by_key, parts.filter(is_key)) {
+            let names: Vec<_> = known.keys().names().map(|name| format!("`{name}`")).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(unknown(format!("provider `{provider}` has no key `{key}`; it has {names}")));
+        }
         let (model, slot) = by_key.map_or((rest, None), |(model, slot)| (model, Some(slot)));
-        let same = self.known().find(|known| known.provider() == provider && known.model() == model);
+        let same = in_use(model);
         let chosen = match same {
             Some(same) => Arc::clone(same),
             None => {
@@ -354,6 +365,12 @@ impl Chosen {
 
     pub(crate) fn rehearsal(name: String) -> Self {
         Chosen { name, facts: rehearsal::FACTS, http: None, slot: None, left_out: Vec::new() }
+    }
+
+    /// Its name with the key that it is asked with first, if that was chosen.
+    pub fn shown(&self) -> String {
+        let key = self.http.as_ref().zip(self.slot).and_then(|(http, slot)| http.keys().key(slot));
+        key.map_or_else(|| self.name.clone(), |key| format!("{}@{}", self.name, key.name))
     }
 
     /// The same model, with what its server says of it, where nobody else has said it: a server that wants no key is its

@@ -135,14 +135,15 @@ async fn a_session_chooses_its_model_and_key_and_goes_back() {
     let mut second = FakeProvider::start(answers()).await;
     let model = Model::with_fallbacks(config(&first, "p", &["a", "b"]), vec![config(&second, "q", &["c"])]).unwrap();
     let other = model.choose("p/other@b").unwrap();
-    assert_eq!(other.name, "p/other");
+    assert_eq!((other.name.as_str(), other.shown().as_str()), ("p/other", "p/other@b"));
     let (reply, notices) = ask_chosen(&model, "s", &other).await;
     assert!(reply.is_ok() && notices.is_empty(), "{notices:?}");
     let asked = first.asked.recv().await.unwrap();
     assert!(asked.body["model"] == "other" && asked.headers["authorization"] == "Bearer sk-b");
     // Others keep the default, and a model's own `@` is no key.
     let at = model.choose("q/m@2").unwrap();
-    assert_eq!(at.name, "q/m@2");
+    assert_eq!((at.name.as_str(), at.shown().as_str()), ("q/m@2", "q/m@2"));
+    assert_eq!(model.choose("p/m-1@20260101").unwrap().name, "p/m-1@20260101");
     ask_chosen(&model, "t", &at).await.0.unwrap();
     assert_eq!(second.unseen(), 1);
     assert_eq!(model.usual().name, "p/m-1");
@@ -150,9 +151,12 @@ async fn a_session_chooses_its_model_and_key_and_goes_back() {
     let (reply, notices) = ask(&model, "s").await;
     assert!(reply.is_ok() && notices.is_empty(), "{notices:?}");
     assert_eq!(first.asked.recv().await.unwrap().body["model"], "m-1");
-    for (wish, message) in
-        [("m", "not of the form"), ("r/m", "only `p`, `q`; describe it"), ("groq/m", "models auth add groq")]
-    {
+    for (wish, message) in [
+        ("m", "not of the form"),
+        ("r/m", "only `p`, `q`; describe it"),
+        ("groq/m", "models auth add groq"),
+        ("p/m-1@c", "no key `c`; it has `a`, `b`"),
+    ] {
         let error = model.choose(wish).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }

@@ -192,7 +192,7 @@ impl Api {
         let mut text = format!(
             "openclaw-host {}\nmodel: {}{}\nconversation: {session}",
             env!("CARGO_PKG_VERSION"),
-            ways.model.name,
+            ways.model.shown(),
             here(own.model.is_some() && ways.gone.is_none()),
         );
         if let Some(row) = row {
@@ -214,7 +214,7 @@ impl Api {
 
     pub(super) fn models_for(&self, session: &SessionKey) -> Result<String, RpcError> {
         let model = self.host.model();
-        let chosen = self.ways(session)?.1.model.name;
+        let chosen = self.ways(session)?.1.model.shown();
         let mut lines = vec![format!("this conversation asks {chosen}")];
         let line = |(name, facts): (String, claw_model::ModelFacts)| {
             format!("- {name}: {} tokens of context", facts.context_tokens)

@@ -71,7 +71,7 @@ impl Api {
         let change = PreferenceChange { model: Some(model), ..PreferenceChange::default() };
         self.check(&change)?;
         let ways = self.prefer(session, change).await?;
-        Ok(format!("this conversation asks {} from the next message on", ways.model.name))
+        Ok(format!("this conversation asks {} from the next message on", ways.model.shown()))
     }
 
     pub(super) async fn think(&self, session: &SessionKey, wish: Wish<Thinking>) -> Result<String, RpcError> {
