@@ -98,7 +98,14 @@ async fn stop_tells_what_had_happened_already() {
     client.event(|event| payload(event)["runId"] == "r1" && payload(event)["data"]["phase"] == "result").await;
     client.say("main", "r2", "say two").await;
     let stopped = client.ask("c1", "/stop").await;
-    assert!(stopped.starts_with("stopped 2 run(s)\n- done: "), "{stopped}");
+    let lines: Vec<_> = stopped.lines().collect();
+    let expected = [
+        "stopped 2 run(s)",
+        "- done: exec {\"argv\":[\"tee\"",
+        "- begun and ended by the stop: exec {\"argv\":[\"sleep\"",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{stopped}");
+    assert!(lines.iter().zip(expected).all(|(line, start)| line.starts_with(start)), "{stopped}");
     for run in ["r1", "r2"] {
         assert_eq!(client.ended(run).await.unwrap_err()["state"], "aborted");
     }

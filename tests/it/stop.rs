@@ -68,7 +68,8 @@ async fn a_program_is_gone_with_all_that_it_has_started_whatever_it_does_with_si
         assert_eq!(descendants(&running, "sh -c"), [0; 0], "{script}");
         // The record knows how it ended.
         let told = client.ended("stop").await.unwrap();
-        assert!(told.starts_with("stopped 1 run(s)\n- done: Cancelled after "), "{told}");
+        assert!(told.starts_with("stopped 1 run(s)\n- begun and ended by the stop: exec {\"argv\":[\"sh\""), "{told}");
+        assert!(told.contains(" (Cancelled after "), "{told}");
         assert_eq!(client.ask("r2", "say still here").await, "still here");
     }
 }

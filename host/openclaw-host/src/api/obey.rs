@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use claw_core::event::{HOST_MARK, HostEvent, RunEnd};
 use claw_core::id::{RunId, SessionKey, Timestamp};
-use claw_core::message::{Message, Usage};
+use claw_core::message::{Entry, Message, Usage};
 use claw_gateway::{Caller, RpcError, Scope, Scopes};
-use claw_store::{CommandRow, JournalStep, Page, PageEnd, SessionQuery};
+use claw_store::{CommandRow, JournalStep, Page, PageEnd, Repeatable, SessionQuery};
 
 use super::command::{COMMANDS, Slash};
 use super::{Api, NOT_AN_APPROVER, answered, by, stored};
@@ -19,9 +19,12 @@ use crate::channels;
 use crate::checkpoints;
 use crate::crash_point;
 use crate::host::now;
+use crate::legible;
 
 /// Conversations that `/sessions` lists.
 const LISTED: usize = 20;
+/// Characters of a call's arguments that `/stop` shows.
+const SHOWN_ARGUMENTS: usize = 200;
 /// How long `/stop` waits for runs to end before it says what they did. What it stops ends sooner.
 pub(super) const ENDING: Duration = Duration::from_secs(1);
 
@@ -160,7 +163,9 @@ impl Api {
         let mut text = format!("stopped {} run(s)", runs.len());
         for run in runs {
             self.wait(run.clone(), ENDING).await?;
-            for done in done_by(&self.host.store_of(session).journal(&run).map_err(stored)?) {
+            let store = self.host.store_of(session);
+            let (journal, entries) = (store.journal(&run).map_err(stored)?, store.run_entries(&run).map_err(stored)?);
+            for done in done_by(&journal, &entries) {
                 let _ = write!(text, "\n- {done}");
             }
         }
@@ -279,22 +284,43 @@ pub(super) fn ended(text: String) -> RunEnd {
     RunEnd::Done { text, usage: Usage::default() }
 }
 
-/// What a run has done outside of itself, and what it had begun.
-fn done_by(journal: &[JournalStep]) -> Vec<String> {
+/// What a run has done outside of itself, and what it had begun; `entries` say with which arguments.
+fn done_by(journal: &[JournalStep], entries: &[Entry]) -> Vec<String> {
+    let calls = || {
+        entries.iter().flat_map(|entry| match &entry.message {
+            Message::Assistant { calls, .. } => calls.as_slice(),
+            _ => &[],
+        })
+    };
     let mut lines = Vec::new();
     for step in journal {
-        match step {
-            JournalStep::EffectEnded { summary, .. } => lines.push(format!("done: {summary}")),
-            JournalStep::EffectStarted { call, index, .. } => {
-                let ended = journal.iter().any(|other| {
-                    matches!(other, JournalStep::EffectEnded { call: of, index: at, .. } if of == call && at == index)
-                });
-                if !ended {
-                    lines.push(format!("begun and ended by the stop: an effect of call `{call}`"));
-                }
-            }
-            JournalStep::CallStarted { .. } | JournalStep::CallEnded { .. } => {}
+        let JournalStep::CallStarted { call, tool, repeatable, .. } = step else { continue };
+        let begun = journal.iter().filter(|it| matches!(it, JournalStep::EffectStarted { call: of, .. } if of == call));
+        let effects: Vec<&str> = journal
+            .iter()
+            .filter_map(|it| match it {
+                JournalStep::EffectEnded { call: of, summary, .. } if of == call => Some(summary.as_str()),
+                _ => None,
+            })
+            .collect();
+        if *repeatable == Repeatable::Yes && effects.is_empty() && begun.count() == 0 {
+            continue;
         }
+        let has_ended = journal.iter().any(|it| matches!(it, JournalStep::CallEnded { call: of } if of == call));
+        let state = if has_ended { "done" } else { "begun and ended by the stop" };
+        let arguments = calls().find(|it| it.id == *call).map_or("", |it| it.arguments.as_str());
+        let mut line = format!("{state}: {tool} {}", legible::line(&shortened(arguments)));
+        if !effects.is_empty() {
+            let _ = write!(line, " ({})", effects.join("; "));
+        }
+        lines.push(line);
     }
     lines
+}
+
+fn shortened(arguments: &str) -> String {
+    match arguments.char_indices().nth(SHOWN_ARGUMENTS) {
+        Some((end, _)) => format!("{}…", &arguments[..end]),
+        None => arguments.to_owned(),
+    }
 }

@@ -208,11 +208,15 @@ fn report(payload: &Value, output: &Output) -> Result<Exit, Failure> {
     match payload["status"].as_str() {
         Some("ok") => Ok(Exit::Ok),
         status => {
-            let summary = payload["summary"].as_str().unwrap_or("the host gives no reason");
-            Err(Failure::message(
-                Exit::Failed,
-                format!("the run ended with `{}`: {summary}", status.unwrap_or("no status")),
-            ))
+            let message = match payload["summary"].as_str() {
+                Some("aborted") => "the run was stopped, or a later message took its place".to_owned(),
+                summary => format!(
+                    "the run ended with `{}`: {}",
+                    status.unwrap_or("no status"),
+                    summary.unwrap_or("the host gives no reason")
+                ),
+            };
+            Err(Failure::message(Exit::Failed, message))
         }
     }
 }
