@@ -190,3 +190,30 @@ async fn a_dearer_stand_in_is_not_asked_once_the_budget_does_not_reach_for_it() 
     let running = home.start();
     assert_eq!(running.connect().await.ask("r2", "well?").await, "Dear.");
 }
+
+/// A longer reply would cost nobody knows how much: thoughts are a part of what is reserved.
+#[tokio::test]
+async fn a_reply_has_as_many_tokens_as_its_owner_says_and_those_of_its_thoughts() {
+    let most = |limits: &'static str| async move {
+        let provider = Provider::start([answer("Yes."), answer("Yes.")]).await;
+        let model = "models: {'claude-haiku-4-5': {thinking: true, maxOutputTokens: 64000}}, wire:";
+        let config = provider.config_with(Wire::Anthropic, limits).replacen("wire:", model, 1);
+        let config = config.replace("local/m-1", "local/claude-haiku-4-5");
+        let config = config.replacen('{', "{context: {replyTokens: 3000}, ", 1);
+        let home = Home::new().env(KEY_VARIABLE, KEY).config(&config);
+        let running = home.start();
+        let mut client = running.connect().await;
+        let mut asked = Vec::new();
+        for (run, text) in [("r1", "well?"), ("r2", "/think medium well?")] {
+            client.ask_in(run, run, text).await;
+            let body = provider.asked().pop().unwrap().body;
+            asked.push((body["max_tokens"].as_u64().unwrap(), body["thinking"]["budget_tokens"].as_u64()));
+        }
+        asked
+    };
+    assert_eq!(most("{}").await, [(3000, None), (3000 + 8192, Some(8192))]);
+    // Instructions and tools take some 4,000 tokens.
+    let short = most("{tokens: {session: 9000}}").await;
+    assert_eq!(short[0], (3000, None));
+    assert!(short[1].0 < 6000 && short[1].1.is_some_and(|thoughts| thoughts < short[1].0), "{short:?}");
+}

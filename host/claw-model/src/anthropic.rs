@@ -49,8 +49,7 @@ fn cached(mut block: Value) -> Value {
 /// Asks for thoughts. Not in the middle of an exchange that began without: its calls would lack theirs, which is an
 /// error.
 fn think(body: &mut Value, reader: &Reader<'_>, prompt: &Prompt, turns: &[Turn<'_>]) {
-    let thinking = reader.thinking(prompt);
-    let Some(effort) = thinking.effort() else { return };
+    let Some(effort) = reader.thinking(prompt).effort() else { return };
     let lacks = |turn: &Turn<'_>| matches!(turn, Turn::Assistant { kept, .. } if kept.is_empty());
     if turns[transcript::exchange_start(turns)..].iter().any(lacks) {
         return;
@@ -60,12 +59,8 @@ fn think(body: &mut Value, reader: &Reader<'_>, prompt: &Prompt, turns: &[Turn<'
         body["output_config"] = json!({ "effort": effort });
         return;
     }
-    // Thoughts count as output.
-    let said = reader.output_tokens(prompt);
-    let room = reader.facts.max_output_tokens.saturating_sub(said);
-    let budget = thinking.budget_tokens().min(room);
+    let budget = reader.thought_tokens(prompt);
     if budget >= MIN_BUDGET_TOKENS {
-        body["max_tokens"] = json!(said + budget);
         body["thinking"] = json!({ "type": "enabled", "budget_tokens": budget });
     }
 }

@@ -5,7 +5,7 @@ use claw_core::message::{ToolSpec, Usage};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::prompt::{Prompt, StopReason, Thinking};
+use crate::prompt::{Prompt, StopReason};
 use crate::replay::{self, Kept, Piece};
 use crate::transcript::{self, Alternating, AnsweredCall, Picture, Turn};
 use crate::wire::{Complaint, Fault, Gathered, Progress, Reader, object_schema, other_stop};
@@ -19,15 +19,11 @@ const KINDS: [ImageKind; 3] = [ImageKind::Png, ImageKind::Jpeg, ImageKind::Webp]
 /// The request body for `POST {base}/models/{model}:streamGenerateContent?alt=sse`.
 pub(crate) fn request(reader: &Reader<'_>, prompt: &Prompt) -> Value {
     let mut config = json!({ "maxOutputTokens": reader.output_tokens(prompt) });
-    let thinking = reader.thinking(prompt);
-    if let Some(level) = thinking.effort() {
+    if let Some(level) = reader.thinking(prompt).effort() {
         config["thinkingConfig"] = match has_budget(reader.model) {
-            true => json!({ "thinkingBudget": thinking.budget_tokens() }),
+            true => json!({ "thinkingBudget": reader.thought_tokens(prompt) }),
             false => json!({ "thinkingLevel": level }),
         };
-        // Thoughts count as output.
-        let room = prompt.max_output_tokens.saturating_add(Thinking::budget_tokens(thinking));
-        config["maxOutputTokens"] = json!(room.min(reader.facts.max_output_tokens));
     }
     let mut body = json!({ "contents": contents(reader, prompt), "generationConfig": config });
     if !prompt.system.is_empty() {

@@ -64,8 +64,8 @@ impl Thinking {
         (self != Thinking::Off).then(|| self.as_str())
     }
 
-    /// Tokens for thoughts where a format counts them.
-    pub(crate) fn budget_tokens(self) -> u32 {
+    /// Tokens that the thoughts of one reply may take. Providers count them as a part of it.
+    pub fn tokens(self) -> u32 {
         match self {
             Thinking::Off => 0,
             Thinking::Low => 2_048,

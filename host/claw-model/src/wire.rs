@@ -185,7 +185,7 @@ impl Reader<'_> {
         self.host.rsplit_once(':').map_or(self.host, |(name, _port)| name)
     }
 
-    /// Tokens that the reply may have.
+    /// Tokens that the reply may have, with its thoughts.
     pub(crate) fn output_tokens(&self, prompt: &Prompt) -> u32 {
         prompt.max_output_tokens.clamp(1, self.facts.max_output_tokens.max(1))
     }
@@ -198,6 +198,11 @@ impl Reader<'_> {
     /// How much it is asked to think; not at all if it cannot.
     pub(crate) fn thinking(&self, prompt: &Prompt) -> Thinking {
         if self.facts.thinking { prompt.thinking } else { Thinking::Off }
+    }
+
+    /// Tokens of its reply that thoughts may take, where a format counts them apart. A quarter is left for the answer.
+    pub(crate) fn thought_tokens(&self, prompt: &Prompt) -> u32 {
+        self.thinking(prompt).tokens().min(self.output_tokens(prompt) / 4 * 3)
     }
 }
 

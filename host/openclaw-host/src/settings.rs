@@ -284,6 +284,8 @@ pub struct SpendingLimit {
 pub struct ContextSettings {
     /// Most tokens of one prompt with its reply; the model itself may take less.
     pub tokens: u64,
+    /// Most tokens of one reply, beside its thoughts; the model itself may write less.
+    pub reply: u64,
     /// Tokens of the newest messages that no summary replaces.
     pub keep_recent: u64,
     /// Tokens of the tools that a prompt lists.

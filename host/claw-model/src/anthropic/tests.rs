@@ -128,14 +128,20 @@ fn an_event_of_another_format_is_garbage() {
 #[test]
 fn thoughts_are_asked_for_in_the_words_of_each_generation() {
     let body = |model: &str, thinking| {
-        let body = request(&reader("h", model), &Prompt { thinking, ..full_prompt() });
+        let prompt = Prompt { thinking, max_output_tokens: 10_240, ..full_prompt() };
+        let body = request(&reader("h", model), &prompt);
         [body["thinking"].clone(), body["output_config"].clone(), body["max_tokens"].clone()]
     };
     let adaptive = json!({ "type": "adaptive" });
-    assert_eq!(body("claude-opus-5-5", Thinking::High), [adaptive, json!({ "effort": "high" }), json!(1024)]);
+    assert_eq!(body("claude-opus-5-5", Thinking::High), [adaptive, json!({ "effort": "high" }), json!(10_240)]);
     let budget = json!({ "type": "enabled", "budget_tokens": 2048 });
-    assert_eq!(body("claude-haiku-4-5", Thinking::Low), [budget, Value::Null, json!(1024 + 2048)]);
-    assert_eq!(body("claude-opus-5-5", Thinking::Off), [Value::Null, Value::Null, json!(1024)]);
+    assert_eq!(body("claude-haiku-4-5", Thinking::Low), [budget, Value::Null, json!(10_240)]);
+    // The answer has its part, too, and nothing is thought where there is no room for it.
+    let budget = json!({ "type": "enabled", "budget_tokens": 7680 });
+    assert_eq!(body("claude-haiku-4-5", Thinking::High), [budget, Value::Null, json!(10_240)]);
+    let body_of_few = request(&reader("h", "claude-haiku-4-5"), &Prompt { thinking: Thinking::High, ..full_prompt() });
+    assert_eq!((body_of_few.get("thinking"), &body_of_few["max_tokens"]), (None, &json!(1024)));
+    assert_eq!(body("claude-opus-5-5", Thinking::Off), [Value::Null, Value::Null, json!(10_240)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use claw_core::message::Message;
 use serde_json::json;
 
 use super::*;
-use crate::prompt::Reply;
+use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
 use crate::replay::pack;
 use crate::sample::{assistant, call, decoded, denied, done, full_prompt, prompt, reader, shown, user};
@@ -39,12 +39,13 @@ fn a_request_has_instructions_tools_and_alternating_contents() {
 #[test]
 fn each_generation_is_asked_to_think_in_its_own_words() {
     let config = |model: &str, thinking| {
-        let body = request(&reader("h", model), &Prompt { thinking, ..full_prompt() });
+        let prompt = Prompt { thinking, max_output_tokens: 16_384, ..full_prompt() };
+        let body = request(&reader("h", model), &prompt);
         body["generationConfig"].clone()
     };
     assert_eq!(config("gemini-3.8-flash", Thinking::Low)["thinkingConfig"], json!({ "thinkingLevel": "low" }));
     let budget = config("gemini-2.5-flash", Thinking::Medium);
-    assert_eq!(budget, json!({ "maxOutputTokens": 1024 + 8192, "thinkingConfig": { "thinkingBudget": 8192 } }));
+    assert_eq!(budget, json!({ "maxOutputTokens": 16_384, "thinkingConfig": { "thinkingBudget": 8192 } }));
     assert_eq!(config("gemini-2.5-flash", Thinking::Off).get("thinkingConfig"), None);
 }
 

@@ -24,9 +24,8 @@ use crate::masking;
 use crate::skills::{self, Shelf};
 use crate::spending::{Granted, Meter, Refused, Wanted};
 use crate::tool_search::{self, Offer};
+use crate::ways::Ways;
 
-/// Tokens of one reply.
-const OUTPUT_TOKENS: u64 = 8192;
 /// What a provider's complaint about a long prompt leaves of the window. Twice is enough for a window that is half of
 /// what was believed.
 const NARROWER: f64 = 0.7;
@@ -73,7 +72,7 @@ impl Shell {
 
     /// The room of the conversation beside instructions and tools, which take so many tokens.
     pub(super) fn room(&self, system: &str, tools: u64) -> Room {
-        let room = room(&self.host, &self.ways.model, self.narrower, system, tools);
+        let room = room(&self.host, &self.ways, self.narrower, system, tools);
         Room { images: if self.images_refused { 0 } else { room.images }, ..room }
     }
 
@@ -283,13 +282,17 @@ impl Shell {
     }
 }
 
-/// The room of a conversation that this model answers; of its window, the part `narrower` is used.
-pub(super) fn room(host: &Host, model: &Chosen, narrower: f64, system: &str, tools: u64) -> Room {
-    let all = model.facts.context_tokens.min(host.limits.context.tokens) as f64;
+/// The room of a conversation that is answered in this way; of its model's window, the part `narrower` is used.
+pub(super) fn room(host: &Host, ways: &Ways, narrower: f64, system: &str, tools: u64) -> Room {
+    let Ways { model, thinking, .. } = ways;
+    let limits = &host.limits.context;
+    let all = model.facts.context_tokens.min(limits.tokens) as f64;
     // The count of tokens is corrected by what the model's provider counted before.
     let window = (all * narrower / host.gauge.ratio(&model.name)) as u64;
     let images = if model.facts.images { context::PROMPT_IMAGES } else { 0 };
-    Room { window, reserve: OUTPUT_TOKENS.min(window / 4), taken: context::of_text(system) + tools, images }
+    let thoughts = if model.facts.thinking { u64::from(thinking.tokens()) } else { 0 };
+    let reply = (limits.reply + thoughts).min(model.facts.max_output_tokens.into());
+    Room { window, reserve: reply.min(window / 4), taken: context::of_text(system) + tools, images }
 }
 
 /// Entries of a conversation as a model gets to see them.

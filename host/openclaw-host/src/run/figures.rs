@@ -49,14 +49,14 @@ pub async fn figures(host: &Host, session: &SessionKey, channel: &str, ways: &Wa
     let system = prompt::system(&agent.workspace, skills.as_deref(), &speaker, now()).text;
     let sub_agent = host.store_of(session).sub_agent(session)?;
     let offer = asking::offer(host, &shelf, session, sub_agent.as_ref(), &log);
-    let model = ways.model.clone().learn().await;
-    let room = asking::room(host, &model, 1.0, &system, offer.tokens);
+    let ways = Ways { model: ways.model.clone().learn().await, ..ways.clone() };
+    let room = asking::room(host, &ways, 1.0, &system, offer.tokens);
     let seen = context::seen(&log);
     let excerpt = asking::excerpt(host, session, &seen, &room);
     let summary = |entry: &&Entry| matches!(entry.message, Message::Summary { .. });
     let summary = seen.into_iter().find(summary).map(|entry| context::of_message(&entry.message));
     Ok(Figures {
-        known: model.facts.context_tokens,
+        known: ways.model.facts.context_tokens,
         window: room.window,
         reserve: room.reserve,
         system: room.taken - offer.tokens,

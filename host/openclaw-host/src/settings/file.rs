@@ -367,6 +367,9 @@ pub struct ContextFile {
     #[schemars(with = "u64", range(min = 2000, max = 10_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
+    /// Tokens of one reply, beside its thoughts, where the model can write as many.
+    #[schemars(range(min = 256, max = 1_000_000))]
+    pub reply_tokens: u64,
     /// Tokens of the newest messages that stay as they are when older ones are summarised.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub keep_recent_tokens: u64,
@@ -431,7 +434,7 @@ impl Default for ApprovalsFile {
 
 impl Default for ContextFile {
     fn default() -> Self {
-        ContextFile { tokens: None, keep_recent_tokens: 20_000, tool_tokens: 12_000, notes: true }
+        ContextFile { tokens: None, reply_tokens: 8_192, keep_recent_tokens: 20_000, tool_tokens: 12_000, notes: true }
     }
 }
 

@@ -333,6 +333,7 @@ impl Merge<'_> {
         }
         ContextSettings {
             tokens: context.tokens.unwrap_or(u64::MAX),
+            reply: self.plain("context.replyTokens", context.reply_tokens),
             keep_recent: self.plain("context.keepRecentTokens", context.keep_recent_tokens),
             tools: self.plain("context.toolTokens", context.tool_tokens),
             notes: self.plain("context.notes", context.notes),

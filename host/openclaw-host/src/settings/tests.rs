@@ -131,7 +131,7 @@ fn every_section_can_be_set() {
             folders: { notes: "/nowhere/notes" },
             components: { web: { limits: { scratchMiB: 64 } } },
             approvals: { expirySeconds: 60 }, audit: { keepDays: 30 },
-            context: { tokens: 32000, keepRecentTokens: 5000, toolTokens: 4000, notes: false },
+            context: { tokens: 32000, replyTokens: 16000, keepRecentTokens: 5000, toolTokens: 4000, notes: false },
             queue: { mode: "collect", debounceMs: 0, cap: 3, drop: "old", parallel: 2 }, subAgents: { maxDepth: 2, maxChildren: 1, runSeconds: 30 },
             limits: { iterations: 5, runSeconds: 60, callSeconds: 10, memoryMiB: 128, tokens: { run: 9 }, usd: { day: 1.5 } },
             agent: { workspace: "/srv/work" }, logging: { level: "warn,claw_gateway=debug" }, // a comment, and a trailing comma
@@ -151,6 +151,7 @@ fn every_section_can_be_set() {
             approvals.expirySeconds = 60 (file)
             audit.keepDays = 30 (file)
             context.tokens = 32000 (file)
+            context.replyTokens = 16000 (file)
             context.keepRecentTokens = 5000 (file)
             context.toolTokens = 4000 (file)
             context.notes = false (file)
