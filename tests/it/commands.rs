@@ -30,6 +30,8 @@ async fn each_command_tells_how_things_are() {
         ("/agents", "main (here): asks rehearsal, works in "),
         ("/whoami", "ws:owner, the owner; may: operator.read"),
         ("/stop", "nothing is running"),
+        ("/Stop", "nothing is running"),
+        ("/Compact", "summarised: "),
     ];
     for (number, (command, part)) in expected.into_iter().enumerate() {
         let answer = client.ask(&format!("c{number}"), command).await;
@@ -38,7 +40,8 @@ async fn each_command_tells_how_things_are() {
     // With words behind it, it is a message.
     assert!(client.ask("r2", "/status of the trip").await.contains("rehearsal"));
     let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
-    assert_eq!(history["totalMessages"], 4, "{history}");
+    // With the summary, the command that wanted it, and what that was told.
+    assert_eq!(history["totalMessages"], 7, "{history}");
     let known = client.call("commands.list", json!({})).await.unwrap();
     let known = known["commands"].as_array().unwrap();
     assert!(known.iter().any(|known| known["textAliases"] == json!(["/new", "/reset"])), "{known:?}");

@@ -88,14 +88,15 @@ impl<T> Wish<T> {
 }
 
 impl Slash {
-    /// Reads a message; `None` if it is not one of the host's commands. A space in front makes it a text.
+    /// Reads a message; `None` if it is not one of the host's commands. A space in front makes it a text. Telephones write
+    /// the first letter large, so its size says nothing.
     pub fn parse(text: &str) -> Option<Slash> {
         if !text.starts_with('/') {
             return None;
         }
         let mut words = text.split_whitespace();
         let name = words.next()?.strip_prefix('/')?;
-        let command = COMMANDS.iter().find(|command| command.names().any(|known| known == name))?;
+        let command = COMMANDS.iter().find(|command| command.names().any(|known| known.eq_ignore_ascii_case(name)))?;
         (command.read)(&words.collect::<Vec<_>>())
     }
 
@@ -381,7 +382,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-        for name in ["/reset", "/new"] {
+        for name in ["/reset", "/new", "/New", "/RESET"] {
             assert_eq!(Slash::parse(name), Some(Slash::Reset));
         }
         assert_eq!(Slash::parse("/model a/b"), Some(Slash::Model(Wish::Set("a/b".to_owned()))));

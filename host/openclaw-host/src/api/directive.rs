@@ -16,7 +16,7 @@ pub fn split(text: &str) -> Option<(Preferences, &str)> {
     let mut own = Preferences::default();
     let mut rest = text;
     while let Some((name, value, behind)) = words(rest) {
-        match name {
+        match name.to_ascii_lowercase().as_str() {
             "/think" if Thinking::named(value).is_some() => own.thinking = Some(value.to_owned()),
             // Models are named with their provider; `/model trains` is about something else.
             "/model" if value.contains('/') => own.model = Some(value.to_owned()),
@@ -65,6 +65,7 @@ mod tests {
     #[test]
     fn directives_are_taken_from_the_front_of_a_message() {
         check("/think high what is it?", None, Some("high"), "what is it?");
+        check("/Think high what is it?", None, Some("high"), "what is it?");
         check("/model a/b\nfirst line\nsecond /think low", Some("a/b"), None, "first line\nsecond /think low");
         check("/think  low /model a/b  /think off so", Some("a/b"), Some("off"), "so");
     }

@@ -19,7 +19,11 @@ const COMMAND: &str = "/compact";
 
 /// What the owner wants of a summary, if that is what the message asks for; may be empty.
 pub(super) fn asked_for(row: &RunRow) -> Option<String> {
-    let wish = (row.origin == Origin::Owner).then_some(&row.text)?.trim().strip_prefix(COMMAND)?;
+    let text = (row.origin == Origin::Owner).then_some(&row.text)?.trim();
+    let (command, wish) = text.split_at_checked(COMMAND.len())?;
+    if !command.eq_ignore_ascii_case(COMMAND) {
+        return None;
+    }
     (wish.is_empty() || wish.starts_with(char::is_whitespace)).then(|| wish.trim().to_owned())
 }
 

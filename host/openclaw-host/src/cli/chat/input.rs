@@ -43,17 +43,19 @@ impl Line {
         if !text.starts_with('/') {
             return Line::Say(text.to_owned());
         }
-        match text.split_whitespace().collect::<Vec<_>>().as_slice() {
-            ["/quit" | "/exit"] => Line::Quit,
-            ["/help"] => Line::Help,
-            ["/abort" | "/stop"] => Line::Abort,
+        let mut words = text.split_whitespace();
+        let command = words.next().unwrap_or_default().to_ascii_lowercase();
+        match (command.as_str(), words.next()) {
+            ("/quit" | "/exit", None) => Line::Quit,
+            ("/help", None) => Line::Help,
+            ("/abort" | "/stop", None) => Line::Abort,
             // Never an answer without an id: which call was meant is not for us to guess.
-            ["/approve", ..] => match Slash::parse(text) {
+            ("/approve", _) => match Slash::parse(text) {
                 Some(Slash::Approve { ids, answer }) => Line::Approve { ids, answer },
                 Some(Slash::Malformed(help)) => Line::Unclear(help.to_owned()),
                 _ => Line::Say(text.to_owned()),
             },
-            ["/image", ..] => Line::show(text.trim_start_matches("/image").trim_start()),
+            ("/image", _) => Line::show(text[command.len()..].trim_start()),
             _ => Line::Other(text.to_owned()),
         }
     }

@@ -206,6 +206,7 @@ async fn quitting_leaves_what_runs_alone() {
 fn what_looks_like_a_command_is_never_sent_by_accident() {
     assert_eq!(Line::parse("  "), Line::Empty);
     assert_eq!(Line::parse("/quit "), Line::Quit);
+    assert_eq!([Line::parse("/Stop"), Line::parse("/stop it")], [Line::Abort, Line::Other("/stop it".to_owned())]);
     assert_eq!(Line::parse("hello /quit"), Line::Say("hello /quit".to_owned()));
     assert_eq!(Line::parse(" /stop"), Line::Say(" /stop".to_owned()));
     assert!(matches!(Line::parse("/aprove 0a1b once"), Line::Other(_)));
