@@ -176,8 +176,9 @@ async fn a_summary_is_made_when_the_owner_wants_it_and_as_the_owner_wants_it() {
     client.ask("r3", "and now?").await;
     let asked = provider.asked();
     let prompt: Vec<_> = asked[2].messages().iter().map(text).collect();
-    assert!(prompt[0].ends_with("\n\nShips only.\n\nAlso named: INV-7-2024"), "{prompt:?}");
-    assert_eq!(prompt[1..], ["and now?"]);
+    let [prompt] = prompt.as_slice() else { panic!("{prompt:?}") };
+    let end = "\n\nShips only.\n\nAlso named: INV-7-2024\n\n(Here the summary ends.)\n\nand now?";
+    assert!(prompt.ends_with(end), "{prompt}");
 }
 
 #[tokio::test]

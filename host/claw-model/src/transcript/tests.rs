@@ -58,7 +58,7 @@ fn notices_empty_texts_and_outcomes_without_call_are_left_out() {
 #[test]
 fn a_summary_is_told_as_what_it_is() {
     let summary = Message::Summary { text: "they met".to_owned(), kept_from: Seq(3) };
-    assert_eq!(show(&[summary, user("hi")]), [format!("user {SUMMARY}they met"), "user hi".to_owned()]);
+    assert_eq!(show(&[summary, user("hi")]), [format!("user {SUMMARY}they met{SUMMARY_END}"), "user hi".to_owned()]);
 }
 
 #[test]
