@@ -324,6 +324,10 @@ impl Shell {
     /// Tells people something about who answers; it is recorded with what comes next.
     fn notice(&mut self, notice: &str) {
         self.notices.push(Message::Notice { text: notice.to_owned() });
+        self.tell_notice(notice);
+    }
+
+    fn tell_notice(&self, notice: &str) {
         let (run, session) = (self.row.run.clone(), self.row.session.clone());
         self.threshold.tell(HostEvent::Noticed { run, session, text: format!("{HOST_MARK} {notice}").into() });
     }

@@ -190,3 +190,18 @@ async fn where_messages_cannot_be_changed_that_is_said_and_answers_come_whole() 
     assert_eq!(status["channels"]["channel"]["streaming"], "off", "{status}");
     assert_eq!(home.stderr().matches(lacks).count(), 1, "{}", home.stderr());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_lacks_is_said_behind_it() {
+    let board = Board::start().await;
+    let provider = Provider::start([Answer::Full(say(&["Half an"])), Answer::Declined(say(&[]))]).await;
+    let home = home(&board, &provider);
+    let _running = home.start();
+    board.say("c1", "well?");
+    let sent = board.until("`context.replyTokens`.").await;
+    assert_eq!((sent.len(), sent[0].text.as_str()), (2, "Half an"), "{sent:?}");
+    assert!(sent[1].text.starts_with("[openclaw-host] The answer is cut off"), "{sent:?}");
+    board.say("c1", "and?");
+    let sent = board.until("`/model`").await;
+    assert!(sent.len() == 3 && sent[2].text.starts_with("[openclaw-host] the model or its provider"), "{sent:?}");
+}

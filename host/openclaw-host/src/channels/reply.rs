@@ -56,6 +56,10 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
     let mut messages = Vec::new();
     // Where the answer begins, and the last thing that the host says.
     let (mut answer, mut notice) = (None, None);
+    let mut last = match said.end {
+        Some(RunEnd::Done { text, .. }) => Some(text),
+        _ => None,
+    };
     for entry in said.entries {
         match entry {
             Message::Notice { text } => {
@@ -77,10 +81,17 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
                 answer = Some(messages.len());
                 messages.extend(way.answer(text, own, said.shown));
             }
+            // What the host says of the last one comes behind it.
+            Message::Assistant { calls, .. } if calls.is_empty() => {
+                if let Some(text) = last.take() {
+                    answer = Some(messages.len());
+                    messages.extend(way.answer(text, own, said.shown));
+                }
+            }
             _ => {}
         }
     }
-    if let Some(RunEnd::Done { text, .. }) = said.end {
+    if let Some(text) = last {
         answer = Some(messages.len());
         messages.extend(way.answer(text, own, said.shown));
     }

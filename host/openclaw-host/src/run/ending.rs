@@ -92,13 +92,15 @@ impl Missing {
             StopReason::EndTurn | StopReason::ToolUse => return None,
             StopReason::MaxTokens if is_empty => (
                 "unknown",
-                "the model had reached the most tokens of one reply before it said anything; ask for less at once, or \
-                 have it think less with `/think`"
+                "the model had reached the most tokens of one reply before it said anything or made a whole call; ask for \
+                 less at once, have it think less with `/think`, or allow more with `context.replyTokens`"
                     .to_owned(),
             ),
             StopReason::MaxTokens => (
                 "unknown",
-                "The answer is cut off: it has reached the most tokens of one reply. Ask for the rest.".to_owned(),
+                "The answer is cut off: it has reached the most tokens of one reply. Ask for the rest, or allow more with \
+                 `context.replyTokens`."
+                    .to_owned(),
             ),
             StopReason::Refusal if is_empty => (
                 "refusal",
@@ -132,8 +134,9 @@ impl Shell {
                 self.end(Vec::new(), RunEnd::Failed { kind: kind.to_owned(), message }).await
             }
             (Some(Missing::Some(why)), RunEnd::Done { .. }) => {
-                self.notice(&why);
-                self.end(entries, end).await
+                self.tell_notice(&why);
+                // Behind what it speaks of.
+                self.end(entries.into_iter().chain([Message::Notice { text: why }]).collect(), end).await
             }
             _ => self.end(entries, end).await,
         }
