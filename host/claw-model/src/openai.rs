@@ -83,7 +83,7 @@ fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
     }
     let turns = transcript::merged(transcript::turns(reader, prompt, &ImageKind::ALL));
     let exchange = transcript::exchange_start(&turns);
-    let is_mistral = is_mistral(reader);
+    let (dialect, is_mistral) = (Dialect::of(reader.host_name()), is_mistral(reader));
     let mut numbers = 1..;
     for (at, turn) in turns.into_iter().enumerate() {
         match turn {
@@ -102,8 +102,9 @@ fn messages(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
                     let thoughts = kept.iter().filter_map(|kept| kept.item.as_object()).flatten();
                     thoughts.for_each(|(field, thought)| message[field] = thought.clone());
                 }
-                let ids: Vec<_> =
-                    calls.iter().zip(&mut numbers).map(|(it, number)| id(it, number, is_mistral)).collect();
+                let takes = |id: &str| takes(dialect, is_mistral, id);
+                let ids = calls.iter().zip(&mut numbers).map(|(it, number)| transcript::call_id(it, number, takes));
+                let ids: Vec<_> = ids.collect();
                 if !calls.is_empty() {
                     message["tool_calls"] = calls.iter().zip(&ids).map(|(call, id)| asked(call, id)).collect();
                 }
@@ -129,12 +130,14 @@ fn is_mistral(reader: &Reader<'_>) -> bool {
     Dialect::of(reader.host_name()) == Dialect::Mistral || ["stral", "mixtral"].iter().any(|part| model.contains(part))
 }
 
-/// The id of a call, as Mistral accepts it if that is who reads it: nine letters and digits. Other providers' and the
-/// host's own ids are none such, so the call's number in the conversation stands for those.
-fn id(answered: &transcript::AnsweredCall<'_>, number: usize, is_mistral: bool) -> String {
-    let id = answered.call.id.as_str();
-    let is_accepted = id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_mistral && !is_accepted { format!("call{number:05}") } else { id.to_owned() }
+/// Whether an id of a call is sent as it is: Mistral takes nine letters and digits, OpenAI no more than forty, and other
+/// providers make longer ones.
+fn takes(dialect: Dialect, is_mistral: bool, id: &str) -> bool {
+    match dialect {
+        _ if is_mistral => id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+        Dialect::OpenAi | Dialect::OpenRouter => id.len() <= 40,
+        Dialect::Switch | Dialect::Mistral | Dialect::Other => true,
+    }
 }
 
 /// Many servers know only text where there is nothing else.

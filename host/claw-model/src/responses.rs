@@ -52,6 +52,7 @@ fn tool(tool: &ToolSpec) -> Value {
 
 fn input(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
     let mut input = Vec::new();
+    let mut numbers = 1..;
     for turn in transcript::turns(reader, prompt, &ImageKind::ALL) {
         match turn {
             Turn::User { text, images } => {
@@ -61,29 +62,41 @@ fn input(reader: &Reader<'_>, prompt: &Prompt) -> Vec<Value> {
                 input.push(json!({ "role": "user", "content": content }));
             }
             Turn::Assistant { text, calls, kept } => {
+                let ids: Vec<_> = calls.iter().zip(&mut numbers).map(|(it, number)| id(it, number)).collect();
+                let id_of = |call: &AnsweredCall<'_>| {
+                    let at = calls.iter().position(|known| known.call.id == call.call.id);
+                    ids[at.expect("responses: a piece is one of the calls")].clone()
+                };
                 let item = |piece| match piece {
                     Piece::Kept(item) => Value::clone(item),
                     Piece::Text(text) => {
                         json!({ "role": "assistant", "content": [{ "type": "output_text", "text": text }] })
                     }
-                    Piece::Call(call) => asked(call),
+                    Piece::Call(call) => asked(call, &id_of(call)),
                 };
                 input.extend(replay::pieces(text, &calls, &kept).into_iter().map(item));
-                input.extend(calls.iter().map(answered));
+                input.extend(calls.iter().zip(&ids).map(|(call, id)| answered(call, id)));
             }
         }
     }
     input
 }
 
-fn asked(answered: &AnsweredCall<'_>) -> Value {
-    let call = answered.call;
-    let arguments = Value::Object(transcript::object_arguments(call)).to_string();
-    json!({ "type": "function_call", "call_id": call.id, "name": call.tool, "arguments": arguments })
+/// The API takes no longer ones, and other providers make some.
+const MAX_ID: usize = 64;
+
+fn id(answered: &AnsweredCall<'_>, number: usize) -> String {
+    transcript::call_id(answered, number, |id| id.len() <= MAX_ID)
 }
 
-fn answered(answered: &AnsweredCall<'_>) -> Value {
-    json!({ "type": "function_call_output", "call_id": answered.call.id, "output": answered.outcome })
+fn asked(answered: &AnsweredCall<'_>, id: &str) -> Value {
+    let call = answered.call;
+    let arguments = Value::Object(transcript::object_arguments(call)).to_string();
+    json!({ "type": "function_call", "call_id": id, "name": call.tool, "arguments": arguments })
+}
+
+fn answered(answered: &AnsweredCall<'_>, id: &str) -> Value {
+    json!({ "type": "function_call_output", "call_id": id, "output": answered.outcome })
 }
 
 // === The stream ===

@@ -132,6 +132,12 @@ pub(crate) fn merged(turns: Vec<Turn<'_>>) -> Vec<Turn<'_>> {
     merged
 }
 
+/// The id of a call where its reader takes it, else one of its number in the conversation.
+pub(crate) fn call_id(answered: &AnsweredCall<'_>, number: usize, takes: impl Fn(&str) -> bool) -> String {
+    let id = answered.call.id.as_str();
+    if takes(id) { id.to_owned() } else { format!("call{number:05}") }
+}
+
 /// The current exchange: what stands behind the last words of a person.
 pub(crate) fn exchange_start(turns: &[Turn<'_>]) -> usize {
     turns.iter().rposition(|turn| matches!(turn, Turn::User { .. })).map_or(0, |at| at + 1)

@@ -241,3 +241,17 @@ fn mistral_gets_a_reply_behind_outcomes_and_ids_of_its_own_form() {
     let loose = ("toolu_01A D681PevKs".to_owned(), "user assistant tool tool user".to_owned());
     assert_eq!(sent("api.openai.com", "m"), loose);
 }
+
+#[test]
+fn an_id_that_openai_finds_too_long_is_a_short_one() {
+    let long = "call_".repeat(9);
+    let messages = vec![user("go"), assistant("", vec![call(&long, "clock", "{}")]), done(&long, "12")];
+    let sent = |host: &str| {
+        let body = request(&reader(host, "m"), &prompt(messages.clone()));
+        assert_eq!(body["messages"][1]["tool_calls"][0]["id"], body["messages"][2]["tool_call_id"]);
+        body["messages"][2]["tool_call_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([sent("api.openai.com"), sent("openrouter.ai")], ["call00001", "call00001"]);
+    // It may mean something to others.
+    assert_eq!(sent("127.0.0.1:4000"), long);
+}

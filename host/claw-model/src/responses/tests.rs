@@ -5,7 +5,7 @@ use super::*;
 use crate::prompt::{Reply, Thinking};
 use crate::provider::WireFormat;
 use crate::replay::{Kept, pack};
-use crate::sample::{call, decoded, done, full_prompt, prompt, reader, shown, user};
+use crate::sample::{assistant, call, decoded, done, full_prompt, prompt, reader, shown, user};
 
 fn decode(events: &[&str]) -> Result<Option<Reply>, Fault> {
     decoded(WireFormat::OpenAiResponses, events)
@@ -117,4 +117,14 @@ fn images_stand_before_the_words_that_go_with_them() {
     assert_eq!(body["input"], json!([{"role": "user", "content": content}]));
     let (_, alone) = shown(ImageKind::Gif, b"gif", "");
     assert_eq!(request(&reader("h", "m"), &alone)["input"][0]["content"], json!([image]));
+}
+
+#[test]
+fn an_id_that_is_too_long_for_the_api_is_a_short_one() {
+    let long = "call_".repeat(13);
+    let calls = vec![call("call_a", "clock", "{}"), call(&long, "clock", "{}")];
+    let messages = vec![user("go"), assistant("", calls), done("call_a", "12"), done(&long, "13")];
+    let body = request(&reader("h", "m"), &prompt(messages));
+    let ids = body["input"].as_array().unwrap().iter().filter_map(|item| item["call_id"].as_str());
+    assert_eq!(ids.collect::<Vec<_>>(), ["call_a", "call00002", "call_a", "call00002"]);
 }
