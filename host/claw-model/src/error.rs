@@ -55,7 +55,7 @@ pub enum ModelError {
         /// The provider's words.
         message: String,
     },
-    /// The provider is overloaded or broken at the moment (408, 5xx).
+    /// The provider is overloaded or broken at the moment (408, 409, 498, 5xx).
     #[error("provider `{provider}` is overloaded or failing: {message}; {}", wait_hint(.retry_after))]
     Overloaded {
         /// The owner's name of the provider.

@@ -97,7 +97,8 @@ pub(super) fn classify(
         429 => ModelError::RateLimited { provider, retry_after, message },
         // What a server cannot do at all, it cannot do a moment later either.
         501 | 505 => ModelError::Rejected { provider, status: effective, message },
-        408 | 500..=599 => ModelError::Overloaded { provider, retry_after, message },
+        // OpenAI and its SDKs ask again after 409; 498 is Groq's word for a tier without room.
+        408 | 409 | 498 | 500..=599 => ModelError::Overloaded { provider, retry_after, message },
         status => ModelError::Rejected { provider, status, message },
     }
 }

@@ -157,7 +157,7 @@ async fn a_rate_limit_that_stays_is_reported_after_the_retries() {
 // ML-11
 #[tokio::test]
 async fn a_failing_or_overloaded_provider_is_asked_again() {
-    for status in [408, 500, 502, 503, 504, 520, 529] {
+    for status in [408, 409, 498, 500, 502, 503, 504, 520, 529] {
         let failing = Answer::error(status, "oops").header("retry-after", "0");
         let mut provider = FakeProvider::start([failing, Answer::stream(&hello())]).await;
         assert_eq!(ask_hi(&provider).await.0.unwrap().text, "hello", "{status}");

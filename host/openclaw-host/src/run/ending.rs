@@ -87,7 +87,7 @@ impl Missing {
         let is_empty = reply.text.trim().is_empty();
         let (kind, why) = match &reply.stop {
             StopReason::EndTurn | StopReason::ToolUse if is_empty => {
-                return Some(Missing::Some("The model has ended its turn without an answer.".to_owned()));
+                return Some(Missing::Some("The turn has ended without an answer.".to_owned()));
             }
             StopReason::EndTurn | StopReason::ToolUse => return None,
             StopReason::MaxTokens if is_empty => (

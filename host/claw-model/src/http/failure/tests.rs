@@ -92,7 +92,7 @@ fn each_status_becomes_something_the_owner_can_act_on() {
 
 #[test]
 fn only_what_passes_is_repeated() {
-    for status in [408, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 525, 529, 599] {
+    for status in [408, 409, 429, 498, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 525, 529, 599] {
         assert!(classified(status, "").is_passing(), "{status}");
     }
     for status in [302, 400, 401, 402, 403, 404, 413, 422, 501, 505] {
