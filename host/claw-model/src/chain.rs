@@ -232,9 +232,11 @@ impl Chain {
         hear: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> Result<Reply, ModelError> {
         let mut bodies: Vec<(Arc<HttpModel>, Bytes)> = Vec::new();
+        let mut forgetful: Option<Prompt> = None;
         let mut repeats = 0;
         let (mut told, mut told_of_left_out) = (false, false);
-        loop {
+        'again: loop {
+            let prompt = forgetful.as_ref().unwrap_or(prompt);
             let mut has_streamed = false;
             let mut pause: Option<Duration> = None;
             let mut ways = self.ways(session, chosen).into_iter().peekable();
@@ -257,6 +259,13 @@ impl Chain {
                     }
                     Err(error) => error,
                 };
+                // Otherwise the conversation would be refused from now on.
+                if error.is_of_thoughts() && forgetful.is_none() && prompt.has_thoughts() && !has_streamed {
+                    tracing::warn!(model = %model.name(), %error, "it is asked again without what it had thought");
+                    forgetful = Some(prompt.without_thoughts());
+                    bodies.clear();
+                    continue 'again;
+                }
                 if model.keys().failed(slot, &error, Instant::now()) {
                     self.changes.notify_one();
                 }

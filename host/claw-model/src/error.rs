@@ -187,6 +187,14 @@ impl ModelError {
         chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
     }
 
+    /// Whether the provider refuses thoughts that it was sent back: those of another account, or of a model that is no
+    /// more.
+    pub(crate) fn is_of_thoughts(&self) -> bool {
+        let ModelError::Rejected { message, .. } = self else { return false };
+        let lower = message.to_lowercase();
+        THOUGHTS.iter().any(|phrase| lower.contains(phrase))
+    }
+
     /// Whether the same request may succeed a moment later.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -208,6 +216,14 @@ impl ModelError {
         }
     }
 }
+
+/// How they say it, in small letters.
+const THOUGHTS: [&str; 4] = [
+    "the encrypted content",                    // OpenAI
+    "invalid `signature` in `thinking`",        // Anthropic
+    "`thinking` or `redacted_thinking` blocks", // Anthropic
+    "thought signature",                        // Gemini
+];
 
 fn key_hint(provider: &str, key_source: Option<&str>) -> String {
     match key_source {

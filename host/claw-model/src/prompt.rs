@@ -26,6 +26,24 @@ pub struct Prompt {
     pub thinking: Thinking,
 }
 
+impl Prompt {
+    /// Whether there is anything in it that a provider wanted back.
+    pub(crate) fn has_thoughts(&self) -> bool {
+        self.messages.iter().any(|message| matches!(message, Message::Assistant { replay: Some(_), .. }))
+    }
+
+    /// The same without what providers wanted back.
+    pub(crate) fn without_thoughts(&self) -> Prompt {
+        let mut prompt = self.clone();
+        for message in &mut prompt.messages {
+            if let Message::Assistant { replay, .. } = message {
+                *replay = None;
+            }
+        }
+        prompt
+    }
+}
+
 /// How much a model is to think before it answers. Models that cannot are not asked to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Thinking {

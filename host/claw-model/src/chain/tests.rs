@@ -1,6 +1,10 @@
+use claw_core::message::Message;
+use serde_json::{Value, json};
+
 use super::*;
 use crate::http::tests::provider::{Answer, FakeProvider, credential};
-use crate::sample::{prompt, sse, user};
+use crate::replay::{Kept, pack};
+use crate::sample::{call, done, prompt, sse, user};
 use crate::{KeyUse, Model, WireFormat};
 
 fn says(text: &str) -> Answer {
@@ -256,4 +260,28 @@ fn what_can_be_chosen_are_the_known_models_of_all_providers() {
     assert!(choices.iter().any(|(name, facts)| name == "groq/openai/gpt-oss-120b" && facts.is_some()), "{choices:?}");
     assert_eq!(choices.last(), Some(&("ollama".to_owned(), None)));
     assert_eq!(model.choose("ollama/qwen3").unwrap().name, "ollama/qwen3");
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_read_its_thoughts_any_more_is_asked_without_them() {
+    let words = [
+        "The encrypted content gAAA could not be verified. Reason: organization_id did not match.",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "Thought signature is not valid",
+    ];
+    for words in words {
+        let mut fake = FakeProvider::start([Answer::error(400, words), says("one"), Answer::error(400, words)]).await;
+        let model = Model::http(config(&fake, "p", &["a"])).unwrap();
+        let kept = Kept { text_at: 0, calls_at: 0, item: json!({ "reasoning_content": "hm" }) };
+        let calls = vec![call("c", "clock", "{}")];
+        let said = Message::Assistant { text: String::new(), calls, replay: pack("openai-chat p", &[kept]) };
+        let messages = vec![user("go"), said, done("c", "12")];
+        let reply = model.complete(&prompt(messages), &mut |_| {}).await;
+        assert_eq!(reply.unwrap().text, "one", "{words}");
+        let mut asked = || fake.asked.try_recv().unwrap().body["messages"][1]["reasoning_content"].clone();
+        assert_eq!([asked(), asked()], [json!("hm"), Value::Null]);
+        // Without thoughts in the prompt it is refused for something else.
+        assert!(ask(&model, "s").await.0.is_err());
+        assert_eq!(fake.unseen(), 1, "{words}");
+    }
 }
