@@ -1,6 +1,8 @@
 //! Real wire formats end to end: what a provider is asked, what comes back, and what happens when it misbehaves.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -386,6 +388,7 @@ async fn what_an_answer_lacks_that_was_cut_off_or_declined_is_said() {
             Answer::Declined(say(&[])),
             Answer::Whole(say(&[])),
             Answer::Full(say(&["Half again."])),
+            Answer::Full(say(&["Half typed."])),
         ];
         let provider = Provider::start(script).await;
         let home = home(&provider, wire);
@@ -406,6 +409,15 @@ async fn what_an_answer_lacks_that_was_cut_off_or_declined_is_said() {
         assert_eq!(String::from_utf8_lossy(&told.stdout).trim(), "Half again.", "{wire:?}");
         let told = String::from_utf8_lossy(&told.stderr).into_owned();
         assert!(told.contains("[openclaw-host] The answer is cut off"), "{wire:?}: {told}");
+        let mut chat = home.command(&["chat", "--session", "third"]);
+        chat.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let typed = tokio::task::spawn_blocking(move || {
+            let mut chat = chat.spawn().unwrap();
+            chat.stdin.take().unwrap().write_all(b"seven\n").unwrap();
+            chat.wait_with_output().unwrap().stdout
+        });
+        let typed = String::from_utf8(typed.await.unwrap()).unwrap();
+        assert!(typed.starts_with("Half typed.\n[openclaw-host] The answer is cut off"), "{wire:?}: {typed}");
         let history = client.call("chat.history", json!({"sessionKey": "main"})).await.unwrap();
         let messages = history["messages"].as_array().unwrap().iter();
         let notices = messages.filter(|message| message["__openclaw"]["kind"] == "notice");

@@ -136,6 +136,8 @@ impl<W: Write> Conversation<W> {
                 self.text(&new)
             }
             Some("tool") => self.take_tool(data),
+            // What the host says: who answers instead of whom, what an answer lacks, what a component tells.
+            Some("notice") if self.format == Format::Text => self.view.line(data["text"].as_str().unwrap_or_default()),
             _ => Ok(()),
         }
     }

@@ -131,6 +131,36 @@ async fn a_card_is_shown_whole_and_answered_while_its_run_waits() {
 }
 
 #[tokio::test]
+async fn what_the_host_says_stands_on_lines_of_its_own() {
+    let script = |_: &str, params: &Value| {
+        let run = &params["idempotencyKey"];
+        let notice = |text: &str| {
+            let data = json!({ "text": text });
+            let payload = json!({ "runId": run, "sessionKey": "agent:main:main", "stream": "notice", "data": data });
+            Reply::Event("agent", payload)
+        };
+        let parts =
+            [notice("[openclaw-host] b answers"), said(run, "Half an"), notice("[openclaw-host] cut\u{1b}[2J\noff")];
+        let mut replies = vec![Reply::Ok(json!({}))];
+        replies.extend(parts);
+        replies.push(finished(run, "Half an"));
+        replies
+    };
+    let failed = check(
+        &["well?"],
+        script,
+        expect![[r#"
+            [openclaw-host] b answers
+            Half an
+            [openclaw-host] cut\u{1b}[2J
+            off
+        "#]],
+    )
+    .await;
+    assert_eq!(failed, 0);
+}
+
+#[tokio::test]
 async fn runs_that_fail_or_are_stopped_are_told_and_counted() {
     let script = |_: &str, params: &Value| {
         let run = &params["idempotencyKey"];
