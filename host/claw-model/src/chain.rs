@@ -428,6 +428,8 @@ fn next(error: &ModelError) -> Next {
         ModelError::Unreachable { .. }
         | ModelError::Idle { .. }
         | ModelError::NotFound { .. }
+        | ModelError::Rejected { .. }
+        | ModelError::Garbage { .. }
         | ModelError::Truncated { received_bytes: 0, .. } => Next::AnotherModel,
         // What does not fit is made shorter elsewhere, and what one declines is not hawked around.
         ModelError::ContextTooLong { .. }
@@ -435,10 +437,8 @@ fn next(error: &ModelError) -> Next {
         | ModelError::Config { .. }
         | ModelError::Choice { .. }
         | ModelError::Client { .. }
-        | ModelError::Rejected { .. }
         | ModelError::Truncated { .. }
-        | ModelError::TooLarge { .. }
-        | ModelError::Garbage { .. } => Next::Nobody,
+        | ModelError::TooLarge { .. } => Next::Nobody,
     }
 }
 

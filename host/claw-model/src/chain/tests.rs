@@ -110,15 +110,29 @@ async fn nobody_steps_in_once_text_was_shown_or_for_what_others_would_do_no_bett
     let half = sse(&[r#"{"choices":[{"delta":{"content":"hel"}}]}"#]);
     let long = r#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#;
     let refused = r#"{"error":{"message":"no","code":"content_filter"}}"#;
-    for answer in
-        [Answer::stream(&half), Answer::error(400, long), Answer::error(400, refused), Answer::error(400, "odd")]
-    {
+    for answer in [Answer::stream(&half), Answer::error(400, long), Answer::error(400, refused)] {
         let first = FakeProvider::start([answer]).await;
         let mut second = FakeProvider::start([says("never")]).await;
         let model = Model::with_fallbacks(config(&first, "p", &["a"]), vec![config(&second, "q", &["b"])]).unwrap();
         let (reply, notices) = ask(&model, "s").await;
         assert!(reply.is_err() && notices.is_empty(), "{reply:?} {notices:?}");
         assert_eq!(second.unseen(), 0);
+    }
+}
+
+#[tokio::test]
+async fn another_model_steps_in_for_one_that_takes_no_such_request_or_answers_in_riddles() {
+    let no_tools = r#"{"error":{"message":"m-1 does not support tools"}}"#;
+    for (answer, brief) in [
+        (Answer::error(400, no_tools), "Provider `p` rejected the request with status 400"),
+        (Answer::stream("data: {\n\n"), "The answer of provider `p` makes no sense"),
+    ] {
+        let first = FakeProvider::start([answer]).await;
+        let second = FakeProvider::start([says("here")]).await;
+        let model =
+            Model::with_fallbacks(config(&first, "p", &["a", "b"]), vec![config(&second, "q", &["c"])]).unwrap();
+        let (reply, notices) = ask(&model, "s").await;
+        assert_eq!((reply.unwrap().as_str(), notices), ("here", vec![format!("{brief}; asking `q/m-1` instead.")]));
     }
 }
 
