@@ -235,6 +235,33 @@ async fn who_stops_a_conversation_stops_its_sub_agents_and_hears_no_more_of_them
 }
 
 #[tokio::test]
+async fn a_message_that_interrupts_stops_the_sub_agents_of_the_run_and_what_a_sub_agent_says_interrupts_nobody() {
+    let home = trusting("queue: {mode: 'interrupt'}, subAgents: {maxDepth: 2}");
+    let running = home.start();
+    let mut client = running.connect().await;
+    let (_, earlier) = started(&mut client, "main", "r0", &spawn(SLOW)).await;
+    let card = client.card(&earlier).await;
+    let below = format!("{}\n{SLOW}", spawn(SLOW));
+    client.say("main", "r1", &format!("{}\n{SLOW}", spawn(&below))).await;
+    client.card("r1").await;
+    let (child, task) = last_started(&mut client, "main").await;
+    client.card(&task).await;
+    let (_, grandchild) = last_started(&mut client, &child).await;
+    client.say("main", "r2", SLOW).await;
+    for run in ["r1", &task, &grandchild] {
+        assert_eq!(client.ended(run).await.unwrap_err()["state"], "aborted", "{run}");
+    }
+    assert!(client.call("agent.wait", json!({"runId": format!("{task}-end")})).await.is_err(), "it was announced");
+    // The one of an earlier run goes on; what it says waits for the run at work.
+    answer(&mut client, &card, "allow-once").await;
+    client.ended(&earlier).await.unwrap();
+    let card = client.card("r2").await;
+    answer(&mut client, &card, "allow-once").await;
+    assert!(client.ended("r2").await.unwrap().contains("slow"));
+    assert!(announced(&mut client, "main", &earlier).await.contains("slow"));
+}
+
+#[tokio::test]
 async fn a_sub_agent_goes_on_after_a_restart_and_is_announced_once() {
     let home = trusting("approvals: {unattended: 'wait'}");
     let running = home.start();

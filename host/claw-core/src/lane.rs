@@ -113,6 +113,8 @@ pub enum Action {
     Join(RunId, Vec<RunId>),
     /// End this running run; its `Finished` follows.
     Cancel(RunId),
+    /// End this running run with all that it has handed over: a newer message takes its place. Its `Finished` follows.
+    Interrupt(SessionKey, RunId),
     /// End this waiting run, which never started.
     Drop(RunId, Dropped),
 }
@@ -234,7 +236,7 @@ impl Lanes {
         if mode == QueueMode::Interrupt
             && let Some(running) = &lane.running
         {
-            actions.push(Action::Cancel(running.clone()));
+            actions.push(Action::Interrupt(session.clone(), running.clone()));
             let replaced = lane.waiting.drain(..);
             actions.extend(replaced.map(|waiting| Action::Drop(waiting.run, Dropped::Replaced)));
         }

@@ -18,6 +18,7 @@ use crate::app;
 use crate::host::Host;
 use crate::queue;
 use crate::run::{self, Coming};
+use crate::tasks;
 
 /// How long nothing runs before free memory goes back to the system: what many runs at once took lies in blocks that are
 /// each used in part. Looking for it takes some milliseconds, in which nobody else gets memory.
@@ -177,10 +178,16 @@ impl Driver {
                     self.joins.entry(id).or_default().extend(joins.iter().cloned());
                     joining = joins;
                 }
-                Action::Cancel(id) => {
-                    if let Some(cancel) = self.cancels.get(&id) {
-                        cancel.cancel();
-                    }
+                Action::Cancel(id) => self.cancel(&id),
+                Action::Interrupt(session, id) => {
+                    self.cancel(&id);
+                    // What stops them asks this task to.
+                    let host = Arc::clone(&self.host);
+                    tokio::spawn(async move {
+                        if let Err(err) = tasks::stop_of(&host, &session, Some(&id)).await {
+                            tracing::error!(run = %id, error = %err, "the tasks of an interrupted run cannot be stopped");
+                        }
+                    });
                 }
                 Action::Drop(id, why) => {
                     self.limits.remove(&id);
@@ -189,6 +196,12 @@ impl Driver {
             }
         }
         joining
+    }
+
+    fn cancel(&self, id: &RunId) {
+        if let Some(cancel) = self.cancels.get(id) {
+            cancel.cancel();
+        }
     }
 
     fn start(&mut self, session: SessionKey, id: RunId, joins: Vec<RunId>) {

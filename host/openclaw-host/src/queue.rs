@@ -13,6 +13,15 @@ pub fn arriving(wanted: Queueing, channel: &str, is_slash: bool) -> Queueing {
     wanted
 }
 
+/// How the end of a task waits, where messages wait as `wanted`. It interrupts nobody: the run at work may have handed over
+/// more, which would end with it.
+pub fn announced(wanted: Queueing) -> Queueing {
+    match wanted.mode {
+        QueueMode::Interrupt => Queueing { mode: QueueMode::Followup, ..wanted },
+        QueueMode::Steer | QueueMode::Followup | QueueMode::Collect => wanted,
+    }
+}
+
 /// How a message waits that was accepted before the host started: one after the other, and all of them.
 pub fn taken_up() -> Queueing {
     Queueing { mode: QueueMode::Followup, debounce: Duration::ZERO, cap: usize::MAX, drop: DropPolicy::New }

@@ -66,6 +66,7 @@ pub async fn begin(host: &Arc<Host>, work: HandOver, stopped: CancellationToken)
         let event = DriverEvent::Arrived(session.clone(), run.clone(), queue::taken_up(), None);
         let _ = host.driver.send(event).await;
         if stopped.is_cancelled() {
+            host.unheard.add(run.clone());
             stop_one(&host, session, run).await;
         }
         Ok(())
@@ -122,8 +123,7 @@ pub async fn arrived(host: &Host, announced: Inbound) {
     {
         let of = PreferencesOf::Session(announced.session.clone());
         let own = host.store_of(&announced.session).preferences(&of).unwrap_or_default();
-        let queueing =
-            queue::arriving(Ways::of(host, host.agents.of(&announced.session), &own).waiting, CHANNEL, false);
+        let queueing = queue::announced(Ways::of(host, host.agents.of(&announced.session), &own).waiting);
         let _ = host.driver.send(DriverEvent::Arrived(announced.session, announced.run, queueing, None)).await;
     }
 }

@@ -116,8 +116,9 @@ fn collected_messages_run_together_once_it_has_been_quiet() {
 fn an_interrupting_message_ends_the_run_and_replaces_what_waits() {
     let mut lanes = lanes(2);
     lanes.on(arrived("a", 1, QueueMode::Interrupt));
-    assert_eq!(lanes.on(arrived("a", 2, QueueMode::Interrupt)), [Action::Cancel(run(1))]);
-    let replaced = [Action::Cancel(run(1)), Action::Drop(run(2), Dropped::Replaced)];
+    let interrupted = || Action::Interrupt(session("a"), run(1));
+    assert_eq!(lanes.on(arrived("a", 2, QueueMode::Interrupt)), [interrupted()]);
+    let replaced = [interrupted(), Action::Drop(run(2), Dropped::Replaced)];
     assert_eq!(lanes.on(arrived("a", 3, QueueMode::Interrupt)), replaced);
     assert_eq!(lanes.on(Event::Finished(session("a"))), [start("a", 3)]);
 }
@@ -194,7 +195,7 @@ impl Model {
                 others.iter().for_each(|id| answered(&mut self.newest, session, id));
             }
             Action::Drop(id, _) => assert!(self.ended.insert(number(&id)), "twice"),
-            Action::Cancel(id) => assert_eq!(self.running.get(session), Some(&number(&id))),
+            Action::Cancel(id) | Action::Interrupt(_, id) => assert_eq!(self.running.get(session), Some(&number(&id))),
         }
     }
 }
