@@ -411,4 +411,4 @@ fn completions(shell: clap_complete::Shell, output: &Output) -> Result<Exit, Fai
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

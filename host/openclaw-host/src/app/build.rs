@@ -11,6 +11,7 @@ use std::time::Duration;
 use claw_core::id::ToolName;
 use claw_effects::{Dialer, ExecGate, ExecPaths, HttpBroker, HttpLimits, NetBroker, NetLimits, Processes};
 use claw_gateway::{Auth, Gateway, GatewayConfig, GatewayError, GatewayLimits};
+use claw_model::Model;
 use claw_policy::Subject;
 use claw_sandbox::{CallLimits, HostLimits, Sandbox, SandboxConfig, WorkerLimits};
 use claw_store::{AuditKey, Blobs, Retention, Store, StoreError};
@@ -63,24 +64,30 @@ pub async fn installed(home: &Path) -> Result<Vec<(Subject, Vec<ToolName>)>, Fai
     Ok(catalog.components().map(|installed| ((*installed.subject()).clone(), tools(installed))).collect())
 }
 
+/// What is open before the host is put together.
+pub(super) struct Opened {
+    model: Model,
+    store: Store,
+    gateway: Gateway,
+    sandbox: Sandbox,
+    revocations: Revocations,
+}
+
 impl App {
     /// Opens the store, finds the components and binds the port; runs nothing.
     pub(super) async fn build(start: &mut Start) -> Result<App, Failure> {
-        let client = start.client.take();
+        let opened = Opened::new(start).await?;
+        let Opened { store, sandbox, revocations, .. } = &opened;
+        let catalog =
+            Catalog::load(sandbox, store, &start.settings, &start.home.component_folders(), revocations).await;
+        App::of(start, opened, catalog.map_err(catalog_failure)?).await
+    }
+
+    /// Puts it together with these components.
+    pub(super) async fn of(start: &Start, opened: Opened, catalog: Catalog) -> Result<App, Failure> {
         let Start { settings, effective, home, vault, .. } = start;
-        let model = models::open(settings, vault).await?;
-        let store = open_store(home.path())?;
-        // Whoever holds the store is the only host of this home, so nobody is at work in there.
-        home.empty_scratch();
-        let gateway = match client {
-            Some(client) => Gateway::for_one(UnixStream::from_std(client)?, gateway_config(settings, home)),
-            None => Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?,
-        };
-        let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
+        let Opened { model, store, gateway, sandbox, revocations } = opened;
         let folders = home.component_folders();
-        let revocations = revocations(settings, home.path())?;
-        let catalog = Catalog::load(&sandbox, &store, settings, &folders, &revocations).await;
-        let catalog = catalog.map_err(catalog_failure)?;
         let packages =
             Packages::open(folders, settings.clone(), &store).map_err(|err| Failure::new(Exit::Failed, err))?;
         let folders = Folders::new(settings, home);
@@ -149,6 +156,24 @@ impl App {
             about: About { started: now(), home: home.path().to_owned(), preset: settings.policy.preset.into() },
         };
         Ok(App { host: Arc::new(host), policies, gateway, driver: events })
+    }
+}
+
+impl Opened {
+    pub(super) async fn new(start: &mut Start) -> Result<Opened, Failure> {
+        let client = start.client.take();
+        let Start { settings, home, vault, .. } = start;
+        let model = models::open(settings, vault).await?;
+        let store = open_store(home.path())?;
+        // Whoever holds the store is the only host of this home, so nobody is at work in there.
+        home.empty_scratch();
+        let gateway = match client {
+            Some(client) => Gateway::for_one(UnixStream::from_std(client)?, gateway_config(settings, home)),
+            None => Gateway::bind(gateway_config(settings, home)).await.map_err(gateway_failure)?,
+        };
+        let sandbox = Sandbox::open(sandbox_config(settings, home)?).map_err(|err| Failure::new(Exit::Failed, err))?;
+        let revocations = revocations(settings, home.path())?;
+        Ok(Opened { model, store, gateway, sandbox, revocations })
     }
 }
 

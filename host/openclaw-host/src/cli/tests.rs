@@ -22,6 +22,15 @@ fn quiet() -> Output {
     Output::new(Format::Json, &Env::default())
 }
 
+/// Hands what a host in this folder needs to `serve`.
+///
+/// # Errors
+/// What `serve` says.
+pub fn serving(folder: &Path, serve: Serve) -> Result<Exit, Failure> {
+    let told = run::Told { flags: Flags { port: Some(0), bind: None }, ..run::Told::default() };
+    run::run(folder, told, &quiet(), &Env::default(), serve)
+}
+
 /// A waiting call as the gateway lists it.
 fn waiting(id: &str) -> Value {
     json!({
