@@ -428,6 +428,29 @@ async fn what_is_not_granted_waits_for_the_grant_and_the_owner_is_told_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_refuses_waits_for_the_policies_to_change() {
+    let board = Board::start().await;
+    let home = home(&board, "");
+    let policies = home.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    let quiet = r#"@id("quiet") forbid (principal == Component::"board", action == Action::"http.request", resource)
+                   when { context.method == "POST" };"#;
+    std::fs::write(policies.join("mine.cedar"), quiet).unwrap();
+    let _running = home.start();
+    board.say("c1", "say one");
+    let why = loop {
+        let listed = home.json(&["outbox", "list"]);
+        let row = &listed["messages"][0];
+        if row["state"] == "waiting" && row["attempts"] == 1 {
+            break listed.to_string();
+        }
+    };
+    assert!(why.contains("quiet"), "{why}");
+    std::fs::remove_file(policies.join("mine.cedar")).unwrap();
+    assert_eq!(texts(&board.sent(1).await), [("c1", "one")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_model_says_to_the_host_is_shown_on_no_way() {
     let board = Board::start().await;
     let answer = || Answer::Whole(say(&["[[reply_", "to_current]] Hello\n<thi", "nk>canary</think>\nto `", "you`"]));

@@ -61,7 +61,7 @@ pub struct Channel {
     on_record: OnRecord,
     /// Something may have to be sent.
     post: Notify,
-    /// Its grants have changed.
+    /// What it may do has changed.
     granted: Notify,
     health: Mutex<Health>,
 }
@@ -165,6 +165,11 @@ pub async fn take_up(host: &Host) {
         Err(err) => tracing::error!(error = causes::chain(&err), "the outbox cannot be read"),
     }
     // What was not granted may be now.
+    all_changed(host).await;
+}
+
+/// What any component may do may have changed: what was refused to channels is tried again.
+pub async fn all_changed(host: &Host) {
     for channel in host.channels.all() {
         changed(host, &channel.name).await;
     }

@@ -20,6 +20,7 @@ use tokio::io::unix::AsyncFd;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit;
+use crate::channels;
 use crate::home::owners_file;
 use crate::host::Host;
 
@@ -110,6 +111,7 @@ impl OwnerPolicies {
             audit::policies(&host, &newest).await;
             if host.gate.replace_policies(newest) {
                 host.gate.supersede_cards(&host).await;
+                channels::all_changed(&host).await;
             }
         }
     }

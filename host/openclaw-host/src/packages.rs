@@ -33,6 +33,7 @@ use claw_vault::{Vault, VaultError};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Catalog, ComponentFolders};
+use crate::channels;
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::offers::Offers;
@@ -350,6 +351,7 @@ impl Host {
             installed.end_calls();
         }
         self.processes.stop_of(changed).await;
+        channels::changed(self, changed).await;
     }
 }
 

@@ -124,6 +124,7 @@ impl Host {
         let Ok(installed) = self.installed(&approval.component) else { return };
         if let ApprovalState::Approved { always: Some(_), .. } = &approval.state {
             self.reload_grants(&installed);
+            channels::changed(self, &approval.component).await;
         }
         if matches!(approval.state, ApprovalState::Denied { .. })
             && let Ok(Some(paused)) = self.store.paused(&approval.component)
