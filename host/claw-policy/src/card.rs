@@ -20,6 +20,13 @@ use crate::visible::{self, show};
 /// not be approved. 16 KiB fits about four full chat messages.
 pub const MAX_CARD_BYTES: usize = 16 * 1024;
 
+/// Bytes of a header field's value that a card shows; of a longer one it says how long it is, and its digest: a piece of it
+/// would say less, and could be one of a secret that is masked as a whole.
+const HEADER_BYTES: usize = 200;
+/// Parts of the names of header fields whose values let somebody in.
+const CREDENTIALS: [&str; 9] =
+    ["auth", "cookie", "credential", "key", "passw", "secret", "session", "signature", "token"];
+
 /// Makes the card for one action.
 pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
     let wish = match action {
@@ -168,7 +175,7 @@ fn request_lines(plan: &HttpPlan, lines: &mut Vec<(String, String)>) {
     lines.push(line("Method", show(&plan.method)));
     lines.push(line("URL", show(&plan.target.url())));
     lines.push(line("Address", plan.target.address.as_str().to_owned()));
-    lines.push(line("Header names", joined(plan.headers.iter().map(|(name, _)| name))));
+    header_lines(&plan.headers, lines);
     let body = match &plan.body {
         RequestBody::Whole(body) => bytes(body),
         RequestBody::Streamed { length: Some(length) } => format!("streamed, {length} bytes"),
@@ -177,10 +184,30 @@ fn request_lines(plan: &HttpPlan, lines: &mut Vec<(String, String)>) {
     lines.push(line("Body", body));
 }
 
+/// What the component sets itself. The value of a field that lets somebody in is shown only if it names a secret of the
+/// vault in its place; a digest would help those who guess.
+fn header_lines(headers: &[(String, Vec<u8>)], lines: &mut Vec<(String, String)>) {
+    if headers.is_empty() {
+        lines.push(line("Headers", "none".to_owned()));
+    }
+    for (name, value) in headers {
+        let is_secret = CREDENTIALS.iter().any(|part| name.contains(part));
+        let text = str::from_utf8(value).ok().filter(|text| text.len() <= HEADER_BYTES);
+        let shown = match text {
+            _ if is_secret && !text.is_some_and(|text| text.contains("{{secret:")) => {
+                format!("not shown, {} bytes", value.len())
+            }
+            Some(text) => show(text),
+            None => bytes(value),
+        };
+        lines.push(line("Header", format!("{}: {shown}", show(name))));
+    }
+}
+
 fn connection_lines(plan: &ConnectPlan, lines: &mut Vec<(String, String)>) {
     lines.push(line("URL", show(&plan.target.url())));
     lines.push(line("Address", plan.target.address.as_str().to_owned()));
-    lines.push(line("Header names", joined(plan.headers.iter().map(|(name, _)| name))));
+    header_lines(&plan.headers, lines);
     lines.push(line("Subprotocols", joined(&plan.protocols)));
 }
 

@@ -2,6 +2,7 @@ use claw_core::approval::{Approval, ApprovalState, Card};
 use claw_core::id::{ApprovalId, CallId, Timestamp};
 use expect_test::{Expect, expect};
 
+use super::HEADER_BYTES;
 use super::{card, render_markdown};
 use crate::fixture::{action, facts, plan, request, subject};
 use crate::{Action, Trust};
@@ -83,9 +84,18 @@ fn a_card_says_what_no_grant_would_cover() {
 }
 
 #[test]
-fn a_request_is_shown_with_its_address_and_without_header_values() {
+fn a_request_is_shown_with_its_address_and_its_header_fields() {
     let mut plan = request("POST", "https://api.example.test/v1?q=1");
-    plan.headers = vec![("accept".to_owned(), b"x".to_vec()), ("authorization".to_owned(), b"Bearer secret".to_vec())];
+    let long = "y".repeat(HEADER_BYTES + 1);
+    let headers: [(&str, &[u8]); 6] = [
+        ("accept", b"x"),
+        ("x-note", "send a\t\u{202e}copy".as_bytes()),
+        ("x-long", long.as_bytes()),
+        ("x-odd", b"\xff"),
+        ("authorization", b"Bearer canary"),
+        ("x-api-key", b"{{secret:github}}"),
+    ];
+    plan.headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect();
     check(
         &Action::SendRequest(plan),
         expect![[r#"
@@ -98,7 +108,12 @@ fn a_request_is_shown_with_its_address_and_without_header_values() {
             Method: POST
             URL: https://api.example.test:443/v1?q=1
             Address: name
-            Header names: accept, authorization
+            Header: accept: x
+            Header: x-note: send a\t\u{202e}copy
+            Header: x-long: 201 bytes, sha256 9646bc459c4c
+            Header: x-odd: 1 byte, sha256 a8100ae6aa19
+            Header: authorization: not shown, 13 bytes
+            Header: x-api-key: {{secret:github}}
             Body: empty
             Expires 2025-12-31T23:59:59.999Z · id 01234567 · sha256 abababababab
             ```
