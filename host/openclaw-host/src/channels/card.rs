@@ -3,10 +3,15 @@
 use claw_core::approval::{Approval, ApprovalState};
 use claw_core::event::HOST_MARK;
 use claw_core::id::SessionKey;
+use claw_core::outbound;
+use claw_store::Outgoing;
 
 use super::reply::{self, Way};
 use crate::causes;
 use crate::host::{Host, now};
+
+/// Room for what each part of a card begins with, in UTF-16 units.
+const PART: usize = 96;
 
 /// Shows questions in the chat of a conversation, if it belongs to one.
 pub async fn show_card(host: &Host, session: &SessionKey, questions: &[Approval], card: &str) {
@@ -18,12 +23,31 @@ pub async fn show_card(host: &Host, session: &SessionKey, questions: &[Approval]
     if !edits(&way) {
         return reply::say(host, session, card).await;
     }
-    let title = format!("{HOST_MARK} {}", first.card.title);
+    let (messages, whole) = cut(&way, first, card);
+    let title = format!("{HOST_MARK} {}{whole}", first.card.title);
     let about = (title, questions.iter().map(|question| question.id.clone()).collect());
-    if let Err(err) = host.store.post_card(session, about, way.cut(card), now()).await {
+    if let Err(err) = host.store.post_card(session, about, messages, now()).await {
         tracing::error!(%session, error = causes::chain(&err), "a card cannot be shown in a chat");
     }
     host.channels.wake();
+}
+
+/// A card as messages of a chat, and what the last of them says of the others once it is changed. Only that one will be:
+/// the others say so, that none looks like an open question for ever.
+fn cut(way: &Way<'_>, first: &Approval, card: &str) -> (Vec<Outgoing>, String) {
+    let whole = way.cut(card);
+    let room = way.limit().saturating_sub(PART);
+    if whole.len() < 2 || room < outbound::LEAST {
+        return (whole, String::new());
+    }
+    let parts = outbound::parts(card, room);
+    let (id, count) = (first.id.short(), parts.len());
+    let head = |number| match number == count {
+        true => format!("(Card `{id}`, {number} of {count}.)"),
+        false => format!("(Card `{id}`, {number} of {count}. What becomes of it stands in the last one.)"),
+    };
+    let part = |(number, part)| reply::message(&way.chat, format!("{}\n\n{part}", head(number)));
+    ((1..).zip(parts).map(part).collect(), format!(" (in {count} messages, of which this is the last)"))
 }
 
 /// Notes what became of a question; a card in a chat says so once none of its questions is open.
