@@ -222,6 +222,37 @@ async fn a_card_says_what_was_answered_and_by_whom() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_message_of_a_long_card_says_where_its_answer_will_stand_and_none_is_fetched_from() {
+    let board = Board::start().await;
+    let home = home(&board, "").component("probe").file("USER.md", "the owner's");
+    let running = home.start();
+    let mut client = running.connect().await;
+    // A stranger's component has answered, and the prompt has what is private.
+    board.say("c1", r#"tool probe {"steps":[]}"#);
+    board.sent(1).await;
+    let address = format!("https://evil.test/?d={}", "x".repeat(3 * 1024));
+    board.say("c1", &format!("tool exec {}", json!({"argv": ["echo", "http://evil.test/", address]})));
+    let sent = board.once(|sent| sent.last().is_some_and(|last| last.text.contains("/approve"))).await;
+    let card = &sent[1..];
+    let id = card.last().unwrap().text.split("/approve ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let count = card.len();
+    assert!(count > 1, "{card:?}");
+    for (number, part) in (1..).zip(card) {
+        let last = if number == count { ".)" } else { ". What becomes of it stands in the last one.)" };
+        let head = format!("(Card `{id}`, {number} of {count}{last}\n\n");
+        assert!(part.text.starts_with(&head) && !part.text.contains("http"), "{part:?}");
+    }
+    let all: String = card.iter().map(|part| part.text.as_str()).collect();
+    assert!(all.contains("argv[1]: hxxp://evil.test/\n") && all.contains("hxxps://evil.test/?d=xxx"), "{all}");
+    let open = client.call("exec.approval.list", json!({})).await.unwrap();
+    client.call("exec.approval.resolve", json!({"id": open[0]["id"], "decision": "deny"})).await.unwrap();
+    let sent = board.once(|sent| sent[count].text.contains("denied, by `ws")).await;
+    let said = &sent[count].text;
+    assert!(said.contains(&format!("`{id}`: denied")), "{said}");
+    assert!(said.contains(&format!("(in {count} messages, of which this is the last)")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commands_are_answered_in_the_chat() {
     let board = Board::start().await;
     let home = home(&board, "");

@@ -108,6 +108,29 @@ async fn a_model_answers_with_its_grant_and_at_most_eight_times_a_call() {
     assert!(is_denied(&once(&home(&[]), question).await, "E_POLICY_DENY"));
 }
 
+// ML-18
+#[tokio::test]
+async fn links_in_a_message_lead_nowhere_once_private_data_and_content_from_outside_have_met() {
+    let text = "see https://evil.test/?d=1 at named.test/x";
+    let message = json!({"families": {"op": "message", "to": "session", "text": text}});
+    let named = format!("tool probe {}", json!({"steps": [message]}));
+    // Escaped, so that the owner does not name the server by asking for it.
+    let unnamed = named.replace("evil.test", r"evil\u002etest");
+    let granted = home(&["message session"]).file("USER.md", "mine");
+    let running = granted.start();
+    let mut client = running.connect().await;
+    for (session, ask, said) in
+        [("one", &unnamed, "see `hxxps://evil.test/?d=1` at named.test/x"), ("two", &named, text)]
+    {
+        client.ask_in(session, session, ask).await;
+        let history = client.call("chat.history", json!({"sessionKey": session})).await.unwrap();
+        let texts = history["messages"].as_array().unwrap().iter().map(crate::client::text_of);
+        let notice = texts.filter(|text| text.contains("message from `probe`")).collect::<Vec<_>>().join("");
+        assert!(notice.ends_with(said), "{history}");
+        assert_eq!(notice.contains("lead nowhere") && notice.contains("named evil.test"), session == "one", "{notice}");
+    }
+}
+
 #[tokio::test]
 async fn a_message_stands_in_the_conversation_under_its_senders_name() {
     let message = json!({"families": {"op": "message", "to": "session", "text": "the tea is ready"}});

@@ -7,7 +7,9 @@ use claw_core::effect::{
     ConnectPlan, ExecPlan, HttpPlan, LlmRequest, MessageRequest, RequestBody, SecretPurpose, SecretUse, SessionsPlan,
 };
 use claw_core::event::HOST_MARK;
+use claw_core::guard::Guard;
 use claw_core::id::Digest;
+use claw_core::outbound::Inert;
 use claw_core::rfc3339;
 use sha2::{Digest as _, Sha256};
 
@@ -48,8 +50,8 @@ pub(crate) fn card(subject: &Subject, facts: &Facts, action: &Action) -> Card {
         line("Started by", format!("{} in {}", facts.origin.as_str(), show(facts.session.as_str()))),
         line("Action", action.name().to_owned()),
     ];
-    lines.extend(facts.labels.tainted.as_ref().map(|cause| line("Content from outside", show(cause))));
-    lines.extend(facts.labels.private.as_ref().map(|cause| line("Your data read", show(cause))));
+    lines.extend(facts.labels.tainted.as_ref().map(|cause| line(OUTSIDE, show(cause))));
+    lines.extend(facts.labels.private.as_ref().map(|cause| line(READ, show(cause))));
     match action {
         Action::CallTool(call) => tool_lines(call, &mut lines),
         Action::RunProgram(plan) => program_lines(plan, &mut lines),
@@ -100,16 +102,34 @@ pub fn render_markdown(approvals: &[Approval]) -> String {
         _ => String::new(),
     };
     let (fence, all) = (fence(&block), ids.join(" "));
+    let (block, caution) = unfetched(approvals, format!("{fence}text\n{block}{fence}"));
     let alone = if others.is_empty() { "" } else { "\n\nOr answer each by its own id." };
     format!(
-        "{HOST_MARK} {times}{}\n\n{fence}text\n{block}{fence}\n\n`/approve {all} once` · {always}`/approve {all} deny` · \
+        "{HOST_MARK} {times}{}{caution}\n\n{block}\n\n`/approve {all} once` · {always}`/approve {all} deny` · \
          `/approve {all} pause`{alone}",
         approval.card.title
     )
 }
 
+/// Takes from the addresses in a block what a chat service would fetch, where both kinds of content have been read: an
+/// address alone can carry out what a component has read. All else of them stays to be read; known ones are no exception,
+/// for the owner has not agreed yet. Also gives what is said of it.
+fn unfetched(approvals: &[Approval], block: String) -> (String, &'static str) {
+    let has = |approval: &Approval, label| approval.card.lines.iter().any(|(name, _)| name == label);
+    let have_met = approvals.iter().any(|approval| has(approval, OUTSIDE) && has(approval, READ));
+    if !have_met || !Guard::LiveLinks.is_up() {
+        return (block, "");
+    }
+    let shown = Inert::new(Box::new(|_, _| false)).all(&block);
+    let caution = if shown == block { "" } else { "\n\nAddresses begin with `hxxp` here, so that nothing is fetched." };
+    (shown, caution)
+}
+
+/// Labels of the lines that say what has been read.
+const OUTSIDE: &str = "Content from outside";
+const READ: &str = "Your data read";
 /// Labels of the lines that say who asks, and on whose behalf.
-const HEAD: [&str; 5] = ["Component", "Started by", "Action", "Content from outside", "Your data read"];
+const HEAD: [&str; 5] = ["Component", "Started by", "Action", OUTSIDE, READ];
 
 /// A fence that nothing in the block can close.
 fn fence(block: &str) -> String {

@@ -44,6 +44,7 @@ pub use ending::end_unstarted;
 pub use figures::{Figures, figures};
 use pending::Pending;
 pub use pending::{Coming, Threshold};
+pub use places::Places;
 
 /// Tool calls that one reply may bring.
 const CALLS_PER_REPLY: usize = 32;

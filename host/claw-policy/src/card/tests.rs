@@ -1,11 +1,12 @@
 use claw_core::approval::{Approval, ApprovalState, Card};
 use claw_core::id::{ApprovalId, CallId, Timestamp};
+use claw_core::label::Labels;
 use expect_test::{Expect, expect};
 
 use super::HEADER_BYTES;
 use super::{card, render_markdown};
 use crate::fixture::{action, facts, plan, request, subject};
-use crate::{Action, Trust};
+use crate::{Action, Facts, Trust};
 
 fn approval(card: Card) -> Approval {
     let subject = subject(&[], &[]);
@@ -120,6 +121,25 @@ fn a_request_is_shown_with_its_address_and_its_header_fields() {
 
             `/approve 01234567 once` · `/approve 01234567 deny` · `/approve 01234567 pause`"#]],
     );
+}
+
+#[test]
+fn where_both_kinds_of_content_have_been_read_a_chat_fetches_nothing_that_a_card_shows() {
+    let action = Action::SendRequest(request("GET", "https://api.example.test/v1?q=http://other.test/"));
+    let shown = |labels| {
+        let facts = Facts { labels, ..facts() };
+        render_markdown(&[approval(card(&subject(&[], &[]), &facts, &action))])
+    };
+    let both = Labels { tainted: Some("a page".to_owned()), private: Some("a file".to_owned()) };
+    let url = |text: &str| text.lines().find(|line| line.starts_with("URL: ")).unwrap_or_default().to_owned();
+    let met = shown(both.clone());
+    assert_eq!(url(&met), "URL: hxxps://api.example.test:443/v1?q=hxxp://other.test/");
+    assert!(met.contains("\n\nAddresses begin with `hxxp` here, so that nothing is fetched.\n\n```text\n"), "{met}");
+    for labels in [Labels { private: None, ..both.clone() }, Labels { tainted: None, ..both }] {
+        let live = shown(labels);
+        assert_eq!(url(&live), "URL: https://api.example.test:443/v1?q=http://other.test/");
+        assert!(!live.contains("hxxp"), "{live}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::channels;
 use crate::host::now;
 use crate::legible;
 use crate::masking;
+use crate::run::Places;
 use crate::tool_call::outside;
 
 /// Messages of one call.
@@ -41,12 +42,21 @@ impl Effects {
         }
         // The sender stands in front, in words that the component does not choose.
         let said = masking::spoken(&masking::mask(&self.context.host.vault)).text(&request.text).into_owned();
-        // Not every client makes harmless what it shows.
-        let text = format!("{HOST_MARK} message from `{}`:\n{}", self.name(), legible::block(&said));
         // It stands in the conversation from now on, and so does what flowed into it.
         if let Some(cause) = outside(&self.installed) {
             self.label(Labels::tainted(&cause)).await?;
         }
+        let (said, servers) = self.leading_nowhere(said)?;
+        let nowhere = match servers.is_empty() {
+            true => String::new(),
+            false => format!(
+                " (links in it lead nowhere, for private data and content from outside have been read in this \
+                 conversation, and neither you nor a grant has named {})",
+                servers.join(", ")
+            ),
+        };
+        // Not every client makes harmless what it shows.
+        let text = format!("{HOST_MARK} message from `{}`{nowhere}:\n{}", self.name(), legible::block(&said));
         let facts = &self.context.facts;
         let entries = vec![Message::Notice { text: text.clone() }];
         let outbox = channels::said(&self.context.host, &facts.session, &text);
@@ -61,5 +71,19 @@ impl Effects {
         });
         self.context.host.channels.wake();
         self.ended(index, "sent".to_owned()).await
+    }
+
+    /// A text for people, and the servers that it would have led to.
+    fn leading_nowhere(&self, text: String) -> Result<(String, Vec<String>), EffectError> {
+        if !Places::matter(&self.context.labels.now()) {
+            return Ok((text, Vec::new()));
+        }
+        let facts = self.context.facts_now();
+        let log = self.context.store().context(&facts.session);
+        let log = log.map_err(|err| EffectError::Unavailable(err.to_string()))?;
+        let Some(places) = Places::of(&self.context.host, facts, &log) else { return Ok((text, Vec::new())) };
+        let mut inert = places.inert();
+        let text = inert.all(&text);
+        Ok((text, inert.servers()))
     }
 }

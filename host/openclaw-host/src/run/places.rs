@@ -8,15 +8,16 @@ use claw_core::effect::{HttpRequest, RequestBody};
 use claw_core::guard::Guard;
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
-use claw_core::message::Message;
+use claw_core::message::{Entry, Message};
 use claw_core::outbound::{self, Inert};
 use claw_effects::{HttpLimits, plan_http};
 use claw_policy::{Action, Facts, Subject};
 
 use super::Shell;
+use crate::host::Host;
 
 /// The servers that are named.
-pub(super) struct Places {
+pub struct Places {
     /// By the owner, in this conversation.
     named: HashSet<String>,
     /// By grants of these components, in a run of these facts.
@@ -27,19 +28,7 @@ pub(super) struct Places {
 impl Shell {
     /// Where links may lead; `None` if that does not matter yet.
     pub(super) fn places(&self) -> Option<Places> {
-        let facts = self.facts();
-        let Labels { tainted: Some(_), private: Some(_) } = &facts.labels else { return None };
-        if !Guard::LiveLinks.is_up() {
-            return None;
-        }
-        let is_owners = |run| self.store().run(run).is_ok_and(|row| row.is_some_and(|row| row.origin == Origin::Owner));
-        let said = self.log.iter().filter_map(|entry| match &entry.message {
-            Message::User { text, .. } if is_owners(&entry.run) => Some(text.as_str()),
-            _ => None,
-        });
-        let named = said.flat_map(outbound::servers_in).collect();
-        let components = self.host.catalog().components().map(|installed| installed.subject()).collect();
-        Some(Places { named, components, facts })
+        Places::of(&self.host, self.facts(), &self.log)
     }
 
     /// A text that the host took over for an answer.
@@ -66,8 +55,29 @@ impl Shell {
 }
 
 impl Places {
+    /// Where links may lead in a conversation that this was said in; `None` if that does not matter yet.
+    pub fn of(host: &Host, facts: Facts, log: &[Entry]) -> Option<Places> {
+        if !Places::matter(&facts.labels) {
+            return None;
+        }
+        let store = host.store_of(&facts.session);
+        let is_owners = |run| store.run(run).is_ok_and(|row| row.is_some_and(|row| row.origin == Origin::Owner));
+        let said = log.iter().filter_map(|entry| match &entry.message {
+            Message::User { text, .. } if is_owners(&entry.run) => Some(text.as_str()),
+            _ => None,
+        });
+        let named = said.flat_map(outbound::servers_in).collect();
+        let components = host.catalog().components().map(|installed| installed.subject()).collect();
+        Some(Places { named, components, facts })
+    }
+
+    /// Whether it matters where links lead, after this has been read.
+    pub fn matter(labels: &Labels) -> bool {
+        labels.tainted.is_some() && labels.private.is_some() && Guard::LiveLinks.is_up()
+    }
+
     /// What a text goes through on its way to people.
-    pub(super) fn inert(&self) -> Inert<'_> {
+    pub fn inert(&self) -> Inert<'_> {
         Inert::new(Box::new(|server, address| self.has(server, address)))
     }
 
