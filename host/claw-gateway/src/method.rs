@@ -1,5 +1,6 @@
 //! The registry of methods: name, scope, and how parameters become a [`Call`]. Nothing else is callable.
 
+mod approvals;
 mod audit;
 mod components;
 mod hub;
@@ -11,14 +12,14 @@ mod tasks;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use claw_core::approval::{Always, Answer};
-use claw_core::id::{AgentId, ApprovalId, RunId, Seq, SessionKey, ToolName};
+use claw_core::id::{AgentId, RunId, Seq, SessionKey, ToolName};
 use claw_core::image::NewImage;
 use claw_core::route;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+pub(crate) use self::approvals::answer;
 use crate::attachment::{self, Attachment};
 use crate::call::{Call, ChatAbort, ChatHistory, ChatSend, HubCall, MAX_MESSAGE_BYTES, PackageCall, ToolsInvoke};
 use crate::clock;
@@ -80,9 +81,9 @@ pub(crate) const METHODS: &[Method] = &[
     },
     Method { name: "sessions.reset", scope: Scope::Admin, read: sessions::reset },
     Method { name: "exec.approval.list", scope: Scope::Approvals, read: |_| host(Call::ApprovalList) },
-    Method { name: "exec.approval.get", scope: Scope::Approvals, read: approval_get },
-    Method { name: "exec.approval.resolve", scope: Scope::Approvals, read: approval_resolve },
-    Method { name: "approval.resolve", scope: Scope::Approvals, read: approval_resolve },
+    Method { name: "exec.approval.get", scope: Scope::Approvals, read: approvals::get },
+    Method { name: "exec.approval.resolve", scope: Scope::Approvals, read: approvals::resolve },
+    Method { name: "approval.resolve", scope: Scope::Approvals, read: approvals::resolve },
     Method { name: "tools.catalog", scope: Scope::Read, read: |p| of_agent(p, Call::ToolsCatalog) },
     Method { name: "tools.invoke", scope: Scope::Write, read: tools_invoke },
     Method { name: "components.list", scope: Scope::Read, read: |_| host(Call::ComponentsList) },
@@ -360,45 +361,6 @@ fn agent_identity(params: Value) -> Result<Request, String> {
 }
 
 #[derive(Deserialize)]
-struct ApprovalParams {
-    id: ApprovalId,
-}
-
-fn approval_get(params: Value) -> Result<Request, String> {
-    let params: ApprovalParams = parse(params)?;
-    host(Call::ApprovalGet { id: params.id })
-}
-
-#[derive(Deserialize)]
-struct ApprovalResolveParams {
-    id: ApprovalId,
-    kind: Option<String>,
-    #[serde(flatten)]
-    answer: AnswerParams,
-}
-
-/// An answer, as the protocol and the HTTP API write it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AnswerParams {
-    decision: String,
-    /// For `allow-always`: its number on the card, from 1; the first if there is none.
-    choice: Option<u8>,
-    /// For `allow-always`: for so many effects.
-    uses: Option<u32>,
-    /// For `allow-always`: for so many seconds.
-    for_seconds: Option<u64>,
-}
-
-fn approval_resolve(params: Value) -> Result<Request, String> {
-    let params: ApprovalResolveParams = parse(params)?;
-    if params.kind.as_deref().is_some_and(|kind| kind != "exec") {
-        return Err("`kind` must be `exec`: this host has no other approvals".to_owned());
-    }
-    host(Call::ApprovalResolve { id: params.id, answer: answer(&params.answer)? })
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ToolsInvokeParams {
     #[serde(alias = "tool")]
@@ -476,29 +438,6 @@ pub(crate) fn check_message(text: &str, images: &[NewImage]) -> Result<(), Strin
         _ if text.trim().is_empty() => Err("`message` is empty".to_owned()),
         _ => Ok(()),
     }
-}
-
-/// What a person answers, in the words of the protocol and of the HTTP API.
-pub(crate) fn answer(params: &AnswerParams) -> Result<Answer, String> {
-    let AnswerParams { decision, choice, uses, for_seconds } = params;
-    let answer = match decision.as_str() {
-        "allow-once" | "once" => Answer::Once,
-        "allow-always" | "always" => {
-            let choice = choice.unwrap_or(1).checked_sub(1).ok_or("`choice` counts from 1")?;
-            let for_ms = for_seconds.map(|seconds| seconds.saturating_mul(1000));
-            if *uses == Some(0) || for_ms == Some(0) {
-                return Err("`uses` and `forSeconds` begin at 1".to_owned());
-            }
-            return Ok(Answer::Always(Always { choice, uses: *uses, for_ms }));
-        }
-        "deny" => Answer::Deny,
-        "pause" => Answer::Pause,
-        _ => return Err("`decision` must be `allow-once`, `allow-always`, `deny` or `pause`".to_owned()),
-    };
-    if choice.is_some() || uses.is_some() || for_seconds.is_some() {
-        return Err("`choice`, `uses` and `forSeconds` belong to `allow-always`".to_owned());
-    }
-    Ok(answer)
 }
 
 /// 0 means "no wish". A day is longer than any turn; the host's own limit is lower.

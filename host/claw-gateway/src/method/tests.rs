@@ -1,4 +1,4 @@
-use claw_core::approval::Always;
+use claw_core::approval::{Always, Answer};
 use claw_core::audit::AuditFrom;
 use claw_core::route;
 
