@@ -10,7 +10,8 @@ use claw_effects::{ExecPaths, ProcessOwner, Processes};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cases::{Ground, block_on, cases, ends_within, permit, processes, this_program};
+use crate::cases::cases;
+use crate::ground::{Ground, block_on, ends_within, permit, processes, this_program};
 
 pub const ALL: &[(&str, fn())] = cases![
     a_background_program_is_written_to_and_read,

@@ -4,6 +4,7 @@
 mod background;
 mod bench;
 mod cases;
+mod ground;
 #[path = "../harness.rs"]
 mod harness;
 mod probe;

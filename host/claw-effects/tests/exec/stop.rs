@@ -7,7 +7,8 @@ use claw_effects::run_exec;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::cases::{Ground, block_on, cases, ends_within, permit, processes};
+use crate::cases::cases;
+use crate::ground::{Ground, block_on, ends_within, permit, processes};
 
 pub const ALL: &[(&str, fn())] = cases![who_stops_a_stubborn_program_waits_less_than_a_program_may_take_otherwise];
 

@@ -11,7 +11,8 @@ use claw_core::probe::ProbeOutcome;
 use claw_effects::containment_probe;
 use tokio::time::Instant;
 
-use crate::cases::{Ground, block_on, cases, this_program};
+use crate::cases::cases;
+use crate::ground::{Ground, block_on, this_program};
 
 pub const ALL: &[(&str, fn())] = cases![
     every_wall_holds_against_the_hosts_own_probe,
