@@ -59,6 +59,17 @@ impl Lab {
         arguments: &str,
         limits: CallLimits,
     ) -> Result<Running, SandboxError> {
+        self.start_with(component, tool, arguments, Vec::new(), limits).await
+    }
+
+    async fn start_with(
+        &self,
+        component: &Component,
+        tool: &str,
+        arguments: &str,
+        file: Vec<u8>,
+        limits: CallLimits,
+    ) -> Result<Running, SandboxError> {
         let facts = Facts {
             session: SessionKey::parse("main", &AgentId::parse("main").unwrap()).unwrap(),
             run: RunId::parse("r1").unwrap(),
@@ -91,12 +102,25 @@ impl Lab {
             seed: [7; 32],
             begins: Timestamp(0),
             clock: None,
+            file,
         };
         self.sandbox.start(component, permit, facts, &Ground::default(), limits).await
     }
 
     async fn call(&self, component: &Component, tool: &str, arguments: &str, limits: CallLimits) -> ToolOutcome {
         let running = self.start(component, tool, arguments, limits).await.unwrap();
+        end(running).await.0
+    }
+
+    /// A call of a channel with a file; also gives what it has fetched.
+    async fn call_with(
+        &self,
+        component: &Component,
+        function: &str,
+        arguments: &str,
+        file: Vec<u8>,
+    ) -> (ToolOutcome, Vec<u8>) {
+        let running = self.start_with(component, function, arguments, file, CallLimits::default()).await.unwrap();
         end(running).await
     }
 }
@@ -105,11 +129,12 @@ fn name(text: &str) -> ComponentName {
     ComponentName::parse(text).unwrap()
 }
 
-async fn end(mut running: Running) -> ToolOutcome {
+/// How a call ends, and what it has fetched.
+async fn end(mut running: Running) -> (ToolOutcome, Vec<u8>) {
     let ended = async {
         loop {
-            if let Signal::Done { outcome, .. } = running.next().await {
-                return outcome;
+            if let Signal::Done { outcome, trace } = running.next().await {
+                return (outcome, trace.fetched);
             }
         }
     };
@@ -190,12 +215,12 @@ async fn calls_that_loop_keep_no_other_component_from_starting() {
         assert!(lab.call(&probe, "probe", NOTHING, CallLimits::default()).await.is_done());
     }
     second.cancel().await;
-    assert_eq!(failure(end(second).await).kind, FailureKind::Cancelled);
+    assert_eq!(failure(end(second).await.0).kind, FailureKind::Cancelled);
     let mut third = tokio::time::timeout(PATIENCE, third).await.expect("it is the next").unwrap();
     first.cancel().await;
     third.cancel().await;
-    assert_eq!(failure(end(first).await).kind, FailureKind::Cancelled);
-    assert_eq!(failure(end(third).await).kind, FailureKind::Cancelled);
+    assert_eq!(failure(end(first).await.0).kind, FailureKind::Cancelled);
+    assert_eq!(failure(end(third).await.0).kind, FailureKind::Cancelled);
     assert!(lab.sandbox.state(&spin.name) == WorkerState::Idle, "nobody had to be ended by force");
 }
 
@@ -207,7 +232,7 @@ async fn calls_that_are_given_up_at_any_moment_leave_a_working_component_behind(
     for round in 0..200_u64 {
         let started = async {
             let running = lab.start(&probe, "probe", NOTHING, limits).await.unwrap();
-            end(running).await
+            end(running).await.0
         };
         // Some end in time, most do not.
         let _ = tokio::time::timeout(Duration::from_micros(round * 10), started).await;

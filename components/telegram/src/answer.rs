@@ -36,6 +36,13 @@ pub struct Sent {
     pub message_id: i64,
 }
 
+/// Where a file lies.
+#[derive(Debug, Deserialize)]
+pub struct File {
+    /// Behind `/file/bot<token>/`; missing for what is too large for bots.
+    pub file_path: Option<String>,
+}
+
 /// Why a method gave no result; with Telegram's own words.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Trouble {

@@ -1,13 +1,14 @@
-//! The component `telegram`: the chats of a Telegram bot, by the Bot API over HTTP. `answer`, `chat`, `html` and `update`
-//! are pure.
+//! The component `telegram`: the chats of a Telegram bot, by the Bot API over HTTP. All but `bot` are
+//! pure.
 
 mod answer;
 mod bot;
 mod chat;
 mod html;
+mod multipart;
 mod update;
 
-use openclaw_sdk::channel::{Batch, Failure, Outgoing};
+use openclaw_sdk::channel::{Batch, Failure, Outgoing, OutgoingFile};
 use openclaw_sdk::{Channel, scope};
 
 use crate::bot::Bot;
@@ -21,8 +22,10 @@ openclaw_sdk::export_component! {
     scopes: [
         scope::secret("telegram-token"),
         scope::http_paths("https://api.telegram.org", &["POST"], &["/bot{{secret:telegram-token}}/"]),
+        scope::http_paths("https://api.telegram.org", &["GET"], &["/file/bot{{secret:telegram-token}}/"]),
         // A Bot API server of the owner's own: only what its owner grants by name is reached without a question.
         scope::http_paths("*", &["POST"], &["/bot{{secret:telegram-token}}/"]),
+        scope::http_paths("*", &["GET"], &["/file/bot{{secret:telegram-token}}/"]),
     ],
 }
 
@@ -32,6 +35,8 @@ impl Channel for Telegram {
     /// Of a text, after its entities have been parsed. Source: the Bot API's `sendMessage`.
     const TEXT_LIMIT: u32 = 4096;
     const EDITS: bool = true;
+    /// Telegram's own limit is higher than the host's.
+    const FILE_LIMIT: u32 = 50_000_000;
 
     fn receive(cursor: Option<String>) -> Result<Batch, Failure> {
         Bot::of_owner()?.receive(cursor)
@@ -39,5 +44,13 @@ impl Channel for Telegram {
 
     fn send(message: Outgoing) -> Result<String, Failure> {
         Bot::of_owner()?.send(&message)
+    }
+
+    fn send_file(file: OutgoingFile) -> Result<String, Failure> {
+        Bot::of_owner()?.send_file(&file)
+    }
+
+    fn fetch(attachment: String) -> Result<Vec<u8>, Failure> {
+        Bot::of_owner()?.fetch(&attachment)
     }
 }

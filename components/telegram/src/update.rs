@@ -1,6 +1,6 @@
 //! From the Bot API's updates to messages.
 
-use openclaw_sdk::channel::{Batch, Person, Received};
+use openclaw_sdk::channel::{Attachment, Batch, Person, Received};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -9,17 +9,14 @@ use crate::chat;
 #[cfg(test)]
 mod tests;
 
-/// What else a message may be than text, and how it is called here. A GIF is a document as well, so it comes first.
-const KINDS: [(&str, &str); 14] = [
-    ("animation", "animation"),
-    ("audio", "audio"),
-    ("document", "document"),
-    ("photo", "photo"),
+/// The files that may come with a message. A GIF is a document as well, so it comes first.
+const FILES: [&str; 7] = ["animation", "audio", "document", "photo", "video", "video_note", "voice"];
+/// The type of what Telegram makes of a picture.
+const PHOTO: &str = "image/jpeg";
+/// What else a message may be than text and files, and how it is called here.
+const KINDS: [(&str, &str); 7] = [
     ("sticker", "sticker"),
     ("story", "story"),
-    ("video", "video"),
-    ("video_note", "video message"),
-    ("voice", "voice message"),
     ("contact", "contact"),
     ("dice", "dice"),
     ("poll", "poll"),
@@ -43,6 +40,18 @@ struct Message {
     caption: Option<String>,
     #[serde(flatten)]
     rest: serde_json::Map<String, Value>,
+}
+
+/// One file, or one size of a picture.
+#[derive(Deserialize)]
+struct File {
+    file_id: String,
+    #[serde(default)]
+    file_name: String,
+    #[serde(default)]
+    mime_type: String,
+    #[serde(default)]
+    file_size: u64,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +93,11 @@ pub fn batch(updates: Vec<Value>, cursor: Option<String>) -> Batch {
 
 impl Message {
     fn received(self) -> Option<Received> {
-        let text = self.said()?;
+        let attachments: Vec<_> = self.file().into_iter().collect();
+        let text = match (self.said(), attachments.as_slice()) {
+            (None, []) => return None,
+            (text, _) => text.unwrap_or_default(),
+        };
         let sender = match (self.sender_chat, self.from) {
             (Some(chat), _) => Person { id: chat.id.to_string(), name: chat.title.unwrap_or_default() },
             (None, Some(user)) => Person { id: user.id.to_string(), name: user.name() },
@@ -97,25 +110,33 @@ impl Message {
             direct: self.chat.r#type == "private",
             sender,
             text,
+            attachments,
             sent_ms: self.date.saturating_mul(1000),
         })
     }
 
-    /// Its text, or a line for what it is instead, with its caption.
+    /// The file that came with it; of a picture, its largest size, which is the last one.
+    fn file(&self) -> Option<Attachment> {
+        let key = FILES.iter().find(|key| self.rest.contains_key(**key))?;
+        let (about, kind) = match &self.rest[*key] {
+            Value::Array(sizes) => (sizes.last()?, PHOTO),
+            file => (file, ""),
+        };
+        let file = File::deserialize(about).ok()?;
+        let media_type = if file.mime_type.is_empty() { kind.to_owned() } else { file.mime_type };
+        Some(Attachment { id: file.file_id, name: file.file_name, media_type, size: file.file_size })
+    }
+
+    /// Its text or caption, or a line for what it is instead.
     fn said(&self) -> Option<String> {
-        if let Some(text) = &self.text {
+        if let Some(text) = self.text.as_ref().or(self.caption.as_ref()) {
             return Some(text.clone());
         }
         let (key, word) = KINDS.iter().find(|(key, _)| self.rest.contains_key(*key))?;
         let about = &self.rest[*key];
-        let detail = about["file_name"].as_str().or_else(|| about["emoji"].as_str());
-        let line = match detail {
-            Some(detail) => format!("[{word}: {}]", detail.replace(char::is_control, " ")),
+        Some(match about["emoji"].as_str() {
+            Some(emoji) => format!("[{word}: {}]", emoji.replace(char::is_control, " ")),
             None => format!("[{word}]"),
-        };
-        Some(match &self.caption {
-            Some(caption) => format!("{line}\n{caption}"),
-            None => line,
         })
     }
 }

@@ -1,12 +1,13 @@
 //! What a channel component is asked and answers: the types of `wit/channel`, as they go through its calls.
 //!
-//! The host calls [`RECEIVE`] and [`SEND`] as it calls tools. Arguments and answers are JSON as the sandbox makes it of
-//! WIT types: names stay in kebab case, an option is its value or `null`, a case of a variant is `{"case": …}`, and what
-//! is in `ok` is the text of the outcome, a string without quotes.
+//! The host calls [`RECEIVE`], [`SEND`], [`SEND_FILE`] and [`FETCH`] as it calls tools. Arguments and answers are JSON as
+//! the sandbox makes it of WIT types: names stay in kebab case, an option is its value or `null`, a case of a variant is
+//! `{"case": …}`, and what is in `ok` is the text of the outcome, a string without quotes. The bytes of files go beside.
 
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::{FailureKind, ToolOutcome};
+use crate::id::Digest;
+use crate::outcome::{self, FailureKind, ToolOutcome};
 
 /// The interface that makes a component a channel.
 pub const INTERFACE: &str = "openclaw:channel/guest@0.1.0";
@@ -15,12 +16,25 @@ pub const RECEIVE: &str = "channel-receive";
 /// The host's name for the interface's `send`. No model can call it.
 pub const SEND: &str = "channel-send";
 
+/// The host's name for the interface's `send-file`. No model can call it.
+pub const SEND_FILE: &str = "channel-send-file";
+/// The host's name for the interface's `fetch`. No model can call it.
+pub const FETCH: &str = "channel-fetch";
+/// All of these names.
+pub const CALLED: [&str; 4] = [RECEIVE, SEND, SEND_FILE, FETCH];
+
 /// Messages of one batch.
 pub const MAX_MESSAGES: usize = 100;
 /// Bytes of the ids of messages, chats and people.
 pub const MAX_ID_BYTES: usize = 256;
 /// Bytes of a message's text.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
+/// Attachments of one message.
+pub const MAX_ATTACHMENTS: usize = 16;
+/// Bytes of a file that is sent: with its envelope it goes to a worker in one frame.
+pub const MAX_FILE_BYTES: usize = 8 << 20;
+/// Bytes of an attachment that is fetched; images of messages have fewer.
+pub const MAX_FETCHED_BYTES: usize = 4 << 20;
 /// Bytes of a cursor.
 pub const MAX_CURSOR_BYTES: usize = 16 << 10;
 /// The longest text that a service can be said to take, in UTF-16 units.
@@ -42,6 +56,8 @@ pub struct Abilities {
     pub idempotent: bool,
     /// Whether the service can change what a message says after it was sent.
     pub edits: bool,
+    /// Bytes of the largest file that it takes; 0 for none.
+    pub file_limit: u32,
 }
 
 /// Who wrote a message.
@@ -51,6 +67,20 @@ pub struct Person {
     pub id: String,
     /// As the service shows the person: anybody may call themselves anything.
     pub name: String,
+}
+
+/// A file that came with a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Attachment {
+    /// What [`FETCH`] finds it by.
+    pub id: String,
+    /// As its sender calls it, or empty.
+    pub name: String,
+    /// Its media type, as the service says, or empty.
+    pub media_type: String,
+    /// Its bytes, as the service says; 0 if it does not.
+    pub size: u64,
 }
 
 /// A message that has come in.
@@ -67,6 +97,8 @@ pub struct Received {
     pub sender: Person,
     /// What it says.
     pub text: String,
+    /// What came with it.
+    pub attachments: Vec<Attachment>,
     /// When it was written, in milliseconds since 1970, as the service says.
     pub sent_ms: u64,
 }
@@ -99,6 +131,28 @@ pub struct Outgoing {
     pub replaces: Option<String>,
 }
 
+/// A file to be sent, whose bytes go beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OutgoingFile {
+    /// Names the message: the same at each attempt to send it.
+    pub key: String,
+    /// The service's id of the chat.
+    pub chat: String,
+    /// Its name, without folders.
+    pub name: String,
+    /// What its first bytes say that it is.
+    pub media_type: String,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// What stands with it, in plain text.
+    pub caption: Option<String>,
+    /// The service's id of the message that is answered.
+    pub reply_to: Option<String>,
+}
+
 /// Why nothing came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
@@ -122,6 +176,11 @@ pub enum Failure {
 }
 
 impl Abilities {
+    /// Bytes of the largest file that is sent.
+    pub fn largest_file(&self) -> usize {
+        MAX_FILE_BYTES.min(self.file_limit as usize)
+    }
+
     /// Checks what a component said.
     ///
     /// # Errors
@@ -149,17 +208,36 @@ pub fn receive_arguments(cursor: Option<&str>) -> String {
 pub fn received(outcome: ToolOutcome) -> Result<Batch, Failure> {
     let text = match outcome {
         ToolOutcome::Done { text } => text,
-        ToolOutcome::Failed(failed) => {
-            let said = if failed.kind == FailureKind::Tool { Failure::parse(&failed.message) } else { None };
-            return Err(said.unwrap_or_else(|| Failure::Unavailable(reason(&failed.to_string()))));
-        }
+        ToolOutcome::Failed(failed) => return Err(unread(&failed)),
     };
     let wrong = |why: String| Failure::Unavailable(format!("the component gives messages that make no sense: {why}"));
     let batch = serde_json::from_str::<Batch>(&text).map_err(|err| wrong(err.to_string()))?;
     batch.checked().map_err(wrong)
 }
 
-/// The service's id of the message that [`SEND`] has sent.
+/// Why a call gave nothing that changes nothing: whatever it was, it can be made again.
+fn unread(failed: &outcome::Failure) -> Failure {
+    let said = if failed.kind == FailureKind::Tool { Failure::parse(&failed.message) } else { None };
+    said.unwrap_or_else(|| Failure::Unavailable(reason(&failed.to_string())))
+}
+
+/// The arguments of [`FETCH`].
+pub fn fetch_arguments(attachment: &str) -> String {
+    serde_json::json!({ "attachment": attachment }).to_string()
+}
+
+/// Whether [`FETCH`] has fetched what lies beside its outcome.
+///
+/// # Errors
+/// Why it has not.
+pub fn fetched(outcome: ToolOutcome) -> Result<(), Failure> {
+    match outcome {
+        ToolOutcome::Done { .. } => Ok(()),
+        ToolOutcome::Failed(failed) => Err(unread(&failed)),
+    }
+}
+
+/// The service's id of the message that [`SEND`] or [`SEND_FILE`] has sent.
 ///
 /// # Errors
 /// Why it was not sent, or may not have been.
@@ -211,6 +289,18 @@ impl Batch {
                     return Err(format!("the {what}id of message {} is not {rule}", at + 1));
                 }
             }
+            if message.attachments.len() > MAX_ATTACHMENTS {
+                let count = message.attachments.len();
+                return Err(format!("message {} has {count} attachments; at most {MAX_ATTACHMENTS} are taken", at + 1));
+            }
+            for attachment in &mut message.attachments {
+                if !is_id(&attachment.id) {
+                    let rule = format!("1 to {MAX_ID_BYTES} bytes without control characters");
+                    return Err(format!("the id of an attachment of message {} is not {rule}", at + 1));
+                }
+                attachment.name = one_line(&attachment.name, MAX_ID_BYTES);
+                attachment.media_type = one_line(&attachment.media_type, MAX_ID_BYTES);
+            }
             message.sender.name = one_line(&message.sender.name, MAX_ID_BYTES);
             clip(&mut message.text, MAX_TEXT_BYTES);
         }
@@ -224,6 +314,15 @@ impl Outgoing {
     /// The arguments of [`SEND`].
     pub fn arguments(&self) -> String {
         serde_json::json!({ "message": self }).to_string()
+    }
+}
+
+// === impl OutgoingFile ===
+
+impl OutgoingFile {
+    /// The arguments of [`SEND_FILE`].
+    pub fn arguments(&self) -> String {
+        serde_json::to_string(self).expect("channel: plain words always serialize")
     }
 }
 

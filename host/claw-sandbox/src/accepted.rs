@@ -87,6 +87,12 @@ struct ToldChannel {
     idempotent: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     edits: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    file_limit: u32,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 fn is_false(value: &bool) -> bool {
@@ -103,8 +109,12 @@ impl Component {
         });
         let tools = tools.collect();
         let scopes = scopes.into_iter().map(ToldScope::from).collect();
-        let channel =
-            channel.map(|Abilities { text_limit, idempotent, edits }| ToldChannel { text_limit, idempotent, edits });
+        let channel = channel.map(|Abilities { text_limit, idempotent, edits, file_limit }| ToldChannel {
+            text_limit,
+            idempotent,
+            edits,
+            file_limit,
+        });
         let told = Told { form: FORM, name, version, summary, tools, scopes, channel };
         serde_json::to_string(&told).expect("accepted: plain words always serialize")
     }
@@ -184,10 +194,11 @@ impl TryFrom<Told> for Manifest {
             summary,
             tools: tools.into_iter().map(tool).collect(),
             scopes: scopes.into_iter().map(Scope::from).collect(),
-            channel: channel.map(|ToldChannel { text_limit, idempotent, edits }| Abilities {
+            channel: channel.map(|ToldChannel { text_limit, idempotent, edits, file_limit }| Abilities {
                 text_limit,
                 idempotent,
                 edits,
+                file_limit,
             }),
         };
         manifest.check().map_err(AcceptedError::Unreadable)?;
@@ -239,7 +250,7 @@ fn hashed(manifest: &Manifest, with_channel: bool) -> String {
         .collect();
     let mut all = json!({"name": name, "version": version, "summary": summary, "tools": tools, "scopes": scopes});
     if with_channel {
-        all["channel"] = channel.map_or(Value::Null, |Abilities { text_limit, idempotent, edits }| {
+        all["channel"] = channel.map_or(Value::Null, |Abilities { text_limit, idempotent, edits, .. }| {
             json!({"text-limit": text_limit, "idempotent": idempotent, "edits": edits})
         });
     }

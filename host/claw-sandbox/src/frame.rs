@@ -16,7 +16,7 @@ use crate::manifest::Manifest;
 
 /// Changes with every change of a frame. Host and worker are the same program, so a mismatch means that the program
 /// was replaced while it ran.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 
 /// Host to worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -119,6 +119,10 @@ pub(crate) enum Callee {
     Tool(String),
     /// A function, by where it is: `add`, or `docs:calculator/ops@1.0.0#add`.
     Function(String),
+    /// A channel's `send-file`, with the bytes of the file.
+    SendFile(#[serde(with = "serde_bytes_vec")] Vec<u8>),
+    /// A channel's `fetch`.
+    Fetch,
 }
 
 /// One call.
@@ -197,6 +201,9 @@ pub struct Trace {
     pub log_dropped: u64,
     /// What its clocks showed, in milliseconds since its beginning; for a replay.
     pub clock: Vec<u32>,
+    /// The attachment that it has fetched.
+    #[serde(with = "serde_bytes_vec")]
+    pub fetched: Vec<u8>,
 }
 
 /// Why a worker could not start.

@@ -49,6 +49,6 @@ pub use wasm::Wasm;
 #[cfg(feature = "bench")]
 pub use worker::bare::Bare;
 pub use worker::worker_main;
-pub use workspace::Kind;
 pub use workspace::beneath;
 pub use workspace::path::{MAX_DEPTH, TEMP_PREFIX};
+pub use workspace::{FileError, Kind, Mode, Workspace};

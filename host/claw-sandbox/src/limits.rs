@@ -119,6 +119,7 @@ const MAX_LOG_LINES: u32 = 512;
 pub(crate) const TICK_MS: u64 = 10;
 /// Largest frame between host and worker: the data of one host call with room for its envelope.
 pub(crate) const FRAME_BYTES: usize = 9 << 20;
+const _: () = assert!(FRAME_BYTES >= claw_core::channel::MAX_FILE_BYTES + (1 << 20), "a file fits with its envelope");
 /// Data that one host call lifts from a guest.
 pub(crate) const HOSTCALL_BYTES: usize = 8 << 20;
 /// Live entries of the host's table for a call.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use claw_core::channel::{Abilities, RECEIVE, SEND};
+use claw_core::channel::{Abilities, CALLED};
 use claw_core::id::ToolName;
 use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -132,7 +132,7 @@ impl Manifest {
         }
         if let Some(channel) = &self.channel {
             channel.check()?;
-            if let Some(tool) = self.tools.iter().find(|tool| [RECEIVE, SEND].contains(&tool.name.as_str())) {
+            if let Some(tool) = self.tools.iter().find(|tool| CALLED.contains(&tool.name.as_str())) {
                 return Err(format!(
                     "a channel cannot offer a tool `{}`, which is the host's name for its own",
                     tool.name

@@ -73,15 +73,14 @@ pub struct Component {
 }
 
 impl Component {
-    /// What a worker calls for a tool, or for one of the host's names for the functions of a channel.
-    pub(crate) fn callee(&self, tool: &str) -> Callee {
+    /// What a worker calls for a tool, or for one of the host's names for the functions of a channel; a file that is sent
+    /// goes along.
+    pub(crate) fn callee(&self, tool: &str, file: Vec<u8>) -> Callee {
         if let Some(plain) = &self.plain {
             return Callee::Function(plain.path(&self.manifest, tool).unwrap_or(tool).to_owned());
         }
-        match self.manifest.channel.and_then(|_| channel::path(tool)) {
-            Some(path) => Callee::Function(path),
-            None => Callee::Tool(tool.to_owned()),
-        }
+        let of_channel = self.manifest.channel.and_then(|_| channel::callee(tool, file));
+        of_channel.unwrap_or_else(|| Callee::Tool(tool.to_owned()))
     }
 }
 
@@ -133,6 +132,8 @@ pub struct CallFacts {
     pub begins: Timestamp,
     /// What the clocks of an earlier run showed, to be shown again.
     pub clock: Option<Vec<u32>>,
+    /// The bytes of the file that a channel is to send.
+    pub file: Vec<u8>,
 }
 
 /// What a component's worker is set up with. When any of it changes, the next call gets a new worker.
@@ -345,7 +346,7 @@ impl Slot {
 fn call(component: &Component, invocation: ToolInvocation, facts: CallFacts, limits: CallLimits) -> frame::Call {
     frame::Call {
         call: invocation.call.to_string(),
-        callee: component.callee(invocation.tool.as_str()),
+        callee: component.callee(invocation.tool.as_str(), facts.file),
         arguments: invocation.arguments,
         run: facts.run.to_string(),
         session: facts.session.to_string(),

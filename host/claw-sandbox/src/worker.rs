@@ -9,6 +9,7 @@ pub(crate) mod bare;
 mod bindings;
 mod call;
 mod chance;
+mod channel;
 mod crash;
 mod door;
 mod family;

@@ -201,19 +201,20 @@ impl Workspace {
         let path = RelPath::parse(path)?;
         let (file, size) = self.open_file(&path)?;
         let wanted = max_bytes.min(MAX_READ_BYTES).min(size.saturating_sub(offset));
-        let mut bytes = vec![0; usize::try_from(wanted).expect("workspace: a read is clamped to 4 MiB")];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match file.read_at(&mut bytes[filled..], offset + filled as u64) {
-                // The file was cut short meanwhile; what was there is a fair answer.
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-                Err(err) => return Err(FileError::Io(format!("cannot read {}: {err}", path.quoted()))),
-            }
-        }
-        bytes.truncate(filled);
+        let bytes = read(&file, &path, offset, usize::try_from(wanted).expect("workspace: a read is clamped"))?;
         Ok(Slice { bytes, size })
+    }
+
+    /// Reads a whole file, for the host itself, by the same rules.
+    /// # Errors
+    /// As [`Workspace::read_range`]; [`FileError::Limit`] if it has more than `max_bytes`.
+    pub fn read_whole(&self, path: &str, max_bytes: usize) -> Result<Vec<u8>, FileError> {
+        let path = RelPath::parse(path)?;
+        let (file, size) = self.open_file(&path)?;
+        match usize::try_from(size) {
+            Ok(wanted) if wanted <= max_bytes => read(&file, &path, 0, wanted),
+            _ => Err(FileError::Limit(format!("{} has {size} bytes; at most {max_bytes} are possible", path.quoted()))),
+        }
     }
 
     /// Applies all changes or none.
@@ -330,6 +331,22 @@ impl Workspace {
         let size = beneath::stat(file.as_fd(), path)?.expect_file(path)?.size;
         Ok((File::from(file), size))
     }
+}
+
+/// So many bytes of a file from `offset`; fewer if it was cut short meanwhile: what was there is a fair answer.
+fn read(file: &File, path: &RelPath, offset: u64, wanted: usize) -> Result<Vec<u8>, FileError> {
+    let mut bytes = vec![0; wanted];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(FileError::Io(format!("cannot read {}: {err}", path.quoted()))),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }
 
 // === impl Stat ===

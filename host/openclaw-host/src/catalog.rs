@@ -45,6 +45,7 @@ const OWN_JOB: &[(&str, &str)] = &[
     ("skill-folder", "fs skill read"),
     ("telegram", "secret telegram-token"),
     ("telegram", "http https://api.telegram.org POST /bot{{secret:telegram-token}}/"),
+    ("telegram", "http https://api.telegram.org GET /file/bot{{secret:telegram-token}}/"),
 ];
 
 /// Tools that only the host itself calls: nobody is offered them, nobody else can name them.

@@ -143,6 +143,7 @@ async fn start(
         seed: recording.seed,
         begins: recording.begins,
         clock: Some(recording.clock.clone()),
+        file: Vec::new(),
     };
     let ground = Ground { mounts, config: installed.settings.config.clone() };
     let limits = installed.settings.call_limits(host.limits.call);

@@ -10,7 +10,7 @@ use claw_core::message::ToolCall;
 use claw_core::mode::{self, Mode};
 use claw_core::outcome::{Failure, FailureKind, ToolOutcome};
 use claw_policy::{Access, Action, Denial, Facts, ToolInvocation, Trust};
-use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, Running, SandboxError, Signal};
+use claw_sandbox::{CallFacts, Ground, LogLevel, Mount, Place, Running, SandboxError, Signal, Trace};
 use claw_store::{Cost, LabelledPlace, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -236,6 +236,7 @@ async fn in_sandbox(
         seed: recording.seed,
         begins: recording.begins,
         clock: None,
+        file: Vec::new(),
     };
     // Taken before anything is looked up: what is taken back from now on ends the call.
     let revoked = installed.calls();
@@ -278,7 +279,7 @@ async fn in_sandbox(
     // A child of its own: what is taken back ends this call, and not the run.
     let context = &CallContext { cancel: context.cancel.child_token(), ..context.clone() };
     let effects = Arc::new(Effects::new(context.clone(), call.clone(), installed, running.answerer(), scratch));
-    let (outcome, clock) = attend(context, call, &mut running, &effects, &revoked).await;
+    let (outcome, Trace { clock, .. }) = attend(context, call, &mut running, &effects, &revoked).await;
     let recording = effects.recording(Recording { clock, ..recording });
     if revoked.is_cancelled() {
         let message = format!(
@@ -290,7 +291,7 @@ async fn in_sandbox(
     Called { outcome, recording: Some(recording), outside: false, brought: effects.brought() }
 }
 
-/// Answers what a call asks for until it ends, with what its clock said. It ends early when its context is cancelled, or
+/// Answers what a call asks for until it ends, with what it leaves behind. It ends early when its context is cancelled, or
 /// something is taken back from its component.
 pub async fn attend(
     context: &CallContext,
@@ -298,7 +299,7 @@ pub async fn attend(
     running: &mut Running,
     effects: &Arc<Effects>,
     revoked: &CancellationToken,
-) -> (ToolOutcome, Vec<u32>) {
+) -> (ToolOutcome, Trace) {
     let host = &context.host;
     // Dropped with this function: no effect outlives its call.
     let mut tasks = JoinSet::new();
@@ -344,7 +345,7 @@ pub async fn attend(
                     let _ = tokio::time::timeout(EFFECTS_END, ended).await;
                 }
                 tasks.shutdown().await;
-                return (outcome, trace.clock);
+                return (outcome, trace);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What the author of a channel writes.
 
-pub use crate::channel_bindings::exports::openclaw::channel::guest::{Batch, Failure, Outgoing, Person, Received};
+pub use crate::channel_bindings::exports::openclaw::channel::guest::{
+    Attachment, Batch, Failure, Outgoing, OutgoingFile, Person, Received,
+};
 
 use crate::ToolError;
 use crate::private::Abilities;
@@ -65,6 +67,9 @@ pub trait Channel {
     /// of the one to be changed.
     const EDITS: bool = false;
 
+    /// Bytes of the largest file that the service takes; 0 if it takes none. More than 8 MiB count as that.
+    const FILE_LIMIT: u32 = 0;
+
     /// Gives the messages after a cursor; without one, those that the service has kept. May wait for some, up to 30
     /// seconds. The same cursor gives the same messages again, so the service is not told that they have been read
     /// before the host asks with the next one.
@@ -79,12 +84,29 @@ pub trait Channel {
     /// # Errors
     /// The closest [`Failure`]. A [`ToolError`] converts with `?`.
     fn send(message: Outgoing) -> Result<String, Failure>;
+
+    /// Sends one file as a message of its own; as [`Channel::send`] otherwise. Only called where [`Channel::FILE_LIMIT`] is
+    /// not 0.
+    ///
+    /// # Errors
+    /// The closest [`Failure`].
+    fn send_file(_: OutgoingFile) -> Result<String, Failure> {
+        Err(Failure::Rejected("this channel sends no files".into()))
+    }
+
+    /// Gives the bytes of an [`Attachment`] of a message, at most 4 MiB. Only called where messages have some.
+    ///
+    /// # Errors
+    /// The closest [`Failure`]: [`Failure::Rejected`] if it is larger.
+    fn fetch(_attachment: String) -> Result<Vec<u8>, Failure> {
+        Err(Failure::Rejected("this channel fetches no attachments".into()))
+    }
 }
 
 /// What a channel can do.
 #[doc(hidden)]
 pub fn get_abilities<C: Channel>() -> Abilities {
-    Abilities { text_limit: C::TEXT_LIMIT, idempotent: C::IDEMPOTENT, edits: C::EDITS }
+    Abilities { text_limit: C::TEXT_LIMIT, idempotent: C::IDEMPOTENT, edits: C::EDITS, file_limit: C::FILE_LIMIT }
 }
 
 impl From<ToolError> for Failure {

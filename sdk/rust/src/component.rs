@@ -50,6 +50,18 @@ macro_rules! export_component {
             ) -> ::std::result::Result<::std::string::String, $crate::channel::Failure> {
                 <$channel as $crate::Channel>::send(message)
             }
+
+            fn send_file(
+                file: $crate::channel::OutgoingFile,
+            ) -> ::std::result::Result<::std::string::String, $crate::channel::Failure> {
+                <$channel as $crate::Channel>::send_file(file)
+            }
+
+            fn fetch(
+                attachment: ::std::string::String,
+            ) -> ::std::result::Result<::std::vec::Vec<u8>, $crate::channel::Failure> {
+                <$channel as $crate::Channel>::fetch(attachment)
+            }
         }
 
         #[cfg(target_family = "wasm")]

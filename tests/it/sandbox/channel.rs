@@ -1,6 +1,7 @@
 //! Channels: what their components offer is found at install, and called as tools are.
 
-use claw_core::channel::{self, Abilities, Failure, Outgoing};
+use claw_core::channel::{self, Abilities, Failure, MAX_FETCHED_BYTES, MAX_FILE_BYTES, Outgoing, OutgoingFile};
+use claw_core::id::Digest;
 use claw_sandbox::Refusal;
 
 use super::*;
@@ -25,7 +26,10 @@ fn exporting(names: &[&str]) -> Vec<u8> {
 async fn a_channel_says_at_install_what_it_can_do() {
     let lab = Lab::with_defaults();
     let channel = lab.install("channel").await;
-    assert_eq!(channel.manifest.channel, Some(Abilities { text_limit: 4096, idempotent: true, edits: false }));
+    assert_eq!(
+        channel.manifest.channel,
+        Some(Abilities { text_limit: 4096, idempotent: true, edits: false, file_limit: u32::MAX })
+    );
     assert!(channel.manifest.tools.is_empty());
     // What was found is kept with its code.
     assert_eq!(lab.install("channel").await.manifest, channel.manifest);
@@ -45,6 +49,8 @@ async fn messages_come_in_after_a_cursor() {
     let next = receive(Some("f\"irst\n")).await.unwrap();
     assert_eq!((next.messages[0].text.as_str(), next.messages[0].chat.as_str()), ("after f\"irst\n", "c\"1"));
     assert_eq!((next.messages[0].sent_ms, next.messages[0].direct), (1_700_000_000_123, true));
+    let attached = &next.messages[0].attachments[0];
+    assert_eq!((attached.name.as_str(), attached.media_type.as_str(), attached.size), ("a b.png", "image/png", 7));
     assert_eq!(receive(Some("limited")).await, Err(Failure::Limited(1500)));
     let Err(Failure::Unavailable(why)) = receive(Some("trap")).await else { panic!("a trap gave messages") };
     assert!(why.contains("E_TRAP") && why.contains("as told"), "{why}");
@@ -69,11 +75,44 @@ async fn a_message_goes_out_and_what_happened_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_file_goes_out_byte_by_byte_and_an_attachment_comes_in() {
+    let lab = Lab::with_defaults();
+    let channel = lab.install("channel").await;
+    let send = async |name: &str, bytes: Vec<u8>| {
+        let (digest, size) = (Digest([7; 32]), bytes.len() as u64);
+        let (key, media_type) = ("k1".into(), "image/png".into());
+        let (caption, reply_to) = (Some("look".into()), None);
+        let file =
+            OutgoingFile { key, chat: "c1".into(), name: name.into(), media_type, digest, size, caption, reply_to };
+        channel::sent(lab.call_with(&channel, channel::SEND_FILE, &file.arguments(), bytes).await.0)
+    };
+    assert_eq!(send("a.png", vec![1, 0, 255]).await, Ok("c1/a.png/image/png/3/[1, 255]/look".to_owned()));
+    let largest = send("a.png", vec![3; MAX_FILE_BYTES]).await;
+    assert_eq!(largest, Ok(format!("c1/a.png/image/png/{MAX_FILE_BYTES}/[3, 3]/look")));
+    assert_eq!(send("limited", vec![1]).await, Err(Failure::Limited(1500)));
+    assert!(matches!(send("trap", vec![1]).await, Err(Failure::Unknown(_))));
+    let fetch = async |attachment: &str| {
+        let arguments = channel::fetch_arguments(attachment);
+        let (outcome, fetched) = lab.call_with(&channel, channel::FETCH, &arguments, Vec::new()).await;
+        channel::fetched(outcome).map(|()| fetched)
+    };
+    assert_eq!(fetch("3").await, Ok(vec![7; 3]));
+    assert_eq!(fetch(&MAX_FETCHED_BYTES.to_string()).await.map(|bytes| bytes.len()), Ok(MAX_FETCHED_BYTES));
+    let Err(Failure::Unavailable(why)) = fetch(&(MAX_FETCHED_BYTES + 1).to_string()).await else {
+        panic!("it was too much")
+    };
+    assert!(why.contains("at most 4194304"), "{why}");
+    assert_eq!(fetch("rejected").await, Err(Failure::Rejected("no such chat".into())));
+}
+
+#[tokio::test]
 async fn only_a_channel_has_the_functions_of_one() {
     let lab = Lab::with_defaults();
     let channel = lab.install("channel").await;
     let echo = lab.install("echo").await;
-    for (component, tool) in [(&echo, channel::SEND), (&channel, "openclaw"), (&channel, "get-abilities")] {
+    for (component, tool) in
+        [(&echo, channel::SEND), (&echo, channel::FETCH), (&channel, "openclaw"), (&channel, "get-abilities")]
+    {
         let refused = failure(lab.call(component, tool, &outgoing("hello").arguments(), CallLimits::default()).await);
         assert_eq!(refused.kind, FailureKind::NotFound, "{tool}: {refused}");
     }

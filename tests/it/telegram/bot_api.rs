@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use claw_core::image::ImageKind;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -54,15 +55,35 @@ struct Inner {
     sent: Vec<Value>,
     /// Messages that somebody has deleted.
     deleted: BTreeSet<i64>,
+    /// The bytes of the files among them, by the ids of their messages.
+    files: BTreeMap<i64, Vec<u8>>,
+    /// Files that people have sent, by their ids.
+    uploads: BTreeMap<String, Vec<u8>>,
+    /// Those of them that were asked for.
+    fetched: Vec<String>,
     edits: usize,
     polls: u64,
     confirmed: i64,
 }
 
+/// One request.
+struct Asked {
+    method: String,
+    path: String,
+    /// Its JSON, or the fields of its form.
+    fields: Value,
+    /// The file in its form: which field, and what is in it.
+    file: Option<FormFile>,
+}
+
+/// The name of a field, and what is in the file.
+type FormFile = (String, Vec<u8>);
+
 /// How a call ends.
 enum End {
     Answer(u16, Value),
     Page(u16),
+    File(Vec<u8>),
     Nothing,
 }
 
@@ -108,6 +129,21 @@ impl BotApi {
         id
     }
 
+    /// What is in a file that a message of somebody names.
+    pub fn upload(&self, file_id: &str, content: &[u8]) {
+        self.lock().uploads.insert(file_id.to_owned(), content.to_vec());
+    }
+
+    /// The ids of the files that were asked for.
+    pub fn fetched(&self) -> Vec<String> {
+        self.lock().fetched.clone()
+    }
+
+    /// What is in the file of a message that was sent.
+    pub fn file(&self, message: &Value) -> Vec<u8> {
+        self.lock().files[&message["message_id"].as_i64().unwrap()].clone()
+    }
+
     /// A chat that has written nothing can be written to.
     pub fn join(&self, chat: i64) {
         self.lock().chats.insert(chat);
@@ -139,6 +175,12 @@ impl BotApi {
     /// Waits until a message that was sent says so.
     pub async fn shows(&self, text: &str) -> Vec<Value> {
         self.until(|inner| inner.sent.iter().any(|sent| sent["text"] == text)).await;
+        self.sent()
+    }
+
+    /// What was sent, once it is so.
+    pub async fn once(&self, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        self.until(|inner| holds(&inner.sent)).await;
         self.sent()
     }
 
@@ -182,25 +224,32 @@ struct Server {
 
 impl Server {
     async fn serve(self, mut stream: TcpStream) {
-        while let Some((path, body)) = read_request(&mut stream).await {
-            let end = self.answer(&path, &body).await;
+        while let Some(asked) = read_request(&mut stream).await {
+            let end = self.answer(&asked).await;
             self.changed.send_modify(|count| *count += 1);
             let (status, kind, text) = match end {
-                End::Answer(status, answer) => (status, "application/json", answer.to_string()),
-                End::Page(status) => (status, "text/html", "<html>nginx</html>".to_owned()),
+                End::Answer(status, answer) => (status, "application/json", answer.to_string().into_bytes()),
+                End::Page(status) => (status, "text/html", b"<html>nginx</html>".to_vec()),
+                End::File(content) => (200, "application/octet-stream", content),
                 End::Nothing => return,
             };
             let length = text.len();
             let head = format!("HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
-            if stream.write_all(&[head.as_bytes(), text.as_bytes()].concat()).await.is_err() {
+            if stream.write_all(&[head.as_bytes(), &text].concat()).await.is_err() {
                 return;
             }
         }
     }
 
-    async fn answer(&self, path: &str, body: &Value) -> End {
+    async fn answer(&self, asked: &Asked) -> End {
         let token = self.inner.lock().unwrap().token.clone();
-        let Some((given, method)) = path.strip_prefix("/bot").and_then(|rest| rest.split_once('/')) else {
+        let behind = |start| asked.path.strip_prefix(start).and_then(|rest| rest.split_once('/'));
+        if let (Some((given, path)), "GET") = (behind("/file/bot"), asked.method.as_str()) {
+            let content =
+                path.strip_prefix("photos/").and_then(|id| self.inner.lock().unwrap().uploads.get(id).cloned());
+            return content.filter(|_| given == token).map_or(End::Page(404), End::File);
+        }
+        let Some((given, method)) = behind("/bot") else {
             return refusal(404, "Not Found");
         };
         if given != token {
@@ -220,17 +269,21 @@ impl Server {
             Some(Trouble::Page(status)) => End::Page(status),
             Some(Trouble::Dropped) => End::Nothing,
             Some(Trouble::LostAnswer) => {
-                self.call(method, body).await;
+                self.call(method, asked).await;
                 End::Nothing
             }
-            None => self.call(method, body).await,
+            None => self.call(method, asked).await,
         }
     }
 
-    async fn call(&self, method: &str, body: &Value) -> End {
+    async fn call(&self, method: &str, asked: &Asked) -> End {
+        let body = &asked.fields;
         match method {
             "getUpdates" => self.get_updates(body).await,
             "sendMessage" => self.inner.lock().unwrap().send_message(body),
+            "sendPhoto" => self.inner.lock().unwrap().send_file("photo", asked),
+            "sendDocument" => self.inner.lock().unwrap().send_file("document", asked),
+            "getFile" => self.inner.lock().unwrap().get_file(body),
             "editMessageText" => self.inner.lock().unwrap().edit_message(body),
             _ => refusal(404, "Not Found"),
         }
@@ -279,6 +332,39 @@ impl Inner {
         shown(id, body)
     }
 
+    fn send_file(&mut self, field: &str, asked: &Asked) -> End {
+        if let Some(refusal) = self.refuses_chat(&asked.fields) {
+            return refusal;
+        }
+        let Some((_, content)) = asked.file.as_ref().filter(|(name, content)| name == field && !content.is_empty())
+        else {
+            return refusal(400, "Bad Request: there is no file in the request");
+        };
+        if field == "photo" && ImageKind::of(content).is_none() {
+            return refusal(400, "Bad Request: IMAGE_PROCESS_FAILED");
+        }
+        if field == "photo" && content.len() > 10_000_000 {
+            return refusal(413, "Request Entity Too Large");
+        }
+        let id = self.take_message_id();
+        let mut sent = asked.fields.clone();
+        sent["message_id"] = id.into();
+        self.sent.push(sent);
+        self.files.insert(id, content.clone());
+        shown(id, &asked.fields)
+    }
+
+    fn get_file(&mut self, body: &Value) -> End {
+        let id = body["file_id"].as_str().unwrap_or_default().to_owned();
+        self.fetched.push(id.clone());
+        let Some(content) = self.uploads.get(&id) else {
+            return refusal(400, "Bad Request: wrong file_id or the file is temporarily unavailable");
+        };
+        let path = format!("photos/{id}");
+        let file = json!({"file_id": id, "file_unique_id": id, "file_size": content.len(), "file_path": path});
+        End::Answer(200, json!({"ok": true, "result": file}))
+    }
+
     fn edit_message(&mut self, body: &Value) -> End {
         if let Some(refusal) = self.refuses(body) {
             return refusal;
@@ -298,17 +384,23 @@ impl Inner {
         shown(id, body)
     }
 
-    /// What the real one would not take.
-    fn refuses(&self, body: &Value) -> Option<End> {
-        let (chat, text) = (body["chat_id"].as_i64().unwrap_or_default(), body["text"].as_str().unwrap_or_default());
+    /// Where the real one would send nothing.
+    fn refuses_chat(&self, body: &Value) -> Option<End> {
+        let chat = body["chat_id"].as_i64().unwrap_or_default();
         if let Some(to) = self.moved.get(&chat) {
             let words = "Bad Request: group chat was upgraded to a supergroup chat";
             let parameters = json!({"migrate_to_chat_id": to});
             let answer = json!({"ok": false, "error_code": 400, "description": words, "parameters": parameters});
             return Some(End::Answer(400, answer));
         }
-        if !self.chats.contains(&chat) {
-            return Some(refusal(400, "Bad Request: chat not found"));
+        (!self.chats.contains(&chat)).then(|| refusal(400, "Bad Request: chat not found"))
+    }
+
+    /// What the real one would not take.
+    fn refuses(&self, body: &Value) -> Option<End> {
+        let text = body["text"].as_str().unwrap_or_default();
+        if let Some(refusal) = self.refuses_chat(body) {
+            return Some(refusal);
         }
         if text.trim().is_empty() {
             return Some(refusal(400, "Bad Request: message text is empty"));
@@ -358,16 +450,79 @@ fn is_html(text: &str) -> bool {
     open.is_empty()
 }
 
-/// The path and the JSON body of the next request on a connection.
-async fn read_request(stream: &mut TcpStream) -> Option<(String, Value)> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
+/// The next request on a connection.
+async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
+    let head = until(stream, b"\r\n\r\n").await?;
+    let (first, headers) = head.split_once("\r\n")?;
+    let (method, path) = first.split_once(' ')?;
+    let (method, path) = (method.to_owned(), path.split(' ').next()?.to_owned());
+    let header = |name: &str| headers.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let body = match (header("content-length: "), header("transfer-encoding: ")) {
+        (_, Some(_)) => chunks(stream).await?,
+        (length, None) => {
+            let mut body = vec![0; length.map_or(Some(0), |length| length.parse().ok())?];
+            stream.read_exact(&mut body).await.ok()?;
+            body
+        }
+    };
+    let kind = header("content-type: ").unwrap_or_default();
+    let (fields, file) = match kind.strip_prefix("multipart/form-data; boundary=") {
+        Some(boundary) => form(&body, boundary)?,
+        None if body.is_empty() => (Value::Null, None),
+        None => (serde_json::from_slice(&body).ok()?, None),
+    };
+    Some(Asked { method, path, fields, file })
+}
+
+async fn until(stream: &mut TcpStream, end: &[u8]) -> Option<String> {
+    let mut text = Vec::new();
+    while !text.ends_with(end) {
+        text.push(stream.read_u8().await.ok()?);
     }
-    let head = String::from_utf8(head).ok()?;
-    let path = head.strip_prefix("POST ")?.split(' ').next()?.to_owned();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.parse().ok()?;
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.ok()?;
-    Some((path, serde_json::from_slice(&body).ok()?))
+    String::from_utf8(text).ok()
+}
+
+async fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let length = usize::from_str_radix(until(stream, b"\r\n").await?.trim(), 16).ok()?;
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk).await.ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(&chunk[..length]);
+    }
+}
+
+/// The fields of a form, as the JSON that the API also takes, and its file.
+fn form(body: &[u8], boundary: &str) -> Option<(Value, Option<FormFile>)> {
+    let find = |in_: &[u8], what: &[u8]| in_.windows(what.len()).position(|window| window == what);
+    let separator = format!("\r\n--{boundary}");
+    let (mut fields, mut file) = (json!({}), None);
+    // As if there were a line before the first part.
+    let mut rest = &[b"\r\n", body].concat()[..];
+    rest = &rest[find(rest, separator.as_bytes())? + separator.len()..];
+    while let Some(part) = rest.strip_prefix(b"\r\n") {
+        let end = find(part, separator.as_bytes())?;
+        let (part, behind) = part.split_at(end);
+        rest = &behind[separator.len()..];
+        let head_end = find(part, b"\r\n\r\n")?;
+        let (head, content) = (str::from_utf8(&part[..head_end]).ok()?, &part[head_end + 4..]);
+        let value = |key: &str| Some(head.split_once(&format!("; {key}=\""))?.1.split_once('"')?.0.to_owned());
+        let name = value("name")?;
+        match value("filename") {
+            Some(file_name) => {
+                let kind = head.lines().find_map(|line| line.strip_prefix("content-type: "))?;
+                fields["file"] = json!({"field": name, "name": file_name, "type": kind});
+                file = Some((name, content.to_vec()));
+            }
+            None => {
+                let text = str::from_utf8(content).ok()?;
+                let is_text = name == "caption";
+                fields[name] = if is_text { text.into() } else { serde_json::from_str(text).unwrap_or(text.into()) };
+            }
+        }
+    }
+    (rest.strip_prefix(b"--").is_some()).then_some((fields, file))
 }

@@ -38,14 +38,27 @@ fn a_topic_of_a_forum_is_a_chat_of_its_own_and_a_mere_reply_is_not() {
 }
 
 #[test]
-fn what_is_no_text_becomes_a_line() {
-    let photo = json!([{"file_id": "x", "width": 1, "height": 1}]);
+fn what_comes_as_a_file_is_attached() {
+    let photo = json!([{"file_id": "s", "file_size": 1}, {"file_id": "l", "width": 9, "height": 9, "file_size": 7}]);
+    let pdf = json!({"file_id": "d", "file_name": "a\nb.pdf", "mime_type": "application/pdf", "file_size": 9});
+    let gif = json!({"file_id": "g", "mime_type": "video/mp4"});
+    for (more, said, file) in [
+        (json!({"photo": photo, "caption": "look"}), "look", ("l", "", "image/jpeg", 7)),
+        (json!({"document": pdf}), "", ("d", "a\nb.pdf", "application/pdf", 9)),
+        (json!({"document": {"file_id": "x"}, "animation": gif}), "", ("g", "", "video/mp4", 0)),
+        (json!({"voice": {"file_id": "v", "duration": 3}}), "", ("v", "", "", 0)),
+    ] {
+        let received = one(more);
+        let [found] = &received.attachments[..] else { panic!("{:?}", received.attachments) };
+        assert_eq!(received.text, said);
+        assert_eq!((found.id.as_str(), found.name.as_str(), found.media_type.as_str(), found.size), file);
+    }
+}
+
+#[test]
+fn what_is_no_text_and_no_file_becomes_a_line() {
     for (more, said) in [
-        (json!({"photo": photo, "caption": "look"}), "[photo]\nlook"),
-        (json!({"document": {"file_id": "x", "file_name": "a\nb.pdf"}}), "[document: a b.pdf]"),
-        (json!({"document": {"file_id": "x"}, "animation": {"file_id": "x"}}), "[animation]"),
         (json!({"sticker": {"file_id": "x", "emoji": "👍"}}), "[sticker: 👍]"),
-        (json!({"voice": {"file_id": "x", "duration": 3}}), "[voice message]"),
         (json!({"venue": {"title": "x"}, "location": {"latitude": 1.5, "longitude": 2.5}}), "[venue]"),
     ] {
         assert_eq!(one(more).text, said);

@@ -12,7 +12,8 @@ fn failed(kind: FailureKind, message: &str) -> ToolOutcome {
 
 fn message(id: &str) -> serde_json::Value {
     let sender = json!({"id": "7", "name": "Ada"});
-    json!({"id": id, "chat": "-100", "direct": false, "sender": sender, "text": "hello", "sent-ms": 1_700_000_000_000_u64})
+    json!({"id": id, "chat": "-100", "direct": false, "sender": sender, "text": "hello", "attachments": [],
+        "sent-ms": 1_700_000_000_000_u64})
 }
 
 fn batch(messages: Vec<serde_json::Value>) -> serde_json::Value {
@@ -75,6 +76,30 @@ fn long_texts_are_cut_and_names_stay_on_their_line() {
     let read = received(done(batch(vec![long]))).unwrap().messages.remove(0);
     assert!(read.text.len() <= MAX_TEXT_BYTES && read.text.ends_with("ä…"));
     assert!(read.sender.name.len() <= MAX_ID_BYTES && read.sender.name.starts_with("Ada > b"));
+}
+
+#[test]
+fn what_is_attached_has_its_limits() {
+    let attached = |id: &str, count| {
+        let mut message = message("1");
+        let name = format!("a\nb{}", "c".repeat(MAX_ID_BYTES));
+        let attachment = json!({"id": id, "name": name, "media-type": "image/png\n", "size": 7});
+        message["attachments"] = json!(vec![attachment; count]);
+        message
+    };
+    let read = received(done(batch(vec![attached("a1", MAX_ATTACHMENTS)]))).unwrap().messages.remove(0);
+    let first = &read.attachments[0];
+    assert!(first.name.starts_with("a bc") && first.name.len() <= MAX_ID_BYTES, "{first:?}");
+    assert_eq!((first.media_type.as_str(), first.size), ("image/png ", 7));
+    senseless(batch(vec![attached("a1", MAX_ATTACHMENTS + 1)]), "message 1 has 17 attachments");
+    senseless(batch(vec![attached("", 1)]), "the id of an attachment of message 1");
+    senseless(batch(vec![attached("a\nb", 1)]), "the id of an attachment of message 1");
+}
+
+#[test]
+fn a_file_is_no_larger_than_the_host_takes() {
+    let can = |file_limit| Abilities { text_limit: 1, idempotent: false, edits: false, file_limit }.largest_file();
+    assert_eq!([0, 7, u32::MAX].map(can), [0, 7, MAX_FILE_BYTES]);
 }
 
 #[test]

@@ -52,10 +52,10 @@ const TEXT: &str = concat!(
     r#"{"http":{"pattern":"https://a.example","methods":["GET"],"paths":["/v1/"]}},{"http":{"pattern":"*"}},"#,
     r#"{"exec":["git","*"]},{"other":"kv cache"}]}"#,
 );
-const CHANNEL: &str = r#""channel":{"text-limit":4096,"edits":true}"#;
+const CHANNEL: &str = r#""channel":{"text-limit":4096,"edits":true,"file-limit":9}"#;
 
 fn with_channel() -> (Manifest, String) {
-    let channel = Some(Abilities { text_limit: 4096, idempotent: false, edits: true });
+    let channel = Some(Abilities { text_limit: 4096, idempotent: false, edits: true, file_limit: 9 });
     (Manifest { channel, ..a_manifest() }, format!("{},{CHANNEL}}}", TEXT.strip_suffix('}').unwrap()))
 }
 

@@ -33,7 +33,7 @@ fn a_manifest() -> Manifest {
             Scope::Exec(vec!["git".to_owned(), "**".to_owned()]),
             Scope::Other("kv cache".to_owned()),
         ],
-        channel: Some(Abilities { text_limit: 4096, idempotent: false, edits: true }),
+        channel: Some(Abilities { text_limit: 4096, idempotent: false, edits: true, file_limit: 9 }),
     }
 }
 
@@ -138,7 +138,7 @@ fn a_manifest_that_a_worker_has_not_checked_is_not_taken() {
     let spoilt: [fn(&mut Manifest); 8] = [
         |manifest| manifest.name = "Not a name".to_owned(),
         |manifest| manifest.tools[0].name = ToolName::parse("channel-send").unwrap(),
-        |manifest| manifest.channel = Some(Abilities { text_limit: 0, idempotent: true, edits: false }),
+        |manifest| manifest.channel = Some(Abilities { text_limit: 0, idempotent: true, edits: false, file_limit: 0 }),
         |manifest| (manifest.tools, manifest.channel) = (Vec::new(), None),
         |manifest| manifest.tools[0].schema = "[]".to_owned(),
         |manifest| manifest.tools[0].description = "x".repeat(5000),

@@ -55,7 +55,7 @@ impl Bare {
     pub fn call(&self, tool: &str, arguments: &str) -> ToolOutcome {
         let call = frame::Call {
             call: "call_1".to_owned(),
-            callee: self.component.callee(tool),
+            callee: self.component.callee(tool, Vec::new()),
             arguments: arguments.to_owned(),
             run: "bench".to_owned(),
             session: "agent:main:main".to_owned(),

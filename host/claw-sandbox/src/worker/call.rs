@@ -7,12 +7,12 @@ use claw_core::guard::Guard;
 use claw_core::outcome::{FailureKind, ToolOutcome};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use super::crash;
 use super::door::{CallState, Door};
 use super::guest::{Guest, Program, wit};
 use super::plain;
 use super::stdio::Printed;
-use crate::channel;
+use super::{channel, crash};
+use crate::channel::{abilities_path, read_abilities};
 use crate::frame::{Call, Callee, Trace};
 use crate::limits::{CallLimits, HEADER_BYTES, HOSTCALL_BYTES, RANDOM_CALL_BYTES, RESULT_BYTES};
 use crate::manifest::{Manifest, Scope, ToolManifest};
@@ -46,7 +46,15 @@ fn invoke(
     limits: CallLimits,
 ) -> (ToolOutcome, Trace) {
     let mut store = store(engine, guest, state, limits);
+    let mut fetched = Vec::new();
     let result = match (call.callee, &program.indices) {
+        (Callee::SendFile(bytes), _) => channel::send_file(&program.pre, &mut store, &call.arguments, bytes),
+        (Callee::Fetch, _) => channel::fetch(&program.pre, &mut store, &call.arguments).map(|answer| {
+            answer.map(|bytes| {
+                fetched = bytes;
+                String::new()
+            })
+        }),
         (Callee::Function(path), _) => plain::invoke(&program.pre, &mut store, &path, &call.arguments),
         (Callee::Tool(tool), None) => Ok(Err(wit::ToolError::NotFound(format!("the component has no tool `{tool}`")))),
         (Callee::Tool(tool), Some(indices)) => {
@@ -68,7 +76,7 @@ fn invoke(
         Err(error) => trapped(&error, &store, state, printed, limits),
     };
     let guest = store.data();
-    (outcome, Trace { stdio: printed.text(), log_dropped: guest.log.dropped, clock: guest.time.kept() })
+    (outcome, Trace { stdio: printed.text(), log_dropped: guest.log.dropped, clock: guest.time.kept(), fetched })
 }
 
 /// Reads a component's manifest, and what its channel can do, with nothing granted.
@@ -96,10 +104,10 @@ pub(super) fn describe(
     let mut manifest = read_manifest(manifest)?;
     if program.is_channel {
         let mut store = fresh()?;
-        let said = plain::invoke(&program.pre, &mut store, &channel::abilities_path(), "{}")
+        let said = plain::invoke(&program.pre, &mut store, &abilities_path(), "{}")
             .map_err(|error| trapped(&error, &store, state, &printed, limits).text())?;
         let said = said.map_err(|_| "it does not say what its channel can do")?;
-        manifest.channel = Some(channel::read_abilities(&said)?);
+        manifest.channel = Some(read_abilities(&said)?);
     }
     manifest.check()?;
     Ok(manifest)

@@ -121,6 +121,7 @@ impl Caller {
             seed: [7; 32],
             begins: Timestamp(1_760_000_000_000),
             clock: None,
+            file: Vec::new(),
         };
         Ok(self.sandbox.start(&self.component, self.decide()?, facts, &self.ground, limits).await?)
     }

@@ -73,6 +73,7 @@ pub(super) fn component(host: &Host, installed: &Installed) -> Value {
         "tools": tools,
         "channel": component.manifest.channel.as_ref().map(|channel| json!({
             "textLimit": channel.text_limit, "idempotent": channel.idempotent, "edits": channel.edits,
+            "fileLimit": channel.largest_file(),
         })),
         "scopes": subject.declared.scopes().iter().map(ToString::to_string).collect::<Vec<_>>(),
         // What it imports, where it has no manifest.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_core::channel::{self, Batch, Failure, Outgoing};
+use claw_core::channel::{self, Batch, Failure, Outgoing, OutgoingFile};
 use claw_core::id::{CallId, ComponentName, RunId, SessionKey, ToolName};
 use claw_core::inbound::Origin;
 use claw_core::label::Labels;
@@ -41,7 +41,8 @@ pub async fn receive(
     cursor: Option<&str>,
     stop: &CancellationToken,
 ) -> Result<Batch, Failure> {
-    let (outcome, denied) = call(host, channel, channel::RECEIVE, channel::receive_arguments(cursor), stop).await?;
+    let wanted = Wanted::new(channel::RECEIVE, channel::receive_arguments(cursor));
+    let Given { outcome, denied, .. } = call(host, channel, wanted, stop).await?;
     channel::received(outcome).map_err(|failure| told(failure, denied))
 }
 
@@ -55,8 +56,64 @@ pub async fn send(
     message: &Outgoing,
     stop: &CancellationToken,
 ) -> Result<String, Failure> {
-    let (outcome, denied) = call(host, channel, channel::SEND, message.arguments(), stop).await?;
+    let wanted = Wanted::new(channel::SEND, message.arguments());
+    let Given { outcome, denied, .. } = call(host, channel, wanted, stop).await?;
     channel::sent(outcome).map_err(|failure| told(failure, denied))
+}
+
+/// Sends one file, of these bytes; gives the service's id of the message.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_file(
+    host: &Arc<Host>,
+    channel: &Channel,
+    file: &OutgoingFile,
+    bytes: Vec<u8>,
+    stop: &CancellationToken,
+) -> Result<String, Failure> {
+    let wanted = Wanted { file: bytes, ..Wanted::new(channel::SEND_FILE, file.arguments()) };
+    let Given { outcome, denied, .. } = call(host, channel, wanted, stop).await?;
+    channel::sent(outcome).map_err(|failure| told(failure, denied))
+}
+
+/// Gives the bytes of an attachment.
+///
+/// # Errors
+/// Why there are none.
+pub async fn fetch(
+    host: &Arc<Host>,
+    channel: &Channel,
+    attachment: &str,
+    stop: &CancellationToken,
+) -> Result<Vec<u8>, Failure> {
+    let wanted = Wanted::new(channel::FETCH, channel::fetch_arguments(attachment));
+    let Given { outcome, denied, fetched } = call(host, channel, wanted, stop).await?;
+    channel::fetched(outcome).map_err(|failure| told(failure, denied))?;
+    Ok(fetched)
+}
+
+/// What a component is asked for.
+struct Wanted {
+    function: &'static str,
+    arguments: String,
+    /// The bytes of the file that it is to send.
+    file: Vec<u8>,
+}
+
+impl Wanted {
+    fn new(function: &'static str, arguments: String) -> Self {
+        Wanted { function, arguments, file: Vec::new() }
+    }
+}
+
+/// What came back.
+struct Given {
+    outcome: ToolOutcome,
+    /// Why something was denied to the call.
+    denied: Option<String>,
+    /// The attachment that it has fetched.
+    fetched: Vec<u8>,
 }
 
 /// A failure for what it is, if something was denied to a call that sent nothing.
@@ -67,17 +124,16 @@ fn told(failure: Failure, denied: Option<String>) -> Failure {
     }
 }
 
-/// Calls one of the component's two functions; gives its outcome, and why something was denied to it.
+/// Calls one of the component's functions.
 ///
 /// # Errors
 /// [`Failure::Unavailable`] or [`Failure::Refused`] if the call does not begin.
 async fn call(
     host: &Arc<Host>,
     channel: &Channel,
-    function: &str,
-    arguments: String,
+    Wanted { function, arguments, file }: Wanted,
     stop: &CancellationToken,
-) -> Result<(ToolOutcome, Option<String>), Failure> {
+) -> Result<Given, Failure> {
     let (installed, _) = channel.component(host).map_err(Failure::Unavailable)?;
     let call = ToolCall {
         id: CallId::parse(function).expect("channels: the literal is a call id"),
@@ -118,15 +174,17 @@ async fn call(
     })?;
     // Taken before anything is looked up: what is taken back from now on ends the call.
     let revoked = installed.calls();
-    let facts = CallFacts { run, session, origin: Origin::Owner, seed: random_bytes(), begins: now(), clock: None };
+    let (origin, seed) = (Origin::Owner, random_bytes());
+    let facts = CallFacts { run, session, origin, seed, begins: now(), clock: None, file };
     let ground = Ground { mounts: Vec::new(), config: installed.settings.config.clone() };
     let limits = CallLimits { wall_ms: WITHIN.as_millis() as u64, ..installed.settings.call_limits(host.limits.call) };
     let running = host.sandbox.start(&installed.component, admitted.permit, facts, &ground, limits).await;
     let mut running = running.map_err(|err| unavailable(&err))?;
     let on_record = Arc::clone(&channel.on_record);
     let effects = Arc::new(Effects::own(context.clone(), call.clone(), &installed, running.answerer(), on_record));
-    let (outcome, _) = tool_call::attend(&context, &call, &mut running, &effects, &revoked).await;
-    Ok((masked(&host.vault, outcome.into()).outcome, effects.denied()))
+    let (outcome, trace) = tool_call::attend(&context, &call, &mut running, &effects, &revoked).await;
+    let outcome = masked(&host.vault, outcome.into()).outcome;
+    Ok(Given { outcome, denied: effects.denied(), fetched: trace.fetched })
 }
 
 /// What stands in the record for the conversation and the run, which there are none of.

@@ -34,10 +34,14 @@ pub fn differences(before: &Manifest, now: &Manifest) -> Vec<Difference> {
     let channel = |manifest: &Manifest| match manifest.channel {
         None => String::new(),
         Some(can) => format!(
-            "messages of up to {} characters, {} changed later, {} twice by the same key",
+            "messages of up to {} characters, {} changed later, {} twice by the same key; {}",
             can.text_limit,
             if can.edits { "can be" } else { "cannot be" },
             if can.idempotent { "never shown" } else { "perhaps shown" },
+            match can.largest_file() {
+                0 => "no files".to_owned(),
+                bytes => format!("files of up to {bytes} bytes"),
+            },
         ),
     };
     compare("its channel", &channel(before), &channel(now));
@@ -147,9 +151,9 @@ mod tests {
         let mut brew = tool("brew", "Brews.\nFast.\nIt asks.", &schema.replace('3', "9"));
         brew.untrusted_output = true;
         let mut now = manifest("Makes coffee.", vec![brew, tool("drink", "Drinks.", "{}")]);
-        now.channel = Some(Abilities { text_limit: 7, idempotent: false, edits: true });
+        now.channel = Some(Abilities { text_limit: 7, idempotent: false, edits: true, file_limit: 0 });
         let expected = "its summary\n- Makes tea.\n+ Makes coffee.\n\
-            its channel\n+ messages of up to 7 characters, can be changed later, perhaps shown twice by the same key\n\
+            its channel\n+ messages of up to 7 characters, can be changed later, perhaps shown twice by the same key; no files\n\
             the description of `brew`\n- Slowly.\n+ Fast.\n\
             the schema of `brew`\n-       \"maximum\": 3\n+       \"maximum\": 9\n\
             whether `brew` brings in content from outside\n- no\n+ yes\n\

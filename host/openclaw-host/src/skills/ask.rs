@@ -93,7 +93,8 @@ async fn start(host: &Host, text: &str) -> Result<Running, String> {
         Decision::Ask(_) => return Err("the policies would ask before it is parsed".to_owned()),
         Decision::Deny(denial) => return Err(format!("{}: {}", denial.code, denial.reason)),
     };
-    let call = CallFacts { run, session, origin: Origin::Owner, seed: random_bytes(), begins: facts.at, clock: None };
+    let (origin, seed, file) = (Origin::Owner, random_bytes(), Vec::new());
+    let call = CallFacts { run, session, origin, seed, begins: facts.at, clock: None, file };
     // Frontmatter takes milliseconds; the rest is patience with a busy machine.
     let limits = CallLimits { wall_ms: 10_000, cpu_ms: 1_000, effects: 1, ..CallLimits::default() };
     let started = host.sandbox.start(&installed.component, permit, call, &Ground::default(), limits).await;

@@ -67,5 +67,5 @@ fn message(line: &str) -> Option<Received> {
     let mut part = || parts.next().map(str::to_owned);
     let (id, chat, person, direct, text) = (part()?, part()?, part()?, part()?, part()?);
     let sender = Person { name: format!("{person}!"), id: person };
-    Some(Received { id, chat, direct: direct == "direct", sender, text, sent_ms: 0 })
+    Some(Received { id, chat, direct: direct == "direct", sender, text, attachments: Vec::new(), sent_ms: 0 })
 }

@@ -4,7 +4,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "wit", world: "odd" });
 }
 
-use bindings::exports::openclaw::channel::guest::{Abilities, Batch, Failure, Guest, Outgoing};
+use bindings::exports::openclaw::channel::guest::{Abilities, Batch, Failure, Guest, Outgoing, OutgoingFile};
 use openclaw_sdk::{NoArgs, Tool, ToolError};
 
 openclaw_sdk::export_component! {
@@ -29,7 +29,7 @@ impl Tool for Odd {
 
 impl Guest for Odd {
     fn get_abilities() -> Abilities {
-        Abilities { text_limit: 1, idempotent: false, edits: false }
+        Abilities { text_limit: 1, idempotent: false, edits: false, file_limit: 0 }
     }
 
     fn receive(_: Option<String>) -> Result<Batch, Failure> {
@@ -38,6 +38,14 @@ impl Guest for Odd {
 
     fn send(_: Outgoing) -> Result<u64, Failure> {
         Ok(1)
+    }
+
+    fn send_file(_: OutgoingFile) -> Result<String, Failure> {
+        Ok(String::new())
+    }
+
+    fn fetch(_: String) -> Result<Vec<u8>, Failure> {
+        Ok(Vec::new())
     }
 }
 

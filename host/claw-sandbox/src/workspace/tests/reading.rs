@@ -137,3 +137,19 @@ fn nothing_outside_is_read_or_written_while_a_directory_and_a_link_are_swapped()
     let secret = before.into_iter().filter(|(path, _)| path.starts_with(site.secret(""))).collect();
     assert_eq!(after, secret);
 }
+
+#[test]
+fn a_whole_file_is_read_up_to_a_size_by_the_same_rules() {
+    let site = Site::new();
+    site.file("a/b.txt", "hello").link("inside", "a/b.txt").link("outside", "../secret/canary.txt");
+    let workspace = site.read_write();
+    for path in ["a/b.txt", "inside", "/workspace/a/b.txt"] {
+        assert_eq!(workspace.read_whole(path, 5).unwrap(), b"hello", "{path}");
+    }
+    assert!(matches!(workspace.read_whole("a/b.txt", 4), Err(FileError::Limit(_))));
+    for path in ["outside", "../secret/canary.txt", "/etc/passwd", "~/x"] {
+        assert!(matches!(workspace.read_whole(path, 99), Err(FileError::Denied { .. })), "{path}");
+    }
+    assert!(matches!(workspace.read_whole("a", 99), Err(FileError::Invalid(_))));
+    assert!(matches!(workspace.read_whole("none", 99), Err(FileError::NotFound(_))));
+}
