@@ -2,6 +2,7 @@
 
 pub mod board;
 mod commands;
+mod files;
 mod preview;
 mod telegram;
 
@@ -378,7 +379,7 @@ async fn paragraphs_are_sent_while_the_model_still_speaks() {
     let sent = board.sent(1).await;
     assert!(sent[0].text.starts_with("first") && sent[0].reply_to == "1", "{sent:?}");
     provider.release();
-    let sent = board.until("`/tmp/a.png`").await;
+    let sent = board.until("`/tmp/a.png`: this channel takes no files").await;
     let all: String = sent.iter().map(|sent| sent.text.as_str()).collect();
     for word in ["first", "second", "third"] {
         assert_eq!(all.matches(word).count(), 60, "{word}: {sent:?}");

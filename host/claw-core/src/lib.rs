@@ -9,6 +9,7 @@ pub mod span;
 pub mod text;
 
 pub mod channel;
+pub mod file;
 pub mod image;
 pub mod inbound;
 pub mod label;

@@ -67,6 +67,18 @@ pub fn reply(text: &str, limit: usize) -> Reply {
     Reply { parts, asides: rest.asides }
 }
 
+/// What [`Asides::media`] is of a text.
+pub fn media(text: &str) -> Vec<String> {
+    // Few texts name any.
+    if !text.contains(lines::MEDIA) {
+        return Vec::new();
+    }
+    let mut lines = Lines::default();
+    lines.push(text);
+    lines.finish();
+    lines.into_asides().media
+}
+
 /// Cuts a text of the host's own, in which nothing is looked for, as [`reply`] does.
 pub fn parts(text: &str, limit: usize) -> Vec<String> {
     let mut cutter = Cutter::whole(limit);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
-use crate::outbox::{self, Outgoing};
+use crate::outbox::{self, Content, Outgoing};
 use crate::row::{Row, StoredRoute, decode};
 use crate::session;
 use crate::store::Store;
@@ -42,7 +42,7 @@ impl StoredCard {
     fn changed(&self, message: &str, at: Timestamp) -> Change {
         let changed = Outgoing {
             to: self.to.clone().into(),
-            text: format!("{}\n{}", self.title, self.answers.join("\n")),
+            content: Content::Text(format!("{}\n{}", self.title, self.answers.join("\n"))),
             reply_to: None,
             replaces: Some(message.to_owned()),
             ttl: std::time::Duration::from_millis(self.ttl_ms),

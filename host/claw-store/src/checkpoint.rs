@@ -21,6 +21,7 @@ use crate::branch::{self, Point};
 use crate::change::{Change, Decided};
 use crate::error::{Failure, StoreError};
 use crate::image;
+use crate::outbox;
 use crate::row::{Row, StoredRun, StoredSession, decode, encode};
 use crate::session;
 use crate::store::Store;
@@ -186,7 +187,8 @@ impl Store {
         self.write(move |_| Ok(Decided { answer: (), changes: vec![Change::WatchOnly { folders }] })).await
     }
 
-    /// The blobs that rows name: of files as they are, and as they were before a run, and of images that were said.
+    /// The blobs that rows name: of files as they are, as they were before a run, and that are to be sent, and of images that
+    /// were said.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -197,6 +199,7 @@ impl Store {
         };
         self.read(|snapshot| {
             let mut named = image::named(snapshot)?;
+            named.extend(outbox::files(snapshot)?);
             if let Some(table) = snapshot.table_if_there(tables::WATCHED)? {
                 for item in table.iter()? {
                     let (place, row) = item?;

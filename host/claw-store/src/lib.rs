@@ -80,7 +80,7 @@ pub use key_rest::KeyRest;
 pub use kv::{KvError, KvLimits};
 pub use label::LabelledPlace;
 pub use listing::{SessionCursor, SessionPage, SessionQuery};
-pub use outbox::{Attempt, Claimed, Outgoing, OutgoingRow, OutgoingState};
+pub use outbox::{Attempt, Claimed, Content, Outgoing, OutgoingFile, OutgoingRow, OutgoingState};
 pub use package::{Description, Package, Receipt};
 pub use preference::{PreferenceChange, Preferences, PreferencesOf};
 pub use record::{JournalStep, Record, Repeatable};

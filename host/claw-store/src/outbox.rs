@@ -30,7 +30,7 @@ use crate::tables;
 
 mod queue;
 
-pub(crate) use queue::{append, counts, holds_back, is_there, last_number, of_session, put};
+pub(crate) use queue::{append, counts, files, holds_back, is_there, last_number, of_session, put};
 
 /// Messages that one sweep changes of each kind: one transaction holds them all.
 const SWEPT: usize = 1000;
@@ -42,14 +42,54 @@ const WHY_CHARS: usize = 500;
 pub struct Outgoing {
     /// Where to.
     pub to: Chat,
-    /// What it says, in Markdown.
-    pub text: String,
+    /// What is sent.
+    pub content: Content,
     /// The service's id of the message that it answers.
     pub reply_to: Option<String>,
-    /// The service's id of a message of ours that says this from now on, instead of another message.
+    /// The service's id of a message of ours that says this from now on, instead of another message; no file does.
     pub replaces: Option<String>,
     /// How long it is worth sending.
     pub ttl: std::time::Duration,
+}
+
+/// What a message consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Words, in Markdown.
+    Text(String),
+    /// A file, whose bytes are a blob.
+    File(OutgoingFile),
+}
+
+/// A file that is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingFile {
+    /// Its name, without folders.
+    pub name: String,
+    /// What its first bytes say that it is.
+    pub media_type: String,
+    /// SHA-256 of its bytes: the blob. The row keeps it from being swept.
+    pub digest: Digest,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+impl Content {
+    /// What it says; of a file, its name.
+    pub fn words(&self) -> &str {
+        match self {
+            Content::Text(text) => text,
+            Content::File(file) => &file.name,
+        }
+    }
+
+    /// SHA-256 of what is sent.
+    fn digest(&self) -> Digest {
+        match self {
+            Content::Text(text) => Digest(Sha256::digest(text).into()),
+            Content::File(file) => file.digest,
+        }
+    }
 }
 
 /// A message of the outbox.
@@ -59,8 +99,8 @@ pub struct OutgoingRow {
     pub id: u64,
     /// Where to.
     pub to: Chat,
-    /// What it says, in Markdown.
-    pub text: String,
+    /// What is sent.
+    pub content: Content,
     /// The service's id of the message that it answers.
     pub reply_to: Option<String>,
     /// The service's id of a message of ours that says this from now on, instead of another message.
@@ -118,7 +158,12 @@ impl OutgoingRow {
     /// put back to an earlier day.
     pub fn key(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [&self.to.source.channel, &self.to.source.account, &self.to.id, &self.text] {
+        let content = match &self.content {
+            Content::Text(text) => text.as_bytes(),
+            Content::File(file) => &file.digest.0,
+        };
+        let to = [&self.to.source.channel, &self.to.source.account, &self.to.id].map(|part| part.as_bytes());
+        for part in to.into_iter().chain([content]) {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -477,7 +522,8 @@ pub(crate) fn first(
     run: Option<&RunId>,
     at: Timestamp,
 ) -> StoredOutgoing {
-    let Outgoing { to, text, reply_to, replaces, ttl } = message;
+    let Outgoing { to, content, reply_to, replaces, ttl } = message;
+    let (text, file) = content.into();
     StoredOutgoing {
         to: to.into(),
         text,
@@ -494,6 +540,7 @@ pub(crate) fn first(
         why: None,
         unsure: false,
         replaces,
+        file,
     }
 }
 
@@ -520,16 +567,16 @@ fn noted(
         session: row.session.clone(),
         run: row.run.clone(),
         subject: Some(format!("{id}: {channel} {account} {chat}")),
-        digest: Some(Digest(Sha256::digest(&row.text).into())),
+        digest: Some(row.content().digest()),
         outcome,
         ..AuditEntry::new(kind, actor, at)
     }))
 }
 
 fn shown(id: u64, row: StoredOutgoing) -> OutgoingRow {
+    let content = row.content();
     let StoredOutgoing {
         to,
-        text,
         reply_to,
         session,
         run,
@@ -547,7 +594,7 @@ fn shown(id: u64, row: StoredOutgoing) -> OutgoingRow {
     OutgoingRow {
         id,
         to,
-        text,
+        content,
         reply_to,
         replaces,
         session,

@@ -3,13 +3,14 @@
 //!
 //! ```text
 //!   service ─► component ─► feed ─► store: messages and cursor, at once ─► lanes
-//!   service ◄─ component ◄─ post ◄─ store: outbox ◄─ ends of runs, cards, notices
+//!   service ◄─ component ◄─ post ◄─ store: outbox ◄─ ends of runs, their files, cards, notices
 //!                        ◄─ preview ◄─ what a model is saying
 //! ```
 
 mod call;
 mod card;
 mod feed;
+mod file;
 mod post;
 mod preview;
 mod reply;
@@ -27,7 +28,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::card::{card_answered, show_card};
-pub use self::reply::{STOPPED, Said, begins_anew, is_heard, of_run, said, say, to_chat};
+pub use self::file::Reader;
+pub use self::reply::{Heard, STOPPED, Said, begins_anew, is_heard, of_run, said, say, to_chat};
 pub use self::stream::{Shown, Stream};
 use crate::api::{Api, DIRECT};
 use crate::catalog::Installed;

@@ -12,7 +12,7 @@
 //!   revocations.json revocations.list    what must not run, optional
 //!   workspace/         what the assistant works in
 //!   logs/ cache/ scratch/    0700
-//!   blobs/ trash/      0700, copies of files for an undo, and what undos took away
+//!   blobs/ trash/      0700, images, files to be sent, copies of files for an undo, and what undos took away
 //!   scratch/components/      one folder for each component that is granted one
 //! ```
 //! Invariant: no file of the owner is ever overwritten, and a folder that others could change is refused.

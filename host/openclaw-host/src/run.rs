@@ -13,10 +13,10 @@ use claw_core::message::{Entry, Message, Usage};
 use claw_core::turn::{Step, Turn, TurnLimits};
 use claw_model::{ModelError, Reply, StopReason};
 use claw_policy::Facts;
-use claw_store::{Cost, JournalStep, PreferencesOf, Record, RunRow, RunState, Store, StoreError};
+use claw_store::{Cost, JournalStep, Kept, PreferencesOf, Record, RunRow, RunState, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::channels::{self, Shown};
+use crate::channels::{self, Heard, Shown};
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::labels::RunLabels;
@@ -129,6 +129,7 @@ pub async fn run(
         used: Cost::default(),
         unsettled: Cost::default(),
         reservation: None,
+        kept: None,
         said: String::new(),
         shown: Shown::Nothing,
         labels: Arc::new(RunLabels::new(labels)),
@@ -216,6 +217,8 @@ struct Shell {
     unsettled: Cost,
     /// Room for what the last call of the model has cost, until it is counted.
     reservation: Option<Reservation>,
+    /// Files of what is to be recorded.
+    kept: Option<Kept>,
     /// Whether a provider has refused a prompt that had images in it; from then on none has.
     images_refused: bool,
     /// Calls that an earlier attempt had begun, of which nobody knows whether they took effect.
@@ -400,15 +403,16 @@ impl Shell {
     }
 
     async fn record(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<(), StoreError> {
-        let record = self.recordable(entries, steps)?;
+        let record = self.recordable(entries, steps).await?;
         self.append(record).await
     }
 
     /// What is recorded with these.
-    fn recordable(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<Record, StoreError> {
+    async fn recordable(&mut self, entries: Vec<Message>, steps: Vec<JournalStep>) -> Result<Record, StoreError> {
         let recordings = std::mem::take(&mut self.recordings);
         let entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
-        let outbox = self.heard(&entries, None)?;
+        let Heard { messages: outbox, kept } = self.heard(&entries, None).await?;
+        self.kept = kept;
         Ok(Record { entries, steps, recordings, outbox, ..Record::default() })
     }
 }

@@ -52,7 +52,7 @@ async fn a_message_grows_while_the_model_speaks_and_is_the_answer_in_the_end() {
     let grown = board.once(|sent| sent[0].text.ends_with("works…")).await.remove(0);
     provider.release();
     provider.release();
-    let sent = board.until("`/tmp/a.png`").await;
+    let sent = board.until("`/tmp/a.png`: this channel takes no files").await;
     let answer = format!("{}\nWell.", grown.text.trim_end_matches('…'));
     assert_eq!(sent.iter().filter(|sent| sent.text == answer).count(), 1, "{sent:?}");
     assert_eq!((sent.len(), &sent[0].text), (2, &answer), "{sent:?}");

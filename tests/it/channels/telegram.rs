@@ -9,19 +9,20 @@ use crate::host::Home;
 use crate::provider::{Answer, KEY, KEY_VARIABLE, Provider, Wire, say};
 use crate::telegram::bot_api::{BotApi, Trouble};
 
-const TOKEN: &str = "123456:AAcanary-5d41402abc_4b2a76";
+pub const TOKEN: &str = "123456:AAcanary-5d41402abc_4b2a76";
 /// The owner.
-const ADA: i64 = 42;
+pub const ADA: i64 = 42;
 
-fn home(api: &BotApi) -> Home {
+pub fn home(api: &BotApi) -> Home {
     home_with(api, "off", "logging: {level: 'trace'}")
 }
 
 /// The same with more in the configuration.
-fn home_with(api: &BotApi, streaming: &str, more: &str) -> Home {
+pub fn home_with(api: &BotApi, streaming: &str, more: &str) -> Home {
     let url = &api.url;
     let home = Home::new().config(&format!(
-        "{{grants: {{telegram: ['secret telegram-token', 'http {url} POST /bot{{{{secret:telegram-token}}}}/']}},
+        "{{grants: {{telegram: ['secret telegram-token', 'http {url} POST /bot{{{{secret:telegram-token}}}}/',
+                                'http {url} GET /file/bot{{{{secret:telegram-token}}}}/']}},
            components: {{telegram: {{config: {{api: '{url}'}}}}}},
            channels: {{telegram: {{owner: ['{ADA}'], streaming: '{streaming}'}}}}, {more}}}"
     ));
@@ -32,8 +33,8 @@ fn home_with(api: &BotApi, streaming: &str, more: &str) -> Home {
     home
 }
 
-fn texts(sent: &[Value]) -> Vec<&str> {
-    sent.iter().map(|sent| sent["text"].as_str().unwrap()).collect()
+pub fn texts(sent: &[Value]) -> Vec<&str> {
+    sent.iter().map(|sent| sent["text"].as_str().unwrap_or_default()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

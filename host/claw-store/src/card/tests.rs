@@ -2,7 +2,7 @@ use claw_core::inbound::{Chat, Source};
 
 use super::*;
 use crate::fixture::*;
-use crate::{Attempt, Record};
+use crate::{Attempt, Content, Record};
 
 fn source() -> Source {
     Source { channel: "telegram".to_owned(), account: "default".to_owned() }
@@ -10,7 +10,13 @@ fn source() -> Source {
 
 fn message(text: &str) -> Outgoing {
     let to = Chat { source: source(), id: "x".to_owned() };
-    Outgoing { to, text: text.to_owned(), reply_to: None, replaces: None, ttl: std::time::Duration::from_secs(9) }
+    Outgoing {
+        to,
+        content: Content::Text(text.to_owned()),
+        reply_to: None,
+        replaces: None,
+        ttl: std::time::Duration::from_secs(9),
+    }
 }
 
 async fn shown(home: &str, store: &Store) -> u64 {
@@ -26,7 +32,12 @@ async fn shown(home: &str, store: &Store) -> u64 {
 
 /// What changes which message.
 fn waiting(store: &Store) -> Vec<(Option<String>, String)> {
-    store.outbox(Some("waiting"), 0, 9).unwrap().into_iter().map(|row| (row.replaces, row.text)).collect()
+    store
+        .outbox(Some("waiting"), 0, 9)
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.replaces, row.content.words().to_owned()))
+        .collect()
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::tables::{
     AUDIT_HEAD, CURSORS, ENTRIES, META, OUTBOX, OUTBOX_CHATS, OUTBOX_DUE, OUTBOX_KEY, OUTBOX_OF, OUTBOX_STATES,
     PENDING, RECENT, ROUTES, RUNS, SCHEMA, SUB_AGENTS, TASK_LISTS, TASKS, TITLES, UNFINISHED,
 };
-use crate::{Attempt, Outgoing, Point, Received, Record};
+use crate::{Attempt, Content, Outgoing, Point, Received, Record};
 
 /// A sound store with something of everything that is checked.
 async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -30,7 +30,7 @@ async fn sound() -> (tempfile::TempDir, std::path::PathBuf) {
     let source = inbound("a").source;
     let message = |n| Outgoing {
         to: Chat { source: source.clone(), id: "X".to_owned() },
-        text: format!("message {n}"),
+        content: Content::Text(format!("message {n}")),
         reply_to: None,
         replaces: None,
         ttl: std::time::Duration::from_secs(1),

@@ -14,7 +14,7 @@ use super::disk::explains;
 use super::family;
 use super::world::World;
 use crate::fixture::*;
-use crate::{Attempt, Outgoing, Received};
+use crate::{Attempt, Content, Outgoing, Received};
 use crate::{AuditEntry, AuditKind, JournalStep, Record, Repeatable, ResolveError, RunState, Store, StoreError};
 
 /// The conversations. Each has one run at a time.
@@ -121,7 +121,7 @@ impl Life<'_> {
         loop {
             let claimed = self.store.claim(&account(self.session), 9, at(3)).await?;
             let [row] = &claimed.to_send[..] else { return Ok(()) };
-            let part = row.text.split(' ').next().unwrap();
+            let part = row.content.words().split(' ').next().unwrap();
             let run = row.run.as_ref().unwrap();
             let note = |what: &str| self.world.borrow_mut().note(&format!("{what} {run} {part}"));
             note(if row.unsure { "shown-again" } else { "shown" });
@@ -216,7 +216,7 @@ impl Life<'_> {
             let ttl = Duration::from_secs(1);
             let message = |part| Outgoing {
                 to: to.clone(),
-                text: format!("{part} {}", PADDING.repeat(30)),
+                content: Content::Text(format!("{part} {}", PADDING.repeat(30))),
                 reply_to: None,
                 replaces: None,
                 ttl,

@@ -152,7 +152,8 @@ impl World {
     fn check_channels(&mut self, store: &Store) {
         let mut rows = BTreeMap::new();
         for row in store.outbox(None, 0, 1000).unwrap() {
-            let place = (row.run.clone().unwrap().to_string(), row.text.split(' ').next().unwrap().parse().unwrap());
+            let place =
+                (row.run.clone().unwrap().to_string(), row.content.words().split(' ').next().unwrap().parse().unwrap());
             assert!(rows.insert(place.clone(), row).is_none(), "{place:?} is to be sent twice");
         }
         for (name, known) in &mut self.runs {

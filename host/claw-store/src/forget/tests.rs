@@ -4,7 +4,7 @@ use claw_core::label::Labels;
 
 use super::*;
 use crate::fixture::*;
-use crate::{ApprovalFilter, JournalStep, Outgoing, Point, Received, Record, Repeatable};
+use crate::{ApprovalFilter, Content, JournalStep, Outgoing, Point, Received, Record, Repeatable};
 
 async fn tell(store: &Store, id: &str, session: &str, when: u64) {
     let shown = Inbound { images: vec![image(1)], ..inbound_to(id, session) };
@@ -18,7 +18,8 @@ async fn tell(store: &Store, id: &str, session: &str, when: u64) {
     store.receive(&source, vec![received], Vec::new(), Vec::new(), at(when)).await.unwrap();
     let to = Chat { source, id: "X".to_owned() };
     let ttl = Duration::from_millis(50);
-    let outbox = vec![Outgoing { to, text: "canary".to_owned(), reply_to: None, replaces: None, ttl }];
+    let outbox =
+        vec![Outgoing { to, content: Content::Text("canary".to_owned()), reply_to: None, replaces: None, ttl }];
     let step =
         JournalStep::CallStarted { call: call("c"), tool: tool(), component: component(), repeatable: Repeatable::Yes };
     let asked = Record { entries: vec![asks(&["c"])], steps: vec![step], ..Record::default() };

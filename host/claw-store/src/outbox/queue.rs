@@ -1,6 +1,6 @@
 //! The rows of the outbox with their four indexes: the queues of the chats, who is due, the states, and the conversations.
 
-use claw_core::id::{SessionKey, Timestamp};
+use claw_core::id::{Digest, SessionKey, Timestamp};
 use redb::{ReadableTable, Table};
 
 use crate::card;
@@ -48,6 +48,17 @@ pub(crate) fn counts(snapshot: &Snapshot) -> Result<Vec<(&'static str, u64)>, Fa
     let states = snapshot.table(tables::OUTBOX_STATES)?;
     let count = |name| Ok((name, in_state(&states, name, 0)?.count() as u64));
     super::OutgoingState::NAMES.into_iter().map(count).collect()
+}
+
+/// The digests of all files that are to be sent.
+pub(crate) fn files(snapshot: &Snapshot) -> Result<Vec<Digest>, Failure> {
+    let mut files = Vec::new();
+    for item in snapshot.table(tables::OUTBOX)?.iter()? {
+        let (id, row) = item?;
+        let row: StoredOutgoing = decode(&id.value().to_string(), row.value())?;
+        files.extend(row.file.map(|file| file.digest()));
+    }
+    Ok(files)
 }
 
 /// The messages of a conversation.

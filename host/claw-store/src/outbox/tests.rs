@@ -14,7 +14,13 @@ fn telegram() -> Source {
 
 fn to(chat: &str, text: &str) -> Outgoing {
     let to = Chat { source: telegram(), id: chat.to_owned() };
-    Outgoing { to, text: text.to_owned(), reply_to: None, replaces: None, ttl: Duration::from_millis(1000) }
+    Outgoing {
+        to,
+        content: Content::Text(text.to_owned()),
+        reply_to: None,
+        replaces: None,
+        ttl: Duration::from_millis(1000),
+    }
 }
 
 fn failed(why: &str, again: Option<u64>) -> Attempt {
@@ -69,7 +75,7 @@ async fn what_a_run_says_is_in_the_outbox_with_its_end_or_not_at_all() {
     assert!(matches!(store.record(&run("a"), again, at(3)).await, Err(StoreError::Superseded { .. })));
     let store = reopen(&home, store);
     let rows = store.outbox(None, 0, 9).unwrap();
-    assert_eq!(rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(rows.iter().map(|row| row.content.words()).collect::<Vec<_>>(), ["one", "two"]);
     assert_eq!((rows[0].run.clone(), rows[0].session.clone()), (Some(run("a")), Some(key("x"))));
     assert_eq!((rows[0].created, rows[0].expires, rows[0].attempts), (at(2), at(1002), 0));
     assert_ne!(rows[0].key(), rows[1].key());
@@ -239,4 +245,28 @@ async fn what_was_put_off_can_be_hurried() {
     assert_eq!(claim(&store, 9, 12).await, [0; 0]);
     store.hurry_outbox(&telegram(), at(12)).await.unwrap();
     assert_eq!(claim(&store, 9, 12).await, [1]);
+}
+
+#[tokio::test]
+async fn a_file_is_named_as_long_as_it_is_to_be_sent() {
+    let (home, store) = store();
+    let file =
+        OutgoingFile { name: "a.png".to_owned(), media_type: "image/png".to_owned(), digest: digest(7), bytes: 9 };
+    let message = |file: &OutgoingFile| Outgoing { content: Content::File(file.clone()), ..to("x", "") };
+    let other = OutgoingFile { digest: digest(8), ..file.clone() };
+    store.accept(inbound_to("a", "x"), at(1)).await.unwrap();
+    let outbox = vec![message(&file), message(&other)];
+    store.record(&run("a"), Record { outbox, end: done(), ..Record::default() }, at(2)).await.unwrap();
+    let store = reopen(&home, store);
+    let rows = store.outbox(None, 0, 9).unwrap();
+    assert_eq!(rows[0].content, Content::File(file));
+    assert_ne!(rows[0].key(), rows[1].key());
+    assert_eq!(store.named_blobs().unwrap(), [digest(7), digest(8)].into());
+    let first = store.claim(&telegram(), 1, at(3)).await.unwrap().to_send.remove(0);
+    store.settle(first.id, sent(), at(4)).await.unwrap();
+    assert_eq!(store.named_blobs().unwrap(), [digest(8)].into());
+    // On record is what the file was.
+    assert!(on_record(&store, "outbox.sent")[0].text.contains(&digest(7).to_string()));
+    store.delete_session(&key("x"), "cli", at(5)).await.unwrap();
+    assert_eq!(store.named_blobs().unwrap(), [].into());
 }

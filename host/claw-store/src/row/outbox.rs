@@ -1,11 +1,11 @@
 //! The rows of the outbox, and of the chats that conversations belong to.
 
-use claw_core::id::{RunId, SessionKey, Timestamp};
+use claw_core::id::{Digest, RunId, SessionKey, Timestamp};
 use claw_core::inbound::{Chat, Source};
 use serde::{Deserialize, Serialize};
 
 use super::Row;
-use crate::outbox::OutgoingState;
+use crate::outbox::{Content, OutgoingFile, OutgoingState};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct StoredRoute {
@@ -35,6 +35,7 @@ impl From<StoredRoute> for Chat {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredOutgoing {
     pub to: StoredRoute,
+    /// What it says; the name of a file.
     pub text: String,
     pub reply_to: Option<String>,
     pub session: Option<SessionKey>,
@@ -51,6 +52,21 @@ pub(crate) struct StoredOutgoing {
     pub why: Option<String>,
     pub unsure: bool,
     pub replaces: Option<String>,
+    pub file: Option<StoredFile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredFile {
+    media_type: String,
+    digest: [u8; 32],
+    bytes: u64,
+}
+
+impl StoredFile {
+    /// The name of its bytes.
+    pub fn digest(&self) -> Digest {
+        Digest(self.digest)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,14 +88,45 @@ impl StoredOutgoing {
     pub fn chat(&self) -> (&str, &str, &str) {
         (&self.to.channel, &self.to.account, &self.to.chat)
     }
+
+    /// What is sent.
+    pub fn content(&self) -> Content {
+        let text = self.text.clone();
+        match &self.file {
+            None => Content::Text(text),
+            Some(StoredFile { media_type, digest, bytes }) => Content::File(OutgoingFile {
+                name: text,
+                media_type: media_type.clone(),
+                digest: Digest(*digest),
+                bytes: *bytes,
+            }),
+        }
+    }
+}
+
+impl From<Content> for (String, Option<StoredFile>) {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Text(text) => (text, None),
+            Content::File(OutgoingFile { name, media_type, digest: Digest(digest), bytes }) => {
+                (name, Some(StoredFile { media_type, digest, bytes }))
+            }
+        }
+    }
 }
 
 impl Row for StoredOutgoing {
     const KIND: &'static str = "outbox";
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 
-    /// Version 1 had nothing behind `unsure`: in these bytes, a message that replaces none.
+    /// Version 1 had nothing behind `unsure`, version 2 nothing behind `replaces`: in these bytes, a message that replaces
+    /// none, and a text.
     fn older(version: u8, bytes: &[u8]) -> Option<postcard::Result<Self>> {
-        (version == 1).then(|| postcard::from_bytes(&[bytes, &[0]].concat()))
+        let nothing: &[u8] = match version {
+            1 => &[0, 0],
+            2 => &[0],
+            _ => return None,
+        };
+        Some(postcard::from_bytes(&[bytes, nothing].concat()))
     }
 }

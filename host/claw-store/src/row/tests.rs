@@ -104,14 +104,17 @@ fn a_run_from_before_the_images_has_none() {
 }
 
 #[test]
-fn a_message_from_before_the_previews_replaces_none() {
+fn a_message_from_before_the_previews_replaces_none_and_one_from_before_the_files_is_a_text() {
     let head = (("telegram", "default", "42"), "hello", None::<&str>, None::<&str>, None::<&str>, at(1), 9_u64, at(10));
     let row = (head, 3_u64, 1_u32, StoredSending::Dead, at(2), Some("blocked"), true);
     let row: StoredOutgoing = decode("1", &sealed(postcard::to_extend(&row, vec![1]).unwrap())).unwrap();
     assert_eq!((row.text.as_str(), row.place, row.why.as_deref(), row.unsure), ("hello", 3, Some("blocked"), true));
-    assert_eq!(row.replaces, None);
-    let replaces = StoredOutgoing { replaces: Some("77".to_owned()), ..row };
-    assert_eq!(decode::<StoredOutgoing>("1", &encode(&replaces)).unwrap(), replaces);
+    assert_eq!((&row.replaces, &row.file), (&None, &None));
+    let behind = (StoredSending::Dead, at(2), Some("blocked"), true, Some("77"));
+    let second = (head, 3_u64, 1_u32, behind);
+    let second: StoredOutgoing = decode("1", &sealed(postcard::to_extend(&second, vec![2]).unwrap())).unwrap();
+    assert_eq!(second, StoredOutgoing { replaces: Some("77".to_owned()), ..row });
+    assert_eq!(decode::<StoredOutgoing>("1", &encode(&second)).unwrap(), second);
 }
 
 #[test]

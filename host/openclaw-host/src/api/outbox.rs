@@ -1,7 +1,7 @@
 //! What is to be sent over channels, for clients.
 
 use claw_gateway::{OutboxCall, OutboxChoice, OutboxList, RpcError};
-use claw_store::{OutgoingRow, OutgoingState, Store};
+use claw_store::{Content, OutgoingRow, OutgoingState, Store};
 use serde_json::{Value, json};
 
 use super::stored;
@@ -65,12 +65,16 @@ async fn change(store: &Store, by: &str, deed: Deed, choice: OutboxChoice) -> Re
 }
 
 fn message(row: OutgoingRow) -> Value {
-    let OutgoingRow { id, to, text, session, run, created, expires, state, since, attempts, why, unsure, .. } = row;
+    let OutgoingRow { id, to, content, session, run, created, expires, state, since, attempts, why, unsure, .. } = row;
     let next = match state {
         OutgoingState::Waiting { next } => Some(next.0),
         OutgoingState::Sending | OutgoingState::Dead => None,
     };
-    let words = text.split_whitespace().flat_map(|word| word.chars().chain([' ']));
+    let words = content.words().split_whitespace().flat_map(|word| word.chars().chain([' ']));
+    let file = match &content {
+        Content::Text(_) => Value::Null,
+        Content::File(file) => json!({"name": file.name, "mediaType": file.media_type, "bytes": file.bytes}),
+    };
     json!({
         "id": id,
         "state": state.as_str(),
@@ -87,6 +91,7 @@ fn message(row: OutgoingRow) -> Value {
         "error": why,
         "mayHaveCome": unsure,
         "text": words.take(SHOWN_CHARS).collect::<String>().trim_end(),
+        "file": file,
     })
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use claw_core::channel::{Failure, Outgoing};
+use claw_core::channel::{self, Failure, Outgoing};
 use claw_core::id::Timestamp;
-use claw_store::{Attempt, Claimed, OutgoingRow, StoreError};
+use claw_store::{Attempt, BlobError, Claimed, Content, OutgoingFile, OutgoingRow, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -16,10 +16,12 @@ use crate::host::{Host, now};
 
 /// Messages that are being sent at the same time, each to another chat.
 const AT_ONCE: usize = 4;
-/// What stands before a message of which nobody knows whether it came, where the service would show it twice.
-const AGAIN: &str = "(Sent once more: the first time nobody knows whether it came.)\n\n";
-/// What is left free in each message for that, in UTF-16 units.
-pub const SPARE: usize = AGAIN.len();
+/// What stands with a message of which nobody knows whether it came, where the service would show it twice.
+const AGAIN: &str = "(Sent once more: the first time nobody knows whether it came.)";
+/// What parts that from the text behind it.
+const PARTED: &str = "\n\n";
+/// What is left free in each message for both, in UTF-16 units.
+pub const SPARE: usize = AGAIN.len() + PARTED.len();
 
 /// Sends what there is to send, until `stop`; what is being sent then may end before `cut_off`.
 pub async fn post(host: Arc<Host>, channel: Arc<Channel>, stop: CancellationToken, cut_off: CancellationToken) {
@@ -85,7 +87,17 @@ async fn put(
     let abilities = channel.component(host).map(|(_, abilities)| abilities);
     let (edits, idempotent) = abilities.map_or((false, false), |it| (it.edits, it.idempotent));
     let key = row.key();
-    let OutgoingRow { id, to, text, reply_to, replaces, unsure, .. } = row;
+    let OutgoingRow { id, to, content, reply_to, replaces, unsure, .. } = row;
+    let again = (unsure && !idempotent).then_some(AGAIN);
+    let text = match content {
+        Content::Text(text) => text,
+        Content::File(OutgoingFile { name, media_type, digest, bytes: size }) => {
+            let (chat, caption) = (to.id, again.map(str::to_owned));
+            let file = channel::OutgoingFile { key, chat, name, media_type, digest, size, caption, reply_to };
+            let bytes = bytes(host, &file).await?;
+            return call::send_file(host, channel, &file, bytes, cut_off).await;
+        }
+    };
     let new = Outgoing { key, chat: to.id, text, reply_to, replaces: None };
     if edits && replaces.is_some() {
         // Who does not know whether it came can do it again: it is shown once.
@@ -96,8 +108,19 @@ async fn put(
             other => return other,
         }
     }
-    let text = if unsure && !idempotent { format!("{AGAIN}{}", new.text) } else { new.text };
+    let text = again.map_or_else(|| new.text.clone(), |again| format!("{again}{PARTED}{}", new.text));
     call::send(host, channel, &Outgoing { text, ..new }, cut_off).await
+}
+
+/// The bytes of a file, as they were when it was put into the outbox.
+async fn bytes(host: &Host, file: &channel::OutgoingFile) -> Result<Vec<u8>, Failure> {
+    let (blobs, digest) = (host.blobs.clone(), file.digest);
+    let read = tokio::task::spawn_blocking(move || blobs.get(&digest)).await;
+    let read = read.unwrap_or_else(|err| std::panic::resume_unwind(err.into_panic()));
+    read.map_err(|err| match err {
+        BlobError::Missing { .. } | BlobError::Damaged { .. } => Failure::Rejected(causes::chain(&err)),
+        BlobError::Io { .. } | BlobError::Names(_) => Failure::Unavailable(causes::chain(&err)),
+    })
 }
 
 async fn send(host: Arc<Host>, channel: Arc<Channel>, row: OutgoingRow, cut_off: CancellationToken) {

@@ -1,5 +1,6 @@
 //! What is to be sent: answers, and what the host says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use claw_core::id::SessionKey;
 use claw_core::inbound::{Chat, Origin};
 use claw_core::message::Message;
 use claw_core::outbound::{self, Asides, Blocks, ReplyTo};
-use claw_store::{Outgoing, RunRow, StoreError};
+use claw_store::{Content, Kept, Outgoing, RunRow, StoreError};
 
+use super::file::{Files, Reader};
 use super::{Channel, Shown, feed, post};
 use crate::causes;
 use crate::host::{Host, now};
@@ -30,6 +32,17 @@ pub struct Said<'a> {
     pub end: Option<&'a RunEnd>,
     /// What people have seen of the answer.
     pub shown: &'a Shown,
+    /// What reads the files that it names, or why nothing does.
+    pub reader: Result<Reader, &'static str>,
+}
+
+/// What is to be sent for a run.
+#[derive(Default)]
+pub struct Heard {
+    /// In order.
+    pub messages: Vec<Outgoing>,
+    /// Keeps their files until these messages are in the outbox.
+    pub kept: Option<Kept>,
 }
 
 /// What people are told of a run that was stopped.
@@ -42,6 +55,19 @@ impl Said<'_> {
     pub fn ends_answer(&self) -> bool {
         self.end.is_some() || self.entries.iter().any(|entry| matches!(entry, Message::Assistant { .. }))
     }
+
+    /// The files that it names to be sent along, as they are named, in order.
+    pub fn files(entries: &[Message], end: Option<&RunEnd>) -> Vec<String> {
+        let between = entries.iter().filter_map(|entry| match entry {
+            Message::Assistant { text, .. } => Some(text),
+            _ => None,
+        });
+        let last = match end {
+            Some(RunEnd::Done { text, .. } | RunEnd::Aborted { text }) => Some(text),
+            _ => None,
+        };
+        between.chain(last).flat_map(|text| outbound::media(text)).collect()
+    }
 }
 
 /// What is sent for a run: what was said to people in it, and its answer. Nothing for one that was not started over a
@@ -49,10 +75,12 @@ impl Said<'_> {
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read.
-pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing>, StoreError> {
-    let Some(way) = Way::of_run(host, row)? else { return Ok(Vec::new()) };
+pub async fn of_run(host: &Host, row: &RunRow, said: Said<'_>) -> Result<Heard, StoreError> {
+    let Some(way) = Way::of_run(host, row)? else { return Ok(Heard::default()) };
     let own = way.own(row);
     let own = own.as_deref();
+    let named = Said::files(said.entries, said.end);
+    let files = Files::read(host, way.largest_file(), named, said.reader.clone()).await;
     let mut messages = Vec::new();
     // Where the answer begins, and the last thing that the host says.
     let (mut answer, mut notice) = (None, None);
@@ -68,7 +96,7 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
                     (Some(RunEnd::Aborted { text: begun }), Shown::Blocks(count))
                         if *count > 0 && text.starts_with(STOPPED) =>
                     {
-                        messages.extend(way.answer(begun, own, said.shown));
+                        messages.extend(way.answer(begun, own, said.shown, &files));
                         STOPPED
                     }
                     _ => text.as_str(),
@@ -79,13 +107,13 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
             // An answer in between, which only who wants all of it gets to see.
             Message::Assistant { text, calls, .. } if !calls.is_empty() && way.streams() => {
                 answer = Some(messages.len());
-                messages.extend(way.answer(text, own, said.shown));
+                messages.extend(way.answer(text, own, said.shown, &files));
             }
             // What the host says of the last one comes behind it.
             Message::Assistant { calls, .. } if calls.is_empty() => {
                 if let Some(text) = last.take() {
                     answer = Some(messages.len());
-                    messages.extend(way.answer(text, own, said.shown));
+                    messages.extend(way.answer(text, own, said.shown, &files));
                 }
             }
             _ => {}
@@ -93,13 +121,14 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
     }
     if let Some(text) = last {
         answer = Some(messages.len());
-        messages.extend(way.answer(text, own, said.shown));
+        messages.extend(way.answer(text, own, said.shown, &files));
     }
     if let Shown::Preview(id) = said.shown
         && said.ends_answer()
     {
-        // What was begun must not stay as if it were an answer.
-        let place = answer.filter(|place| *place < messages.len()).or(notice);
+        // What was begun must not stay as if it were an answer; a file cannot take its place.
+        let is_text = |place: &usize| messages.get(*place).is_some_and(|it| matches!(it.content, Content::Text(_)));
+        let place = answer.filter(is_text).or(notice);
         match place {
             Some(place) => messages[place].replaces = Some(id.clone()),
             None => {
@@ -107,7 +136,7 @@ pub fn of_run(host: &Host, row: &RunRow, said: &Said<'_>) -> Result<Vec<Outgoing
             }
         }
     }
-    Ok(messages)
+    Ok(Heard { messages, kept: files.kept })
 }
 
 /// Something that the host says in a conversation, as messages of the chat that it belongs to.
@@ -204,7 +233,7 @@ impl<'a> Way<'a> {
     }
 
     /// A model's answer to the message of this id, without the blocks that were sent while it was written.
-    fn answer(&self, text: &str, own: Option<&str>, shown: &Shown) -> Vec<Outgoing> {
+    fn answer(&self, text: &str, own: Option<&str>, shown: &Shown, files: &Files) -> Vec<Outgoing> {
         let reply = if self.streaming() == StreamingWord::Block {
             let mut blocks = self.blocks();
             let mut parts = blocks.push(text);
@@ -216,15 +245,33 @@ impl<'a> Way<'a> {
         };
         let Asides { reply_to, media } = reply.asides;
         let mut messages: Vec<_> = reply.parts.into_iter().map(|part| message(&self.chat, part)).collect();
+        let mut reply_to = answered(reply_to, own);
         if let Some(first) = messages.first_mut() {
-            first.reply_to = answered(reply_to, own);
+            first.reply_to = reply_to.take();
         }
-        let unsent = |file: &String| self.cut(&format!("{HOST_MARK} not sent, for only text is: `{file}`"));
         if let Shown::Blocks(count) = shown {
             messages.drain(..(*count).min(messages.len()));
         }
-        messages.extend(media.iter().flat_map(unsent));
+        // Each once, however often it is named.
+        let mut seen = BTreeSet::new();
+        for named in media.iter().filter(|named| seen.insert(*named)) {
+            match files.get(named) {
+                Ok(file) => {
+                    messages.push(Outgoing { content: Content::File(file), ..message(&self.chat, String::new()) })
+                }
+                Err(why) => messages.extend(self.cut(&why)),
+            }
+        }
+        // Of an answer without a text.
+        if let (Some(first), Some(_)) = (messages.first_mut(), &reply_to) {
+            first.reply_to = reply_to;
+        }
         messages
+    }
+
+    /// Bytes of the largest file that can be sent; 0 if none can.
+    fn largest_file(&self) -> usize {
+        self.channel.component(self.host).map_or(0, |(_, abilities)| abilities.largest_file())
     }
 
     /// A text of the host's as messages of the service.
@@ -249,5 +296,5 @@ pub fn answered(wish: Option<ReplyTo>, own: Option<&str>) -> Option<String> {
 
 /// A message for a chat.
 pub fn message(chat: &Chat, text: String) -> Outgoing {
-    Outgoing { to: chat.clone(), text, reply_to: None, replaces: None, ttl: WORTH }
+    Outgoing { to: chat.clone(), content: Content::Text(text), reply_to: None, replaces: None, ttl: WORTH }
 }

@@ -98,7 +98,10 @@ fn row(message: &Value) -> [String; 7] {
     let may_have_come = if message["mayHaveCome"] == json!(true) { "(may have come) " } else { "" };
     let why = format!("{may_have_come}{}", word(&message["error"]));
     let age = age(now().0.saturating_sub(message["createdAt"].as_u64().unwrap_or(0)) / 1000);
-    let [id, state, tries, text] = ["id", "state", "attempts", "text"].map(|name| word(&message[name]));
+    let [id, state, tries, mut text] = ["id", "state", "attempts", "text"].map(|name| word(&message[name]));
+    if let Some(bytes) = message["file"]["bytes"].as_u64() {
+        text = format!("[file {text}, {} KiB]", bytes.div_ceil(1024));
+    }
     [id, state, chat, age, tries, text, why]
 }
 
@@ -126,6 +129,13 @@ mod tests {
         let [id, state, chat, age, tries, text, why] = row(&message);
         assert_eq!([id.as_str(), &state, &chat, &age, &tries], ["7", "dead", "telegram/default/-100X", "3h", "3"]);
         assert_eq!((why.as_str(), text.contains('\u{1b}')), ("(may have come) blocked", false));
+    }
+
+    #[test]
+    fn a_file_is_shown_by_its_name_and_size() {
+        let file = json!({"name": "a\u{1b}.pdf", "mediaType": "application/pdf", "bytes": 1025});
+        let [.., text, _] = row(&json!({"id": 7, "text": "a\u{1b}.pdf", "file": file}));
+        assert!(text.starts_with("[file a") && text.ends_with(".pdf, 2 KiB]") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

@@ -8,11 +8,11 @@ use claw_core::inbound::Inbound;
 use claw_core::message::Message;
 use claw_core::outbound::Spoken;
 use claw_model::{ModelError, Reply, StopReason};
-use claw_store::{Outgoing, Record, StoreError};
+use claw_store::{Record, StoreError};
 
 use super::Shell;
 use crate::causes;
-use crate::channels::{self, Said, Shown};
+use crate::channels::{self, Heard, Reader, Said, Shown};
 use crate::crash_point;
 use crate::host::{Host, now};
 use crate::tasks;
@@ -23,10 +23,11 @@ pub async fn end_unstarted(host: &Arc<Host>, id: RunId, end: RunEnd) {
     let Ok(Some((store, row))) = found else { return };
     let announce = announcement(host, &id, &end);
     let entries = unanswered(&end);
-    let said = Said { entries: entries.as_slice(), end: Some(&end), shown: &Shown::Nothing };
-    let outbox = channels::of_run(host, &row, &said).unwrap_or_else(|err| {
+    let reader = Err("the run has not begun");
+    let said = Said { entries: entries.as_slice(), end: Some(&end), shown: &Shown::Nothing, reader };
+    let Heard { messages: outbox, kept: _kept } = channels::of_run(host, &row, said).await.unwrap_or_else(|err| {
         tracing::error!(run = %id, error = %err, "the end of a run cannot be said in its chat");
-        Vec::new()
+        Heard::default()
     });
     let session = row.session;
     let record = Record { end: Some(end.clone()), announce: announce.clone(), outbox, ..Record::default() };
@@ -143,20 +144,27 @@ impl Shell {
     }
 
     /// What people on a channel are to hear of what is recorded now.
-    pub(super) fn heard(&mut self, entries: &[Message], end: Option<&RunEnd>) -> Result<Vec<Outgoing>, StoreError> {
-        let said = Said { entries, end, shown: &self.shown };
-        let outbox = channels::of_run(&self.host, &self.row, &said)?;
-        if said.ends_answer() {
+    pub(super) async fn heard(&mut self, entries: &[Message], end: Option<&RunEnd>) -> Result<Heard, StoreError> {
+        // What is being written may hold files, and a sweep that waits for it would keep others from coming.
+        self.settle().await?;
+        let reader = match Said::files(entries, end).is_empty() {
+            true => Err("it names none"),
+            false => Reader::of(&self.host, self.facts(), &self.lineage),
+        };
+        let said = Said { entries, end, shown: &self.shown, reader };
+        let ends_answer = said.ends_answer();
+        let heard = channels::of_run(&self.host, &self.row, said).await?;
+        if ends_answer {
             self.shown = Shown::Nothing;
         }
-        Ok(outbox)
+        Ok(heard)
     }
 
     pub(super) async fn end(&mut self, entries: Vec<Message>, end: RunEnd) -> Result<RunEnd, StoreError> {
         self.settle().await?;
         let mut entries: Vec<_> = self.notices.drain(..).chain(entries).collect();
         entries.extend(unanswered(&end));
-        let outbox = self.heard(&entries, Some(&end))?;
+        let Heard { messages: outbox, kept: _kept } = self.heard(&entries, Some(&end)).await?;
         let recordings = std::mem::take(&mut self.recordings);
         let (labels, cost) = (self.labels.now(), std::mem::take(&mut self.unsettled));
         let announce = self.lineage.task.as_ref().and_then(|_| announcement(&self.host, &self.row.run, &end));

@@ -128,7 +128,7 @@ impl Shell {
         if steps.iter().any(may_take_effect) {
             return self.record(entries, steps).await;
         }
-        let record = self.recordable(entries, steps)?;
+        let record = self.recordable(entries, steps).await?;
         self.begin(record).await
     }
 
@@ -157,15 +157,15 @@ impl Shell {
         self.row.state = RunState::Running;
         self.threshold.close();
         let (host, store, run) = (Arc::clone(&self.host), self.store().clone(), self.row.run.clone());
-        let reservation = self.reservation.take();
+        let (reservation, kept) = (self.reservation.take(), self.kept.take());
         let mut write: Write = Box::pin(async move {
             let sends = !record.outbox.is_empty();
             let entries = store.record(&run, record, now()).await?;
             if sends {
                 host.channels.wake();
             }
-            // Now its cost is counted.
-            drop(reservation);
+            // Now its cost is counted, and its files are named.
+            drop((reservation, kept));
             crash_point::pass("recorded");
             Ok(entries)
         });

@@ -12,6 +12,17 @@ fn inert(text: &str) -> String {
     Inert::new(Box::new(is_known)).all(text)
 }
 
+#[test]
+fn what_is_named_to_be_sent_along_leads_nowhere_either() {
+    for address in
+        ["https://evil.test/a.png", "`https://evil.test/a`", "\"http://evil.test\"", "[x](https://evil.test)"]
+    {
+        let names = crate::outbound::media(&inert(&format!("MEDIA:{address}\n")));
+        let [name] = &names[..] else { panic!("{address}: {names:?}") };
+        assert!(name.contains("hxxp") && leads_out(name).is_none(), "{address}: {name}");
+    }
+}
+
 #[track_caller]
 fn check(text: &str, shown: &str) {
     assert_eq!(inert(text), shown, "{text}");

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use claw_core::id::Timestamp;
 use claw_core::inbound::{Chat, Source};
-use claw_store::{Attempt, AuditKey, Outgoing};
+use claw_store::{Attempt, AuditKey, Content, Outgoing};
 
 use super::*;
 
@@ -16,7 +16,7 @@ async fn filled(count: usize) -> (tempfile::TempDir, Store) {
     let store = Store::open(&home.path().join("store.redb"), AuditKey::new([7; 32])).unwrap();
     let message = |n| Outgoing {
         to: Chat { source: telegram(), id: "-100X".to_owned() },
-        text: format!("message {n}\nsays {}", "more ".repeat(40)),
+        content: Content::Text(format!("message {n}\nsays {}", "more ".repeat(40))),
         reply_to: None,
         replaces: None,
         ttl: Duration::from_secs(3600),
