@@ -7,6 +7,7 @@
 //!                        ◄─ preview ◄─ what a model is saying
 //! ```
 
+mod attachment;
 mod call;
 mod card;
 mod feed;

@@ -1,8 +1,10 @@
-//! Files over Telegram: what an answer names goes out.
+//! Files over Telegram: what an answer names goes out, and what the owner shows comes in.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::telegram::{ADA, TOKEN, home_with, texts};
@@ -17,7 +19,7 @@ fn answer(text: &str) -> Answer {
     Answer::Whole(say(&[text]))
 }
 
-/// A home whose model is talked to over Telegram, with a picture and a report in its workspace.
+/// A home whose model looks at images and is talked to over Telegram, with a picture and a report in its workspace.
 fn home(api: &BotApi, provider: &Provider, more: &str) -> Home {
     let models = provider.config(Wire::OpenAi).replace("apiKeyEnv:", "models: {'m-1': {images: true}}, apiKeyEnv:");
     let home = home_with(api, "off", &format!("{}{more}", &models[1..models.len() - 1])).env(KEY_VARIABLE, KEY);
@@ -223,4 +225,36 @@ async fn nothing_of_an_incognito_conversation_is_read_for_a_chat() {
     // The control: over the chat it is sent.
     api.say(ADA, "show me");
     assert_eq!(files(&api.sent_at_least(1).await).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_of_the_owners_reaches_the_model_and_one_of_a_strangers_is_not_fetched() {
+    let api = BotApi::start(TOKEN).await;
+    let provider = Provider::start([answer("A cat."), answer("A report."), answer("Nothing.")]).await;
+    let home = home(&api, &provider, "");
+    let _running = home.start();
+    // As large as photos are.
+    let picture = [PNG, &[7; 1 << 20]].concat();
+    api.upload("p1", &picture);
+    let photo = |id: &str| json!([{"file_id": "small", "file_size": 1}, {"file_id": id, "file_size": picture.len()}]);
+    api.message(7, json!({"photo": photo("p7"), "caption": "look"}));
+    api.message(-7, json!({"photo": photo("p8"), "from": {"id": ADA, "is_bot": false, "first_name": "Ada"}}));
+    api.message(ADA, json!({"photo": photo("p1"), "caption": "what is it?"}));
+    api.shows("A cat.").await;
+    let parts = provider.asked()[0].messages()[0]["content"].clone();
+    let url = format!("data:image/png;base64,{}", STANDARD.encode(&picture));
+    assert!(parts[0] == json!({"type": "image_url", "image_url": {"url": url}}), "the model saw something else");
+    assert_eq!(parts[1]["text"], "what is it?");
+    assert_eq!(api.fetched(), ["p1"], "of others nothing is fetched");
+    // What is no picture is told of, and what cannot be fetched as well.
+    let report =
+        json!({"file_id": "d1", "file_name": "report.pdf", "mime_type": "application/pdf", "file_size": 122_880});
+    api.message(ADA, json!({"document": report, "caption": "read it"}));
+    api.shows("A report.").await;
+    api.message(ADA, json!({"photo": photo("gone")}));
+    api.shows("Nothing.").await;
+    let last = |at: usize| provider.asked()[at].messages().last().unwrap()["content"].to_string();
+    assert!(last(1).contains("read it\\n[file report.pdf, application/pdf, 120 KiB]"), "{}", last(1));
+    assert!(last(2).contains("[file image/jpeg, 1025 KiB, not fetched: "), "{}", last(2));
+    assert_eq!(api.fetched(), ["p1", "gone"]);
 }

@@ -13,11 +13,12 @@ use claw_store::{Accepted, Begun, CommandRow, Preferences, Received, StoreError}
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Channel, call, patience, reply};
+use super::{Channel, attachment, call, patience, reply};
 use crate::api::{Api, Said, Slash};
 use crate::causes;
 use crate::crash_point;
 use crate::host::{Host, now};
+use crate::images;
 
 /// Strangers that are told once that they are not known here.
 const STRANGERS: usize = 1000;
@@ -78,8 +79,9 @@ impl Feed {
         // Before anything that came with it can ask whether people are heard here.
         channel.works();
         let (mut received, mut commands, mut heard) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut shown, mut room) = (Vec::new(), attachment::ROOM);
         for message in batch.messages {
-            let channel::Received { id, chat, direct, sender, text, .. } = message;
+            let channel::Received { id, chat, direct, sender, text, attachments, .. } = message;
             if !direct || !self.channel.settings.owner.contains(&sender.id) {
                 self.turn_away(&chat, direct, &sender).await;
                 continue;
@@ -89,11 +91,11 @@ impl Feed {
             let session = session(&self.channel.name, &agent, &chat);
             let run = run(&self.channel.name, &chat, &id);
             let caller = Caller { source: peer, scopes: Scopes::of(&Scope::ALL), device: None };
-            if text.trim().is_empty() {
+            if text.trim().is_empty() && attachments.is_empty() {
                 continue;
             }
             let text = if text.trim() == HELLO { "/help".to_owned() } else { text };
-            let said = self.api.read(&caller, &session, text.clone(), Preferences::default()).await;
+            let mut said = self.api.read(&caller, &session, text.clone(), Preferences::default()).await;
             if let Said::Command(slash) = &said {
                 commands.push(CommandRow {
                     run: run.clone(),
@@ -106,7 +108,9 @@ impl Feed {
                     answer: None,
                 });
             }
-            if let Said::Words(words) = &said {
+            if let Said::Words(words) = &mut said {
+                let (host, channel, stop) = (&self.host, &self.channel, &self.stop);
+                shown.push(attachment::take(host, channel, attachments, &mut words.text, &mut room, stop).await?);
                 let (source, text) = (source.clone(), words.text.clone());
                 let (session, run) = (session.clone(), run.clone());
                 let inbound = Inbound { run, session, source, origin: Origin::Owner, text, images: Vec::new() };
@@ -118,6 +122,14 @@ impl Feed {
                 });
             }
             heard.push(Heard { session, caller, said });
+        }
+        // Held until the rows that name the images are there; all at once, for a sweep lets nobody in who waits for it.
+        let counts: Vec<_> = shown.iter().map(Vec::len).collect();
+        let kept = images::keep(&self.host.blobs, shown.into_iter().flatten().collect()).await;
+        let (images, _kept) = kept.map_err(|err| Failure::Unavailable(causes::chain(&err)))?;
+        let mut images = images.into_iter();
+        for (message, count) in received.iter_mut().zip(counts) {
+            message.inbound.images = images.by_ref().take(count).collect();
         }
         if !heard.is_empty() || cursor.as_deref() != Some(&batch.cursor) {
             let runs: Vec<_> = received.iter().map(|message| message.inbound.run.clone()).collect();
