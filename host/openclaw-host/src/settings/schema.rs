@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::issue::{Issue, Severity};
 
 /// Sections in which a key that nobody reads would leave a door open that its owner believes shut.
-const STRICT: [&str; 20] = [
+const STRICT: [&str; 22] = [
     "gateway",
     "vault",
     "network",
@@ -25,6 +25,8 @@ const STRICT: [&str; 20] = [
     "sessions",
     "undo",
     "subAgents",
+    "limits",
+    "agent",
     "agents",
     "bindings",
     "channels",

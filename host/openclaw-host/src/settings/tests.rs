@@ -179,7 +179,7 @@ fn every_section_can_be_set() {
 fn an_unknown_key_is_an_error_where_it_concerns_safety() {
     // CG-04
     check_file(
-        "{\n  gateway: { auht: {} },\n  sandbox: { wall: 'required' },\n  approvals: { xyz: 1 }, subAgents: { depth: 0 },\n  gatway: {},\n  models: { providers: { p: { wire: 'openai-chat', baseUrl: 'http://h', apiKey: 'sk-1' } } },\n}",
+        "{\n  gateway: { auht: {} },\n  sandbox: { wall: 'required' },\n  approvals: { xyz: 1 }, subAgents: { depth: 0 },\n  gatway: {}, agent: { tools: [] }, limits: { usdd: {} },\n  models: { providers: { p: { wire: 'openai-chat', baseUrl: 'http://h', apiKey: 'sk-1' } } },\n}",
         expect![[r#"
             the settings are not valid:
               error: `gateway.auht`: unknown key; did you mean `auth`? (config.json5 line 2, column 14)
@@ -187,6 +187,8 @@ fn an_unknown_key_is_an_error_where_it_concerns_safety() {
               error: `approvals.xyz`: unknown key (config.json5 line 4, column 16)
               error: `subAgents.depth`: unknown key; did you mean `maxDepth`? (config.json5 line 4, column 39)
               error: `gatway`: unknown key; did you mean `gateway`? (config.json5 line 5, column 3)
+              error: `agent.tools`: unknown key (config.json5 line 5, column 24)
+              error: `limits.usdd`: unknown key; did you mean `usd`? (config.json5 line 5, column 47)
               error: `models.providers.p.apiKey`: expected where the key is, like `{ source: "env", id: "LOCAL_API_KEY" }`, not the key itself (config.json5 line 6, column 73)"#]],
     );
 }
@@ -194,11 +196,11 @@ fn an_unknown_key_is_an_error_where_it_concerns_safety() {
 #[test]
 fn an_unknown_key_elsewhere_is_a_warning_with_a_suggestion() {
     check_file(
-        "{ $schema: './schema.json', limits: { iteration: 5 }, logging: { colour: true }, theme: 'dark' }",
+        "{ $schema: './schema.json', context: { token: 5 }, logging: { colour: true }, theme: 'dark' }",
         expect![[r#"
-            warning: `limits.iteration`: unknown key; did you mean `iterations`? (config.json5 line 1, column 39)
-            warning: `logging.colour`: unknown key (config.json5 line 1, column 66)
-            warning: `theme`: unknown key (config.json5 line 1, column 82)
+            warning: `context.token`: unknown key; did you mean `tokens`? (config.json5 line 1, column 40)
+            warning: `logging.colour`: unknown key (config.json5 line 1, column 63)
+            warning: `theme`: unknown key (config.json5 line 1, column 79)
         "#]],
     );
 }
