@@ -69,14 +69,19 @@ pub fn reply(text: &str, limit: usize) -> Reply {
 
 /// What [`Asides::media`] is of a text.
 pub fn media(text: &str) -> Vec<String> {
+    without_media(text).1
+}
+
+/// A text without the lines that name media, and what these name.
+pub fn without_media(text: &str) -> (String, Vec<String>) {
     // Few texts name any.
     if !text.contains(lines::MEDIA) {
-        return Vec::new();
+        return (text.to_owned(), Vec::new());
     }
     let mut lines = Lines::default();
-    lines.push(text);
-    lines.finish();
-    lines.into_asides().media
+    let mut rest = lines.push(text).concat();
+    rest.extend(lines.finish());
+    (rest, lines.into_asides().media)
 }
 
 /// Cuts a text of the host's own, in which nothing is looked for, as [`reply`] does.

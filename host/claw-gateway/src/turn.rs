@@ -5,6 +5,7 @@ use std::time::Duration;
 use claw_core::event::{HostEvent, RunEnd};
 use claw_core::id::{RunId, Timestamp};
 use claw_core::message::Usage;
+use claw_core::outbound;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -131,14 +132,13 @@ impl Ended {
             RunEnd::Aborted { text } => ("error", "aborted", text.as_str(), Usage::default()),
             RunEnd::Joined { .. } => ("ok", "joined", "", Usage::default()),
         };
-        let payloads = if text.is_empty() { json!([]) } else { json!([{"text": text}]) };
         let millis = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         let payload = json!({
             "runId": run,
             "status": status,
             "summary": summary,
             "result": {
-                "payloads": payloads,
+                "payloads": said(text),
                 "meta": {"durationMs": millis, "agentMeta": {"usage": usage_payload(usage)}},
             },
         });
@@ -153,6 +153,16 @@ impl Ended {
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_millis(to.0.saturating_sub(from.0))
+}
+
+/// What was said, with the files and addresses that it names to be sent along, as upstream's clients take them.
+fn said(text: &str) -> Value {
+    let (text, media) = outbound::without_media(text);
+    match media.first() {
+        None if text.is_empty() => json!([]),
+        None => json!([{"text": text}]),
+        Some(first) => json!([{"text": text.trim_end(), "mediaUrl": first, "mediaUrls": media}]),
+    }
 }
 
 #[cfg(test)]

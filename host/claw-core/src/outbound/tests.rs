@@ -59,6 +59,7 @@ fn lines_that_name_media_are_told_and_left_out_but_not_of_code() {
     }
     let asides = said("MEDIA:/tmp/x.png", &[]);
     assert_eq!(asides.media, ["/tmp/x.png"]);
+    assert_eq!(without_media("See:\nMEDIA:x.png\nDone."), ("See:\nDone.".to_owned(), vec!["x.png".to_owned()]));
     assert_eq!(media("a\n```\nMEDIA:b\n```\n<think>\nMEDIA:c\n</think>\nMEDIA:d\nMEDIA:e"), ["d", "e"]);
 }
 

@@ -96,6 +96,9 @@ fn each_end_has_its_final_payload() {
             },
         })
     );
+    let (sent, _) = of(RunEnd::Done { text: "here\nMEDIA:a.png\nMEDIA:b.png".to_owned(), usage: Usage::default() });
+    let payloads = json!([{"text": "here", "mediaUrl": "a.png", "mediaUrls": ["a.png", "b.png"]}]);
+    assert_eq!(sent["result"]["payloads"], payloads);
     let failed = |kind: &str| of(RunEnd::Failed { kind: kind.to_owned(), message: "why".to_owned() });
     let (late, none) = failed("timeout");
     assert_eq!((late["status"].as_str(), none), (Some("timeout"), None));

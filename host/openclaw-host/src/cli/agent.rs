@@ -223,5 +223,10 @@ fn report(payload: &Value, output: &Output) -> Result<Exit, Failure> {
 
 fn answer_text(payload: &Value) -> String {
     let parts = payload["result"]["payloads"].as_array().into_iter().flatten();
-    parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
+    let lines = parts.flat_map(|part| {
+        let media = part["mediaUrls"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let text = part["text"].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        text.into_iter().chain(media.map(|media| format!("MEDIA:{media}")))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
