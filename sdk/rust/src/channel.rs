@@ -78,8 +78,8 @@ pub trait Channel {
     /// The closest [`Failure`]. A [`ToolError`] converts with `?`.
     fn receive(cursor: Option<String>) -> Result<Batch, Failure>;
 
-    /// Sends one message, or changes one, and gives the service's id of it. Whatever sends it comes last: if the host refuses one of the
-    /// call's requests, the message counts as not sent.
+    /// Sends one message, or changes one, and gives the service's id of it. Whatever sends it comes last: if the host
+    /// refuses one of the call's requests, the message counts as not sent.
     ///
     /// # Errors
     /// The closest [`Failure`]. A [`ToolError`] converts with `?`.

@@ -65,6 +65,7 @@ fn message(line: &str) -> Option<Received> {
         direct: true,
         sender: Person { id: person.to_owned(), name: person.to_owned() },
         text: text.to_owned(),
+        attachments: Vec::new(),
         sent_ms: 0,
     })
 }
