@@ -123,10 +123,10 @@ async fn an_unknown_key_where_it_could_leave_a_door_open_is_refused_with_its_pla
 
 #[tokio::test]
 async fn an_unknown_key_elsewhere_is_a_warning_with_its_place() {
-    let home = home().config("{\n  agent: {workspce: 'x'},\n  future: {}\n}");
+    let home = home().config("{\n  logging: {levl: 'info'},\n  future: {}\n}");
     let running = home.start();
     let said = home.stderr();
-    for part in ["agent.workspce", "did you mean `workspace`?", "line 2", "`future`: unknown key"] {
+    for part in ["logging.levl", "did you mean `level`?", "line 2", "`future`: unknown key"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     check_goes_on(&running).await;
