@@ -206,6 +206,7 @@ impl Workspace {
     }
 
     /// Reads a whole file, for the host itself, by the same rules.
+    ///
     /// # Errors
     /// As [`Workspace::read_range`]; [`FileError::Limit`] if it has more than `max_bytes`.
     pub fn read_whole(&self, path: &str, max_bytes: usize) -> Result<Vec<u8>, FileError> {

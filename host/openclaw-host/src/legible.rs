@@ -15,6 +15,14 @@ pub fn block(text: &str) -> Cow<'_, str> {
     escape(text, |c| is_unsafe(c) && c != '\n' && c != '\t')
 }
 
+/// So many characters from the beginning, with `…` where there are more.
+pub fn beginning(text: &str, chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(&bad) {
         return Cow::Borrowed(text);
@@ -41,13 +49,18 @@ fn is_unsafe(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{block, line};
+    use super::{beginning, block, line};
 
     #[test]
     fn escape_sequences_and_reordering_are_shown_not_obeyed() {
         // AU-03, AP-12
         assert_eq!(line("a\u{1b}[31mb\r\nc\u{202e}d\u{9b}"), "a\\u{1b}[31mb\\r\\nc\\u{202e}d\\u{9b}");
         assert_eq!(block("a\n\tb\u{7}"), "a\n\tb\\u{7}");
+    }
+
+    #[test]
+    fn a_beginning_says_that_there_is_more() {
+        assert_eq!([beginning("äöü", 2), beginning("äöü", 3), beginning("", 0)], ["äö…", "äöü", ""]);
     }
 
     #[test]

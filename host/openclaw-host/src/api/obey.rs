@@ -309,18 +309,11 @@ fn done_by(journal: &[JournalStep], entries: &[Entry]) -> Vec<String> {
         let has_ended = journal.iter().any(|it| matches!(it, JournalStep::CallEnded { call: of } if of == call));
         let state = if has_ended { "done" } else { "begun and ended by the stop" };
         let arguments = calls().find(|it| it.id == *call).map_or("", |it| it.arguments.as_str());
-        let mut line = format!("{state}: {tool} {}", legible::line(&shortened(arguments)));
+        let mut line = format!("{state}: {tool} {}", legible::line(&legible::beginning(arguments, SHOWN_ARGUMENTS)));
         if !effects.is_empty() {
             let _ = write!(line, " ({})", effects.join("; "));
         }
         lines.push(line);
     }
     lines
-}
-
-fn shortened(arguments: &str) -> String {
-    match arguments.char_indices().nth(SHOWN_ARGUMENTS) {
-        Some((end, _)) => format!("{}…", &arguments[..end]),
-        None => arguments.to_owned(),
-    }
 }

@@ -11,6 +11,7 @@ use claw_core::turn::Step;
 use claw_store::{JournalStep, Repeatable, Store, StoreError};
 
 use super::Shell;
+use crate::legible;
 use crate::tool_call::{self, CallContext, Called};
 
 /// What a notice shows of a call's arguments, in characters.
@@ -116,10 +117,6 @@ impl Shell {
 
 /// The beginning of a call's arguments, for people.
 fn shown(arguments: &str) -> String {
-    let mut line: String = arguments.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(ARGUMENT_CHARS) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
+    let line = arguments.split_whitespace().collect::<Vec<_>>().join(" ");
+    legible::beginning(&line, ARGUMENT_CHARS).into_owned()
 }

@@ -11,6 +11,7 @@ use crate::cli::card::{Surface, Waiting};
 use crate::cli::output::{Format, word};
 use crate::client::Event;
 use crate::export::content_text;
+use crate::legible;
 
 /// Characters of a tool's arguments that an aside shows.
 const MAX_ASIDE: usize = 160;
@@ -145,10 +146,12 @@ impl<W: Write> Conversation<W> {
     fn take_tool(&mut self, data: &Value) -> io::Result<()> {
         let name = word(&data["name"]);
         match data["phase"].as_str() {
-            Some("start") => self.aside(&format!("· {name} {}", shorten(&arguments(&data["args"])))),
+            Some("start") => {
+                self.aside(&format!("· {name} {}", legible::beginning(&arguments(&data["args"]), MAX_ASIDE)))
+            }
             Some("result") if data["isError"] == true => {
-                let why = shorten(&content_text(&data["result"]["content"]));
-                self.aside(&format!("· {name} failed: {why}"))
+                let why = content_text(&data["result"]["content"]);
+                self.aside(&format!("· {name} failed: {}", legible::beginning(&why, MAX_ASIDE)))
             }
             Some("result") => self.aside(&format!("· {name} done")),
             _ => Ok(()),
@@ -245,12 +248,5 @@ fn arguments(args: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    }
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(MAX_ASIDE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
